@@ -1,0 +1,109 @@
+"""The project's data as models: recipes (what an image is) and environments (what is inside)."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from esd_build import documents
+from esd_build.documents import Document
+from esd_build.errors import ConfigError, UsageError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Provider = Literal["debian", "spack"]
+
+
+class Recipe(Document):
+    """`recipes/<image>/image.yaml`: what an image is. The definition file `<image>.def` lies beside it."""
+
+    name: Name
+    folder: Path
+    description: str
+    base: Name | None = Field(None, description="the image that this one is built on, in the same environment")
+    providers: tuple[Provider, ...]
+    inputs: tuple[Literal["apt.txt", "requirements.txt", "wheels", "sources"], ...] = Field(
+        description="what of the environment goes into the build folder; `wheels` and `sources` are downloaded, hash-checked"
+    )
+    compiled_with: tuple[str, ...] = Field((), description="Debian packages of the base whose version decides whether to compile anew")
+
+    @property
+    def definition(self) -> Path:
+        return self.folder / f"{self.name}.def"
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What lies beside the definition and is meant for it: everything but the description and the tests."""
+        own = (p for p in self.folder.iterdir() if p.is_file() and p.suffix not in {".yaml", ".py", ".pyc"})
+        return tuple(sorted(own))
+
+
+class Pin(Document):
+    """One version of an environment, and how it is known."""
+
+    version: str
+    evidence: str
+
+
+class Environment(Document):
+    """`spack-envs/<name>/release.yaml`: a set of pinned versions, named after the ESD release."""
+
+    name: Name
+    folder: Path
+    description: str
+    provider: Provider
+    suite: str = Field(description="Debian suite of the base image")
+    python: str = Field(pattern=r"^3\.\d+$", description="Python version that the wheels are for")
+    target: str = Field(pattern=r"^[a-z0-9_]+$", description="microarchitecture, in archspec's words")
+    pins: dict[str, Pin]
+
+    def file(self, name: str) -> Path:
+        """One of the environment's own lists, such as `apt.txt`."""
+        path = self.folder / name
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file; the environment '{self.name}' needs it for this image")
+        return path
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout of esd-images: where its data is."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path) -> "Project":
+        """The checkout around `start`; raises UsageError outside one."""
+        for folder in (start, *start.parents):
+            if (folder / "recipes").is_dir() and (folder / "spack-envs").is_dir():
+                return cls(folder)
+        raise UsageError(f"{start} is not in a checkout of esd-images (no recipes/ and spack-envs/ here or above); change into one")
+
+    @property
+    def recipe_names(self) -> list[str]:
+        return sorted(p.parent.name for p in self.root.glob("recipes/*/image.yaml"))
+
+    @property
+    def environment_names(self) -> list[str]:
+        return sorted(p.parent.name for p in self.root.glob("spack-envs/*/release.yaml"))
+
+    @property
+    def images(self) -> Path:
+        """Where finished images lie."""
+        return self.root / "dist" / "images"
+
+    def recipe(self, name: str) -> Recipe:
+        """Raises UsageError for an unknown name, ConfigError for a wrong file."""
+        folder = self.root / "recipes" / documents.choose(name, self.recipe_names, what="image")
+        recipe = documents.load(folder / "image.yaml", Recipe, name=name, folder=folder)
+        if not recipe.definition.is_file():
+            raise ConfigError(f"{recipe.definition}: no such file; a recipe needs a definition of its own name")
+        return recipe
+
+    def environment(self, name: str, provider: str | None = None) -> Environment:
+        """Raises UsageError for an unknown name or a provider that the environment does not have."""
+        folder = self.root / "spack-envs" / documents.choose(name, self.environment_names, what="environment")
+        environment = documents.load(folder / "release.yaml", Environment, name=name, folder=folder)
+        if provider is not None and provider != environment.provider:
+            raise UsageError(f"environment '{name}' is installed by provider '{environment.provider}', not by '{provider}'")
+        return environment

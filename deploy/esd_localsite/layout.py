@@ -1,0 +1,149 @@
+"""Where everything of a local site lies: names and paths, nothing that acts."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from esd_localsite.errors import LocalSiteError
+
+STATE_ROOT = Path("/var/lib/esd-localsite")
+LOGIN = "login"
+"""Host name of the login side, where slurmctld, the registry and the UNICORE endpoint run."""
+NODES = ("c1", "c2")
+"""Host names of the compute nodes; equal to their Slurm node names, or Open MPI finds no path between local ranks."""
+JOB_USER = "esd"
+"""The unprivileged account of all jobs, and the name of the one UNICORE user."""
+SERVER_NAMES = ("127.0.0.1", "localhost")
+"""What the site's certificates vouch for: its servers listen on loopback only."""
+
+_NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The state directory of the site `name`. Raises LocalSiteError for a name that no host or path could carry."""
+
+    name: str
+    root: Path = STATE_ROOT
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise LocalSiteError(f"'{self.name}' is no name for a local site: use lower-case letters, digits and '-', at most 31, a letter first")
+
+    @property
+    def state(self) -> Path:
+        return self.root / self.name
+
+    @property
+    def lock(self) -> Path:
+        """Locked as long as the site lives; holds the supervisor's process id."""
+        return self.state / "lock"
+
+    @property
+    def status(self) -> Path:
+        return self.state / "status.json"
+
+    @property
+    def plan(self) -> Path:
+        """What the site was given on this machine (addresses, ports): kept, so that they stay the same."""
+        return self.state / "site.json"
+
+    @property
+    def password(self) -> Path:
+        return self.state / "password"
+
+    @property
+    def scratch(self) -> Path:
+        return self.state / "scratch"
+
+    @property
+    def uspace(self) -> Path:
+        return self.state / "uspace"
+
+    @property
+    def slurm_conf(self) -> Path:
+        return self.state / "slurm" / "slurm.conf"
+
+    @property
+    def slurm_state(self) -> Path:
+        return self.state / "slurmctld"
+
+    @property
+    def munge(self) -> Path:
+        return self.state / "munge"
+
+    @property
+    def munge_socket(self) -> Path:
+        return self.munge / "socket"
+
+    @property
+    def registry(self) -> Path:
+        return self.state / "registry"
+
+    @property
+    def registry_config(self) -> Path:
+        return self.state / "registry.yml"
+
+    @property
+    def unicore(self) -> Path:
+        return self.state / "unicore"
+
+    @property
+    def unicore_config(self) -> Path:
+        return self.unicore / "config.json"
+
+    @property
+    def users(self) -> Path:
+        return self.unicore / "users.json"
+
+    @property
+    def hosts(self) -> Path:
+        """The /etc/hosts that everything inside the site sees."""
+        return self.state / "hosts"
+
+    @property
+    def tls(self) -> "TlsFiles":
+        return TlsFiles(self.state / "tls")
+
+    def log(self, daemon: str) -> Path:
+        return self.state / "log" / f"{daemon}.log"
+
+    def network(self, namespace: str) -> Path:
+        """The mount point that keeps a network namespace; mounted in the supervisor's mount namespace only."""
+        return self.state / "net" / namespace
+
+    def node(self, node: str) -> Path:
+        """A compute node's own disk: its /tmp and slurmd's spool."""
+        return self.state / "nodes" / node
+
+    @property
+    def interface(self) -> str:
+        """The login side's network interface: one per site name, within the kernel's 15 characters."""
+        return f"esd-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
+
+
+@dataclass(frozen=True)
+class TlsFiles:
+    """The site's certificate authority and what it signed."""
+
+    folder: Path
+
+    @property
+    def ca(self) -> Path:
+        return self.folder / "ca.pem"
+
+    @property
+    def ca_key(self) -> Path:
+        return self.folder / "ca.key"
+
+    @property
+    def bundle(self) -> Path:
+        """The machine's certificate authorities and the site's: what login-node programs verify with."""
+        return self.folder / "ca-bundle.pem"
+
+    def certificate(self, server: str) -> Path:
+        return self.folder / f"{server}.pem"
+
+    def key(self, server: str) -> Path:
+        return self.folder / f"{server}.key"
