@@ -37,6 +37,7 @@ have_apptainer && exit 0
 [ "$(id -u)" = 0 ] || die "needs root to unpack into /usr"
 command -v patchelf >/dev/null || die "patchelf is missing: run ci/install-system.sh, which installs it first"
 
+# shellcheck disable=SC2016 # $(REPO_URI) is apt's, not the shell's
 mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -E '/debian/?$' | head -n 1) || true
 [ -n "$mirror" ] || die "no Debian mirror in the apt sources of this machine; install apptainer >= $minimum by hand"
 work=$(mktemp -d)

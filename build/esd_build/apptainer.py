@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,10 @@ MINIMUM_VERSION = Version("1.3")  # the first with --sharens
 # What Apptainer says, and what a person can do about it.
 _ADVICE = (
     (re.compile(r"no space left on device", re.IGNORECASE), "the disk is full: make room, or set ESD_IMAGES_CACHE to a larger disk"),
-    (re.compile(r"user namespace|newuidmap|subuid|setgroups", re.IGNORECASE), "rootless builds need user namespaces and a subuid range: `make setup`"),
+    (
+        re.compile(r"user namespace|newuidmap|subuid|setgroups", re.IGNORECASE),
+        "rootless builds need user namespaces and a subuid range: `make setup`",
+    ),
     (re.compile(r"/dev/fuse", re.IGNORECASE), "/dev/fuse is not usable by this user: `make setup`"),
     (re.compile(r"Unable to locate package|Failed to fetch|Could not resolve", re.IGNORECASE), "the Debian mirror could not be reached"),
 )
@@ -74,23 +77,19 @@ class Apptainer:
             )
 
     def build(
-        self,
-        definition: str,
-        image: Path,
-        *,
-        context: Path,
-        arguments: Mapping[str, str],
-        bind: str | None,
-        on_line: Callable[[str], None],
+        self, definition: str, image: Path, *, context: Path, argument_file: str, bind: str | None, on_line: Callable[[str], None]
     ) -> None:
-        """Build `image` from a definition in the folder `context`, which relative paths start from. Raises ToolError with the log's end."""
-        options = [word for name, value in sorted(arguments.items()) for word in ("--build-arg", f"{name}={value}")]
+        """Build `image` from a definition in the folder `context`, which relative paths start from.
+
+        `argument_file` (a name in that folder) gives the definition's arguments; `bind` is a `host:container` folder for `%post`.
+        Raises ToolError with the log's end.
+        """
+        options = ["--build-arg-file", argument_file, *(["--bind", bind] if bind else [])]
         client = _Client(lambda argv: run(argv, account=self.account, environment=self._environment(), cwd=context, on_line=on_line))
-        client.build(recipe=definition, image=str(image), sudo=False, force=True, quiet=True, options=options + (["--bind", bind] if bind else []))
+        client.build(recipe=definition, image=str(image), sudo=False, force=True, quiet=True, options=options)
         finished = client.finished
         if finished is None or finished.returncode != 0:
-            lines = finished.tail if finished else ()
-            raise ToolError(_explain(f"building {image.name} from {context / definition} failed", lines))
+            raise ToolError(_explain(f"building {image.name} from {definition} failed", finished.tail if finished else ()))
 
     def execute(self, image: Path, command: Sequence[str]) -> Finished:
         """Run a command in an image, with nothing of the host's environment and no home folder."""

@@ -30,7 +30,7 @@ class Cache:
         chosen = os.environ.get("ESD_IMAGES_CACHE")
         own = account.home / ".cache" / "esd-images" if account.is_other else platformdirs.user_cache_path("esd-images")
         cache = cls(Path(chosen).absolute() if chosen else own, account)
-        for folder in ("images", "compiled", "wheels", "sources", "contexts", "temporary", "logs", "locks"):
+        for folder in ("images", "compiled", "wheels", "sources", "temporary", "logs", "locks"):
             cache.make_folder(cache.root / folder)
         return cache
 

@@ -1,6 +1,6 @@
 """What the builder must know of an Apptainer definition file: its stages and the names of its arguments.
 
-Follows Apptainer's user guide, "Definition Files": a stage begins at a `Bootstrap:` line, and `%arguments` gives the defaults of `{{ name }}`.
+Follows Apptainer's user guide, "Definition Files": a stage begins at a `Bootstrap:` line; `%arguments` gives the defaults of `{{ name }}`.
 """
 
 import re

@@ -16,8 +16,8 @@ from esd_build.project import Environment, Project, Recipe
 
 Kind = Literal["download", "compile", "image"]
 
-# Arguments that say where something is, not what it is.
-PLACES = frozenset({"mirror", "base", "compile_key"})
+# Arguments that say where something is, or that are keys themselves: not part of what goes in.
+PLACES = frozenset({"mirror", "base", "compile_key", "plan"})
 
 
 class KnownPackages(Protocol):
@@ -63,6 +63,7 @@ class BuildPlan:
 
 
 def hash_of(content: bytes) -> str:
+    """SHA-256, hex."""
     return hashlib.sha256(content).hexdigest()
 
 
@@ -142,7 +143,7 @@ def _version_hash(packages: Mapping[str, str] | None, name: str, recipe: Recipe)
 
 def _image(recipe: Recipe, environment: Environment, common: Mapping[str, str | None], before: list[Stage]) -> Stage:
     own = {path.name: file_hash(path) for path in recipe.files if path != recipe.definition}
-    lists = {name: file_hash(environment.file(name)) for name in recipe.inputs if name.endswith(".txt")}
+    lists: dict[str, str] = {name: file_hash(environment.file(name)) for name in recipe.inputs if name.endswith(".txt")}
     earlier = {stage.name: stage.key for stage in before if stage.name in {"wheels", "sources", f"{recipe.name}/build"}}
     text = _text_and_arguments(recipe.definition.read_text(), recipe, environment)
     return Stage(recipe.name, "image", {**common, **text, **own, **lists, **earlier})

@@ -2,15 +2,18 @@
 
 import os
 import pwd
+import signal
 import subprocess
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from esd_build.errors import ToolError
 
 BUILD_USER = "esd"
+_GRACE_S = 10
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,7 @@ def run(
             text=True,
             errors="replace",
             env=variables,
+            process_group=0,
             cwd=cwd or (change.home if change else None),
             user=change.uid if change else None,
             group=change.gid if change else None,
@@ -93,9 +97,22 @@ def run(
     except OSError as error:
         raise ToolError(f"cannot run {argv[0]}: {error.strerror}; run `make setup`") from error
     tail: deque[str] = deque(maxlen=keep_lines)
-    with process:
-        assert process.stdout is not None  # noqa: S101 - asked for above
-        for line in process.stdout:
+    with process, _ended_with_us(process):
+        for line in process.stdout or ():
             tail.append(line.rstrip())
             on_line(tail[-1])
     return Finished(process.returncode, tuple(tail))
+
+
+@contextmanager
+def _ended_with_us(process: "subprocess.Popen[str]") -> Iterator[None]:
+    """On Ctrl-C, or any other reason to leave, end the program with all its children."""
+    try:
+        yield
+    except BaseException:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(timeout=_GRACE_S)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        raise

@@ -31,7 +31,12 @@ class ImageReference:
         rest, _, digest = text.removeprefix("oras://").partition("@")
         registry, slash, path = rest.partition("/")
         repository, _, tag = path.partition(":")
-        parts = (("registry", registry, _REGISTRY), ("repository", repository, _REPOSITORY), ("tag", tag, _TAG), ("digest", digest, _DIGEST))
+        parts = (
+            ("registry", registry, _REGISTRY),
+            ("repository", repository, _REPOSITORY),
+            ("tag", tag, _TAG),
+            ("digest", digest, _DIGEST),
+        )
         if not slash:
             raise UsageError(f"image reference '{text}': no registry; expected registry/repository:tag or …@sha256:<64 hex digits>")
         for name, value, grammar in parts:

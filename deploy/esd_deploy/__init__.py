@@ -1,0 +1,5 @@
+"""Runs programs at EBRAINS sites, from images pinned by digest, and keeps a record of what ran."""
+
+from esd_deploy.site import Site
+
+__all__ = ["Site"]

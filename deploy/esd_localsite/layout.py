@@ -29,7 +29,9 @@ class Layout:
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise LocalSiteError(f"'{self.name}' is no name for a local site: use lower-case letters, digits and '-', at most 31, a letter first")
+            raise LocalSiteError(
+                f"'{self.name}' is no name for a local site: use lower-case letters, digits and '-', at most 31, a letter first"
+            )
 
     @property
     def state(self) -> Path:
@@ -39,6 +41,11 @@ class Layout:
     def lock(self) -> Path:
         """Locked as long as the site lives; holds the supervisor's process id."""
         return self.state / "lock"
+
+    @property
+    def operations(self) -> Path:
+        """Locked by one `up` or `down` at a time; beside the state, which `down --purge` removes."""
+        return self.root / f"{self.name}.lock"
 
     @property
     def status(self) -> Path:
@@ -109,9 +116,14 @@ class Layout:
     def log(self, daemon: str) -> Path:
         return self.state / "log" / f"{daemon}.log"
 
+    @property
+    def networks(self) -> Path:
+        """Where the network namespaces are mounted: in the supervisor's mount namespace only, so that they end with it."""
+        return self.state / "net"
+
     def network(self, namespace: str) -> Path:
-        """The mount point that keeps a network namespace; mounted in the supervisor's mount namespace only."""
-        return self.state / "net" / namespace
+        """The file that stands for one network namespace."""
+        return self.networks / namespace
 
     def node(self, node: str) -> Path:
         """A compute node's own disk: its /tmp and slurmd's spool."""

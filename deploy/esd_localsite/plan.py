@@ -2,12 +2,12 @@
 
 import hashlib
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from ipaddress import IPv4Address, IPv4Network
 from itertools import chain
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -17,6 +17,7 @@ from esd_localsite.layout import LOGIN, NODES, Layout
 _NETWORKS = tuple(IPv4Network("10.231.0.0/16").subnets(new_prefix=24))
 _PORTS = range(20000, 32000)  # below the kernel's range for outgoing connections, which would take them at random
 _FIRST_NODE = 11
+_T = TypeVar("_T")
 
 
 class Ports(BaseModel):
@@ -68,7 +69,9 @@ class SitePlan(BaseModel):
         except FileNotFoundError:
             return None
         except ValidationError as error:
-            raise LocalSiteError(f"{layout.plan} is damaged ({error.error_count()} errors); `esd-deploy local down --purge` clears the site") from error
+            raise LocalSiteError(
+                f"{layout.plan} is damaged ({error.error_count()} errors); `esd-deploy local down --name {layout.name} --purge` clears the site"
+            ) from error
 
 
 def choose_network(name: str, remembered: IPv4Network | None, taken: Iterable[IPv4Network]) -> IPv4Network:
@@ -91,7 +94,7 @@ def choose_port(role: str, remembered: int | None, is_free: Callable[[int], bool
     raise LocalSiteError(f"no free port between {_PORTS.start} and {_PORTS.stop} for the {role}")
 
 
-def _candidates[T](key: str, everything: "tuple[T, ...]", first: "T | None") -> "Iterable[T]":
+def _candidates(key: str, everything: Sequence[_T], first: _T | None) -> Iterable[_T]:
     start = zlib.crc32(key.encode()) % len(everything)
     return chain([] if first is None else [first], everything[start:], everything[:start])
 

@@ -1,0 +1,156 @@
+"""Acts on build plans: downloads, builds, and hands out finished images. Whatever is made appears whole, or not at all."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from esd_build import context, downloads, machine, product
+from esd_build.apptainer import Apptainer
+from esd_build.cache import Cache
+from esd_build.definition import Definition
+from esd_build.errors import ToolError, UsageError
+from esd_build.plan import BuildPlan, Stage, build_arguments, make_plan
+from esd_build.process import run
+from esd_build.progress import BuildProgress
+from esd_build.project import Environment, Project, Recipe
+
+_PACKAGES = "/opt/esd/packages.txt"
+
+
+@dataclass(frozen=True)
+class Factory:
+    """Builds images of one environment."""
+
+    project: Project
+    environment: Environment
+    cache: Cache
+    apptainer: Apptainer
+    progress: BuildProgress
+
+    def plan(self, recipe: Recipe) -> BuildPlan:
+        """What would be built. Keys that depend on a base image which is not built yet are unknown."""
+        return make_plan(self.project, recipe, self.environment, machine.architecture(), self.cache.packages)
+
+    def image(self, recipe: Recipe) -> Path:
+        """Build what is missing, and put the image into `dist/images/`, with a description beside it."""
+        self.apptainer.version()
+        self.apptainer.require_namespaces()
+        with self.cache.lock:
+            plan = self._make(recipe)
+            with _disk_full_explained():
+                return self._hand_out(plan)
+
+    def prepare(self, recipe: Recipe, folder: Path) -> Path:
+        """Make a build folder in which plain `apptainer build` makes the image. Builds the base image where there is one."""
+        if folder.exists() and any(folder.iterdir()):
+            raise UsageError(f"{folder} is not empty; name a folder that does not exist yet")
+        folder.mkdir(parents=True, exist_ok=True)
+        with self.cache.lock:
+            self._prerequisites(recipe)
+            plan = self.plan(recipe)
+            self._fill(plan, folder)
+        return folder
+
+    def _make(self, recipe: Recipe) -> BuildPlan:
+        """Build an image and what it stands on, as far as the cache does not have it."""
+        self._prerequisites(recipe)
+        plan = self.plan(recipe)
+        if self.cache.has(plan.image):
+            self.progress.say(f"==> {recipe.name}: built before ({plan.image.key})")
+        else:
+            with self.progress.step(f"building {recipe.name} ({plan.image.key})"), _disk_full_explained():
+                self._build(plan)
+        return plan
+
+    def _prerequisites(self, recipe: Recipe) -> None:
+        if recipe.base:
+            self._make(self.project.recipe(recipe.base))
+        for stage in self.plan(recipe).stages:
+            if stage.kind == "download" and not self.cache.has(stage):
+                with self.progress.step(f"downloading {stage.name}"), _disk_full_explained():
+                    fetch = {"wheels": downloads.wheels, "sources": downloads.sources}[stage.name]
+                    fetch(self.environment, self.cache.path(stage), self.progress.line)
+
+    def _build(self, plan: BuildPlan) -> None:
+        self.cache.require_space()
+        image = self.cache.path(plan.image)
+        with self._temporary("context") as folder, self.cache.log(plan.image).open("w") as log:
+            part = folder / image.name
+            self._fill(plan, folder)
+            self.cache.account.own(folder)
+
+            def note(line: str) -> None:
+                print(line, file=log, flush=True)
+                self.progress.line(line)
+
+            bind = f"{self.cache.root / 'compiled'}:/mnt" if plan.stage(f"{plan.recipe.name}/build") else None
+            self.apptainer.build(
+                plan.recipe.definition.name, part, context=folder, argument_file=context.ARGUMENTS, bind=bind, on_line=note
+            )
+            if plan.recipe.base is None:
+                self._note_packages(plan.image, part)
+            part.replace(image)
+
+    def _note_packages(self, stage: Stage, image: Path) -> None:
+        """Remember the versions in a base image: they decide whether what stands on it must be compiled anew."""
+        listing = self.apptainer.execute(image, ("cat", _PACKAGES))
+        if listing.returncode != 0:
+            raise ToolError(f"the new image '{stage.name}' has no {_PACKAGES}, or does not start:\n{listing.text}")
+        self.cache.packages_file(stage.name, str(stage.key)).write_text(listing.text + "\n")
+
+    def _fill(self, plan: BuildPlan, folder: Path) -> None:
+        recipe = plan.recipe
+        contents = {path.name: path for path in recipe.files}
+        contents |= {name: self.environment.file(name) for name in recipe.inputs if name.endswith(".txt")}
+        contents |= {
+            stage.name: self.cache.path(stage) for stage in plan.stages if stage.kind == "download" and stage.name in recipe.inputs
+        }
+        if recipe.base:
+            base = next(stage for stage in plan.stages if stage.kind == "image" and stage.name == recipe.base)
+            contents["base.sif"] = self.cache.path(base)
+        context.fill(folder, contents, self._arguments(plan))
+
+    def _arguments(self, plan: BuildPlan) -> dict[str, str]:
+        """The values of the definition's arguments; no others, Apptainer would warn of them."""
+        compilation = plan.stage(f"{plan.recipe.name}/build")
+        values = build_arguments(plan.recipe, self.environment)
+        values |= {"base": "base.sif", "plan": str(plan.image.key), "compile_key": str(compilation.key if compilation else "")}
+        used = Definition(plan.recipe.definition.read_text()).arguments
+        if "mirror" in used:
+            values["mirror"] = machine.debian_mirror()
+        return {name: values[name] for name in used}
+
+    @contextlib.contextmanager
+    def _temporary(self, name: str) -> Iterator[Path]:
+        """A folder for one build on the cache's disk. What an earlier build left when it was killed goes first."""
+        self._clear_temporary()
+        folder = self.cache.make_folder(self.cache.root / "temporary" / name)
+        try:
+            yield folder
+        finally:
+            self._clear_temporary()
+
+    def _clear_temporary(self) -> None:
+        # In a user namespace, because a rootless build makes files that belong to the account's subordinate ids.
+        names = [str(path) for path in (self.cache.root / "temporary").iterdir()]
+        if names:
+            run(("unshare", "--map-root-user", "--map-auto", "rm", "-rf", "--", *names), account=self.cache.account)
+
+    def _hand_out(self, plan: BuildPlan) -> Path:
+        """Put the image into `dist/images/`, unless it is there already."""
+        source, target = self.cache.path(plan.image), self.project.images / plan.file_name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not product.is_whole(target, key=str(plan.image.key)):
+            product.write(source, target, plan, self.apptainer.labels(source))
+        return target
+
+
+@contextlib.contextmanager
+def _disk_full_explained() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        place = f" ({os.fspath(error.filename)})" if error.filename else ""
+        raise ToolError(f"{error.strerror or error}{place}; nothing half-done was kept. Is the disk full?") from error

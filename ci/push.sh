@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Pushes an image: push.sh IMAGE ENV [REGISTRY]. Without a registry it goes to the local site's, which must be up.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+image=$1 environment=$2 registry=${3:-}
+if [ -z "$registry" ]; then
+  read -r host ESD_REGISTRY_CA < <(.venv/bin/esd-deploy local status --json |
+    python3 -c 'import json, sys; site = json.load(sys.stdin); print(site["registry"] or "", site["ca_file"] or "")') || true
+  [ -n "$host" ] || { printf 'push: the local site is not up: esd-deploy local up, or name a registry: make push REGISTRY=host/project\n' >&2; exit 4; }
+  export ESD_REGISTRY_CA
+  registry=$host/esd
+fi
+exec .venv/bin/esd-build push "$image" --env "$environment" --registry "$registry"

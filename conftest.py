@@ -1,0 +1,97 @@
+"""What the contract tests of images share: options, the image, and a testinfra host that is the inside of an image.
+
+It lies here because the tests of one image lie with its recipe, and those of all images in `tests/images/`.
+"""
+
+import os
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+from testinfra.backend.base import BaseBackend, CommandResult
+from testinfra.host import Host
+
+from esd_build.apptainer import Apptainer
+from esd_build.errors import EsdError
+from esd_build.process import Account
+from esd_build.project import Environment, Project
+
+ROOT = Path(__file__).parent
+
+
+class ApptainerBackend(BaseBackend):
+    """Runs testinfra's commands inside a SIF file: nothing of the host's environment, no home folder, a read-only root."""
+
+    NAME = "apptainer"
+
+    def __init__(self, apptainer: Apptainer, image: Path) -> None:
+        self._apptainer = apptainer
+        self._image = image
+        super().__init__(hostname=image.name)
+
+    def run(self, command: str, *args: str, **_options: object) -> CommandResult:
+        finished = self._apptainer.execute(self._image, ("sh", "-c", self.get_command(command, *args)))
+        return self.result(finished.returncode, command, finished.text.encode(), b"")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which image the contract is checked of."""
+    group = parser.getgroup("image contract")
+    group.addoption("--image-file", type=Path, help="the SIF file to test; default: the image of that name in dist/images/")
+    group.addoption("--image-env", default="edge", help="the environment that the image was built from")
+
+
+@pytest.fixture(autouse=True)
+def nothing_real(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keeps unit tests what they are: a test without a marker that says otherwise starts no program and opens no connection."""
+    if not any(request.node.get_closest_marker(name) for name in ("integration", "image", "site")):
+
+        def refuse(*_args: object, **_options: object) -> None:
+            raise AssertionError("a unit test tried to start a program or to open a connection; mark it 'integration', or pass a fake")
+
+        monkeypatch.setattr(subprocess.Popen, "__init__", refuse)
+        monkeypatch.setattr(socket.socket, "connect", refuse)
+
+
+@pytest.fixture(scope="session")
+def environment(request: pytest.FixtureRequest) -> Environment:
+    """The pins that the image must keep to."""
+    return Project(ROOT).environment(request.config.getoption("--image-env"))
+
+
+@pytest.fixture(scope="session")
+def image(request: pytest.FixtureRequest, environment: Environment) -> Path:
+    """The SIF file under test."""
+    chosen = request.config.getoption("--image-file") or Project(ROOT).images / f"nest-{environment.name}.sif"
+    if not chosen.is_file():
+        pytest.skip(f"no image {chosen.name}: `make image` builds it")
+    return chosen
+
+
+@pytest.fixture(scope="session")
+def apptainer(tmp_path_factory: pytest.TempPathFactory) -> Apptainer:
+    """Apptainer as the account that runs containers here."""
+    try:
+        account = Account.current()
+        found = Apptainer(account, tmp_path_factory.mktemp("apptainer"))
+        found.version()
+    except EsdError as error:
+        pytest.skip(f"no container can be run here: {error}")
+    if account.is_other:
+        os.chown(found.temporary, account.uid, account.gid)
+        found.temporary.parent.chmod(0o755)
+        found.temporary.parent.parent.chmod(0o755)
+    return found
+
+
+@pytest.fixture(scope="session")
+def host(apptainer: Apptainer, image: Path) -> Host:
+    """The inside of the image, as testinfra sees a machine."""
+    return Host(ApptainerBackend(apptainer, image))
+
+
+@pytest.fixture(scope="session")
+def labels(apptainer: Apptainer, image: Path) -> dict[str, str]:
+    """The image's labels, read without starting it."""
+    return apptainer.labels(image)

@@ -1,0 +1,32 @@
+"""Writes esd/versions.json: the versions that a program really gets here, asked from the libraries themselves."""
+
+import contextlib
+import json
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+
+DISTRIBUTIONS = ("PyNN", "nestml", "mpi4py", "numpy", "scipy", "neo", "nixio", "elephant", "odetoolbox", "sPyNNaker")
+
+
+def collect() -> dict[str, str]:
+    """Names as their projects write them; what is not installed is left out."""
+    found = {"Python": platform.python_version()}
+    for name in DISTRIBUTIONS:
+        with contextlib.suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    with contextlib.suppress(ImportError):
+        from mpi4py import MPI  # type: ignore[import-not-found]  # noqa: PLC0415 - not every image has it
+
+        found["MPI"] = MPI.Get_library_version().split(",")[0].strip("\0 ")
+    with contextlib.suppress(ImportError):
+        os.environ["PYNEST_QUIET"] = "1"
+        import nest  # type: ignore[import-not-found]  # noqa: PLC0415 - not every image has it
+
+        found["NEST"] = str(nest.__version__)
+    return found
+
+
+if __name__ == "__main__":
+    Path("esd/versions.json").write_text(json.dumps(collect()) + "\n", encoding="utf-8")

@@ -1,0 +1,32 @@
+"""The command line's options, as several commands take them."""
+
+import re
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from esd_build.errors import UsageError
+
+
+def seconds(text: str) -> int:
+    """`600` or `00:10:00` as seconds; raises UsageError for anything else."""
+    match = re.fullmatch(r"(?:(\d+):([0-5]\d):)?(\d+)", text)
+    total = sum(int(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
+    if total < 1:
+        raise UsageError(f"--time '{text}': expected seconds or HH:MM:SS, e.g. 600 or 00:10:00")
+    return total
+
+
+Script = Annotated[Path, typer.Argument(help="The program: a Python script.", show_default=False)]
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="[-- ARGUMENTS]", help="Its arguments, after --.")]
+SiteName = Annotated[str, typer.Option("--site", help="Where it runs: a name from `esd-deploy sites`, or a YAML file.")]
+Image = Annotated[str | None, typer.Option(help="nest, nest:25.04, or a whole reference; without it the site's own modules.")]
+Nodes = Annotated[int, typer.Option(min=1, help="Compute nodes.")]
+TasksPerNode = Annotated[int, typer.Option(min=1, help="MPI ranks on each node.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads in each rank.")]
+Time = Annotated[str | None, typer.Option(metavar="SECONDS|HH:MM:SS", help="Run time limit; the site's default without it.")]
+Output = Annotated[Path, typer.Option(help="Folder of all runs; this one gets its own in it.")]
+Json = Annotated[bool, typer.Option("--json", help="The record as JSON on standard output, no progress.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, from `esd-deploy list`.")]

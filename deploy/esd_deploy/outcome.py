@@ -1,0 +1,66 @@
+"""What a user is told at the end of a run: the table, and the reason of a failure."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from esd_deploy.launch import clock
+from esd_deploy.record import RunRecord
+
+_TAIL = 20
+# What a metric is called in the table, and its unit; others appear under their own name.
+_UNITS = {"_s": " s", "_ms": " ms", "_hz": " Hz"}
+
+
+def rows(record: RunRecord) -> list[tuple[str, str]]:
+    """The final table's rows. What is not known is said to be unknown."""
+    unknown = "unknown"
+    hosts = f"{len(record.hosts)} ({', '.join(record.hosts)})" if record.hosts else unknown
+    known: list[tuple[str, str]] = [
+        ("site", record.site),
+        *([("image", record.image.reference.partition("@")[0]), ("digest", record.image.digest)] if record.image else []),
+        ("status", record.status if record.exit_code is None else f"{record.status}, exit code {record.exit_code}"),
+        ("nodes", hosts),
+        ("MPI ranks", unknown if record.ranks is None else f"{record.ranks} x {record.threads_per_rank} threads"),
+        ("NEST inside", record.versions.get("NEST", unknown)),
+    ]
+    return known + [_metric(name, value) for name, value in record.metrics.items()]
+
+
+def table(record: RunRecord) -> Table:
+    """The rows as a table for a terminal."""
+    result = Table(title=f"run {record.id}: {record.script.name}", show_header=False, title_justify="left")
+    result.add_column(no_wrap=True)
+    result.add_column(overflow="fold")
+    for name, value in rows(record):
+        result.add_row(name, value)
+    return result
+
+
+def reason(record: RunRecord, folder: Path) -> str:
+    """Why a run failed: the job scripts' own word, else the end of standard error, else what the site says."""
+    for path in (folder / "esd" / "failure.txt", folder / "stderr", folder / ".UNICORE_PRE_0" / "stderr"):
+        text = _tail(path)
+        if text:
+            return f"{_limit(text, record)}{text}"
+    return "\n".join((record.message, *record.log[-_TAIL:])).strip() or "the site gave no reason"
+
+
+def _limit(text: str, record: RunRecord) -> str:
+    if "DUE TO TIME LIMIT" not in text:
+        return ""
+    return f"the job reached its time limit of {clock(record.time_limit_s)}; ask for more with --time\n"
+
+
+def _tail(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_TAIL:])
+
+
+def _metric(name: str, value: float) -> tuple[str, str]:
+    number = f"{value:,.0f}" if value == int(value) and abs(value) >= 1 else f"{value:.4g}"
+    for ending, unit in _UNITS.items():
+        if name.endswith(ending):
+            return name.removesuffix(ending).replace("_", " "), number + unit
+    return name.replace("_", " "), number

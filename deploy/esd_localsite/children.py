@@ -1,0 +1,80 @@
+"""The supervisor's children: started, watched, ended. For a process that is init of its own process namespace."""
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+from time import monotonic
+
+from esd_localsite.accounts import account
+from esd_localsite.daemons import Daemon
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.events import Events
+from esd_localsite.files import tail
+from esd_localsite.layout import Layout
+from esd_localsite.programs import environment, find_program
+
+_TERM_TIMEOUT_S = 5.0
+
+
+class DaemonEndedError(LocalSiteError):
+    """A daemon of the site ended by itself."""
+
+
+class Children:
+    """The running daemons. As init, this process also reaps what they leave behind (every job of Slurm's, for one)."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._running: dict[int, Daemon] = {}
+        self._ended: list[tuple[Daemon, int]] = []
+
+    def start(self, daemon: Daemon) -> None:
+        """Start a daemon, its output going to its log, which starts anew."""
+        program = find_program(daemon.argv[0]) or daemon.argv[0]
+        user = account(daemon.user)
+        with self._layout.log(daemon.name).open("wb") as log:
+            process = subprocess.Popen(
+                (program, *daemon.argv[1:]),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env=environment(daemon.environment),
+                user=user.pw_uid,
+                group=user.pw_gid,
+                extra_groups=[],
+                start_new_session=True,
+            )
+        self._running[process.pid] = daemon
+        process.returncode = 0  # this class waits for it: Popen must not
+
+    def check(self) -> None:
+        """Take notice of all that ended. Raises DaemonEndedError, with the end of its log, if a daemon did."""
+        self._reap()
+        for daemon, code in self._ended:
+            raise DaemonEndedError(ended_message(daemon, code, self._layout.log(daemon.name)))
+
+    def _reap(self) -> None:
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
+                daemon = self._running.pop(ended[0], None)
+                if daemon is not None:
+                    self._ended.append((daemon, os.waitstatus_to_exitcode(ended[1])))
+        except ChildProcessError:
+            pass  # none left
+
+    def stop(self, events: Events) -> None:
+        """Ask all daemons to end, the last started first; each gets some seconds. The kernel ends what does not listen."""
+        for pid in reversed(list(self._running)):
+            os.kill(pid, signal.SIGTERM)
+            deadline = monotonic() + _TERM_TIMEOUT_S
+            while pid in self._running and (left := deadline - monotonic()) > 0:
+                events.wait(left)
+                self._reap()
+
+
+def ended_message(daemon: Daemon, code: int, log: Path) -> str:
+    """What a user is told about a daemon that ended by itself."""
+    how = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return f"{daemon.name} {how}; its log is {log}, which ends with:\n{tail(log)}"

@@ -1,0 +1,71 @@
+"""The programs that make up the site: pure descriptions of what is started, as whom, with what to see."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from esd_localsite.layout import NODES, Layout
+from esd_localsite.network import inside
+
+# A node's own disk and memory: two slurmd share one machine, and PMIx keeps its sockets in /tmp under names that would collide.
+# systemd's and Apptainer's runtime folders stay shared: they carry process ids in their names.
+_NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpfs /dev/shm; shift 2; exec "$@"'
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One long-running program of the site; its name is also that of its log."""
+
+    name: str
+    argv: tuple[str, ...]
+    user: str = "root"
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def munged(layout: Layout) -> Daemon:
+    """The site's own munge, with its own key and socket: the machine's, if there is one, is not touched."""
+    files = {
+        "socket": layout.munge_socket,
+        "key-file": layout.munge / "key",
+        "pid-file": layout.munge / "pid",
+        "seed-file": layout.munge / "seed",
+        "log-file": layout.munge / "log",
+    }
+    return Daemon("munged", ("munged", "--foreground", *(f"--{name}={path}" for name, path in files.items())), user="munge")
+
+
+def slurmctld(layout: Layout) -> Daemon:
+    """Slurm's controller, on the login side. `-i`: state that it cannot read is dropped instead of ending it."""
+    return Daemon("slurmctld", ("slurmctld", "-D", "-i", "-f", str(layout.slurm_conf)), environment=_slurm(layout))
+
+
+def slurmd(layout: Layout, node: str) -> Daemon:
+    """A compute node: slurmd with its own network, host name, /tmp and /dev/shm."""
+    own = ("unshare", "--uts", "--mount", "--", "sh", "-ec", _NODE, "sh", node, str(layout.node(node) / "tmp"))
+    return Daemon(node, (*inside(layout, node), *own, "slurmd", "-D", "-N", node, "-f", str(layout.slurm_conf)), environment=_slurm(layout))
+
+
+def slurmds(layout: Layout) -> tuple[Daemon, ...]:
+    """All compute nodes."""
+    return tuple(slurmd(layout, node) for node in NODES)
+
+
+def docker_registry(layout: Layout) -> Daemon:
+    """The OCI registry."""
+    return Daemon("registry", ("docker-registry", "serve", str(layout.registry_config)), user="docker-registry")
+
+
+def unicore(layout: Layout) -> Daemon:
+    """The UNICORE endpoint, which acts for the job user and therefore starts as root."""
+    argv = (sys.executable, "-m", "esd_localsite.unicore", "--config", str(layout.unicore_config))
+    return Daemon("unicore", argv, environment={**_slurm(layout), **python_environment()})
+
+
+def _slurm(layout: Layout) -> dict[str, str]:
+    return {"SLURM_CONF": str(layout.slurm_conf)}
+
+
+def python_environment() -> dict[str, str]:
+    """Makes another interpreter find this code, however this one found it."""
+    return {"PYTHONPATH": str(Path(__file__).resolve().parents[1]), "PYTHONUNBUFFERED": "1"}

@@ -1,0 +1,109 @@
+"""Start, stop and ask after a local site: `up`, `down`, `status`."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+from esd_localsite import accounts, elevation, lock
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.files import make_folder, write
+from esd_localsite.launcher import end, launch
+from esd_localsite.layout import Layout
+from esd_localsite.network import remove_interface
+from esd_localsite.plan import SitePlan, checkout
+from esd_localsite.preparation import prepare
+from esd_localsite.programs import require_programs
+from esd_localsite.status import SiteStatus, State, command, judge, read_record
+
+
+def _silent(_text: str) -> None:
+    """Say nothing."""
+
+
+def status(name: str = "local") -> SiteStatus:
+    """How the site does; needs no root. Raises LocalSiteError for an impossible name or a damaged state."""
+    layout = Layout(name)
+    return judge(layout, SitePlan.read(layout), read_record(layout), alive=lock.is_locked(layout.lock))
+
+
+def up(name: str = "local", *, progress: Callable[[str], None] = _silent) -> SiteStatus:
+    """Start the site unless it runs, and return when it can be used.
+
+    Raises LocalSiteError where it cannot start, or where the site of that name belongs to another checkout.
+    """
+    layout = Layout(name)
+    current = status(name)
+    if current.state is State.RUNNING and os.access(layout.password, os.R_OK):
+        return _claimed(current)
+    if not elevation.is_root():
+        elevation.as_root(("up", name), progress)
+        return status(name)
+    with lock.operation(layout):
+        current = status(name)
+        if current.state is not State.RUNNING:
+            return _start(layout, progress)
+        _claimed(current)
+        accounts.keep_password(layout, accounts.calling_user(os.environ))
+        return current
+
+
+def down(name: str = "local", *, purge: bool = False, progress: Callable[[str], None] = _silent) -> None:
+    """Stop the site and clean up behind it, also after a crash; harmless where nothing runs. `purge` removes its state as well.
+
+    Raises LocalSiteError where it belongs to another checkout that still exists.
+    """
+    layout = Layout(name)
+    if not layout.state.exists() or (not purge and status(name).state is State.STOPPED and not lock.is_locked(layout.lock)):
+        return
+    if not elevation.is_root():
+        elevation.as_root(("down", name, *(("--purge",) if purge else ())), progress)
+        return
+    with lock.operation(layout):
+        _claimed(status(name))
+        _stop(layout, progress)
+        if purge:
+            shutil.rmtree(layout.state)
+
+
+def _claimed(current: SiteStatus) -> SiteStatus:
+    """The status of a site that this checkout may use. Raises LocalSiteError where it is another one's."""
+    foreign = current.owner is not None and Path(current.owner) != checkout()
+    if foreign and current.state is State.RUNNING and Path(current.owner or "").exists():
+        name = current.name
+        raise LocalSiteError(
+            f"the local site '{name}' belongs to the checkout {current.owner}: stop it there (`{command('down', name)}`), "
+            f"or use one of your own (`{command('up', 'other')}`, and the same --name everywhere)"
+        )
+    return current
+
+
+def _start(layout: Layout, progress: Callable[[str], None]) -> SiteStatus:
+    require_programs()
+    make_folder(layout.state)
+    try:
+        with lock.holding(layout.lock) as held:
+            progress("preparing")
+            remove_interface(layout)
+            prepare(layout, os.environ)
+            layout.status.unlink(missing_ok=True)
+            launch(layout, held, progress)
+    except BaseException:
+        with lock.holding(layout.lock):  # until its last process is gone
+            remove_interface(layout)
+        raise
+    return status(layout.name)
+
+
+def _stop(layout: Layout, progress: Callable[[str], None]) -> None:
+    pid = lock.supervisor_pid(layout)
+    if pid is not None:
+        progress("stopping")
+        end(layout, pid)
+    with lock.holding(layout.lock):
+        remove_interface(layout)
+        record = read_record(layout)
+        if record is not None:
+            detail = f"stopped; `{command('up', layout.name)}` starts it"
+            stopped = record.model_copy(update={"state": State.STOPPED, "detail": detail})
+            write(layout.status, stopped.model_dump_json(indent=2) + "\n")

@@ -1,0 +1,30 @@
+"""The order in which a site comes up: pure, so that it can be read and tested before anything starts."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from esd_localsite import daemons, readiness
+from esd_localsite.daemons import Daemon
+from esd_localsite.layout import Layout
+from esd_localsite.plan import SitePlan
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Some daemons that start together, and the question that must be answered with yes before the next stage starts."""
+
+    title: str
+    daemons: tuple[Daemon, ...]
+    is_ready: Callable[[], bool]
+
+
+def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
+    """All stages in order; the registry takes its time to start and nothing waits for it, so it comes early and is asked late."""
+    registry = daemons.docker_registry(layout)
+    return (
+        Stage("munge", (daemons.munged(layout), registry), lambda: readiness.munge_answers(layout)),
+        Stage("Slurm's controller", (daemons.slurmctld(layout),), lambda: readiness.controller_answers(layout)),
+        Stage("compute nodes", daemons.slurmds(layout), lambda: readiness.nodes_idle(layout)),
+        Stage("registry", (), lambda: readiness.registry_answers(layout, plan)),
+#TMP         Stage("UNICORE endpoint", (), lambda: readiness.unicore_answers(layout, plan)),
+    )

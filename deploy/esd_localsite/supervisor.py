@@ -1,0 +1,117 @@
+"""The process that is the site: `python -m esd_localsite.supervisor NAME CONNECTION`, started by `up`.
+
+It is init of a process namespace and owns the mount namespace that keeps the site's networks: when it ends, however it ends,
+the kernel ends every process, mount and network of the site.
+"""
+
+import os
+import socket
+import sys
+from pathlib import Path
+from time import monotonic
+
+from esd_localsite.children import Children
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.events import Events
+from esd_localsite.files import write
+from esd_localsite.layout import LOGIN, Layout
+from esd_localsite.network import create_network
+from esd_localsite.plan import SitePlan
+from esd_localsite.programs import run
+from esd_localsite.report import Kind, Report
+from esd_localsite.startup import Stage, stages
+from esd_localsite.status import SiteStatus, State, command
+
+_STAGE_TIMEOUT_S = 120.0
+_ASK_EVERY_S = 0.1
+
+
+class StoppedError(Exception):
+    """Someone asked the site to end while it was starting."""
+
+
+class Supervisor:
+    """One site's life: start, watch, stop."""
+
+    def __init__(self, layout: Layout, plan: SitePlan, caller: socket.socket) -> None:
+        self._layout = layout
+        self._plan = plan
+        self._caller = caller
+        self._events = Events(caller)
+        self._children = Children(layout)
+
+    def live(self) -> None:
+        """The site's whole life. Leaves a record of how it ended."""
+        try:
+            self._start()
+            self._watch()
+        except StoppedError:
+            pass
+        except LocalSiteError as error:
+            self._record(State.CRASHED, str(error))
+            Report(kind=Kind.FAILED, text=str(error)).send(self._caller)
+            self._children.stop(self._events)
+            return
+        self._children.stop(self._events)
+        self._record(State.STOPPED, f"stopped; `{command('up', self._layout.name)}` starts it")
+
+    def _start(self) -> None:
+        self._say("network")
+        isolate(self._layout)
+        create_network(self._layout, self._plan)
+        for stage in stages(self._layout, self._plan):
+            self._say(stage.title)
+            for daemon in stage.daemons:
+                self._children.start(daemon)
+            self._wait_for(stage)
+        self._record(State.RUNNING, "running")
+        Report(kind=Kind.READY).send(self._caller)
+        self._events.forget_caller()
+
+    def _wait_for(self, stage: Stage) -> None:
+        deadline = monotonic() + _STAGE_TIMEOUT_S
+        while not stage.is_ready():
+            self._events.wait(_ASK_EVERY_S)
+            self._children.check()
+            if self._events.stop_asked:
+                raise StoppedError
+            if monotonic() > deadline:
+                raise LocalSiteError(f"{stage.title}: no answer for {_STAGE_TIMEOUT_S:g} s; the logs are in {self._layout.log('x').parent}")
+
+    def _watch(self) -> None:
+        while not self._events.stop_asked:
+            self._events.wait()
+            self._children.check()
+
+    def _say(self, text: str) -> None:
+        Report(kind=Kind.PROGRESS, text=text).send(self._caller)
+
+    def _record(self, state: State, detail: str) -> None:
+        write(self._layout.status, SiteStatus.of(self._layout, self._plan, state, detail).model_dump_json(indent=2) + "\n")
+
+
+def isolate(layout: Layout) -> None:
+    """Make the namespaces that `unshare` gave this process the site's own: its processes, host names and host name."""
+    run(("mount", "-t", "proc", "proc", "/proc"))
+    run(("mount", "--bind", str(layout.hosts), "/etc/hosts"))
+    socket.sethostname(LOGIN)
+
+
+def own_pid() -> int:
+    """This process's id as everybody else sees it: /proc is still the one of the namespace outside."""
+    return int(Path("/proc/self").readlink().name)
+
+
+def main(name: str, connection: str) -> None:
+    """Be the supervisor of the site `name`. `connection`: an inherited socket's number."""
+    layout = Layout(name)
+    layout.lock.write_text(f"{own_pid()}\n")
+    plan = SitePlan.read(layout)
+    if plan is None:
+        raise LocalSiteError(f"{layout.plan} is missing; sites are started by `{command('up', name)}`")
+    os.umask(0o022)
+    Supervisor(layout, plan, socket.socket(fileno=int(connection))).live()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

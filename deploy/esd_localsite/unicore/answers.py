@@ -1,0 +1,170 @@
+"""The JSON documents of the REST interface: pure functions, following facts/unicore-rest.md."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from esd_localsite.unicore.config import EndpointConfig
+from esd_localsite.unicore.description import JobDescription
+from esd_localsite.unicore.life import STATUS
+from esd_localsite.unicore.records import JobRecord
+from esd_localsite.unicore.users import Identity
+
+type Document = dict[str, object]
+
+VERSION = "11.1.0"
+"""The UNICORE/X version whose interface this is."""
+FACTORY = "default_target_system_factory"
+SITE = "default"
+_JOB_LIFE = timedelta(days=30)
+
+
+@dataclass(frozen=True)
+class Urls:
+    """The addresses of all resources below the site's base (`https://host:port/SITE`)."""
+
+    base: str
+
+    @property
+    def core(self) -> str:
+        return f"{self.base}/rest/core"
+
+    def of(self, *parts: str) -> str:
+        return "/".join((self.core, *parts))
+
+    def uspace(self, job_id: str) -> str:
+        return self.of("storages", uspace_id(job_id))
+
+
+def uspace_id(job_id: str) -> str:
+    """The id of the storage that is a job's working directory."""
+    return f"{job_id}-uspace"
+
+
+def unicore_time(moment: datetime) -> str:
+    return moment.astimezone().strftime("%Y-%m-%dT%H:%M:%S%z")
+
+
+def links(**hrefs: str) -> dict[str, dict[str, str]]:
+    """`_links`; a double underscore in a name stands for the colon in `action:start`."""
+    return {name.replace("__", ":"): {"href": href} for name, href in hrefs.items()}
+
+
+def client_document(identity: Identity | None, group: str | None) -> Document:
+    """The `client` block: who UNICORE takes the caller for."""
+    if identity is None:
+        return {"dn": "CN=ANONYMOUS,O=UNKNOWN,OU=UNKNOWN", "role": {"selected": "anonymous", "availableRoles": []}, "xlogin": {"availableGroups": []}}
+    login = {"UID": identity.uid_name, "availableUIDs": [identity.uid_name], "group": group or identity.uid_name, "availableGroups": [identity.uid_name]}
+    return {
+        "dn": f"CN={identity.name},OU=local site",
+        "role": {"selected": "user", "availableRoles": ["user"]},
+        "xlogin": login,
+        "queues": {"availableQueues": [], "selected": ""},
+        "authenticationMethod": identity.method,
+    }
+
+
+def core_document(config: EndpointConfig, client: Document, up_since: datetime, now: datetime, note: str) -> Document:
+    """The site: `rest/core`."""
+    urls = Urls(config.site_url)
+    kinds = ("factories", "sites", "jobs", "reservations", "storages", "storagefactories", "transfers", "client-server-transfers", "tasks")
+    return {
+        "client": client,
+        "server": {
+            "version": VERSION,
+            "siteName": config.site_name,
+            "upSince": unicore_time(up_since),
+            "currentTime": unicore_time(now),
+            "jobSubmission": {"enabled": True, "message": note or "OK"},
+            "externalConnections": {},
+        },
+        "_links": {"self": {"href": urls.core}, **{kind: {"href": urls.of(kind)} for kind in kinds}},
+    }
+
+
+def factory_document(config: EndpointConfig) -> Document:
+    """The one target system factory: which partitions there are, and what one may ask of them."""
+    url = Urls(config.site_url).of("factories", FACTORY)
+    return {
+        "siteName": config.site_name,
+        "resources": {
+            name: {"Nodes": f"1-{limits.max_nodes}", "Runtime": f"1-{limits.max_runtime_s}"} for name, limits in config.partitions.items()
+        },
+        "applications": [],
+        "_links": links(self=url, applications=f"{url}/applications"),
+    }
+
+
+def site_document(config: EndpointConfig) -> Document:
+    """The one target system; jobs name it as their parent."""
+    urls = Urls(config.site_url)
+    return {"siteName": config.site_name, "resourceStatus": "READY", "_links": links(self=urls.of("sites", SITE), jobs=urls.of("jobs"))}
+
+
+def registry_document(urls: Urls) -> Document:
+    entries = [
+        {"href": urls.core, "type": "CoreServices"},
+        {"href": f"{urls.base}/rest/workflows", "type": "WorkflowServices"},
+    ]
+    return {"entries": entries, "_links": links(self=f"{urls.base}/rest/registries/default_registry")}
+
+
+def job_document(record: JobRecord, job: JobDescription, config: EndpointConfig) -> Document:
+    """A job's properties. `exitCode` is a string, and absent while there is none."""
+    urls, state = Urls(config.site_url), record.state
+    exit_code = {} if state.exit_code is None else {"exitCode": str(state.exit_code)}
+    return {
+        "status": STATUS[state.phase],
+        "statusMessage": state.message,
+        **exit_code,
+        "log": list(record.log),
+        "queue": job.resources.queue or next(iter(config.partitions), "N/A"),
+        "batchSystemID": state.batch_id or state.process or "N/A",
+        "submissionTime": unicore_time(record.created),
+        "terminationTime": unicore_time(record.created + _JOB_LIFE),
+        "name": job.name,
+        "jobType": job.job_type.value,
+        "tags": list(record.tags),
+        "owner": record.owner,
+        "siteName": config.site_name,
+        "resourceStatus": "READY",
+        "consumedTime": {},
+        "_links": _job_links(record.id, urls),
+    }
+
+
+def _job_links(job_id: str, urls: Urls) -> dict[str, dict[str, str]]:
+    own = urls.of("jobs", job_id)
+    return links(
+        self=own,
+        details=f"{own}/details",
+        submitted=f"{own}/submitted",
+        action__start=f"{own}/actions/start",
+        action__abort=f"{own}/actions/abort",
+        action__restart=f"{own}/actions/restart",
+        workingDirectory=urls.uspace(job_id),
+        parentTSS=urls.of("sites", SITE),
+    )
+
+
+def list_document(name: str, urls: Iterable[str], own_url: str) -> Document:
+    """A list resource: `{"jobs": [url, …]}`."""
+    return {name: list(urls), "_links": links(self=own_url)}
+
+
+def storage_document(url: str, mount_point: str, free: int, usable: int) -> Document:
+    """A storage that is ready: without `resourceStatus` the client would wait for ever."""
+    return {
+        "resourceStatus": "READY",
+        "protocols": ["BFT"],
+        "umask": "77",
+        "mountPoint": mount_point,
+        "freeSpace": free,
+        "usableSpace": usable,
+        "_links": links(
+            self=url,
+            files=f"{url}/files",
+            action__copy=f"{url}/actions/copy",
+            action__rename=f"{url}/actions/rename",
+        ),
+    }

@@ -1,0 +1,89 @@
+"""The endpoint's configuration file, as the local site's supervisor writes it."""
+
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError
+
+from esd_localsite.errors import LocalSiteError
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class Times(_Strict):
+    """All time constants, in seconds."""
+
+    poll_seconds: PositiveFloat = 0.5
+    """How often running commands and the batch system are looked at."""
+    grace_seconds: PositiveFloat = 10.0
+    """How long a job that left the batch system may take to show its exit code file (UNICORE: 120)."""
+    kill_seconds: PositiveFloat = 5.0
+    """Time between SIGTERM and SIGKILL for an aborted command."""
+    submit_attempts: PositiveInt = 3
+    submit_retry_seconds: PositiveFloat = 10.0
+    command_seconds: PositiveFloat = 30.0
+    """Time limit of one sbatch, squeue, scontrol or scancel."""
+    session_seconds: PositiveFloat = 8 * 3600.0
+    token_seconds: PositiveFloat = 3600.0
+    """Life of an issued token whose request names none."""
+
+
+class Partition(_Strict):
+    """What a job may ask of one Slurm partition."""
+
+    max_nodes: PositiveInt
+    max_runtime_s: PositiveInt
+
+
+class EndpointConfig(_Strict):
+    """The endpoint's settings; paths are absolute."""
+
+    site_name: str = Field(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")
+    host: str = "127.0.0.1"
+    port: int = Field(ge=1, le=65535)
+    certificate: Path
+    private_key: Path
+    users_file: Path
+    state_dir: Path
+    """Job records, owned by the endpoint."""
+    uspace_dir: Path
+    """Job directories, owned by the job user; visible on all nodes."""
+    run_as: str | None = None
+    """The job user; None: the endpoint's own user (no change of rights)."""
+    environment: dict[str, str] = {}
+    """Exported to login-node commands and to batch jobs."""
+    login_environment: dict[str, str] = {}
+    """Exported to login-node commands only."""
+    slurm_conf: Path | None = None
+    profile: Literal["slurm", "nobatch"] = "slurm"
+    times: Times = Times()
+    partitions: dict[str, Partition] = {}
+    """By name; the first is the default. Empty: requests are left to the batch system to judge."""
+
+    @property
+    def site_url(self) -> str:
+        return f"https://{self.host}:{self.port}/{self.site_name}"
+
+    @property
+    def login_node_environment(self) -> dict[str, str]:
+        """What login-node commands find set besides the account's own variables."""
+        return {**self.batch_environment, **self.login_environment}
+
+    @property
+    def batch_environment(self) -> dict[str, str]:
+        """What the batch commands, and so batch jobs, find set besides the account's own variables."""
+        slurm = {"SLURM_CONF": str(self.slurm_conf)} if self.slurm_conf else {}
+        return {**slurm, **self.environment}
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Raises LocalSiteError that lists everything wrong with the file."""
+        try:
+            return cls.model_validate_json(path.read_text())
+        except OSError as error:
+            raise LocalSiteError(f"cannot read the UNICORE endpoint's configuration {path}: {error.strerror}") from error
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or '(file)'}: {e['msg']}" for e in error.errors())
+            raise LocalSiteError(f"{path} is no configuration of the UNICORE endpoint: {problems}") from error

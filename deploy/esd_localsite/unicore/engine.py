@@ -1,0 +1,195 @@
+"""Drives the jobs: performs what `machine` decides, reports what came of it, and looks after what runs.
+
+Each step is recorded before its action is performed, so an endpoint that was killed goes on where it was. What it had decided and
+perhaps done is done again; only a batch job is looked for first, because it must not run twice.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from esd_localsite.unicore.actions import Actor
+from esd_localsite.unicore.batch import BatchError, BatchSystem
+from esd_localsite.unicore.config import EndpointConfig
+from esd_localsite.unicore.description import JobDescription, parse_description, tags_of
+from esd_localsite.unicore.life import Aborted, Action, Created, Event, Failed, JobState, Phase, Rules, Tick
+from esd_localsite.unicore.machine import advance
+from esd_localsite.unicore.processes import Account, Launcher
+from esd_localsite.unicore.records import JobRecord, JobStore
+from esd_localsite.unicore.resources import DescriptionError
+from esd_localsite.unicore.workspace import Workspace
+
+_log = logging.getLogger("esd_localsite.unicore")
+
+
+class Engine:
+    """All jobs of the endpoint. Its methods may be called from any thread."""
+
+    def __init__(self, config: EndpointConfig, account: Account, launcher: Launcher, batch: BatchSystem, *, clock: Callable[[], float] = time.time) -> None:
+        times = config.times
+        self._config = config
+        self._account = account
+        self._launcher = launcher
+        self._clock = clock
+        self._rules = Rules(times.grace_seconds, times.submit_attempts, times.submit_retry_seconds)
+        self._actor = Actor(config, launcher, batch, clock)
+        self.batch = batch
+        self.store = JobStore(config.state_dir / "jobs")
+        self._locks: dict[str, threading.RLock] = {}
+        self._locks_lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Take up the jobs of an earlier life, then look after all of them until `stop`."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave the jobs to themselves: they run on, and the next endpoint finds them."""
+        self._stopping.set()
+        self._thread.join()
+
+    def create(self, owner: str, submitted: Mapping[str, Any]) -> JobRecord:
+        """A new job. As with UNICORE, a wrong description makes a job too: one that FAILED, with the reason."""
+        job_id = str(uuid.uuid4())
+        record = JobRecord(
+            id=job_id,
+            owner=owner,
+            submitted=dict(submitted),
+            created=datetime.now(UTC),
+            directory=self._config.uspace_dir / job_id,
+            tags=tags_of(submitted),
+        ).noting(f"Created with ID {job_id}.")
+        self.workspace(record).create()
+        self.store.save(record)
+        self.apply(job_id, self._checked(record))
+        return self.store.get(job_id) or record
+
+    def apply(self, job_id: str, event: Event) -> None:
+        """Let an event happen to a job, with all that follows at once. A job that is gone is left in peace."""
+        with self._lock(job_id):
+            following: Event | None = event
+            while following is not None and (record := self.store.get(job_id)) is not None:
+                following = self._step(record, following)
+
+    def retag(self, job_id: str, tags: tuple[str, ...]) -> None:
+        with self._lock(job_id):
+            if record := self.store.get(job_id):
+                self.store.save(record.model_copy(update={"tags": tags}))
+
+    def destroy(self, job_id: str) -> None:
+        """End the job, and remove its directory and the record of it."""
+        with self._lock(job_id):
+            self.apply(job_id, Aborted())
+            if record := self.store.get(job_id):
+                self.workspace(record).remove()
+                self.store.remove(job_id)
+        self._locks.pop(job_id, None)
+
+    def workspace(self, record: JobRecord) -> Workspace:
+        return Workspace(record.directory, self._account)
+
+    def details(self, record: JobRecord) -> dict[str, str]:
+        """What the batch system says of the job now, or said last."""
+        if record.state.batch_id is None:
+            return {}
+        try:
+            return self.batch.details(record.state.batch_id) or record.details
+        except BatchError as error:
+            _log.warning("no details of job %s: %s", record.id, error)
+            return record.details
+
+    def tick(self) -> None:
+        """Look once at everything that runs."""
+        self._launcher.reap()
+        active = [record for record in self.store if not record.state.phase.is_final]
+        words = self._words([r.state.batch_id for r in active if r.state.phase.is_batch and r.state.batch_id])
+        for record in active:
+            with self._lock(record.id):
+                # Looked at under the lock: between two looks a client may have aborted or removed the job.
+                current = self.store.get(record.id)
+                event = current and self._observe(current, words)
+                if event:
+                    self.apply(record.id, event)
+
+    def _run(self) -> None:
+        for record in self.store:
+            if record.state.pending:
+                self._guarded(lambda record=record: self._resume(record))
+        while not self._stopping.wait(self._config.times.poll_seconds):
+            self._guarded(self.tick)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:
+            _log.exception("a look at the jobs failed; the next one follows")
+
+    def _resume(self, record: JobRecord) -> None:
+        with self._lock(record.id):
+            event = self._perform(record, resumed=True)
+            if event:
+                self.apply(record.id, event)
+
+    def _checked(self, record: JobRecord) -> Event:
+        try:
+            parse_description(record.submitted).resources.check(self._config.partitions)
+        except DescriptionError as error:
+            return Failed(f"Job description is invalid: {error}")
+        return Created()
+
+    def _step(self, record: JobRecord, event: Event) -> Event | None:
+        step = advance(record.state, event, description_of(record), self._rules)
+        if step.state == record.state and not step.log:
+            return None
+        self.store.save(record := self._kept(record, step.state).noting(*step.log))
+        return self._perform(record)
+
+    def _kept(self, record: JobRecord, state: JobState) -> JobRecord:
+        """The record with its next state, and with the batch system's details once a batch job is over."""
+        changes: dict[str, object] = {"state": state}
+        if record.state.phase.is_batch and not state.phase.is_batch:
+            changes["details"] = self.details(record)
+        return record.model_copy(update=changes)
+
+    def _perform(self, record: JobRecord, *, resumed: bool = False) -> Event | None:
+        if record.state.pending is None:
+            return None
+        try:
+            return self._actor.perform(record, description_of(record), self.workspace(record), resumed=resumed)
+        except OSError as error:
+            return Failed(f"{record.state.pending}: {error.strerror}: {error.filename}")
+
+    def _observe(self, record: JobRecord, words: Mapping[str, str]) -> Event | None:
+        state = record.state
+        if state.pending is not None:
+            return None
+        if state.phase.is_command:
+            return self._actor.command_ended(record, self.workspace(record))
+        if state.phase.is_batch and (word := words.get(state.batch_id or "")):
+            return self._actor.batch_seen(record, description_of(record), self.workspace(record), word)
+        return Tick(self._clock()) if state.phase is Phase.SUBMITTING else None
+
+    def _words(self, batch_ids: list[str]) -> Mapping[str, str]:
+        try:
+            return self.batch.words(batch_ids) if batch_ids else {}
+        except BatchError as error:
+            # Silence of the batch system says nothing about the jobs: they keep their state until it answers.
+            _log.warning("the batch system does not answer: %s", error)
+            return {}
+
+    def _lock(self, job_id: str) -> threading.RLock:
+        with self._locks_lock:
+            return self._locks.setdefault(job_id, threading.RLock())
+
+
+def description_of(record: JobRecord) -> JobDescription:
+    """The job's description; an empty one for a job that failed because its description was wrong."""
+    try:
+        return parse_description(record.submitted)
+    except DescriptionError:
+        return JobDescription()

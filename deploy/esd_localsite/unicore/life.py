@@ -1,0 +1,185 @@
+"""The words of a job's life: its phases, what is to be done, what can happen. `machine` joins them."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Phase(StrEnum):
+    """Where a job stands; several phases are one status to the client."""
+
+    STAGING_IN = "STAGING_IN"
+    READY = "READY"
+    PRECOMMAND = "PRECOMMAND"
+    SUBMITTING = "SUBMITTING"
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    LOGIN_NODE = "LOGIN_NODE"
+    POSTCOMMAND = "POSTCOMMAND"
+    SUCCESSFUL = "SUCCESSFUL"
+    FAILED = "FAILED"
+
+    @property
+    def is_final(self) -> bool:
+        return self in {Phase.SUCCESSFUL, Phase.FAILED}
+
+    @property
+    def is_batch(self) -> bool:
+        """The batch system has the job."""
+        return self in {Phase.QUEUED, Phase.RUNNING}
+
+    @property
+    def is_command(self) -> bool:
+        """A process on the login node has the job."""
+        return self in {Phase.PRECOMMAND, Phase.LOGIN_NODE, Phase.POSTCOMMAND}
+
+
+STATUS = {
+    Phase.STAGING_IN: "STAGINGIN",
+    Phase.READY: "READY",
+    Phase.PRECOMMAND: "QUEUED",
+    Phase.SUBMITTING: "QUEUED",
+    Phase.QUEUED: "QUEUED",
+    Phase.RUNNING: "RUNNING",
+    Phase.LOGIN_NODE: "RUNNING",
+    Phase.POSTCOMMAND: "STAGINGOUT",
+    Phase.SUCCESSFUL: "SUCCESSFUL",
+    Phase.FAILED: "FAILED",
+}
+"""The status word of each phase, as UNICORE shows it."""
+
+
+class Action(StrEnum):
+    """What the engine is to do after a step; which precommand it is, the state's `step` says."""
+
+    STAGE_IN = "STAGE_IN"
+    RUN_PRECOMMAND = "RUN_PRECOMMAND"
+    SUBMIT = "SUBMIT"
+    RUN_MAIN = "RUN_MAIN"
+    RUN_POSTCOMMAND = "RUN_POSTCOMMAND"
+    STOP = "STOP"
+
+
+class JobState(BaseModel):
+    """Everything that the next step depends on, besides the description. Persisted."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    phase: Phase = Phase.READY
+    pending: Action | None = None
+    """Decided on but not known to be done: performed (again) when the endpoint comes back."""
+    step: int = 0
+    """Index of the running pre- or postcommand."""
+    started: bool = False
+    """The client said `start`."""
+    process: str | None = None
+    """The running login-node command, see `processes.Process`."""
+    batch_id: str | None = None
+    attempts: int = 0
+    wait_from: float | None = None
+    """Since when a lost batch job's exit code, or the next attempt to submit, is waited for."""
+    exit_code: int | None = None
+    message: str = ""
+
+
+@dataclass(frozen=True)
+class Rules:
+    """The time constants that steps depend on, in seconds."""
+
+    grace: float
+    submit_attempts: int
+    submit_retry: float
+
+
+@dataclass(frozen=True)
+class Created:
+    """The job exists and its directory too."""
+
+
+@dataclass(frozen=True)
+class Started:
+    """The client has uploaded what it wanted to."""
+
+
+@dataclass(frozen=True)
+class Aborted:
+    """The client wants the job to end."""
+
+
+@dataclass(frozen=True)
+class Restarted:
+    """The client wants a finished job to run again."""
+
+
+@dataclass(frozen=True)
+class Failed:
+    """Something that the endpoint itself had to do cannot be done."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """The pending action is done and has nothing to tell."""
+
+
+@dataclass(frozen=True)
+class Launched:
+    """A command runs on the login node."""
+
+    process: str
+
+
+@dataclass(frozen=True)
+class CommandEnded:
+    """The login-node command is over; no exit code: it was killed. `output` is the end of what it printed."""
+
+    exit_code: int | None
+    output: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The batch system took the job."""
+
+    batch_id: str
+
+
+@dataclass(frozen=True)
+class Refused:
+    """The batch system did not take the job."""
+
+    message: str
+    at: float
+
+
+@dataclass(frozen=True)
+class Tick:
+    """Time goes on."""
+
+    at: float
+
+
+class Batch(StrEnum):
+    """What the batch system says of a job, in four words."""
+
+    WAITING = "WAITING"
+    RUNNING = "RUNNING"
+    ENDED = "ENDED"
+    KILLED = "KILLED"
+
+
+@dataclass(frozen=True)
+class BatchSeen:
+    """What the batch system says, with its own word for it, and the exit code file, where there is one."""
+
+    state: Batch
+    word: str
+    exit_code: int | None
+    at: float
+
+
+Event = (
+    Created | Started | Aborted | Restarted | Failed | Done | Launched | CommandEnded | Submitted | Refused | Tick | BatchSeen
+)

@@ -1,0 +1,150 @@
+"""Who may come in: the users file, security sessions, and issued tokens."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import jwt
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
+
+from esd_localsite.errors import LocalSiteError
+
+_SESSIONS_PER_USER = 5
+_ALGORITHM = "HS256"
+
+
+class UserEntry(BaseModel):
+    """One user of the users file: the password's scrypt hash and its salt, both in hexadecimal digits."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    password_scrypt: str
+    salt: str
+    uid_name: str
+
+    @classmethod
+    def of(cls, password: str, uid_name: str) -> "UserEntry":
+        """An entry for a new password; for whoever writes the users file."""
+        salt = secrets.token_bytes(16)
+        return cls(password_scrypt=_scrypt(password, salt).hex(), salt=salt.hex(), uid_name=uid_name)
+
+    def accepts(self, password: str) -> bool:
+        return hmac.compare_digest(_scrypt(password, bytes.fromhex(self.salt)).hex(), self.password_scrypt)
+
+
+class UsersFile(RootModel[dict[str, UserEntry]]):
+    """User name → entry."""
+
+    @classmethod
+    def read(cls, path: Path) -> "UsersFile":
+        """Raises LocalSiteError that names the file and what is wrong in it, without its values."""
+        try:
+            return cls.model_validate_json(path.read_text())
+        except OSError as error:
+            raise LocalSiteError(f"cannot read the users of the UNICORE endpoint, {path}: {error.strerror}") from error
+        except ValidationError as error:
+            where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise LocalSiteError(f"{path} is no users file: {where}") from None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An authenticated user."""
+
+    name: str
+    uid_name: str
+    method: str
+
+
+class Refusal(Enum):
+    """Why a request gets no identity; the value is the HTTP status."""
+
+    WRONG_CREDENTIALS = 403
+    UNKNOWN_SESSION = 432
+
+
+@dataclass(frozen=True)
+class _Session:
+    identity: Identity
+    expires: float
+
+
+class Gate:
+    """Decides who a request comes from."""
+
+    def __init__(self, users: UsersFile, secret: bytes, *, issuer: str, session_seconds: float, clock: Callable[[], float] = time.time) -> None:
+        self._users = users.root
+        self._secret = secret
+        self._issuer = issuer
+        self.session_seconds = session_seconds
+        self._clock = clock
+        self._sessions: dict[str, _Session] = {}
+        self._lock = threading.Lock()
+
+    def identify(self, authorization: str | None, session: str | None) -> Identity | Refusal | None:
+        """A session overrides the credentials, as in UNICORE. None: no credentials at all."""
+        if session is not None:
+            with self._lock:
+                known = self._sessions.get(session)
+            return known.identity if known and known.expires > self._clock() else Refusal.UNKNOWN_SESSION
+        if authorization is None:
+            return None
+        scheme, _, value = authorization.partition(" ")
+        check = {"basic": self._password, "bearer": self._token}.get(scheme.lower())
+        return (check and check(value.strip())) or Refusal.WRONG_CREDENTIALS
+
+    def open_session(self, identity: Identity) -> str:
+        """A new session; a user's oldest ones make room."""
+        session = str(uuid.uuid4())
+        with self._lock:
+            own = [key for key, value in self._sessions.items() if value.identity.name == identity.name]
+            for key in own[: 1 - _SESSIONS_PER_USER] if len(own) >= _SESSIONS_PER_USER else ():
+                del self._sessions[key]
+            self._sessions[session] = _Session(identity, self._clock() + self.session_seconds)
+        return session
+
+    def issue_token(self, identity: Identity, lifetime: float) -> str:
+        """A token that stands for the user, as `Bearer`, for `lifetime` seconds."""
+        now = int(self._clock())
+        claims = {"etd": "true", "sub": identity.name, "iss": self._issuer, "iat": now, "exp": now + int(lifetime)}
+        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
+
+    def _password(self, value: str) -> Identity | None:
+        try:
+            name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        entry = self._users.get(name)
+        return Identity(name, entry.uid_name, "PASSWORD") if entry and entry.accepts(password) else None
+
+    def _token(self, value: str) -> Identity | None:
+        try:
+            claims = jwt.decode(value, self._secret, algorithms=[_ALGORITHM], issuer=self._issuer, options={"require": ["exp", "sub"]})
+        except jwt.InvalidTokenError:
+            return None
+        entry = self._users.get(claims["sub"])
+        return Identity(claims["sub"], entry.uid_name, "ETD") if entry else None
+
+
+def token_secret(path: Path) -> bytes:
+    """The key that tokens are signed with: made once, kept, so that tokens survive a restart."""
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:  # noqa: PTH123 - mode from the start
+            stream.write(secrets.token_bytes(32))
+    except FileExistsError:
+        pass
+    return path.read_bytes()
+
+
+def _scrypt(password: str, salt: bytes) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1)

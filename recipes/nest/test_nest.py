@@ -1,0 +1,124 @@
+"""The contract of the NEST image: what a researcher's script relies on."""
+
+import json
+
+import pytest
+from testinfra.host import Host
+
+from esd_build.project import Environment
+
+pytestmark = pytest.mark.image
+
+NEST = "import nest, json; nest.set_verbosity('M_ERROR'); "
+
+
+def python(host: Host, code: str) -> str:
+    """The last line that a Python program prints inside the image."""
+    finished = host.run("cd /tmp && python3 -c %s", code)
+    assert finished.rc == 0, finished.stdout
+    return finished.stdout.strip().splitlines()[-1]
+
+
+@pytest.fixture(scope="module")
+def build_info(host: Host) -> dict[str, object]:
+    """`nest.build_info` as NEST inside reports it."""
+    return json.loads(python(host, NEST + "print(json.dumps(dict(nest.build_info), default=str))"))
+
+
+def test_nest_is_the_pinned_one(build_info: dict[str, object], environment: Environment) -> None:
+    assert build_info["version"] == environment.pins["NEST"].version
+
+
+def test_nest_was_built_for_clusters(build_info: dict[str, object]) -> None:
+    assert build_info["have_mpi"] is True
+    assert build_info["ndebug"] is True  # without NDEBUG, simulations take 1.3 times as long
+    assert build_info["threading"] == "openmp"
+
+
+def test_nest_tells_the_truth_about_its_place(host: Host, build_info: dict[str, object]) -> None:
+    assert build_info["prefix"] == "/opt/nest"
+    assert host.check_output("nest-config --prefix") == "/opt/nest"
+    assert host.file("/opt/nest/include/nest/nest.h").is_file
+    assert host.check_output("nest-config --version").startswith(f"nest-{build_info['version']}")
+
+
+@pytest.mark.parametrize(("name", "distribution"), [("PyNN", "pynn"), ("NESTML", "nestml"), ("mpi4py", "mpi4py")])
+def test_python_packages_are_the_pinned_ones(host: Host, environment: Environment, name: str, distribution: str) -> None:
+    found = python(host, f"from importlib.metadata import version; print(version('{distribution}'))")
+    assert found == environment.pins[name].version
+
+
+@pytest.mark.parametrize("module", ["numpy", "scipy", "neo", "nixio", "elephant"])
+def test_libraries_for_analysis_are_there(host: Host, module: str) -> None:
+    assert python(host, f"import {module}; print({module}.__name__)") == module
+
+
+def test_mpi4py_uses_the_mpi_that_nest_was_linked_with(host: Host, environment: Environment) -> None:
+    assert python(host, "from mpi4py import MPI; print(MPI.Get_library_version().split(',')[0])") == (
+        f"Open MPI v{environment.pins['Open MPI'].version}"
+    )
+    loaded = python(host, "import nest; from mpi4py import MPI; print(sorted({l.split()[-1] for l in open('/proc/self/maps') if 'libmpi.so' in l}))")
+    assert loaded.count("libmpi.so") == 1, loaded
+
+
+def test_pmix_is_the_pinned_one(host: Host, environment: Environment) -> None:
+    assert f"PMIX: {environment.pins['PMIx'].version}" in host.check_output("pmix_info --version 2>/dev/null || ompi_info | grep -i pmix") or (
+        environment.pins["PMIx"].version in host.check_output("ompi_info --parsable | grep -i pmix")
+    )
+
+
+def test_ucx_is_among_the_transports(host: Host) -> None:
+    assert "mca:pml:ucx:" in host.check_output("ompi_info --parsable")
+
+
+def test_pynn_runs_on_nest(host: Host) -> None:
+    code = """
+import pyNN.nest as sim
+sim.setup(timestep=0.1)
+cells = sim.Population(5, sim.IF_curr_alpha(i_offset=1.0))
+cells.record('spikes')
+sim.run(200.0)
+print(sum(len(train) for train in cells.get_data().segments[0].spiketrains))
+"""
+    assert int(python(host, code)) >= 5
+
+
+def test_pynn_extensions_are_compiled_in(host: Host) -> None:
+    assert python(host, "import pyNN.nest as sim; print(sim.simulator.state.extensions_loaded)") == "True"
+    assert not host.file("/tmp/_build").exists
+
+
+def test_a_nestml_neuron_compiles_and_fires(host: Host) -> None:
+    code = """
+import os, tempfile
+work = tempfile.mkdtemp(); os.chdir(work)
+open('leaky_neuron.nestml', 'w').write('''
+model leaky_neuron:
+    state:
+        V_m mV = -70 mV
+    equations:
+        V_m' = -(V_m + 70 mV) / tau_m + I_e / C_m
+    parameters:
+        tau_m ms = 10 ms
+        C_m pF = 250 pF
+        I_e pA = 600 pA
+        V_th mV = -55 mV
+        V_reset mV = -70 mV
+    output:
+        spike
+    update:
+        integrate_odes()
+    onCondition(V_m >= V_th):
+        V_m = V_reset
+        emit_spike()
+''')
+from pynestml.frontend.pynestml_frontend import generate_nest_target
+generate_nest_target(input_path='leaky_neuron.nestml', target_path=work + '/target', install_path=work, module_name='leaky_module')
+import nest
+nest.Install('leaky_module')
+neuron, recorder = nest.Create('leaky_neuron'), nest.Create('spike_recorder')
+nest.Connect(neuron, recorder)
+nest.Simulate(200.0)
+print(recorder.n_events)
+"""
+    assert int(python(host, code)) > 3
