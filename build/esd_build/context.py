@@ -1,6 +1,5 @@
 """A build folder: everything that a definition file names, laid side by side, so that plain `apptainer build` works in it too."""
 
-import os
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,20 +9,11 @@ ARGUMENTS = "build-arguments"
 
 
 def fill(folder: Path, contents: Mapping[str, Path], arguments: Mapping[str, str]) -> None:
-    """Fill an empty folder with files and folders (name in it → where they are now), linked where that is possible, and the arguments."""
+    """Copy files and folders (name in the build folder → where they are now) into an empty folder, and write the arguments."""
     for name, source in contents.items():
-        target = folder / name
         if source.is_dir():
-            shutil.copytree(source, target, copy_function=link_or_copy)
+            shutil.copytree(source, folder / name)
         else:
-            link_or_copy(source, target)
+            shutil.copy2(source, folder / name)
     lines = (f"{name}={value}\n" for name, value in sorted(arguments.items()))
     (folder / ARGUMENTS).write_text("".join(lines), encoding="utf-8")
-
-
-def link_or_copy(source: str | Path, target: str | Path) -> None:
-    """A second name for a file; a copy where file system or ownership do not allow that."""
-    try:
-        os.link(source, target)
-    except OSError:
-        shutil.copy2(source, target)

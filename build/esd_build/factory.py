@@ -12,7 +12,7 @@ from esd_build.cache import Cache
 from esd_build.definition import Definition
 from esd_build.errors import ToolError, UsageError
 from esd_build.plan import BuildPlan, Stage, build_arguments, make_plan
-from esd_build.process import run
+from esd_build.process import remove_as
 from esd_build.progress import BuildProgress
 from esd_build.project import Environment, Project, Recipe
 
@@ -133,10 +133,7 @@ class Factory:
             self._clear_temporary()
 
     def _clear_temporary(self) -> None:
-        # In a user namespace, because a rootless build makes files that belong to the account's subordinate ids.
-        names = [str(path) for path in (self.cache.root / "temporary").iterdir()]
-        if names:
-            run(("unshare", "--map-root-user", "--map-auto", "rm", "-rf", "--", *names), account=self.cache.account)
+        remove_as(self.cache.account, list((self.cache.root / "temporary").iterdir()))
 
     def _hand_out(self, plan: BuildPlan) -> Path:
         """Put the image into `dist/images/`, unless it is there already."""

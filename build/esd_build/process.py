@@ -104,6 +104,12 @@ def run(
     return Finished(process.returncode, tuple(tail))
 
 
+def remove_as(account: Account, paths: Sequence[Path]) -> None:
+    """Remove what a rootless build left: in a user namespace, because some of it belongs to the account's subordinate ids."""
+    if paths:
+        run(("unshare", "--map-root-user", "--map-auto", "rm", "-rf", "--", *map(str, paths)), account=account)
+
+
 @contextmanager
 def _ended_with_us(process: "subprocess.Popen[str]") -> Iterator[None]:
     """On Ctrl-C, or any other reason to leave, end the program with all its children."""

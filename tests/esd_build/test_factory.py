@@ -1,0 +1,186 @@
+import errno
+import io
+import os
+import shutil
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from esd_build import factory as factory_module
+from esd_build import product
+from esd_build.cache import Cache
+from esd_build.errors import ToolError, UsageError
+from esd_build.factory import Factory
+from esd_build.plan import Stage
+from esd_build.process import Account, Finished
+from esd_build.progress import BuildProgress
+from esd_build.project import Environment, Project
+
+
+class FakeApptainer:
+    """Stands in for Apptainer: notes what it was asked to build, and what lay in the build folder."""
+
+    def __init__(self) -> None:
+        self.built: list[tuple[str, str | None, dict[str, str]]] = []
+        self.contents: list[set[str]] = []
+        self.fails: Exception | None = None
+
+    def version(self) -> None:
+        """It is there."""
+
+    def require_namespaces(self) -> None:
+        """They work."""
+
+    def build(
+        self, definition: str, image: Path, *, context: Path, argument_file: str, bind: str | None, on_line: Callable[[str], None]
+    ) -> None:
+        arguments = dict(line.split("=", 1) for line in (context / argument_file).read_text().splitlines())
+        self.contents.append({path.name for path in context.iterdir()})
+        image.write_text("half an image")
+        if self.fails:
+            raise self.fails
+        self.built.append((definition, bind, arguments))
+        on_line("[1/1] done")
+        image.write_text(f"image from {definition}")
+
+    def execute(self, image: Path, command: Sequence[str]) -> Finished:
+        return Finished(0, ("g++=14", "python3=3.13"))
+
+    def labels(self, image: Path) -> dict[str, str]:
+        return {"eu.ebrains.esd.environment": "edge"}
+
+
+def fake_download(environment: Environment, target: Path, on_line: Callable[[str], None]) -> None:
+    target.mkdir(parents=True)
+    (target / "package.whl").write_text("wheel")
+
+
+@pytest.fixture
+def apptainer() -> FakeApptainer:
+    return FakeApptainer()
+
+
+@pytest.fixture
+def make(project: Project, apptainer: FakeApptainer, monkeypatch: pytest.MonkeyPatch) -> Factory:
+    monkeypatch.setenv("ESD_IMAGES_CACHE", str(project.root / "cache"))
+    monkeypatch.setenv("ESD_IMAGES_MIRROR", "http://mirror.example/debian")
+    monkeypatch.setattr("esd_build.downloads.wheels", fake_download)
+    monkeypatch.setattr("esd_build.downloads.sources", fake_download)
+    monkeypatch.setattr(factory_module, "remove_as", lambda _account, paths: [shutil.rmtree(path) for path in paths])
+    account = Account("me", os.geteuid(), os.getegid(), project.root / "home")
+    progress = BuildProgress(Console(file=io.StringIO()))
+    return Factory(project, project.environment("edge"), Cache.open(account), apptainer, progress)  # type: ignore[arg-type]
+
+
+def image(make: Factory) -> Path:
+    return make.image(make.project.recipe("nest"))
+
+
+def test_base_first_then_the_image_with_its_inputs(make: Factory, apptainer: FakeApptainer) -> None:
+    finished = image(make)
+    assert finished == make.project.root / "dist/images/nest-edge.sif"
+    assert finished.read_text() == "image from nest.def"
+    assert [(definition, bind) for definition, bind, _ in apptainer.built] == [
+        ("base.def", None),
+        ("nest.def", f"{make.cache.root}/compiled:/mnt"),
+    ]
+    assert apptainer.contents[1] == {
+        *("nest.def", "settings.conf", "requirements.txt", "wheels", "sources", "base.sif", "build-arguments"),
+    }
+
+
+def test_definition_gets_the_arguments_that_it_uses_and_no_others(make: Factory, apptainer: FakeApptainer) -> None:
+    image(make)
+    assert apptainer.built[0][2] == {"suite": "trixie", "mirror": "http://mirror.example/debian"}
+    plan = make.plan(make.project.recipe("nest"))
+    compilation = plan.stage("nest/build")
+    assert compilation is not None
+    assert apptainer.built[1][2] == {
+        "base": "base.sif",
+        "march": "x86-64-v3",
+        "nest_version": "3.10.0",
+        "compile_key": str(compilation.key),
+    }
+
+
+def test_second_time_builds_nothing(make: Factory, apptainer: FakeApptainer) -> None:
+    before = image(make).stat().st_mtime_ns
+    assert image(make).stat().st_mtime_ns == before
+    assert len(apptainer.built) == 2
+
+
+def test_changed_image_is_built_on_the_same_base(make: Factory, apptainer: FakeApptainer) -> None:
+    image(make)
+    path = make.project.root / "recipes/nest/settings.conf"
+    path.write_text("threads = 4\n")
+    image(make)
+    assert [definition for definition, _, _ in apptainer.built] == ["base.def", "nest.def", "nest.def"]
+
+
+def test_image_that_was_damaged_is_handed_out_again(make: Factory) -> None:
+    image(make).write_text("cut o")
+    assert image(make).read_text() == "image from nest.def"
+
+
+def test_description_tells_what_went_in(make: Factory) -> None:
+    found = product.read(image(make))
+    assert (found.image, found.environment, found.provider) == ("nest", "edge", "debian")
+    assert list(found.stages) == ["base", "wheels", "sources", "nest/build", "nest"]
+    assert found.key == found.stages["nest"]
+    assert found.labels == {"eu.ebrains.esd.environment": "edge"}
+
+
+@pytest.mark.parametrize("failure", [ToolError("no compiler"), KeyboardInterrupt()])
+def test_failed_or_interrupted_build_leaves_nothing_half(make: Factory, apptainer: FakeApptainer, failure: Exception) -> None:
+    image(make)
+    (make.project.root / "recipes/nest/settings.conf").write_text("threads = 4\n")
+    apptainer.fails = failure
+    with pytest.raises(type(failure)):
+        image(make)
+    key = make.plan(make.project.recipe("nest")).image
+    assert not make.cache.has(key)
+    assert (make.project.images / "nest-edge.sif").read_text() == "image from nest.def"
+    apptainer.fails = None
+    assert image(make).read_text() == "image from nest.def"
+    assert make.cache.has(key)
+
+
+def test_full_disk_is_said_before_the_build(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: os.terminal_size((0, 0)) and type("Usage", (), {"free": 10**9}))
+    with pytest.raises(ToolError, match=r"only 1\.0 GB free .* a build needs 4 GB; make room, or set ESD_IMAGES_CACHE"):
+        image(make)
+
+
+def test_full_disk_in_a_build_is_one_message(make: Factory, apptainer: FakeApptainer) -> None:
+    apptainer.fails = OSError(errno.ENOSPC, "No space left on device")
+    with pytest.raises(ToolError, match=r"No space left on device.*nothing half-done was kept"):
+        image(make)
+
+
+def test_full_disk_while_handing_out_leaves_no_part(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    image(make).unlink()
+
+    def full(_source: Path, target: Path) -> None:
+        target.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(target))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(ToolError, match="No space left"):
+        image(make)
+    assert [path.name for path in make.project.images.iterdir()] == ["nest-edge.json"]
+
+
+def test_prepared_folder_can_be_read_before_building(make: Factory, tmp_path: Path, apptainer: FakeApptainer) -> None:
+    folder = make.prepare(make.project.recipe("nest"), tmp_path / "context")
+    assert (folder / "base.sif").read_text() == "image from base.def"
+    assert (folder / "nest.def").read_text() == (make.project.root / "recipes/nest/nest.def").read_text()
+    assert [definition for definition, _, _ in apptainer.built] == ["base.def"]
+    with pytest.raises(UsageError, match="is not empty"):
+        make.prepare(make.project.recipe("nest"), folder)
+
+
+def test_packages_of_an_unbuilt_base_are_unknown(make: Factory) -> None:
+    assert make.cache.packages("base", "0" * 16) is None
+    assert not make.cache.has(Stage("nest", "image", {"base": None}))
