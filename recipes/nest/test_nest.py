@@ -32,14 +32,14 @@ def test_nest_is_the_pinned_one(build_info: dict[str, object], environment: Envi
 def test_nest_was_built_for_clusters(build_info: dict[str, object]) -> None:
     assert build_info["have_mpi"] is True
     assert build_info["ndebug"] is True  # without NDEBUG, simulations take 1.3 times as long
-    assert build_info["threading"] == "openmp"
+    assert build_info["threads_model"] == "openmp"
 
 
 def test_nest_tells_the_truth_about_its_place(host: Host, build_info: dict[str, object]) -> None:
     assert build_info["prefix"] == "/opt/nest"
     assert host.check_output("nest-config --prefix") == "/opt/nest"
     assert host.file("/opt/nest/include/nest/nest.h").is_file
-    assert host.check_output("nest-config --version").startswith(f"nest-{build_info['version']}")
+    assert host.check_output("nest-config --version") == build_info["version"]
 
 
 @pytest.mark.parametrize(("name", "distribution"), [("PyNN", "pynn"), ("NESTML", "nestml"), ("mpi4py", "mpi4py")])
@@ -57,14 +57,13 @@ def test_mpi4py_uses_the_mpi_that_nest_was_linked_with(host: Host, environment: 
     assert python(host, "from mpi4py import MPI; print(MPI.Get_library_version().split(',')[0])") == (
         f"Open MPI v{environment.pins['Open MPI'].version}"
     )
-    loaded = python(host, "import nest; from mpi4py import MPI; print(sorted({l.split()[-1] for l in open('/proc/self/maps') if 'libmpi.so' in l}))")
-    assert loaded.count("libmpi.so") == 1, loaded
+    maps = "[line.split()[-1] for line in open('/proc/self/maps') if 'libmpi.so' in line]"
+    assert python(host, f"import nest; from mpi4py import MPI; print(len(set({maps})))") == "1"
 
 
 def test_pmix_is_the_pinned_one(host: Host, environment: Environment) -> None:
-    assert f"PMIX: {environment.pins['PMIx'].version}" in host.check_output("pmix_info --version 2>/dev/null || ompi_info | grep -i pmix") or (
-        environment.pins["PMIx"].version in host.check_output("ompi_info --parsable | grep -i pmix")
-    )
+    code = "import ctypes; f = ctypes.CDLL('libpmix.so.2').PMIx_Get_version; f.restype = ctypes.c_char_p; print(f().decode())"
+    assert f"OpenPMIx {environment.pins['PMIx'].version}" in python(host, code)
 
 
 def test_ucx_is_among_the_transports(host: Host) -> None:
