@@ -24,6 +24,10 @@ wanted=$(cat requirements/dev.txt pyproject.toml | sha256sum)
 python=$(find_python)
 printf '==> installing %s Python packages into .venv\n' "$(grep -c '^[a-z].*==' requirements/dev.txt)"
 "$python" -m venv --clear .venv
-.venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.txt
-.venv/bin/pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+install() {
+  .venv/bin/pip install --disable-pip-version-check --no-input "$@" >>.venv/install.log 2>&1 ||
+    { grep -E '^ *(ERROR|error)' .venv/install.log | tail -n 10 >&2; die "pip failed; its whole output is in .venv/install.log"; }
+}
+install --require-hashes -r requirements/dev.txt
+install --no-build-isolation --no-deps -e .
 printf '%s\n' "$wanted" >.venv/installed

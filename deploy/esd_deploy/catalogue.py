@@ -40,9 +40,10 @@ class Catalogue:
         return self.root / "site-configs" / f"{name}.yaml"
 
 
-def load_site(name: str) -> SiteConfig:
-    """A site by its name in the catalogue, or by the path of a YAML file of one's own."""
+def load_site(name: str) -> tuple[SiteConfig, Path]:
+    """A site by its name in the catalogue, or by the path of a YAML file of one's own; with the file that it was read from."""
     path = Path(name)
     if path.suffix == ".yaml":
-        return documents.load(path, SiteConfig, name=path.stem)
-    return Catalogue.find().site(name)
+        return documents.load(path, SiteConfig, name=path.stem), path
+    catalogue = Catalogue.find()
+    return catalogue.site(name), catalogue.site_file(name)

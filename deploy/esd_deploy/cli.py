@@ -3,18 +3,15 @@
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from esd_build.errors import EsdError, ToolError, UsageError
-from esd_deploy import launch, options, outcome, record
-from esd_deploy.catalogue import Catalogue, load_site
+from esd_deploy import launch, options, outcome, record, shown
 from esd_deploy.display import Display, display
 from esd_deploy.launch import Shape
 from esd_deploy.plan import Plan, Request, description
@@ -24,7 +21,7 @@ from esd_deploy.site import RUNS, Site
 
 INTERRUPTED = 130
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-out = Console(soft_wrap=True, highlight=False, markup=False)
+app.add_typer(shown.app)
 
 
 class RunFailedError(EsdError):
@@ -59,10 +56,11 @@ def run_command(  # noqa: PLR0913 - each parameter is an option of the command l
     if dry_run:
         _print_plan(plan)
         return
-    with display(quiet=as_json) as shown, _going_on(plan.run_id, output):
-        run = place.start(plan, runs=output, display=shown)
-        run.submit()
-        run.wait()
+    with display(quiet=as_json) as steps:
+        run = place.start(plan, runs=output, display=steps)
+        with _going_on(run.id, output):
+            run.submit()
+            run.wait()
     _finish(run, as_json=as_json)
 
 
@@ -84,17 +82,18 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
     request = _request(script, arguments, image, Shape(nodes, tasks_per_node, threads), time)
     place = Site.load(site)
     plan = place.plan(request)
-    with display(quiet=as_json) as shown, _going_on(plan.run_id, output):
-        run = place.start(plan, runs=output, display=shown)
-        run.submit()
-    out.print(run.record.model_dump_json(indent=2) if as_json else run.id)
+    with display(quiet=as_json) as steps:
+        run = place.start(plan, runs=output, display=steps)
+        with _going_on(run.id, output):
+            run.submit()
+    typer.echo(run.record.model_dump_json(indent=2) if as_json else run.id)
 
 
 @app.command()
 def attach(run_id: options.RunId, *, output: options.Output = RUNS, as_json: options.Json = False) -> None:
     """Wait for a run that was started before, and fetch its results."""
-    with display(quiet=as_json) as shown, _going_on(run_id, output):
-        run = _known(run_id, output, shown)
+    with display(quiet=as_json) as steps, _going_on(run_id, output):
+        run = _known(run_id, output, steps)
         run.resume()
         run.wait()
     _finish(run, as_json=as_json)
@@ -103,61 +102,18 @@ def attach(run_id: options.RunId, *, output: options.Output = RUNS, as_json: opt
 @app.command()
 def fetch(run_id: options.RunId, *, output: options.Output = RUNS, as_json: options.Json = False) -> None:
     """Fetch what a run has made so far."""
-    with display(quiet=as_json) as shown:
-        run = _known(run_id, output, shown)
+    with display(quiet=as_json) as steps:
+        run = _known(run_id, output, steps)
         run.refresh()
         run.fetch()
-    out.print(run.record.model_dump_json(indent=2) if as_json else f"{len(run.record.files)} files in {run.folder}")
+    typer.echo(run.record.model_dump_json(indent=2) if as_json else f"{len(run.record.files)} files in {run.folder}")
 
 
 @app.command()
 def cancel(run_id: options.RunId, *, output: options.Output = RUNS) -> None:
     """End a run at its site."""
     run = _known(run_id, output, None)
-    out.print(f"{run_id}: {run.cancel().status}")
-
-
-@app.command("list")
-def list_command(*, output: options.Output = RUNS, as_json: options.Json = False) -> None:
-    """The runs that have a record here, as they were last seen."""
-    records = [record.load(output, run_id) for run_id in record.known(output)]
-    if as_json:
-        out.print(json.dumps([r.model_dump(mode="json") for r in records], indent=2))
-        return
-    table = Table("run", "site", "script", "status", "image digest")
-    for r in records:
-        table.add_row(r.id, r.site, r.script.name, r.status, r.image.digest if r.image else "-")
-    out.print(table)
-
-
-@app.command()
-def sites(*, as_json: options.Json = False) -> None:
-    """The sites that are configured."""
-    catalogue = Catalogue.find()
-    configured = [catalogue.site(name) for name in catalogue.site_names]
-    if as_json:
-        out.print(json.dumps([{"name": c.name, "kind": c.kind, "description": c.description} for c in configured], indent=2))
-        return
-    table = Table("site", "kind", "description")
-    for config in configured:
-        table.add_row(config.name, config.kind, config.description)
-    out.print(table)
-
-
-@app.command("site")
-def site_command(name: Annotated[str, typer.Argument(help="A name from `esd-deploy sites`.")], *, as_json: options.Json = False) -> None:
-    """A site's settings, and where each one comes from."""
-    config = load_site(name)
-    given = config.model_fields_set
-    values = config.model_dump(mode="json")
-    source = {key: "site-configs" if key in given else "default" for key in values}
-    if as_json:
-        out.print(json.dumps({key: {"value": value, "source": source[key]} for key, value in values.items()}, indent=2))
-        return
-    table = Table("setting", "value", "from")
-    for key, value in values.items():
-        table.add_row(key, json.dumps(value), source[key])
-    out.print(table)
+    typer.echo(f"{run_id}: {run.cancel().status}")
 
 
 @app.command()
@@ -210,37 +166,39 @@ def _request(script: Path, arguments: list[str] | None, image: str | None, shape
     return Request(script, tuple(arguments or ()), image, shape, options.seconds(time) if time else None)
 
 
-def _known(run_id: str, output: Path, shown: Display | None) -> Run:
-    return Site.load(record.load(output, run_id).site).run(run_id, runs=output, display=shown)
+def _known(run_id: str, output: Path, steps: Display | None) -> Run:
+    return Site.load(record.load(output, run_id).site).run(run_id, runs=output, display=steps)
 
 
 def _print_plan(plan: Plan) -> None:
-    out.print(str(plan.launch))
-    out.print(json.dumps(description(plan), indent=2))
+    typer.echo(str(plan.launch))
+    typer.echo(json.dumps(description(plan), indent=2))
 
 
 def _finish(run: Run, *, as_json: bool) -> None:
     ended: RunRecord = run.record
     if as_json:
-        out.print(ended.model_dump_json(indent=2))
+        typer.echo(ended.model_dump_json(indent=2))
     else:
-        out.print(outcome.table(ended))
-        out.print(f"record: {run.folder / record.FILE_NAME}")
+        shown.out.print(outcome.table(ended))
+        typer.echo(str(run.folder / record.FILE_NAME))
     if not ended.succeeded:
-        code = "no exit code" if ended.exit_code is None else f"exit code {ended.exit_code}"
-        raise RunFailedError(
-            f"run {ended.id} did not succeed ({ended.status}, {code}); all files are in {run.folder}\n{outcome.reason(ended, run.folder)}"
-        )
+        raise RunFailedError(outcome.failure(ended, run.folder))
 
 
 @contextmanager
 def _going_on(run_id: str, output: Path) -> Iterator[None]:
-    """Tell a user who leaves (or loses the site for good) that the job does not end with the client."""
-    again = f"`esd-deploy attach {run_id}`" + ("" if output == RUNS else f" --output {output}")
+    """Tell a user who leaves, or who loses the site, that the run does not end with the client."""
+    options_again = run_id if output == RUNS else f"{run_id} --output {output}"
+    again = f"`esd-deploy attach {options_again}`"
     try:
         yield
     except KeyboardInterrupt:
-        _stop(f"interrupted; the job goes on. Come back to it with {again}, or end it with `esd-deploy cancel {run_id}`", INTERRUPTED)
+        _stop(
+            f"interrupted; the job goes on. Come back to it with {again}, or end it with `esd-deploy cancel {options_again}`", INTERRUPTED
+        )
+    except ToolError as error:
+        raise ToolError(f"{error}\nThe run is kept: {again} takes it up again") from error
 
 
 def _stop(message: str, code: int) -> NoReturn:
@@ -248,10 +206,10 @@ def _stop(message: str, code: int) -> NoReturn:
     raise SystemExit(code)
 
 
-def main() -> NoReturn:
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Entry point: every expected error becomes one message and its exit code."""
     try:
-        app(standalone_mode=True)
+        app(arguments, standalone_mode=True)
     except SystemExit as end:
         # Typer ends a wrong call with 2, which is ours for a wrong data file.
         raise SystemExit(UsageError.exit_code if end.code == 2 else end.code) from None

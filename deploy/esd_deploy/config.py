@@ -73,3 +73,14 @@ class SiteConfig(Document):
         if self.status_file is None and missing:
             raise ValueError(f"{', '.join(missing)} missing (or give status_file, for a local site)")
         return self
+
+
+def schema() -> dict[str, object]:
+    """JSON Schema of a site's file, for editors; `site-configs/schema.json` holds it."""
+    found: dict[str, object] = SiteConfig.model_json_schema()
+    for part, key in ((found["properties"], "name"), (found["required"], "name")):
+        if isinstance(part, dict):
+            del part[key]
+        elif isinstance(part, list):
+            part.remove(key)
+    return found

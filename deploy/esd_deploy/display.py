@@ -5,26 +5,21 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from rich.console import Console
+from rich.markup import escape
 from rich.status import Status
 
 
 class Display(Protocol):
     """Where a run tells how it goes."""
 
-    def say(self, text: str) -> None:
-        """Something that stays readable."""
-
-    def doing(self, text: str) -> None:
-        """What goes on now, until the next one."""
+    def step(self, text: str) -> None:
+        """What goes on now, until the next step."""
 
 
 class Silent:
     """For machines and tests."""
 
-    def say(self, text: str) -> None:
-        """Say nothing."""
-
-    def doing(self, text: str) -> None:
+    def step(self, text: str) -> None:
         """Show nothing."""
 
 
@@ -34,21 +29,23 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
 
-    def say(self, text: str) -> None:
+    def step(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
-
-    doing = say
 
 
 class Live(Lines):
-    """A terminal: the present step moves, what is over stays."""
+    """A terminal: the present step moves; what is over stays above it."""
 
     def __init__(self, console: Console, status: Status) -> None:
         super().__init__(console)
         self._status = status
+        self._present = ""
 
-    def doing(self, text: str) -> None:
-        self._status.update(text.replace("[", r"\["))
+    def step(self, text: str) -> None:
+        if self._present:
+            super().step(self._present)
+        self._present = text
+        self._status.update(escape(text))
 
 
 @contextmanager

@@ -37,13 +37,20 @@ def table(record: RunRecord) -> Table:
     return result
 
 
+def failure(record: RunRecord, folder: Path) -> str:
+    """The message of a failed run: what the site says, then the reason as far as the run's files tell it."""
+    code = "no exit code" if record.exit_code is None else f"exit code {record.exit_code}"
+    said = f"{record.status}, {code}" + (f": {record.message}" if record.message else "")
+    return f"run {record.id} did not succeed ({said}); its files are in {folder}\n{reason(record, folder)}"
+
+
 def reason(record: RunRecord, folder: Path) -> str:
-    """Why a run failed: the job scripts' own word, else the end of standard error, else what the site says."""
+    """Why a run failed: the job scripts' own word, else the end of standard error, else the site's log."""
     for path in (folder / "esd" / "failure.txt", folder / "stderr", folder / ".UNICORE_PRE_0" / "stderr"):
         text = _tail(path)
         if text:
             return f"{_limit(text, record)}{text}"
-    return "\n".join((record.message, *record.log[-_TAIL:])).strip() or "the site gave no reason"
+    return "\n".join(record.log[-_TAIL:]) or "the site gave no reason"
 
 
 def _limit(text: str, record: RunRecord) -> str:

@@ -70,17 +70,32 @@ class Plan:
         }
 
 
-def plan(request: Request, site: SiteConfig, image: PublishedImage | None, run_id: str) -> Plan:
-    """Check a request against the site's limits and read its script; raises UsageError that says what does not fit."""
-    time_s = request.time_s or site.limits.default_time_s
-    where = f"limits in site-configs/{site.name}.yaml"
+def check(request: Request, site: SiteConfig) -> None:
+    """Raises UsageError that says what of a request does not fit the site: needs nobody to be asked."""
+    time_s = request.time_s or 0
+    where = f"`limits` of site '{site.name}'"
     if request.shape.nodes > site.limits.nodes:
-        raise UsageError(f"{request.shape.nodes} nodes asked for, site '{site.name}' gives a job at most {site.limits.nodes} ({where})")
+        raise UsageError(f"{request.shape.nodes} nodes asked for, a job gets at most {site.limits.nodes} ({where})")
     if time_s > site.limits.time_s:
-        raise UsageError(f"{launch.clock(time_s)} asked for, site '{site.name}' gives at most {launch.clock(site.limits.time_s)} ({where})")
-    if image is None and not site.modules:
+        raise UsageError(f"{launch.clock(time_s)} asked for, a job gets at most {launch.clock(site.limits.time_s)} ({where})")
+    if request.image is None and not site.modules:
         raise UsageError(f"site '{site.name}' has no modules to run from (`modules` in its configuration); give --image, e.g. --image nest")
-    return Plan(run_id, site, image, script_name(request.script), read_script(request.script), request.arguments, request.shape, time_s)
+    script_name(request.script)
+    read_script(request.script)
+
+
+def plan(request: Request, site: SiteConfig, image: PublishedImage | None, run_id: str) -> Plan:
+    """The plan of a request that was checked. `image` is what the registry gave for the request's image."""
+    return Plan(
+        run_id,
+        site,
+        image,
+        script_name(request.script),
+        read_script(request.script),
+        request.arguments,
+        request.shape,
+        request.time_s or site.limits.default_time_s,
+    )
 
 
 def read_script(path: Path) -> bytes:
@@ -137,4 +152,6 @@ def _image_variables(plan: Plan) -> dict[str, str]:
         "ESD_IMAGE_CACHE": plan.site.image_cache,
         "ESD_SCRATCH_VARIABLE": plan.site.scratch,
         "ESD_APPTAINER": plan.site.apptainer,
+        # Its remarks on missing helpers would bury a script's own traceback.
+        "APPTAINER_QUIET": "1",
     }

@@ -59,12 +59,12 @@ class Run:
 
     def submit(self) -> None:
         """Make the run's job unless it exists, send its files, start it."""
-        self._display.doing(f"{self.id}: submitting to {self.record.site}")
+        self._display.step(f"{self.id}: submitting to {self.record.site}")
         retry = self._retry()
         url = self.record.job.url or submission.create(self._connection, self.record.job.description, self.id, retry)
         self._keep(self.record.with_job(url))
         submission.stage(self._connection, url, self._staged(), retry)
-        self._display.say(f"{self.id}: submitted to {self.record.site}, job {url}")
+        self._display.step(f"{self.id}: submitted to {self.record.site}, job {url}")
 
     def resume(self) -> None:
         """Complete a submission that was interrupted; nothing to do for a job that has begun."""
@@ -85,7 +85,7 @@ class Run:
 
     def fetch(self) -> RunRecord:
         """Bring the results home and complete the record by what the job reported."""
-        self._display.doing(f"{self.id}: fetching the results")
+        self._display.step(f"{self.id}: fetching the results")
         files = results.fetch(self._connection, self._url, self.folder, self._staged_names(), self._retry())
         self._keep(self.record.model_copy(update={"files": files}))
         self._keep(results.understood(self.record, self.folder))
@@ -105,8 +105,7 @@ class Run:
     def _seen(self, state: JobState) -> None:
         self._keep(self.record.with_state(state))
         text = f"{self.id}: {state.status}" + (f" ({state.message})" if state.message else "")
-        self._display.say(text)
-        self._display.doing(text)
+        self._display.step(text)
 
     def _keep(self, record: RunRecord) -> None:
         self.record = record
@@ -124,4 +123,4 @@ class Run:
             ) from error
 
     def _retry(self, give_up_s: float = 120) -> Retrying:
-        return submission.patiently(self._sleep, give_up_s=give_up_s, notice=self._display.say)
+        return submission.patiently(self._sleep, give_up_s=give_up_s, notice=self._display.step)

@@ -15,7 +15,7 @@ from esd_deploy.connection import Connection
 from esd_deploy.display import Display
 from esd_deploy.endpoint import Endpoint, resolve
 from esd_deploy.launch import Shape
-from esd_deploy.plan import Plan, Request, plan
+from esd_deploy.plan import Plan, Request, check, plan
 from esd_deploy.run import Run
 from esd_deploy.unicore import UnicoreConnection
 
@@ -37,14 +37,15 @@ class Site:
 
         Raises UsageError for an unknown name, ConfigError for a wrong file, ToolError where a local site is not up.
         """
-        config = load_site(name)
+        config, _ = load_site(name)
         return cls(config, resolve(config, token=token))
 
     def plan(self, request: Request) -> Plan:
         """What a run would do, with the image's digest as the registry gives it now; nothing is submitted."""
+        check(request, self.config)
         run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        preliminary = plan(request, self.config, None, run_id) if request.image is None else None
-        return preliminary or plan(request, self.config, self.look_up(self._reference(str(request.image)), self.endpoint), run_id)
+        pinned = self.look_up(self._reference(request.image), self.endpoint) if request.image else None
+        return plan(request, self.config, pinned, run_id)
 
     def start(self, planned: Plan, *, runs: Path = RUNS, display: Display | None = None) -> Run:
         """A run that is written down under `runs`, but not submitted yet."""
@@ -52,7 +53,7 @@ class Site:
         folder = runs / planned.run_id
         return Run(Run.prepare(planned, folder), folder, connection, poll_s=self.config.poll_s, display=display)
 
-    def submit(
+    def submit(  # noqa: PLR0913 - the whole of a run, by keyword
         self,
         script: Path | str,
         arguments: Sequence[str] = (),
@@ -62,10 +63,11 @@ class Site:
         tasks_per_node: int = 1,
         threads: int = 1,
         time_s: int | None = None,
+        runs: Path = RUNS,
     ) -> Run:
         """Submit a script and return at once; `wait()` of the result follows it to its end. The record is in `runs/<id>/`."""
         shape = Shape(nodes, tasks_per_node, threads)
-        run = self.start(self.plan(Request(Path(script), tuple(arguments), image, shape, time_s)))
+        run = self.start(self.plan(Request(Path(script), tuple(arguments), image, shape, time_s)), runs=runs)
         run.submit()
         return run
 

@@ -87,7 +87,10 @@ class UnicoreConnection:
         return Job(self._transport, url, cache_time=0)
 
     def _folder(self, job: str) -> Storage:
-        return Storage(self._transport, self._job(job).links["workingDirectory"])
+        try:
+            return self._job(job).working_dir
+        except OSError as error:
+            raise ConnectionLostError(f"{self._endpoint.url}: the job's folder is not usable yet ({error})") from error
 
 
 def _walk(folder: Storage, base: str) -> Iterator[RemoteFile]:

@@ -1,7 +1,5 @@
 """Who the site knows: the job user, and the password of the one UNICORE user."""
 
-import hashlib
-import json
 import os
 import pwd
 import secrets
@@ -10,6 +8,7 @@ from collections.abc import Mapping
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.files import write
 from esd_localsite.layout import JOB_USER, Layout
+from esd_localsite.unicore.users import UserEntry, UsersFile
 
 
 def account(name: str) -> pwd.struct_passwd:
@@ -38,7 +37,7 @@ def keep_password(layout: Layout, owner: int | None) -> str:
     return password
 
 
-def users_document(password: str, salt: bytes) -> str:
-    """The UNICORE endpoint's users file: the password only as an scrypt hash, as RFC 7914 defines it."""
-    digest = hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1)
-    return json.dumps({JOB_USER: {"password_scrypt": digest.hex(), "salt": salt.hex(), "uid_name": JOB_USER}}, indent=2) + "\n"
+def users_document(password: str) -> str:
+    """The UNICORE endpoint's users file: the password only as a salted hash."""
+    users = UsersFile({JOB_USER: UserEntry.of(password, JOB_USER)})
+    return users.model_dump_json(indent=2) + "\n"

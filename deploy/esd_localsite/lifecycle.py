@@ -11,7 +11,7 @@ from esd_localsite.files import make_folder, write
 from esd_localsite.launcher import end, launch
 from esd_localsite.layout import Layout
 from esd_localsite.network import remove_interface
-from esd_localsite.plan import SitePlan, checkout
+from esd_localsite.plan import SitePlan, checkout, code_fingerprint
 from esd_localsite.preparation import prepare
 from esd_localsite.programs import require_programs
 from esd_localsite.status import SiteStatus, State, command, judge, read_record
@@ -22,9 +22,9 @@ def _silent(_text: str) -> None:
 
 
 def status(name: str = "local") -> SiteStatus:
-    """How the site does; needs no root. Raises LocalSiteError for an impossible name or a damaged state."""
+    """How the site does; needs no root. Raises LocalSiteError for an impossible name."""
     layout = Layout(name)
-    return judge(layout, SitePlan.read(layout), read_record(layout), alive=lock.is_locked(layout.lock))
+    return judge(layout, read_record(layout), alive=lock.is_locked(layout.lock))
 
 
 def up(name: str = "local", *, progress: Callable[[str], None] = _silent) -> SiteStatus:
@@ -35,6 +35,7 @@ def up(name: str = "local", *, progress: Callable[[str], None] = _silent) -> Sit
     layout = Layout(name)
     current = status(name)
     if current.state is State.RUNNING and os.access(layout.password, os.R_OK):
+        _tell_age(layout, progress)
         return _claimed(current)
     if not elevation.is_root():
         elevation.as_root(("up", name), progress)
@@ -76,6 +77,13 @@ def _claimed(current: SiteStatus) -> SiteStatus:
             f"or use one of your own (`{command('up', 'other')}`, and the same --name everywhere)"
         )
     return current
+
+
+def _tell_age(layout: Layout, progress: Callable[[str], None]) -> None:
+    plan = SitePlan.read(layout)
+    if plan is not None and plan.code != code_fingerprint():
+        name = layout.name
+        progress(f"it runs older code than this checkout has now: `{command('down', name)}` and `{command('up', name)}` renew it")
 
 
 def _start(layout: Layout, progress: Callable[[str], None]) -> SiteStatus:

@@ -70,7 +70,8 @@ class SitePlan(BaseModel):
             return None
         except ValidationError as error:
             raise LocalSiteError(
-                f"{layout.plan} is damaged ({error.error_count()} errors); `esd-deploy local down --name {layout.name} --purge` clears the site"
+                f"{layout.plan} is damaged ({error.error_count()} errors): "
+                f"`esd-deploy local down --name {layout.name} --purge` clears the site, with all its images and jobs"
             ) from error
 
 

@@ -23,7 +23,7 @@ def prepare(layout: Layout, environment: Mapping[str, str]) -> SitePlan:
     write(layout.hosts, hosts(plan))
     write(layout.slurm_conf, slurm.slurm_conf(layout, plan, os.cpu_count() or 1))
     write(layout.registry_config, registry.registry_config(layout, plan))
-    write(layout.unicore_config, unicore_config.document(layout, plan), mode=0o600)
+    write(layout.unicore_config, unicore_config.endpoint_config(layout, plan).model_dump_json(indent=2), mode=0o600)
     return plan
 
 
@@ -83,7 +83,7 @@ def write_secrets(layout: Layout, owner: int | None) -> None:
     if not key.exists():
         write(key, secrets.token_bytes(128), mode=0o400, owner=accounts.account("munge").pw_uid)
     password = accounts.keep_password(layout, owner)
-    write(layout.users, accounts.users_document(password, secrets.token_bytes(16)), mode=0o600)
+    write(layout.users, accounts.users_document(password), mode=0o600)
 
 
 def write_certificates(layout: Layout) -> None:

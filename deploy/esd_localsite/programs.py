@@ -40,7 +40,7 @@ def require_programs(find: Callable[[str], str | None] = find_program) -> None:
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """What the site's programs get to see: nothing of the caller's settings but the time zone of the machine."""
+    """The environment of the site's programs: the same whoever starts the site."""
     return {"PATH": PATH, "LANG": "C.UTF-8", **(extra or {})}
 
 

@@ -24,7 +24,7 @@ def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
     return (
         Stage("munge", (daemons.munged(layout), registry), lambda: readiness.munge_answers(layout)),
         Stage("Slurm's controller", (daemons.slurmctld(layout),), lambda: readiness.controller_answers(layout)),
-        Stage("compute nodes", daemons.slurmds(layout), lambda: readiness.nodes_idle(layout)),
+        Stage("compute nodes", (*daemons.slurmds(layout), daemons.unicore(layout)), lambda: readiness.nodes_idle(layout)),
         Stage("registry", (), lambda: readiness.registry_answers(layout, plan)),
-#TMP         Stage("UNICORE endpoint", (), lambda: readiness.unicore_answers(layout, plan)),
+        Stage("UNICORE endpoint", (), lambda: readiness.unicore_answers(layout, plan)),
     )

@@ -59,11 +59,11 @@ class SiteStatus(BaseModel):
         )
 
 
-def judge(layout: Layout, plan: SitePlan | None, recorded: SiteStatus | None, *, alive: bool) -> SiteStatus:
+def judge(layout: Layout, recorded: SiteStatus | None, *, alive: bool) -> SiteStatus:
     """The status now, from what was recorded last and whether the supervisor still holds its lock."""
     if recorded is None:
         detail = "starting" if alive else f"never started; `{command('up', layout.name)}` starts it"
-        return SiteStatus.of(layout, plan, State.STOPPED, detail)
+        return SiteStatus.of(layout, None, State.STOPPED, detail)
     if recorded.state is State.RUNNING and not alive:
         detail = f"the supervisor was killed; read {layout.log('supervisor')}, and start again with `{command('up', layout.name)}`"
         return recorded.model_copy(update={"state": State.CRASHED, "detail": detail})

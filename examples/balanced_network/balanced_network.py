@@ -5,6 +5,8 @@ in the form of Singh et al. (2026, arXiv 2606.08515): Gaussian weights and delay
 
     python3 balanced_network.py --simulator nest --neurons 5000 --duration 1000
 
+It is one file, because one file is what travels to a site, and what a run record names by its hash.
+
 Writes spikes-excitatory.nix, spikes-inhibitory.nix (Neo blocks, times in ms) and metrics.json. Under MPI rank 0 writes, for all ranks.
 """
 
@@ -31,7 +33,9 @@ class Parameters:
     """The network's constants. [B] Brunel (2000), model A; [S] Singh et al. (2026); [P] Potjans & Diesmann (2014)."""
 
     excitatory_fraction: float = 0.8  # E:I = 4:1 [B, S]
-    connection_probability: float = 0.1  # [B, S]
+    connection_probability: float = (
+        0.1  # as inputs per neuron over neurons, the same number for each neuron [B]; [S] has only the mean fixed
+    )
     tau_m_ms: float = 20.0  # membrane time constant [B]
     tau_refrac_ms: float = 2.0  # [B]
     v_rest_mv: float = 0.0  # potentials are relative to rest [B]
@@ -39,13 +43,14 @@ class Parameters:
     v_thresh_mv: float = 20.0  # [B]
     cm_nf: float = 0.25  # only sets the scale of the currents [P]
     tau_syn_ms: float = 2.0  # ours: [B] has delta pulses; two ticks of SpiNNaker's clock of 1 ms is the shortest sound choice
-    psp_mv: float = 0.1  # J, jump of the membrane for one excitatory spike, at `reference_indegree` [B]
+    psp_mv: float = 0.1  # J, jump of the membrane for one excitatory spike, at `reference_indegree` inputs [B]
     reference_indegree: int = 1000  # excitatory inputs of a neuron in [B] (12,500 neurons)
-    inhibition: float = 5.0  # g, inhibitory over excitatory weight; > 4: inhibition dominates [B]
+    inhibition: float = 6.0  # g, inhibitory over excitatory weight; > 4: inhibition dominates [B]
     drive: float = 2.0  # eta, Poisson drive over the drive that just reaches threshold [B]
     weight_spread: float = 0.1  # standard deviation over mean [P]
     delay_ms: float = 1.5  # mean [B]
-    delay_spread: float = 0.5  # standard deviation over mean [P]
+    delay_deviation_ms: float = 0.5  # ours
+    delay_min_ms: float = 0.5  # ours, and mirrored above the mean, so that clipping does not move it; NEST exchanges spikes this often
     transient_ms: float = 200.0  # discarded before any statistics; ten membrane time constants
     min_spikes: int = 5  # a neuron with fewer has no useful CV and is left out of the mean
 
@@ -70,6 +75,13 @@ class Network:
     weight_inhibitory_na: Gaussian
     delay_ms: Gaussian
     drive_hz: float  # summed rate of a neuron's external inputs
+    inputs_excitatory: int
+    inputs_inhibitory: int
+
+    @property
+    def synapses(self) -> int:
+        """Of the recurrent network."""
+        return (self.excitatory + self.inhibitory) * (self.inputs_excitatory + self.inputs_inhibitory)
 
 
 def weight(mean: float, spread: float) -> Gaussian:
@@ -79,17 +91,19 @@ def weight(mean: float, spread: float) -> Gaussian:
 
 
 def network(p: Parameters, neurons: int, timestep_ms: float) -> Network:
-    """Scale to `neurons`: J shrinks as the number of inputs grows, so the mean input, and with it the rate, stays (van Albada 2015)."""
+    """Scale to `neurons`: J shrinks as the number of inputs grows, so that the mean input stays (van Albada et al. 2015)."""
     excitatory = round(neurons * p.excitatory_fraction)
-    psp_mv = p.psp_mv * p.reference_indegree / (excitatory * p.connection_probability)
+    inputs_excitatory = round(excitatory * p.connection_probability)
+    psp_mv = p.psp_mv * p.reference_indegree / inputs_excitatory
     charge_na = psp_mv * p.cm_nf / p.tau_syn_ms  # this current, decaying with tau_syn, moves the membrane by psp_mv
-    delay_deviation = p.delay_spread * p.delay_ms
     return Network(
         excitatory=excitatory,
         inhibitory=neurons - excitatory,
+        inputs_excitatory=inputs_excitatory,
+        inputs_inhibitory=round((neurons - excitatory) * p.connection_probability),
         weight_excitatory_na=weight(charge_na, p.weight_spread),
         weight_inhibitory_na=weight(-p.inhibition * charge_na, p.weight_spread),
-        delay_ms=Gaussian(p.delay_ms, delay_deviation, max(timestep_ms, 0.1), p.delay_ms + 3 * delay_deviation),
+        delay_ms=Gaussian(p.delay_ms, p.delay_deviation_ms, max(timestep_ms, p.delay_min_ms), 2 * p.delay_ms - p.delay_min_ms),
         drive_hz=1000 * p.drive * (p.v_thresh_mv - p.v_rest_mv) / (psp_mv * p.tau_m_ms),
     )
 
@@ -103,78 +117,92 @@ class Backend:
     module = "pyNN.spiNNaker"
     timestep_ms = 1.0
 
-    def __init__(self, seed: int, threads: int, max_delay_ms: float) -> None:
+    def __init__(self, o: Options, delays: Gaussian) -> None:
         try:
             self.sim: Any = importlib.import_module(self.module)
         except ImportError as error:
             raise SystemExit(f"balanced_network.py: cannot import {self.module} ({error}): install PyNN and that simulator here") from error
-        self.rng = self.sim.NumpyRNG(seed=seed)
-        self.setup(seed, threads, max_delay_ms)
+        self.seed = o.seed
+        self.sim.setup(timestep=self.timestep_ms, min_delay=delays.low, **self.settings(o, delays))
 
-    def setup(self, seed: int, threads: int, max_delay_ms: float) -> None:  # noqa: ARG002  the hardware has neither
-        """Start the simulator."""
-        self.sim.setup(timestep=self.timestep_ms)
+    def settings(self, o: Options, delays: Gaussian) -> dict[str, Any]:  # noqa: ARG002  the hardware has no such choices
+        """Arguments of `setup` that only this simulator has."""
+        return {}
 
-    def random(self, g: Gaussian) -> Any:
-        """A distribution for synapses."""
-        return self.sim.RandomDistribution("normal_clipped", mu=g.mean, sigma=g.deviation, low=g.low, high=g.high, rng=self.rng)
+    def population_settings(self) -> dict[str, Any]:
+        """Arguments of `Population` that only this simulator has: sPyNNaker draws on the machine, and is seeded here."""
+        return {"seed": self.seed}
 
-    def drive(self, population: Any, rate_hz: float, weight_na: float) -> None:
+    def random(self, distribution: str, **parameters: float) -> Any:
+        """Random numbers drawn by the simulator."""
+        return self.sim.RandomDistribution(distribution, **parameters)
+
+    def gaussian(self, g: Gaussian) -> Any:
+        """A clipped normal distribution, for synapses."""
+        return self.random("normal_clipped", mu=g.mean, sigma=g.deviation, low=g.low, high=g.high)
+
+    def connect(self, source: Any, target: Any, inputs: int, weights: Gaussian, delays: Gaussian) -> None:
+        """Give each target neuron this many random inputs."""
+        sim = self.sim
+        sim.Projection(
+            source,
+            target,
+            sim.FixedNumberPreConnector(inputs, allow_self_connections=False, with_replacement=False),
+            sim.StaticSynapse(weight=self.gaussian(weights), delay=self.gaussian(delays)),
+            receptor_type="excitatory" if weights.mean > 0 else "inhibitory",
+        )
+
+    def drive(self, target: Any, rate_hz: float, weight_na: float, delay_ms: float) -> None:
         """Give each neuron an independent Poisson train."""
         sim = self.sim
-        source = sim.Population(population.size, sim.SpikeSourcePoisson(rate=rate_hz), label=f"drive {population.label}")
-        sim.Projection(source, population, sim.OneToOneConnector(), sim.StaticSynapse(weight=weight_na, delay=self.timestep_ms))
+        source = sim.Population(
+            target.size, sim.SpikeSourcePoisson(rate=rate_hz), label=f"drive {target.label}", **self.population_settings()
+        )
+        sim.Projection(source, target, sim.OneToOneConnector(), sim.StaticSynapse(weight=weight_na, delay=delay_ms))
 
 
 class Nest(Backend):
-    """NEST: connections, weights and delays are drawn in NEST's kernel, in parallel, instead of neuron by neuron in Python."""
+    """NEST draws connections, weights and delays in its kernel, in parallel.
+
+    PyNN 0.13 loops over neurons for them; its native path cannot clip, and reads all synapses back into Python (25 of 30 s at
+    5000 neurons), so `connect` and `drive` speak to NEST.
+    """
 
     module = "pyNN.nest"
     timestep_ms = 0.1
 
-    def setup(self, seed: int, threads: int, max_delay_ms: float) -> None:
-        """Start the simulator."""
-        self.sim.setup(
-            timestep=self.timestep_ms,
-            min_delay=self.timestep_ms,
-            max_delay=max_delay_ms,
-            rng_seed=seed,
-            threads=threads,
-            spike_precision="on_grid",
+    def settings(self, o: Options, delays: Gaussian) -> dict[str, Any]:
+        """Delays bound the exchange between ranks: they are named, or NEST would exchange spikes every step."""
+        return {"max_delay": delays.high, "rng_seed": o.seed, "threads": o.threads, "spike_precision": "on_grid"}
+
+    def population_settings(self) -> dict[str, Any]:
+        """None: the kernel is seeded."""
+        return {}
+
+    def random(self, distribution: str, **parameters: float) -> Any:
+        """The same numbers on every rank, of which PyNN takes the local ones."""
+        return self.sim.RandomDistribution(distribution, **parameters, rng=self.sim.NumpyRNG(seed=self.seed))
+
+    def gaussian(self, g: Gaussian) -> Any:
+        """A NEST parameter, evaluated once per synapse."""
+        nest = self.sim.nest
+        return nest.math.redraw(nest.random.normal(mean=g.mean, std=g.deviation), min=g.low, max=g.high)
+
+    def connect(self, source: Any, target: Any, inputs: int, weights: Gaussian, delays: Gaussian) -> None:
+        """NEST's own rule for the same connections."""
+        nest = self.sim.nest
+        nest.Connect(
+            source.node_collection,
+            target.node_collection,
+            {"rule": "fixed_indegree", "indegree": inputs, "allow_autapses": False, "allow_multapses": False},
+            {"weight": 1000 * self.gaussian(weights), "delay": self.gaussian(delays)},  # PyNN: nA, NEST: pA
         )
 
-    def random(self, g: Gaussian) -> Any:
-        """A native distribution also makes PyNN's FixedProbabilityConnector use NEST's own rule (pairwise_bernoulli)."""
-        return self.sim.RandomDistribution(
-            "normal_clipped", mu=g.mean, sigma=g.deviation, low=g.low, high=g.high, rng=native_clipping_rng()
-        )
-
-    def drive(self, population: Any, rate_hz: float, weight_na: float) -> None:
+    def drive(self, target: Any, rate_hz: float, weight_na: float, delay_ms: float) -> None:
         """One generator sends each target its own train; PyNN's source would add a relay neuron, and its spikes, per target."""
         nest = self.sim.nest
         generator = nest.Create("poisson_generator", params={"rate": rate_hz})
-        picoampere = 1000 * weight_na
-        nest.Connect(generator, population.node_collection, syn_spec={"weight": picoampere, "delay": self.timestep_ms})
-
-
-def native_clipping_rng() -> Any:
-    """PyNN's RNG that draws in NEST, with clipping, which PyNN 0.13 leaves out (`NativeRNG.translations`)."""
-    random = importlib.import_module("pyNN.nest.random")
-    nest = importlib.import_module("nest")
-
-    class Clipped(random.NESTRandomDistribution):  # type: ignore[misc, name-defined]
-        def __mul__(self, factor: float) -> Clipped:  # PyNN converts units: nA to pA
-            return Clipped(self.name, {name: value * factor for name, value in self.parameters.items()})
-
-        def as_nest_object(self) -> Any:
-            p = self.parameters
-            return nest.math.redraw(nest.random.normal(mean=p["mu"], std=p["sigma"]), min=p["low"], max=p["high"])
-
-    class ClippingRNG(random.NativeRNG):  # type: ignore[misc, name-defined]
-        def next(self, n: Any = None, distribution: Any = None, parameters: Any = None, mask: Any = None) -> Clipped:  # noqa: ARG002
-            return Clipped(distribution, parameters)
-
-    return ClippingRNG()
+        nest.Connect(generator, target.node_collection, syn_spec={"weight": 1000 * weight_na, "delay": delay_ms})
 
 
 BACKENDS: dict[str, type[Backend]] = {"nest": Nest, "spinnaker": Backend}
@@ -195,22 +223,10 @@ def population(backend: Backend, size: int, label: str, p: Parameters, record: i
         tau_syn_E=p.tau_syn_ms,
         tau_syn_I=p.tau_syn_ms,
     )
-    start = sim.RandomDistribution("uniform", low=p.v_reset_mv, high=p.v_thresh_mv, rng=backend.rng)
-    cells = sim.Population(size, cell, initial_values={"v": start}, label=label)
+    start = backend.random("uniform", low=p.v_reset_mv, high=p.v_thresh_mv)
+    cells = sim.Population(size, cell, initial_values={"v": start}, label=label, **backend.population_settings())
     cells[: min(size, record or size)].record("spikes")
     return cells
-
-
-def connect(backend: Backend, source: Any, target: Any, weights: Gaussian, delays: Gaussian, p: Parameters) -> Any:
-    """Each pair with the same probability; the sign of the weight says which receptor."""
-    sim = backend.sim
-    return sim.Projection(
-        source,
-        target,
-        sim.FixedProbabilityConnector(p.connection_probability, allow_self_connections=False),
-        sim.StaticSynapse(weight=backend.random(weights), delay=backend.random(delays)),
-        receptor_type="excitatory" if weights.mean > 0 else "inhibitory",
-    )
 
 
 # --- Statistics -----------------------------------------------------------------------------------------------------------
@@ -291,19 +307,23 @@ class Options:
 
 def options(arguments: Sequence[str] | None = None) -> Options:
     """Parse; a wrong value ends with one message and exit code 2."""
+    p = Parameters()
     parser = argparse.ArgumentParser(prog="balanced_network.py", description="Balanced random network, on NEST or SpiNNaker.")
     parser.add_argument("--simulator", choices=sorted(BACKENDS), default="nest")
     parser.add_argument("--neurons", type=int, default=5000, help="in total, 4 of 5 excitatory (default 5000; Brunel: 12500)")
     parser.add_argument("--duration", type=float, default=1000.0, metavar="MS", help="biological time (default 1000)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.environ.get("OMP_NUM_THREADS", "1"), help="default: OMP_NUM_THREADS, or 1")
-    parser.add_argument("--record", default="500", metavar="N", help="neurons per population whose spikes are kept, or all")
+    parser.add_argument("--record", default="all", metavar="N", help="neurons per population whose spikes are kept (default: all)")
     parser.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="default: the current directory")
     given = parser.parse_args(arguments)
     record = None if given.record == "all" else int(given.record) if given.record.isdecimal() else 0
     for wrong, message in (
         (given.neurons < 100 or given.neurons % 5, f"--neurons {given.neurons}: give a multiple of 5 from 100 on"),
-        (not given.duration > Parameters.transient_ms, f"--duration {given.duration}: the first {Parameters.transient_ms:g} ms …"),
+        (
+            not p.transient_ms < given.duration < math.inf,
+            f"--duration {given.duration:g}: give more than the transient, {p.transient_ms:g} ms",
+        ),
         (not 0 < given.seed < 2**32 - 1, f"--seed {given.seed}: give a number from 1 to 2^32 - 2"),
         (given.threads < 1, f"--threads {given.threads}: give 1 or more"),
         (record is not None and record < 1, f"--record {given.record}: give a number from 1 on, or all"),
@@ -313,46 +333,50 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     return Options(given.simulator, given.neurons, given.duration, given.seed, given.threads, record, given.output)
 
 
-def build(backend: Backend, net: Network, p: Parameters, record: int | None) -> tuple[list[Any], list[Any]]:
-    """The two populations, excitatory first, and the projections between them."""
-    excitatory = population(backend, net.excitatory, "excitatory", p, record)
-    inhibitory = population(backend, net.inhibitory, "inhibitory", p, record)
-    projections = []
-    for source, weights in ((excitatory, net.weight_excitatory_na), (inhibitory, net.weight_inhibitory_na)):
-        projections += [connect(backend, source, target, weights, net.delay_ms, p) for target in (excitatory, inhibitory)]
-    for target in (excitatory, inhibitory):
-        backend.drive(target, net.drive_hz, net.weight_excitatory_na.mean)
-    return [excitatory, inhibitory], projections
+def build(backend: Backend, net: Network, p: Parameters, record: int | None) -> list[Any]:
+    """Make the two populations, excitatory first, connect and drive them."""
+    populations = [
+        population(backend, net.excitatory, "excitatory", p, record),
+        population(backend, net.inhibitory, "inhibitory", p, record),
+    ]
+    for source, inputs, weights in zip(
+        populations, (net.inputs_excitatory, net.inputs_inhibitory), (net.weight_excitatory_na, net.weight_inhibitory_na), strict=True
+    ):
+        for target in populations:
+            backend.connect(source, target, inputs, weights, net.delay_ms)
+    for target in populations:
+        backend.drive(target, net.drive_hz, net.weight_excitatory_na.mean, net.delay_ms.low)
+    return populations
+
+
+def measure(o: Options, p: Parameters) -> tuple[Backend, list[list[np.ndarray]], Metrics]:
+    """Build, run, gather, sum up."""
+    net = network(p, o.neurons, BACKENDS[o.simulator].timestep_ms)
+    backend = BACKENDS[o.simulator](o, net.delay_ms)
+    began = time.perf_counter()
+    populations = build(backend, net, p, o.record)
+    built = time.perf_counter()
+    backend.sim.run(o.duration_ms)
+    ran = time.perf_counter()
+    trains = [spike_trains(cells) for cells in populations]
+    rates = [mean_rate_hz(each, p.transient_ms, o.duration_ms) for each in trains]
+    cvs = [mean_cv_isi(each, p.transient_ms, p.min_spikes) for each in trains]
+    ranks = backend.sim.num_processes()
+    metrics = Metrics(o.neurons, net.synapses, built - began, ran - built, o.duration_ms, *rates, *cvs, ranks, o.threads)
+    return backend, trains, metrics
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Build, run, and let rank 0 write."""
+    """Run, and let rank 0 write."""
     o, p = options(arguments), Parameters()
-    net = network(p, o.neurons, BACKENDS[o.simulator].timestep_ms)
-    backend = BACKENDS[o.simulator](o.seed, o.threads, net.delay_ms.high)
-    sim = backend.sim
-    began = time.perf_counter()
-    populations, projections = build(backend, net, p, o.record)
-    built = time.perf_counter()
-    sim.run(o.duration_ms)
-    ran = time.perf_counter()
-    trains = [spike_trains(cells) for cells in populations]
-    print("gather", time.perf_counter() - ran); ran2 = time.perf_counter()
-    synapses = sum(projection.size() for projection in projections)
-    print("count", time.perf_counter() - ran2); ran2 = time.perf_counter()
-    if sim.rank() == 0:
-        rates = [mean_rate_hz(each, p.transient_ms, o.duration_ms) for each in trains]
-        cvs = [mean_cv_isi(each, p.transient_ms, p.min_spikes) for each in trains]
-        metrics = Metrics(
-            o.neurons, synapses, built - began, ran - built, o.duration_ms, *rates, *cvs, sim.num_processes(), o.threads
-        )
+    backend, trains, metrics = measure(o, p)
+    if backend.sim.rank() == 0:
         o.output.mkdir(parents=True, exist_ok=True)
-        for cells, each in zip(populations, trains, strict=True):
-            write_spikes(o.output / f"spikes-{cells.label}.nix", cells.label, each, o.duration_ms)
+        for label, each in zip(("excitatory", "inhibitory"), trains, strict=True):
+            write_spikes(o.output / f"spikes-{label}.nix", label, each, o.duration_ms)
         (o.output / "metrics.json").write_text(metrics.as_json(), encoding="utf-8")
         print(metrics.as_json(), end="")
-        print("write", time.perf_counter() - ran2)
-    sim.end()
+    backend.sim.end()
 
 
 if __name__ == "__main__":

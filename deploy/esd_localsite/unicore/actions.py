@@ -22,7 +22,7 @@ class Actor:
     batch: BatchSystem
     clock: Callable[[], float]
 
-    def perform(self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool) -> Event:
+    def perform(self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool) -> Event:  # noqa: PLR0911 - one line per action
         """Do what the state says is pending. Raises OSError where the working directory or a program cannot be used."""
         match record.state.pending:
             case Action.STAGE_IN:

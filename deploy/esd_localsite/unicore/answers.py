@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypeAlias
 
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.description import JobDescription
@@ -10,7 +11,7 @@ from esd_localsite.unicore.life import STATUS
 from esd_localsite.unicore.records import JobRecord
 from esd_localsite.unicore.users import Identity
 
-type Document = dict[str, object]
+Document: TypeAlias = dict[str, object]
 
 VERSION = "11.1.0"
 """The UNICORE/X version whose interface this is."""
@@ -42,6 +43,7 @@ def uspace_id(job_id: str) -> str:
 
 
 def unicore_time(moment: datetime) -> str:
+    """A time in UNICORE's form, `2024-10-17T15:48:25+0200`."""
     return moment.astimezone().strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
@@ -53,8 +55,17 @@ def links(**hrefs: str) -> dict[str, dict[str, str]]:
 def client_document(identity: Identity | None, group: str | None) -> Document:
     """The `client` block: who UNICORE takes the caller for."""
     if identity is None:
-        return {"dn": "CN=ANONYMOUS,O=UNKNOWN,OU=UNKNOWN", "role": {"selected": "anonymous", "availableRoles": []}, "xlogin": {"availableGroups": []}}
-    login = {"UID": identity.uid_name, "availableUIDs": [identity.uid_name], "group": group or identity.uid_name, "availableGroups": [identity.uid_name]}
+        return {
+            "dn": "CN=ANONYMOUS,O=UNKNOWN,OU=UNKNOWN",
+            "role": {"selected": "anonymous", "availableRoles": []},
+            "xlogin": {"availableGroups": []},
+        }
+    login = {
+        "UID": identity.uid_name,
+        "availableUIDs": [identity.uid_name],
+        "group": group or identity.uid_name,
+        "availableGroups": [identity.uid_name],
+    }
     return {
         "dn": f"CN={identity.name},OU=local site",
         "role": {"selected": "user", "availableRoles": ["user"]},
@@ -102,6 +113,7 @@ def site_document(config: EndpointConfig) -> Document:
 
 
 def registry_document(urls: Urls) -> Document:
+    """The registry's entries, by which a client finds the site."""
     entries = [
         {"href": urls.core, "type": "CoreServices"},
         {"href": f"{urls.base}/rest/workflows", "type": "WorkflowServices"},

@@ -37,8 +37,10 @@ class Submission:
 class BatchSystem(Protocol):
     """What the engine needs of a batch system. Everything raises BatchError where the system does not answer."""
 
-    note: str
-    """What a client should know of it; empty for the real thing."""
+    @property
+    def note(self) -> str:
+        """What a client should know of it; empty for the real thing."""
+        ...
 
     def submit(self, submission: Submission) -> str:
         """Hand a script over; returns the batch system's id of the job."""

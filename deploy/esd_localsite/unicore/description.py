@@ -7,10 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import PurePosixPath
+from typing import TypeAlias
 
-from esd_localsite.unicore.resources import DescriptionError, Resources, parse_resources
+from esd_localsite.unicore.resources import NO_REQUEST, DescriptionError, Resources, parse_resources
 
-type Json = object
+Json: TypeAlias = object
 """A parsed JSON value: checked where it is taken apart, right here."""
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -71,7 +72,7 @@ class JobDescription:
     precommand: UserCommands = UserCommands()
     postcommand: UserCommands = UserCommands()
     imports: tuple[InlineFile, ...] = ()
-    resources: Resources = Resources()
+    resources: Resources = NO_REQUEST
     stdout: str = "stdout"
     stderr: str = "stderr"
     name: str = "UNICORE_Job"

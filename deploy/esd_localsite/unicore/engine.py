@@ -10,13 +10,14 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from esd_localsite.unicore.actions import Actor
 from esd_localsite.unicore.batch import BatchError, BatchSystem
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.description import JobDescription, parse_description, tags_of
-from esd_localsite.unicore.life import Aborted, Action, Created, Event, Failed, JobState, Phase, Rules, Tick
+from esd_localsite.unicore.life import Aborted, Created, Event, Failed, JobState, Phase, Rules, Tick
 from esd_localsite.unicore.machine import advance
 from esd_localsite.unicore.processes import Account, Launcher
 from esd_localsite.unicore.records import JobRecord, JobStore
@@ -29,7 +30,9 @@ _log = logging.getLogger("esd_localsite.unicore")
 class Engine:
     """All jobs of the endpoint. Its methods may be called from any thread."""
 
-    def __init__(self, config: EndpointConfig, account: Account, launcher: Launcher, batch: BatchSystem, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, config: EndpointConfig, account: Account, launcher: Launcher, batch: BatchSystem, *, clock: Callable[[], float] = time.time
+    ) -> None:
         times = config.times
         self._config = config
         self._account = account
@@ -119,21 +122,22 @@ class Engine:
     def _run(self) -> None:
         for record in self.store:
             if record.state.pending:
-                self._guarded(lambda record=record: self._resume(record))
+                self._guarded(partial(self._resume, record.id))
         while not self._stopping.wait(self._config.times.poll_seconds):
             self._guarded(self.tick)
 
     def _guarded(self, work: Callable[[], None]) -> None:
         try:
             work()
-        except Exception:
+        except Exception:  # noqa: BLE001 - one broken job must not end the watch over all others
             _log.exception("a look at the jobs failed; the next one follows")
 
-    def _resume(self, record: JobRecord) -> None:
-        with self._lock(record.id):
-            event = self._perform(record, resumed=True)
+    def _resume(self, job_id: str) -> None:
+        with self._lock(job_id):
+            record = self.store.get(job_id)  # a client may have been faster
+            event = record and self._perform(record, resumed=True)
             if event:
-                self.apply(record.id, event)
+                self.apply(job_id, event)
 
     def _checked(self, record: JobRecord) -> Event:
         try:

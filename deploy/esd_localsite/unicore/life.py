@@ -180,6 +180,4 @@ class BatchSeen:
     at: float
 
 
-Event = (
-    Created | Started | Aborted | Restarted | Failed | Done | Launched | CommandEnded | Submitted | Refused | Tick | BatchSeen
-)
+Event = Created | Started | Aborted | Restarted | Failed | Done | Launched | CommandEnded | Submitted | Refused | Tick | BatchSeen

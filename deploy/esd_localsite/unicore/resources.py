@@ -66,11 +66,15 @@ class Resources:
         _check_range("Runtime", self.runtime_s, limits.max_runtime_s, name)
 
 
+NO_REQUEST = Resources()
+"""The batch system's defaults."""
+
+
 def parse_resources(value: object) -> Resources:
     """Raises DescriptionError, naming the resource."""
     if not isinstance(value, dict):
         raise DescriptionError("'Resources' must be a map")
-    given = {str(name): str(amount).strip() for name, amount in value.items() if amount not in {None, ""}}
+    given = {str(name): str(amount).strip() for name, amount in value.items() if amount is not None and amount != ""}
     words = tuple((option, _word(name, given.pop(name))) for name, option in _OPTIONS_OF_ONE_WORD.items() if name in given)
     resources = Resources(
         queue=_word("Queue", given.pop("Queue")) if "Queue" in given else None,
@@ -107,7 +111,9 @@ def _scaled(given: dict[str, str], name: str, form: re.Pattern[str], units: Mapp
         return None
     match = form.fullmatch(text)
     if match is None or int(match[1]) == 0:
-        raise DescriptionError(f"Value '{text}' of resource '{name}' is invalid: a whole number with one of the units {' '.join(filter(None, units))}")
+        raise DescriptionError(
+            f"Value '{text}' of resource '{name}' is invalid: a whole number with one of the units {' '.join(filter(None, units))}"
+        )
     return math.ceil(int(match[1]) * units[match[2]] / per)
 
 

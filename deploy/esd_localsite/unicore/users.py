@@ -82,7 +82,9 @@ class _Session:
 class Gate:
     """Decides who a request comes from."""
 
-    def __init__(self, users: UsersFile, secret: bytes, *, issuer: str, session_seconds: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, users: UsersFile, secret: bytes, *, issuer: str, session_seconds: float, clock: Callable[[], float] = time.time
+    ) -> None:
         self._users = users.root
         self._secret = secret
         self._issuer = issuer
@@ -94,9 +96,7 @@ class Gate:
     def identify(self, authorization: str | None, session: str | None) -> Identity | Refusal | None:
         """A session overrides the credentials, as in UNICORE. None: no credentials at all."""
         if session is not None:
-            with self._lock:
-                known = self._sessions.get(session)
-            return known.identity if known and known.expires > self._clock() else Refusal.UNKNOWN_SESSION
+            return self._known(session) or Refusal.UNKNOWN_SESSION
         if authorization is None:
             return None
         scheme, _, value = authorization.partition(" ")
@@ -104,11 +104,11 @@ class Gate:
         return (check and check(value.strip())) or Refusal.WRONG_CREDENTIALS
 
     def open_session(self, identity: Identity) -> str:
-        """A new session; a user's oldest ones make room."""
+        """A new session; the user's least recently used ones make room."""
         session = str(uuid.uuid4())
         with self._lock:
             own = [key for key, value in self._sessions.items() if value.identity.name == identity.name]
-            for key in own[: 1 - _SESSIONS_PER_USER] if len(own) >= _SESSIONS_PER_USER else ():
+            for key in own[: 1 - _SESSIONS_PER_USER]:
                 del self._sessions[key]
             self._sessions[session] = _Session(identity, self._clock() + self.session_seconds)
         return session
@@ -118,6 +118,14 @@ class Gate:
         now = int(self._clock())
         claims = {"etd": "true", "sub": identity.name, "iss": self._issuer, "iat": now, "exp": now + int(lifetime)}
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
+
+    def _known(self, session: str) -> Identity | None:
+        with self._lock:
+            known = self._sessions.pop(session, None)
+            if known is None or known.expires <= self._clock():
+                return None
+            self._sessions[session] = known  # last in the order of use
+            return known.identity
 
     def _password(self, value: str) -> Identity | None:
         try:

@@ -1,0 +1,87 @@
+"""Routes about jobs."""
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from esd_localsite.unicore.answers import job_document, list_document
+from esd_localsite.unicore.description import tags_of
+from esd_localsite.unicore.endpoint import endpoint_of, identity_of, job_of
+from esd_localsite.unicore.engine import description_of
+from esd_localsite.unicore.life import Aborted, Event, Restarted, Started
+from esd_localsite.unicore.requests import answer, json_body, page, wanted_tags
+
+_ACTIONS: dict[str, Event] = {"start": Started(), "abort": Aborted(), "restart": Restarted()}
+
+
+def list_jobs(request: Request) -> Response:
+    """The caller's jobs, newest first; with `tags`, those that bear all of them."""
+    endpoint, owner, tags = endpoint_of(request), identity_of(request).name, wanted_tags(request)
+    own = [r for r in endpoint.engine.store if r.owner == owner and tags <= set(r.tags)]
+    urls = [endpoint.urls.of("jobs", record.id) for record in own]
+    return answer(request, list_document("jobs", page(request, urls), endpoint.urls.of("jobs")))
+
+
+async def create_job(request: Request) -> Response:
+    """Any JSON object makes a job; what is wrong with it shows in the job (facts, "Easily got wrong", 5)."""
+    endpoint, identity = endpoint_of(request), identity_of(request)
+    record = await run_in_threadpool(endpoint.engine.create, identity.name, await json_body(request))
+    return Response(status_code=201, headers={"Location": endpoint.urls.of("jobs", record.id)})
+
+
+def show_job(request: Request) -> Response:
+    """A job's properties."""
+    record = job_of(request, request.path_params["job"])
+    return answer(request, job_document(record, description_of(record), endpoint_of(request).config))
+
+
+async def change_job(request: Request) -> Response:
+    """Only the tags can be changed."""
+    record, properties = job_of(request, request.path_params["job"]), await json_body(request)
+    if isinstance(properties.get("tags"), list):
+        await run_in_threadpool(endpoint_of(request).engine.retag, record.id, tags_of({"Tags": properties["tags"]}))
+    return answer(request, {name: "OK" if name == "tags" else "Not modifiable" for name in properties})
+
+
+def delete_job(request: Request) -> Response:
+    """End the job and destroy its directory."""
+    endpoint_of(request).engine.destroy(job_of(request, request.path_params["job"]).id)
+    return Response(status_code=204)
+
+
+def job_details(request: Request) -> Response:
+    """What the batch system says, word by word."""
+    record = job_of(request, request.path_params["job"])
+    return answer(request, dict(endpoint_of(request).engine.details(record)))
+
+
+def job_submitted(request: Request) -> Response:
+    """The description as it was sent."""
+    return answer(request, dict(job_of(request, request.path_params["job"]).submitted))
+
+
+def job_action(request: Request) -> Response:
+    """Start, abort or restart."""
+    event = _ACTIONS.get(request.path_params["action"])
+    record = job_of(request, request.path_params["job"])
+    if event is None:
+        raise HTTPException(404, f"A job has no action '{request.path_params['action']}'")
+    endpoint_of(request).engine.apply(record.id, event)
+    return Response(status_code=204)
+
+
+def routes() -> list[Route]:
+    """All routes of this module."""
+    job = "/rest/core/jobs/{job}"
+    return [
+        Route("/rest/core/jobs", list_jobs),
+        Route("/rest/core/jobs", create_job, methods=["POST"]),
+        Route(job, show_job),
+        Route(job, change_job, methods=["PUT"]),
+        Route(job, delete_job, methods=["DELETE"]),
+        Route(f"{job}/details", job_details),
+        Route(f"{job}/submitted", job_submitted),
+        Route(f"{job}/actions/{{action}}", job_action, methods=["POST"]),
+    ]

@@ -1,0 +1,155 @@
+"""Routes about storages and the files in them."""
+
+import os
+import re
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+from starlette.routing import Route
+
+from esd_localsite.unicore.answers import list_document, storage_document, uspace_id
+from esd_localsite.unicore.endpoint import endpoint_of, identity_of, job_of
+from esd_localsite.unicore.files import Storage, Upload, read_range
+from esd_localsite.unicore.requests import answer, json_body, page, wanted_tags
+
+_HOME = "HOME"
+_USPACE = re.compile(r"(?P<job>[0-9a-f-]{36})-uspace")
+_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+
+
+def list_storages(request: Request) -> Response:
+    """HOME, and with `filter=all` the working directories of the caller's jobs."""
+    endpoint, owner, tags = endpoint_of(request), identity_of(request).name, wanted_tags(request)
+    ids = [] if tags else [_HOME]
+    if request.query_params.get("filter") == "all":
+        ids += [uspace_id(record.id) for record in endpoint.engine.store if record.owner == owner and tags <= set(record.tags)]
+    urls = [endpoint.urls.of("storages", storage) for storage in ids]
+    return answer(request, list_document("storages", page(request, urls), endpoint.urls.of("storages")))
+
+
+def show_storage(request: Request) -> Response:
+    """A storage's properties."""
+    storage = _storage(request)
+    url = endpoint_of(request).urls.of("storages", request.path_params["storage"])
+    return answer(request, storage_document(url, str(storage.root), *storage.space()))
+
+
+async def move_file(request: Request) -> Response:
+    """`rename` and `copy`: `{"from": …, "to": …}`."""
+    storage, names = _storage(request), await json_body(request)
+    source, target = names.get("from"), names.get("to")
+    if not isinstance(source, str) or not isinstance(target, str):
+        raise HTTPException(400, "'from' and 'to' are needed, both paths in this storage")
+    work = storage.rename if request.path_params["action"] == "rename" else storage.copy
+    await run_in_threadpool(work, source, target)
+    return Response(status_code=204)
+
+
+def get_file(request: Request) -> Response:
+    """A file's properties as JSON, or its bytes, as `Accept` says."""
+    if "application/octet-stream" in request.headers.get("accept", ""):
+        return _download(request)
+    return answer(request, _storage(request).properties(_name(request)))
+
+
+async def put_file(request: Request) -> Response:
+    """Upload a file; with a JSON body change its permissions instead."""
+    storage, name = _storage(request), _name(request)
+    if request.headers.get("content-type", "").startswith("application/json"):
+        permissions = (await json_body(request)).get("permissions")
+        if permissions is not None:
+            await run_in_threadpool(storage.set_permissions, name, str(permissions))
+        return answer(request, {"permissions": "OK"} if permissions is not None else {})
+    await _receive(request, await run_in_threadpool(storage.upload, name))
+    return Response(status_code=204)
+
+
+def make_directory(request: Request) -> Response:
+    """Make a directory and its parents."""
+    _storage(request).make_directory(_name(request))
+    return Response(status_code=201)
+
+
+def remove_file(request: Request) -> Response:
+    """Remove a file, or a whole directory."""
+    _storage(request).remove(_name(request))
+    return Response(status_code=204)
+
+
+def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
+    """First byte and length of a `Range`; None where the whole file is meant. Raises HTTPException 416."""
+    match = _RANGE.fullmatch(header or "")
+    if match is None or match.group(1, 2) == ("", ""):
+        return None
+    if match[1] == "":
+        length = min(int(match[2]), size)
+        first, last = size - length, size - 1
+    else:
+        first, last = int(match[1]), min(int(match[2] or size), size - 1)
+    if first > last:
+        raise HTTPException(416, f"Range '{header}' is not in the file of {size} bytes", headers={"Content-Range": f"bytes */{size}"})
+    return first, last - first + 1
+
+
+def routes() -> list[Route]:
+    """All routes of this module."""
+    storage = "/rest/core/storages/{storage}"
+    return [
+        Route("/rest/core/storages", list_storages),
+        Route(storage, show_storage),
+        Route(f"{storage}/actions/{{action}}", move_file, methods=["POST"]),
+        *(
+            route
+            for path in (f"{storage}/files", f"{storage}/files/{{path:path}}")
+            for route in (
+                Route(path, get_file),
+                Route(path, put_file, methods=["PUT"]),
+                Route(path, make_directory, methods=["POST"]),
+                Route(path, remove_file, methods=["DELETE"]),
+            )
+        ),
+    ]
+
+
+def _storage(request: Request) -> Storage:
+    endpoint, storage_id = endpoint_of(request), request.path_params["storage"]
+    identity_of(request)
+    if storage_id == _HOME:
+        return Storage(endpoint.account.home, endpoint.account)
+    match = _USPACE.fullmatch(storage_id)
+    if match is None:
+        raise HTTPException(404, f"No such storage: {storage_id}")
+    return Storage(job_of(request, match["job"]).directory, endpoint.account)
+
+
+def _name(request: Request) -> str:
+    name: str = request.path_params.get("path", "")
+    return name
+
+
+def _download(request: Request) -> Response:
+    """Never compressed: the client takes the bytes as they come."""
+    stream = _storage(request).open(_name(request))
+    try:
+        size = os.fstat(stream.fileno()).st_size
+        part = parse_range(request.headers.get("range"), size)
+    except BaseException:
+        stream.close()
+        raise
+    first, length = part or (0, size)
+    headers = {"Content-Length": str(length), "Accept-Ranges": "bytes"}
+    if part:
+        headers["Content-Range"] = f"bytes {first}-{first + length - 1}/{size}"
+    return StreamingResponse(read_range(stream, first, length), 206 if part else 200, headers, "application/octet-stream")
+
+
+async def _receive(request: Request, upload: Upload) -> None:
+    try:
+        async for chunk in request.stream():
+            await run_in_threadpool(upload.write, chunk)
+        await run_in_threadpool(upload.finish)
+    except (OSError, ClientDisconnect):
+        await run_in_threadpool(upload.cancel)
+        raise

@@ -1,0 +1,103 @@
+"""A site, an image and a connection that need neither network nor container."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from esd_build import documents
+from esd_build.reference import ImageReference
+from esd_build.registry import PublishedImage
+from esd_deploy.config import SiteConfig
+from esd_deploy.connection import ConnectionLostError, JobState, RemoteFile
+from esd_deploy.launch import Shape
+from esd_deploy.plan import Plan, Request, plan
+
+DATA = Path(__file__).parents[1] / "data" / "site-configs"
+DIGEST = "sha256:" + "a" * 64
+SIF_DIGEST = "sha256:" + "b" * 64
+JOB = "https://unicore.example.org:8080/EXAMPLE/rest/core/jobs/1"
+
+
+@pytest.fixture
+def config() -> SiteConfig:
+    return documents.load(DATA / "valid.yaml", SiteConfig, name="valid")
+
+
+@pytest.fixture
+def image() -> PublishedImage:
+    return PublishedImage(ImageReference("registry.example.org", "esd/nest", "edge", DIGEST), SIF_DIGEST, 1000, {})
+
+
+@pytest.fixture
+def script(tmp_path) -> Path:
+    path = tmp_path / "net.py"
+    path.write_text("print('spikes')\n")
+    return path
+
+
+@pytest.fixture
+def planned(config, image, script) -> Plan:
+    return plan(Request(script, ("--scale", "0.1 x"), "nest", Shape(2, 1, 4), 600), config, image, "run-1")
+
+
+@dataclass
+class FakeConnection:
+    """A site in memory: jobs by tag, files by path. `lose` holds names of methods; each entry loses the answer of one call."""
+
+    states: list[JobState] = field(default_factory=lambda: [JobState("QUEUED"), JobState("RUNNING"), JobState("SUCCESSFUL", exit_code=0)])
+    results: dict[str, bytes] = field(default_factory=dict)
+    lose: list[str] = field(default_factory=list)
+    truncate: list[str] = field(default_factory=list)
+    jobs: list[dict[str, object]] = field(default_factory=list)
+    uploaded: dict[str, bytes] = field(default_factory=dict)
+    started: int = 0
+    aborted: int = 0
+
+    def find(self, tag: str) -> str | None:
+        self._maybe_lost("find")
+        return JOB if any(tag in job["Tags"] for job in self.jobs) else None  # type: ignore[operator]
+
+    def create(self, description: dict[str, object]) -> str:
+        self.jobs.append(description)
+        self._maybe_lost("create")
+        return JOB
+
+    def upload(self, job: str, path: str, content: bytes) -> None:
+        self.uploaded[path] = content
+        self._maybe_lost("upload")
+
+    def start(self, job: str) -> None:
+        self.started += 1
+        self._maybe_lost("start")
+
+    def state(self, job: str) -> JobState:
+        self._maybe_lost("state")
+        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+
+    def files(self, job: str) -> list[RemoteFile]:
+        return [RemoteFile(path, len(content)) for path, content in {**self.uploaded, **self.results}.items()]
+
+    @contextmanager
+    def read(self, job: str, path: str) -> Iterator[Iterator[bytes]]:
+        content = self.results[path]
+        if path in self.truncate:
+            self.truncate.remove(path)
+            content = content[:-1]
+        yield iter((content[:2], content[2:]))
+
+    def abort(self, job: str) -> None:
+        self.aborted += 1
+        self.states = [replace(self.states[0], status="FAILED", message="Job aborted.")]
+
+    def _maybe_lost(self, call: str) -> None:
+        if call in self.lose:
+            self.lose.remove(call)
+            raise ConnectionLostError(f"{call}: no answer")
+
+
+@pytest.fixture
+def connection() -> FakeConnection:
+    return FakeConnection()

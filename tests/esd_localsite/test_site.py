@@ -1,0 +1,104 @@
+"""The real local site: Slurm, munge, registry and UNICORE on this machine."""
+
+import os
+import pwd
+import shlex
+import ssl
+import stat
+import subprocess
+
+import httpx
+import pytest
+
+from esd_localsite import lifecycle
+from esd_localsite.layout import Layout
+from esd_localsite.programs import environment
+from esd_localsite.status import SiteStatus, State
+
+pytestmark = pytest.mark.integration
+
+
+def srun(site: SiteStatus, *argv: str) -> list[str]:
+    """What a job of the job user prints, line by line, in any order of its tasks."""
+    user = pwd.getpwnam(site.username)
+    finished = subprocess.run(
+        ("srun", *argv),
+        cwd=site.scratch,
+        env=environment({"SLURM_CONF": str(site.slurm_conf), "HOME": user.pw_dir}),
+        user=user.pw_uid if os.geteuid() == 0 else None,
+        group=user.pw_gid if os.geteuid() == 0 else None,
+        extra_groups=[] if os.geteuid() == 0 else None,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert finished.returncode == 0, f"{shlex.join(finished.args)}: {finished.stderr}"
+    return finished.stdout.splitlines()
+
+
+def test_a_job_runs_on_two_nodes_with_their_own_names(running_site: SiteStatus) -> None:
+    assert sorted(srun(running_site, "-N2", "hostname")) == ["c1", "c2"]
+
+
+def test_jobs_are_the_job_users(running_site: SiteStatus) -> None:
+    assert srun(running_site, "id", "-un") == [running_site.username]
+
+
+def test_nodes_reach_each_other_by_name_but_nothing_outside(running_site: SiteStatus) -> None:
+    assert srun(running_site, "-w", "c1", "getent", "hosts", "c2")[0].split()[1] == "c2"
+    routes = srun(running_site, "-N2", "ip", "route")
+    assert len(routes) == 2
+    assert not [route for route in routes if route.startswith("default")]
+
+
+def test_nodes_do_not_share_tmp(running_site: SiteStatus) -> None:
+    srun(running_site, "-w", "c1", "touch", "/tmp/only-on-c1", "/dev/shm/only-on-c1")
+    assert srun(running_site, "-w", "c1", "ls", "/tmp", "/dev/shm").count("only-on-c1") == 2
+    assert "only-on-c1" not in srun(running_site, "-w", "c2", "ls", "/tmp", "/dev/shm")
+
+
+def test_pmix_is_what_starts_mpi_programs(running_site: SiteStatus) -> None:
+    variables = srun(running_site, "-N2", "-n2", "--mpi=pmix", "printenv", "PMIX_RANK")
+    assert sorted(variables) == ["0", "1"]
+
+
+def test_the_registry_answers_the_login_side_with_a_certificate_of_the_site(running_site: SiteStatus) -> None:
+    url = f"https://{running_site.registry}/v2/"
+    assert httpx.get(url, verify=context(running_site), trust_env=False).status_code == 200
+    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
+        httpx.get(url, trust_env=False)
+
+
+def context(site: SiteStatus) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=str(site.ca_file))
+
+
+def test_the_registry_cannot_be_reached_from_the_nodes(running_site: SiteStatus) -> None:
+    assert running_site.registry is not None
+    port = running_site.registry.rpartition(":")[2]
+    attempt = f"for host in 127.0.0.1 login; do (exec 3<>/dev/tcp/$host/{port}) 2>/dev/null && echo reached $host; done; true"
+    assert srun(running_site, "-N2", "bash", "-c", attempt) == []
+
+
+def test_the_unicore_endpoint_knows_the_password(running_site: SiteStatus) -> None:
+    assert running_site.unicore_url is not None
+    login = (running_site.username, running_site.password_file.read_text().strip())
+    answer = httpx.get(running_site.unicore_url, auth=login, verify=context(running_site), trust_env=False)
+    assert answer.status_code == 200
+    assert answer.json()["client"]["xlogin"]["UID"] == running_site.username
+    wrong = httpx.get(running_site.unicore_url, auth=(running_site.username, "no"), verify=context(running_site), trust_env=False)
+    assert wrong.status_code in {401, 403}
+
+
+def test_secrets_are_private(running_site: SiteStatus) -> None:
+    layout = Layout(running_site.name)
+    secret = (layout.password, layout.users, layout.munge / "key", layout.tls.ca_key, layout.tls.key("registry"), layout.tls.key("unicore"))
+    assert {path.name for path in secret if stat.S_IMODE(path.stat().st_mode) & 0o077} == set()
+
+
+def test_up_on_the_running_site_changes_nothing(running_site: SiteStatus) -> None:
+    supervisor = Layout(running_site.name).lock.read_text()
+    assert lifecycle.up(running_site.name) == running_site
+    assert Layout(running_site.name).lock.read_text() == supervisor
+    assert lifecycle.status(running_site.name).state is State.RUNNING

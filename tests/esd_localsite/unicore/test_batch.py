@@ -1,0 +1,44 @@
+import pytest
+
+from esd_localsite.unicore.batch import GONE, batch_state, parse_details, parse_queue
+from esd_localsite.unicore.life import Batch
+
+
+@pytest.mark.parametrize(
+    ("word", "state"),
+    [
+        ("PENDING", Batch.WAITING),
+        ("RUNNING", Batch.RUNNING),
+        ("SUSPENDED", Batch.RUNNING),
+        ("SOMETHING_NEW", Batch.RUNNING),
+        ("COMPLETING", Batch.ENDED),
+        ("COMPLETED", Batch.ENDED),
+        ("FAILED", Batch.ENDED),
+        (GONE, Batch.ENDED),
+        ("TIMEOUT", Batch.KILLED),
+        ("OUT_OF_MEMORY", Batch.KILLED),
+        ("NODE_FAIL", Batch.KILLED),
+        ("CANCELLED", Batch.KILLED),
+    ],
+)
+def test_meaning_of_slurm_states(word, state):
+    assert batch_state(word) is state
+
+
+def test_queue():
+    text = "17|RUNNING|6a1f\n18|PENDING|(null)\n19|COMPLETED|a|b\nnonsense\n"
+    assert parse_queue(text) == {"17": ("RUNNING", "6a1f"), "18": ("PENDING", "(null)"), "19": ("COMPLETED", "a|b")}
+
+
+def test_details_with_blanks_and_equals_signs_in_values():
+    text = "JobId=17 JobName=UNICORE_job UserId=esd(1001) ExitCode=0:15 Command=/u/a b/run.sh x=y NumNodes=2 ReqTRES=cpu=2,mem=1M Power=\n"
+    assert parse_details(text) == {
+        "JobId": "17",
+        "JobName": "UNICORE_job",
+        "UserId": "esd(1001)",
+        "ExitCode": "0:15",
+        "Command": "/u/a b/run.sh x=y",
+        "NumNodes": "2",
+        "ReqTRES": "cpu=2,mem=1M",
+        "Power": "",
+    }

@@ -1,0 +1,122 @@
+import os
+
+import pytest
+from starlette.exceptions import HTTPException
+
+from esd_localsite.unicore.files import PathError, Storage, read_range
+from esd_localsite.unicore.processes import Account
+from esd_localsite.unicore.storage_routes import parse_range
+
+
+@pytest.fixture
+def storage(tmp_path):
+    (tmp_path / "root").mkdir()
+    return Storage(tmp_path / "root", Account.of(None))
+
+
+def put(storage, name, content=b"x"):
+    upload = storage.upload(name)
+    upload.write(content)
+    upload.finish()
+
+
+@pytest.mark.parametrize("name", ["..", "../x", "a/../../x", "/../x", "a\0b", "a\nb"])
+def test_paths_that_leave_the_storage_are_refused(storage, name):
+    with pytest.raises(PathError):
+        storage.path(name)
+
+
+@pytest.mark.parametrize(("name", "relative"), [("", "."), ("/", "."), ("//etc/passwd", "etc/passwd"), ("a/./b/", "a/b"), ("..x", "..x")])
+def test_other_paths_lie_below_the_root(storage, name, relative):
+    assert storage.path(name) == storage.root / relative
+
+
+def test_upload_makes_folders_and_appears_when_complete(storage):
+    upload = storage.upload("a/b/c.txt")
+    upload.write(b"half")
+    assert not (storage.root / "a/b/c.txt").exists()
+    upload.finish()
+    assert (storage.root / "a/b/c.txt").read_bytes() == b"half"
+
+
+def test_a_cancelled_upload_leaves_nothing_and_spares_the_old_file(storage):
+    put(storage, "x", b"old")
+    upload = storage.upload("x")
+    upload.write(b"new")
+    upload.cancel()
+    assert {path.name: path.read_bytes() for path in storage.root.iterdir()} == {"x": b"old"}
+
+
+def test_properties_of_a_directory(storage):
+    put(storage, "d/x", b"abc")
+    (storage.root / "d/sub").mkdir()
+    (storage.root / "d/broken").symlink_to("nowhere")
+    properties = storage.properties("d")
+    assert properties["isDirectory"] is True
+    assert sorted(properties["content"]) == ["/d/broken", "/d/sub/", "/d/x"]
+    assert properties["content"]["/d/x"]["size"] == 3
+    assert properties["content"]["/d/x"]["permissions"] == "rw-------"
+
+
+def test_a_removed_link_leaves_what_it_led_to(storage, tmp_path):
+    (tmp_path / "outside").mkdir()
+    (storage.root / "link").symlink_to(tmp_path / "outside")
+    storage.remove("link")
+    assert (tmp_path / "outside").is_dir()
+    assert not (storage.root / "link").is_symlink()
+
+
+@pytest.mark.parametrize("name", ["", "/", "."])
+def test_the_root_itself_is_neither_removed_nor_overwritten(storage, name):
+    with pytest.raises(PathError):
+        storage.remove(name)
+    with pytest.raises(PathError):
+        storage.upload(name)
+    assert storage.root.is_dir()
+
+
+def test_rename_copy_and_permissions(storage):
+    put(storage, "a", b"1")
+    storage.rename("a", "b")
+    storage.copy("b", "c")
+    storage.set_permissions("c", "rwxr-x---")
+    assert (storage.root / "c").stat().st_mode & 0o777 == 0o750
+    with pytest.raises(PathError, match="rwxr-x---"):
+        storage.set_permissions("c", "755")
+    assert sorted(os.listdir(storage.root)) == ["b", "c"]
+
+
+def test_a_named_pipe_does_not_hold_the_endpoint(storage):
+    os.mkfifo(storage.root / "pipe")
+    with pytest.raises(IsADirectoryError):
+        storage.open("pipe")
+
+
+@pytest.mark.parametrize(
+    ("header", "part"),
+    [
+        (None, None),
+        ("bytes=0-3", (0, 4)),
+        ("bytes=4-", (4, 6)),
+        ("bytes=4-100", (4, 6)),
+        ("bytes=-3", (7, 3)),
+        ("bytes=-30", (0, 10)),
+        ("bytes=9-9", (9, 1)),
+        ("lines=1-2", None),
+    ],
+)
+def test_ranges(header, part):
+    assert parse_range(header, 10) == part
+
+
+@pytest.mark.parametrize(("header", "size"), [("bytes=10-", 10), ("bytes=5-4", 10), ("bytes=0-", 0), ("bytes=-0", 10)])
+def test_ranges_outside_the_file(header, size):
+    with pytest.raises(HTTPException) as caught:
+        parse_range(header, size)
+    assert caught.value.status_code == 416
+    assert caught.value.headers == {"Content-Range": f"bytes */{size}"}
+
+
+def test_part_of_a_file(storage):
+    put(storage, "x", b"0123456789")
+    assert b"".join(read_range(storage.open("x"), 2, 5)) == b"23456"

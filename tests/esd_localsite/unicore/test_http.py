@@ -1,0 +1,116 @@
+"""Requests and refusals that pyunicore does not show; in-process."""
+
+import pytest
+
+WAITING = {"Executable": "date", "haveClientStageIn": "true"}
+SESSION = "X-UNICORE-SecuritySession"
+
+
+def make_job(http, description=WAITING):
+    reply = http.post("jobs", json=description)
+    assert reply.status_code == 201
+    return reply.headers["Location"].rpartition("/")[2]
+
+
+def test_location_is_absolute_and_without_a_trailing_slash(http):
+    location = http.post("jobs", json=WAITING).headers["Location"]
+    assert location.startswith("https://127.0.0.1:1/LOCAL/rest/core/jobs/")
+    assert not location.endswith("/")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{'a'", b"no json"])
+def test_what_is_no_json_object_is_refused_with_a_message(http, body):
+    reply = http.post("jobs", content=body)
+    assert reply.status_code == 400
+    assert "JSON" in reply.json()["errorMessage"]
+
+
+def test_single_quoted_json_is_read(http):
+    assert http.post("jobs", content=b"{'haveClientStageIn': 'true'}").status_code == 201
+
+
+def test_wrong_credentials_get_an_empty_403(http):
+    reply = http.get("jobs", auth=("esd", "falsch"))
+    assert (reply.status_code, reply.content) == (403, b"")
+
+
+def test_an_unknown_session_gets_an_empty_432(http):
+    reply = http.get("jobs", headers={SESSION: "00000000-0000-0000-0000-000000000000"})
+    assert (reply.status_code, reply.content) == (432, b"")
+
+
+def test_a_session_overrides_the_credentials(http):
+    first = http.get("jobs")
+    assert first.headers[f"{SESSION}-Lifetime"] == "28800000"
+    session = first.headers[SESSION]
+    second = http.get("jobs", headers={SESSION: session}, auth=("esd", "falsch"))
+    assert (second.status_code, second.headers[SESSION]) == (200, session)
+
+
+@pytest.mark.parametrize("path", ["jobs/nonsense", "storages/nonsense", "storages/../jobs/x", "nonsense", "jobs/x/actions/start"])
+def test_what_does_not_exist(http, path):
+    assert http.get(path).status_code in {404, 405}
+
+
+def test_unknown_action(http):
+    assert http.post(f"jobs/{make_job(http)}/actions/explode").status_code == 404
+
+
+def test_a_job_has_no_exit_code_before_its_end(http):
+    properties = http.get(f"jobs/{make_job(http)}").json()
+    assert properties["status"] == "READY"
+    assert "exitCode" not in properties
+    assert properties["_links"]["action:start"]["href"].endswith("/actions/start")
+
+
+def test_fields_choose_what_is_shown(http):
+    job = make_job(http)
+    assert set(http.get(f"jobs/{job}?fields=status,log").json()) == {"status", "log"}
+    assert "log" not in http.get(f"jobs/{job}?fields=!log").json()
+
+
+def test_uploads_cannot_leave_the_working_directory(http, tmp_path):
+    storage = f"storages/{make_job(http)}-uspace/files"
+    reply = http.put(f"{storage}/%2E%2E/%2E%2E/escaped", content=b"x", headers={"Content-Type": "application/octet-stream"})
+    assert reply.status_code == 400
+    assert "does not stay inside the storage" in reply.json()["errorMessage"]
+    assert not (tmp_path / "escaped").exists()
+    assert not (tmp_path / "uspace" / "escaped").exists()
+
+
+def test_downloads(http):
+    file = f"storages/{make_job(http)}-uspace/files/x"
+    http.put(file, content=b"0123456789", headers={"Content-Type": "application/octet-stream"})
+    bytes_please = {"Accept": "application/octet-stream", "Accept-Encoding": "gzip"}
+    whole = http.get(file, headers=bytes_please)
+    assert (whole.content, whole.headers["Content-Length"]) == (b"0123456789", "10")
+    assert "Content-Encoding" not in whole.headers
+    part = http.get(file, headers={**bytes_please, "Range": "bytes=2-4"})
+    assert (part.status_code, part.content, part.headers["Content-Range"]) == (206, b"234", "bytes 2-4/10")
+    assert http.get(file, headers={**bytes_please, "Range": "bytes=10-"}).status_code == 416
+    assert http.get(file.removesuffix("/x"), headers=bytes_please).status_code == 406
+    assert http.get(f"{file}y", headers=bytes_please).status_code == 404
+
+
+def test_permissions_are_set_by_json(http):
+    file = f"storages/{make_job(http)}-uspace/files/x"
+    http.put(file, content=b"", headers={"Content-Type": "application/octet-stream"})
+    assert http.put(file, json={"permissions": "rwx------"}).json() == {"permissions": "OK"}
+    assert http.get(file).json()["permissions"] == "rwx------"
+
+
+@pytest.mark.parametrize("body", [{}, {"from": "a"}, {"from": "../x", "to": "y"}])
+def test_renames_are_checked(http, body):
+    storage = f"storages/{make_job(http)}-uspace"
+    assert http.post(f"{storage}/actions/rename", json=body).status_code == 400
+
+
+def test_the_preferred_group_shows(http):
+    reply = http.get("https://127.0.0.1/LOCAL/rest/core", headers={"X-UNICORE-User-Preferences": "uid:esd,group:hbp"})
+    assert reply.json()["client"]["xlogin"]["group"] == "hbp"
+
+
+def test_a_storage_is_ready(http):
+    storage = http.get(f"storages/{make_job(http)}-uspace").json()
+    assert storage["resourceStatus"] == "READY"
+    assert storage["freeSpace"] >= storage["usableSpace"] > 0

@@ -1,0 +1,86 @@
+"""The slurm profile against the running local site's Slurm: an own endpoint, so that it can be stopped."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from pyunicore.client import Job
+
+from esd_localsite.lifecycle import status
+from esd_localsite.status import State
+
+pytestmark = [
+    pytest.mark.integration,
+    pytest.mark.site,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root: jobs run as another user"),
+]
+
+TWO_NODES = {"Nodes": 2, "CPUsPerNode": 1, "Runtime": "5m", "Queue": "batch"}
+HOLD = "touch begun; while [ ! -e go ]; do sleep 0.1; done"
+PATIENCE = 300
+"""Seconds; other jobs of the site may come first."""
+
+
+@pytest.fixture(scope="module")
+def slurm_endpoint(start_endpoint):
+    site = status()
+    if site.state is not State.RUNNING:
+        pytest.skip("the local site is not running: `esd-deploy local up`")
+    with tempfile.TemporaryDirectory(dir=site.scratch) as name:  # a folder that all nodes see
+        Path(name).chmod(0o755)
+        yield from start_endpoint(Path(name), run_as="esd", profile="slurm", slurm_conf=str(site.slurm_conf))
+
+
+@pytest.fixture
+def slurm(slurm_endpoint):
+    return slurm_endpoint.client()
+
+
+def test_a_job_on_two_nodes(slurm, finish, read):
+    job = finish(slurm.new_job({"Executable": "srun -n2 hostname", "Resources": TWO_NODES, "User precommand": "uname -n"}), PATIENCE)
+    assert (job.exit_code, sorted(read(job, "stdout").split())) == (0, ["c1", "c2"])
+    details = job.bss_details()
+    assert (details["JobState"], details["NumNodes"], details["Comment"]) == ("COMPLETED", "2", job.job_id)
+
+
+def test_slurm_sees_success_where_the_program_failed(slurm, finish):
+    job = finish(slurm.new_job({"Executable": "exit 7"}), PATIENCE)
+    assert job.exit_code == 7
+    assert job.bss_details()["ExitCode"] == "0:0"
+
+
+def test_abort_cancels(slurm, wait):
+    job = wait(slurm.new_job({"Executable": "sleep 600"}), "RUNNING", seconds=PATIENCE)
+    job.abort()
+    assert job.properties["statusMessage"] == "Job aborted."
+    assert job.bss_details()["JobState"] == "CANCELLED"
+
+
+def test_scancel_by_another_hand_fails_the_job(slurm, slurm_endpoint, wait, finish):
+    job = wait(slurm.new_job({"Executable": "sleep 600"}), "RUNNING", seconds=PATIENCE)
+    other = finish(slurm.new_job({"Executable": f"scancel {job.properties['batchSystemID']}", "Job type": "INTERACTIVE"}))
+    assert other.exit_code == 0
+    assert finish(job).properties["statusMessage"] == "The batch system ended the job: it was not ended by the program (CANCELLED)"
+
+
+def test_what_sbatch_refuses_is_said(slurm, finish):
+    job = finish(slurm.new_job({"Executable": "date", "Resources": {"NodeConstraints": "nosuch"}}))
+    assert job.properties["statusMessage"].startswith("Could not submit job: sbatch: error:")
+    assert "Submission 1 of 2 failed" in "\n".join(job.log)
+
+
+@pytest.mark.parametrize("end", ["stop", "crash"])
+def test_the_endpoint_goes_on_with_its_jobs(slurm, slurm_endpoint, wait, finish, read, end):
+    job = wait(slurm.new_job({"Executable": f"{HOLD}; hostname"}), "RUNNING", seconds=PATIENCE)
+    getattr(slurm_endpoint, end)()
+    (slurm_endpoint.folder / "uspace" / job.job_id / "go").touch()
+    slurm_endpoint.start()
+    again = finish(Job(slurm_endpoint.transport(), job.resource_url), 60)
+    assert (again.exit_code, read(again, "stdout")[0]) == (0, "c")
+
+
+def test_the_users_own_batch_file(slurm, finish, read, tmp_path):
+    (tmp_path / "run.sbatch").write_text("#!/bin/bash\n#SBATCH --output=out\nhostname\nexit 4\n")
+    job = finish(slurm.new_job({"Job type": "raw", "BSS file": "run.sbatch"}, inputs=[str(tmp_path / "run.sbatch")]), PATIENCE)
+    assert (job.exit_code, read(job, "out")[0]) == (4, "c")
