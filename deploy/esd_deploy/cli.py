@@ -90,29 +90,29 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
 
 
 @app.command()
-def attach(run_id: options.RunId, *, output: options.Output = RUNS, as_json: options.Json = False) -> None:
+def attach(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, as_json: options.Json = False) -> None:
     """Wait for a run that was started before, and fetch its results."""
     with display(quiet=as_json) as steps, _going_on(run_id, output):
-        run = _known(run_id, output, steps)
+        run = _known(run_id, output, site, steps)
         run.resume()
         run.wait()
     _finish(run, as_json=as_json)
 
 
 @app.command()
-def fetch(run_id: options.RunId, *, output: options.Output = RUNS, as_json: options.Json = False) -> None:
+def fetch(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, as_json: options.Json = False) -> None:
     """Fetch what a run has made so far."""
     with display(quiet=as_json) as steps:
-        run = _known(run_id, output, steps)
+        run = _known(run_id, output, site, steps)
         run.refresh()
         run.fetch()
     typer.echo(run.record.model_dump_json(indent=2) if as_json else f"{len(run.record.files)} files in {run.folder}")
 
 
 @app.command()
-def cancel(run_id: options.RunId, *, output: options.Output = RUNS) -> None:
+def cancel(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS) -> None:
     """End a run at its site."""
-    run = _known(run_id, output, None)
+    run = _known(run_id, output, site, None)
     typer.echo(f"{run_id}: {run.cancel().status}")
 
 
@@ -166,8 +166,8 @@ def _request(script: Path, arguments: list[str] | None, image: str | None, shape
     return Request(script, tuple(arguments or ()), image, shape, options.seconds(time) if time else None)
 
 
-def _known(run_id: str, output: Path, steps: Display | None) -> Run:
-    return Site.load(record.load(output, run_id).site).run(run_id, runs=output, display=steps)
+def _known(run_id: str, output: Path, site: str | None, steps: Display | None) -> Run:
+    return Site.load(site or record.load(output, run_id).site).run(run_id, runs=output, display=steps)
 
 
 def _print_plan(plan: Plan) -> None:

@@ -30,3 +30,4 @@ Output = Annotated[Path, typer.Option(help="Folder of all runs; this one gets it
 Json = Annotated[bool, typer.Option("--json", help="The record as JSON on standard output, no progress.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, from `esd-deploy list`.")]
+KnownSite = Annotated[str | None, typer.Option("--site", help="The run's site, where it was a YAML file of your own.")]

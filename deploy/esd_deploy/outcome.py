@@ -8,7 +8,9 @@ from esd_deploy.launch import clock
 from esd_deploy.record import RunRecord
 
 _TAIL = 20
-# What a metric is called in the table, and its unit; others appear under their own name.
+# Metrics that have a row of their own already.
+_SAID = {"ranks", "threads"}
+# The ending of a metric's name gives its unit.
 _UNITS = {"_s": " s", "_ms": " ms", "_hz": " Hz"}
 
 
@@ -24,7 +26,7 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
         ("MPI ranks", unknown if record.ranks is None else f"{record.ranks} x {record.threads_per_rank} threads"),
         ("NEST inside", record.versions.get("NEST", unknown)),
     ]
-    return known + [_metric(name, value) for name, value in record.metrics.items()]
+    return known + [_metric(name, value) for name, value in record.metrics.items() if name not in _SAID]
 
 
 def table(record: RunRecord) -> Table:
@@ -45,8 +47,11 @@ def failure(record: RunRecord, folder: Path) -> str:
 
 
 def reason(record: RunRecord, folder: Path) -> str:
-    """Why a run failed: the job scripts' own word, else the end of standard error, else the site's log."""
-    for path in (folder / "esd" / "failure.txt", folder / "stderr", folder / ".UNICORE_PRE_0" / "stderr"):
+    """Why a run failed: the end of standard error of the job or of the pull, else the site's log.
+
+    `failure.txt` is for sites that do not show what a precommand printed.
+    """
+    for path in (folder / "stderr", folder / ".UNICORE_PRE_0" / "stderr", folder / "esd" / "failure.txt"):
         text = _tail(path)
         if text:
             return f"{_limit(text, record)}{text}"

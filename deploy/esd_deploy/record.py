@@ -99,7 +99,7 @@ class RunRecord(_Part):
     """As counted inside by MPI."""
     pull: PullRecord | None = None
     versions: dict[str, str] = Field(default_factory=dict)
-    metrics: dict[str, float] = Field(default_factory=dict)
+    metrics: dict[str, int | float] = Field(default_factory=dict)
     files: tuple[FileRecord, ...] = ()
 
     @classmethod

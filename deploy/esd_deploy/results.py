@@ -77,7 +77,7 @@ def understood(record: RunRecord, folder: Path) -> RunRecord:
 
 _STRINGS = TypeAdapter(tuple[str, ...])
 _VERSIONS = TypeAdapter(dict[str, str])
-_METRICS = TypeAdapter(dict[str, float])
+_METRICS = TypeAdapter(dict[str, int | float])
 
 
 def _report(path: Path) -> dict[str, object]:

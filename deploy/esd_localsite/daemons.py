@@ -9,7 +9,6 @@ from esd_localsite.layout import NODES, Layout
 from esd_localsite.network import inside
 
 # A node's own disk and memory: two slurmd share one machine, and PMIx keeps its sockets in /tmp under names that would collide.
-# systemd's and Apptainer's runtime folders stay shared: they carry process ids in their names.
 _NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpfs /dev/shm; shift 2; exec "$@"'
 
 

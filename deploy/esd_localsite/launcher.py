@@ -16,6 +16,7 @@ from esd_localsite.programs import environment
 from esd_localsite.report import follow
 
 _STOP_TIMEOUT_S = 45.0
+_DETACHED = ("setsid", "--fork")  # a child of init, not of the caller, who would have to wait for its end
 _NAMESPACES = ("unshare", "--pid", "--mount", "--uts", "--fork", "--kill-child", "--")
 
 
@@ -37,17 +38,16 @@ def _spawn(layout: Layout, held: int, connection: int) -> None:
     """Start it in namespaces of its own, away from the caller's terminal and session."""
     program = (sys.executable, "-m", "esd_localsite.supervisor", layout.name, str(connection))
     with layout.log("supervisor").open("wb") as log:
-        process = subprocess.Popen(
-            (*_NAMESPACES, *program),
+        subprocess.run(
+            (*_DETACHED, *_NAMESPACES, *program),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd="/",
             env=environment(daemons.python_environment()),
-            start_new_session=True,
             pass_fds=(held, connection),
+            check=True,
         )
-    process.returncode = 0  # it outlives this process: nobody here waits for it
 
 
 def end(layout: Layout, pid: int) -> None:

@@ -44,8 +44,8 @@ class Layout:
 
     @property
     def operations(self) -> Path:
-        """Locked by one `up` or `down` at a time; beside the state, which `down --purge` removes."""
-        return self.root / f"{self.name}.lock"
+        """Locked by one `up` or `down` at a time, of all sites: so that no two of them choose the same network or port."""
+        return self.root / ".lock"
 
     @property
     def status(self) -> Path:

@@ -40,7 +40,7 @@ def up(name: str = "local", *, progress: Callable[[str], None] = _silent) -> Sit
     if not elevation.is_root():
         elevation.as_root(("up", name), progress)
         return status(name)
-    with lock.operation(layout):
+    with lock.operation(layout, progress):
         current = status(name)
         if current.state is not State.RUNNING:
             return _start(layout, progress)
@@ -60,7 +60,7 @@ def down(name: str = "local", *, purge: bool = False, progress: Callable[[str], 
     if not elevation.is_root():
         elevation.as_root(("down", name, *(("--purge",) if purge else ())), progress)
         return
-    with lock.operation(layout):
+    with lock.operation(layout, progress):
         _claimed(status(name))
         _stop(layout, progress)
         if purge:

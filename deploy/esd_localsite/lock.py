@@ -2,7 +2,7 @@
 
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -36,9 +36,11 @@ def holding(path: Path) -> Iterator[int]:
 
 
 @contextmanager
-def operation(layout: Layout) -> Iterator[None]:
-    """One `up` or `down` of a site at a time: a second one waits."""
+def operation(layout: Layout, progress: Callable[[str], None]) -> Iterator[None]:
+    """One `up` or `down` at a time on the machine: a second one says so, and waits."""
     layout.root.mkdir(parents=True, exist_ok=True)
+    if is_locked(layout.operations):
+        progress("waiting for another `up` or `down` on this machine")
     with holding(layout.operations):
         yield
 

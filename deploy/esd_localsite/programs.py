@@ -18,6 +18,7 @@ PACKAGES = {
     "docker-registry": "docker-registry",
     "ip": "iproute2",
     "mount": "mount",
+    "setsid": "util-linux",
     "unshare": "util-linux",
     "nsenter": "util-linux",
 }

@@ -25,12 +25,13 @@ class Report(BaseModel):
     kind: Kind
     text: str = ""
 
-    def send(self, connection: socket.socket) -> None:
-        """Send it; one who has gone away need not hear it."""
+    def send(self, connection: socket.socket) -> bool:
+        """Send it; False where the one who waited has gone away."""
         try:
             connection.sendall(self.model_dump_json().encode() + b"\n")
         except OSError:
-            return
+            return False
+        return True
 
 
 def follow(lines: Iterable[str], progress: Callable[[str], None]) -> bool:

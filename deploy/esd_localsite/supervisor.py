@@ -65,7 +65,8 @@ class Supervisor:
                 self._children.start(daemon)
             self._wait_for(stage)
         self._record(State.RUNNING, "running")
-        Report(kind=Kind.READY).send(self._caller)
+        if not Report(kind=Kind.READY).send(self._caller):
+            raise StoppedError
         self._events.forget_caller()
 
     def _wait_for(self, stage: Stage) -> None:

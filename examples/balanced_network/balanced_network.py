@@ -277,7 +277,8 @@ def write_spikes(path: Path, label: str, trains: Sequence[np.ndarray], stop_ms: 
     """One Neo block with one segment with one spike train per recorded neuron, as NIX; an older file is replaced."""
     neo = importlib.import_module("neo")
     block, segment = neo.Block(name=label), neo.Segment(name="run")
-    segment.spiketrains.extend(neo.SpikeTrain(train, units="ms", t_start=0.0, t_stop=stop_ms) for train in trains)
+    # a list: Neo's `extend` goes through its argument twice
+    segment.spiketrains.extend([neo.SpikeTrain(train, units="ms", t_start=0.0, t_stop=stop_ms) for train in trains])
     block.segments.append(segment)
     with neo.NixIO(str(path), mode="ow") as file:
         file.write_block(block)
@@ -314,7 +315,9 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument("--duration", type=float, default=1000.0, metavar="MS", help="biological time (default 1000)")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--threads", type=int, default=os.environ.get("OMP_NUM_THREADS", "1"), help="default: OMP_NUM_THREADS, or 1")
-    parser.add_argument("--record", default="all", metavar="N", help="neurons per population whose spikes are kept (default: all)")
+    parser.add_argument(
+        "--record", default="200", metavar="N", help="neurons per population that are recorded (default 200), or all: 16 kB each in NIX"
+    )
     parser.add_argument("--output", type=Path, default=Path(), metavar="DIR", help="default: the current directory")
     given = parser.parse_args(arguments)
     record = None if given.record == "all" else int(given.record) if given.record.isdecimal() else 0

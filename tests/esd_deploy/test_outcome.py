@@ -9,7 +9,7 @@ from esd_deploy.record import RunRecord
 def ended(planned):
     found = RunRecord.of(planned).with_state(JobState("SUCCESSFUL", exit_code=0))
     known = {"hosts": ("c1", "c2"), "ranks": 2, "versions": {"NEST": "3.10.0"}}
-    metrics = {"neurons": 12500, "simulation_time_s": 3.7123, "rate_excitatory_hz": 7.0312, "cv_isi_excitatory": 0.81234}
+    metrics = {"neurons": 12500, "simulation_time_s": 3.7123, "rate_excitatory_hz": 7.0312, "cv_isi_excitatory": 0.81234, "ranks": 2}
     return found.model_copy(update={**known, "metrics": metrics})
 
 
@@ -49,10 +49,11 @@ def test_a_scripts_traceback_and_exit_code_reach_the_user(failed, tmp_path):
     )
 
 
-def test_the_job_scripts_own_word_goes_before_standard_error(failed, tmp_path):
-    (tmp_path / "esd").mkdir()
-    (tmp_path / "esd" / "failure.txt").write_text("wrong digest\n")
-    (tmp_path / "stderr").write_text("noise\n")
+@pytest.mark.parametrize("place", [".UNICORE_PRE_0/stderr", "esd/failure.txt"])
+def test_a_failed_pull_reaches_the_user(failed, tmp_path, place):
+    (tmp_path / place).parent.mkdir()
+    (tmp_path / place).write_text("wrong digest\n")
+    (tmp_path / "stderr").touch()
 
     assert outcome.reason(failed, tmp_path) == "wrong digest"
 

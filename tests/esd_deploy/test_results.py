@@ -64,7 +64,7 @@ def test_what_the_job_reports_comes_into_the_record(planned, tmp_path):
     found = results.understood(RunRecord.of(planned), tmp_path)
 
     assert (found.ranks, found.hosts, found.versions) == (2, ("c1", "c2"), {"NEST": "3.10.0"})
-    assert found.metrics == {"neurons": 1250, "rate_excitatory_hz": 7.5}
+    assert repr(found.metrics) == "{'neurons': 1250, 'rate_excitatory_hz': 7.5}"
     assert found.pull is not None
     assert found.pull.host == "login"
 

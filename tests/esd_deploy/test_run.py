@@ -100,6 +100,15 @@ def test_a_client_that_died_while_submitting_is_taken_over(planned, tmp_path, co
     assert connection.uploaded == planned.files
 
 
+def test_a_client_that_died_while_uploading_is_taken_over(planned, tmp_path):
+    connection = FakeConnection(states=[JobState("READY")])
+    known = Run.prepare(planned, tmp_path).with_job(connection.create({"Tags": ["run-1"]}))
+
+    live(planned, tmp_path, connection, known).resume()
+
+    assert (len(connection.jobs), connection.started, connection.uploaded) == (1, 1, planned.files)
+
+
 def test_a_job_that_has_begun_is_not_started_again(planned, tmp_path, connection):
     run = live(planned, tmp_path, connection)
     run.submit()

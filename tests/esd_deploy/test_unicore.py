@@ -13,6 +13,7 @@ import trustme
 from esd_build.errors import ToolError
 from esd_deploy.connection import ConnectionLostError
 from esd_deploy.endpoint import Credentials, Endpoint
+from esd_deploy.plan import description
 from esd_deploy.run import Run
 from esd_deploy.unicore import UnicoreConnection, _meaning
 from esd_localsite.unicore.users import UserEntry
@@ -96,6 +97,15 @@ def test_a_run_through_real_unicore(endpoint, planned, tmp_path):
     assert (ended.status, ended.exit_code, ended.metrics) == ("SUCCESSFUL", 0, {"neurons": 3}), ended.log
     assert (tmp_path / "r" / "stdout").read_text() == "hello\n"
     assert UnicoreConnection.open(endpoint).find(run.id) == ended.job.url
+
+
+@pytest.mark.integration
+def test_an_error_page_is_not_taken_for_a_file(endpoint, planned):
+    connection = UnicoreConnection.open(endpoint)
+    job = connection.create({**description(planned), "Resources": {}})
+
+    with pytest.raises(ToolError, match="no longer knows this"), connection.read(job, "spikes.nix") as pieces:
+        list(pieces)
 
 
 @pytest.mark.integration

@@ -21,7 +21,8 @@ def test_interface_names_fit_into_the_kernel_and_differ_by_site() -> None:
     assert all(len(name) <= 15 for name in names)
 
 
-def test_the_lock_of_operations_survives_a_purge_of_the_state() -> None:
-    layout = Layout("local")
-    assert not layout.operations.is_relative_to(layout.state)
-    assert layout.lock.is_relative_to(layout.state)
+def test_all_sites_share_one_lock_of_operations_that_no_purge_removes() -> None:
+    first, second = Layout("local"), Layout("other")
+    assert first.operations == second.operations
+    assert not first.operations.is_relative_to(first.state)
+    assert first.lock != second.lock

@@ -5,7 +5,7 @@ from esd_localsite.programs import require_programs
 
 
 def test_all_missing_programs_are_named_with_their_packages() -> None:
-    there = {"slurmctld", "slurmd", "sinfo", "mount", "unshare", "nsenter", "ip"}
+    there = {"slurmctld", "slurmd", "sinfo", "mount", "setsid", "unshare", "nsenter", "ip"}
     with pytest.raises(LocalSiteError) as caught:
         require_programs(lambda name: f"/usr/bin/{name}" if name in there else None)
     assert str(caught.value) == (

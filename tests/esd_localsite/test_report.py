@@ -1,3 +1,5 @@
+import socket
+
 import pytest
 
 from esd_localsite.errors import LocalSiteError
@@ -22,3 +24,11 @@ def test_a_failure_is_raised_with_its_message() -> None:
 
 def test_reports_that_just_end_mean_not_ready() -> None:
     assert not follow([], print)
+
+
+def test_the_sender_learns_that_nobody_waits_any_more() -> None:
+    sender, waiting = socket.socketpair()
+    with sender, waiting:
+        assert Report(kind=Kind.READY).send(sender)
+        waiting.close()
+        assert not Report(kind=Kind.READY).send(sender)

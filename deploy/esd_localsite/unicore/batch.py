@@ -12,7 +12,7 @@ from esd_localsite.unicore.processes import Account, Launcher, Process
 
 _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 _KILLED = {"TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "BOOT_FAIL", "DEADLINE", "REVOKED"}
-_ENDED = {"COMPLETED", "COMPLETING", "FAILED"}
+_ENDED = {"COMPLETED", "FAILED"}
 GONE = "GONE"
 """The word for a job that the batch system no longer knows."""
 
@@ -64,7 +64,10 @@ class BatchSystem(Protocol):
 
 
 def batch_state(word: str) -> Batch:
-    """The meaning of a Slurm state. A state not known here is taken as running: it will change."""
+    """The meaning of a Slurm state. A state not known here is taken as running: it will change.
+
+    So is COMPLETING: only what follows it tells a program's own end from a time limit.
+    """
     if word in _WAITING:
         return Batch.WAITING
     if word in _KILLED:

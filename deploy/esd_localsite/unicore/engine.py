@@ -119,10 +119,14 @@ class Engine:
                 if event:
                     self.apply(record.id, event)
 
-    def _run(self) -> None:
+    def take_up(self) -> None:
+        """Perform what an earlier life of the endpoint had decided on and perhaps not done."""
         for record in self.store:
             if record.state.pending:
                 self._guarded(partial(self._resume, record.id))
+
+    def _run(self) -> None:
+        self.take_up()
         while not self._stopping.wait(self._config.times.poll_seconds):
             self._guarded(self.tick)
 

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -69,7 +69,13 @@ def create_app(endpoint: Endpoint) -> Starlette:
     app = Starlette(
         routes=[Mount(f"/{endpoint.config.site_name}", routes=routes)],
         middleware=[Middleware(Authentication, gate=endpoint.gate)],
-        exception_handlers={HTTPException: _http_error, PathError: _path_error, OSError: _file_error, Exception: _server_error},
+        exception_handlers={
+            HTTPException: _http_error,
+            PathError: _path_error,
+            OSError: _file_error,
+            ClientDisconnect: _nobody_listens,
+            Exception: _server_error,
+        },
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -105,6 +111,10 @@ def _file_error(request: Request, error: Exception) -> Response:
         case OSError():
             _log.error("%s %s: %s", request.method, request.url.path, error)
     return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"{getattr(error, 'strerror', None) or error}: '{name}'")
+
+
+def _nobody_listens(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
 
 
 def _server_error(_request: Request, error: Exception) -> Response:

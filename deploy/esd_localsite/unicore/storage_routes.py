@@ -5,7 +5,7 @@ import re
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
@@ -150,6 +150,6 @@ async def _receive(request: Request, upload: Upload) -> None:
         async for chunk in request.stream():
             await run_in_threadpool(upload.write, chunk)
         await run_in_threadpool(upload.finish)
-    except (OSError, ClientDisconnect):
-        await run_in_threadpool(upload.cancel)
+    except BaseException:  # a full disk, a client that went away, the end of the endpoint
+        upload.cancel()
         raise

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import socket
 import ssl
 import subprocess
@@ -25,6 +26,7 @@ from esd_localsite.unicore.server import create_app
 from esd_localsite.unicore.users import UserEntry
 
 USER, PASSWORD = "esd", "geheim"
+OTHER = ("other", "auch geheim")
 TIMES = {"poll_seconds": 0.05, "grace_seconds": 0.3, "kill_seconds": 1.0, "submit_attempts": 2, "submit_retry_seconds": 0.1}
 
 
@@ -47,7 +49,8 @@ class EndpointProcess:
 
     def start(self) -> None:
         command = (sys.executable, "-m", "esd_localsite.unicore", "--config", str(self.folder / "config.json"))
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        groups = [0] if os.geteuid() == 0 else None  # as after a login: root is in root's group, and jobs must not be
+        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, extra_groups=groups)
         for line in self.process.stderr:
             self.log.append(line)
             if "Uvicorn running" in line:
@@ -100,7 +103,8 @@ def write_setting(folder: Path, port: int, **changes: object) -> Path:
     certificate.private_key_pem.write_to_path(folder / "key.pem")
     for part in certificate.cert_chain_pems:
         part.write_to_path(folder / "cert.pem", append=True)
-    (folder / "users.json").write_text(json.dumps({USER: UserEntry.of(PASSWORD, "esd").model_dump()}))
+    users = {name: UserEntry.of(password, "esd").model_dump() for name, password in ((USER, PASSWORD), OTHER)}
+    (folder / "users.json").write_text(json.dumps(users))
     config = {
         "site_name": "LOCAL",
         "port": port,
@@ -133,6 +137,8 @@ def _running(folder: Path, **changes: object) -> Iterator[EndpointProcess]:
     write_setting(folder, endpoint.port, **changes)
     endpoint.start()
     yield endpoint
+    for job in endpoint.client().get_jobs():
+        job.delete()  # a failed test may have left it running
     endpoint.stop()
 
 
@@ -177,6 +183,12 @@ def http(tmp_path):
     """The application in this process, without its job engine's thread."""
     endpoint = Endpoint.build(EndpointConfig.read(write_setting(tmp_path, 1)))
     return InProcess(create_app(endpoint))
+
+
+@pytest.fixture
+def other_user():
+    """Name and password of a second user."""
+    return OTHER
 
 
 @pytest.fixture

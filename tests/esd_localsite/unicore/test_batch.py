@@ -11,7 +11,7 @@ from esd_localsite.unicore.life import Batch
         ("RUNNING", Batch.RUNNING),
         ("SUSPENDED", Batch.RUNNING),
         ("SOMETHING_NEW", Batch.RUNNING),
-        ("COMPLETING", Batch.ENDED),
+        ("COMPLETING", Batch.RUNNING),
         ("COMPLETED", Batch.ENDED),
         ("FAILED", Batch.ENDED),
         (GONE, Batch.ENDED),

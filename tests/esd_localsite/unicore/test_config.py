@@ -41,7 +41,7 @@ def test_all_that_is_wrong_is_listed(tmp_path):
 
 
 def test_a_missing_file_is_named(tmp_path):
-    with pytest.raises(LocalSiteError, match="missing.json"):
+    with pytest.raises(LocalSiteError, match=r"missing\.json"):
         EndpointConfig.read(tmp_path / "missing.json")
 
 
@@ -52,5 +52,5 @@ def test_an_unknown_job_user_is_named():
 
 def test_a_damaged_job_record_is_not_passed_over(tmp_path):
     (tmp_path / "x.json").write_text("{")
-    with pytest.raises(LocalSiteError, match="x.json cannot be read"):
+    with pytest.raises(LocalSiteError, match=r"x\.json cannot be read"):
         JobStore(tmp_path)

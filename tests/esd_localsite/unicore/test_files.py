@@ -83,7 +83,7 @@ def test_rename_copy_and_permissions(storage):
     assert (storage.root / "c").stat().st_mode & 0o777 == 0o750
     with pytest.raises(PathError, match="rwxr-x---"):
         storage.set_permissions("c", "755")
-    assert sorted(os.listdir(storage.root)) == ["b", "c"]
+    assert sorted(path.name for path in storage.root.iterdir()) == ["b", "c"]
 
 
 def test_a_named_pipe_does_not_hold_the_endpoint(storage):

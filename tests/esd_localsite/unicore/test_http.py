@@ -114,3 +114,13 @@ def test_a_storage_is_ready(http):
     storage = http.get(f"storages/{make_job(http)}-uspace").json()
     assert storage["resourceStatus"] == "READY"
     assert storage["freeSpace"] >= storage["usableSpace"] > 0
+
+
+def test_jobs_and_their_files_are_their_owners_only(http, other_user):
+    job = make_job(http)
+    assert http.get("jobs", auth=other_user).json()["jobs"] == []
+    assert http.get("storages?filter=all", auth=other_user).json()["storages"] == ["https://127.0.0.1:1/LOCAL/rest/core/storages/HOME"]
+    for path in (f"jobs/{job}", f"jobs/{job}/submitted", f"storages/{job}-uspace", f"storages/{job}-uspace/files"):
+        assert http.get(path, auth=other_user).status_code == 403
+    assert http.post(f"jobs/{job}/actions/abort", auth=other_user).status_code == 403
+    assert http.get(f"jobs/{job}").json()["status"] == "READY"

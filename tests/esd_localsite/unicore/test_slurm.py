@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import time
 from pathlib import Path
 
 import pytest
@@ -54,7 +55,10 @@ def test_abort_cancels(slurm, wait):
     job = wait(slurm.new_job({"Executable": "sleep 600"}), "RUNNING", seconds=PATIENCE)
     job.abort()
     assert job.properties["statusMessage"] == "Job aborted."
-    assert job.bss_details()["JobState"] == "CANCELLED"
+    end = time.monotonic() + 30
+    while (state := job.bss_details()["JobState"]) == "COMPLETING":
+        assert time.monotonic() < end
+    assert state == "CANCELLED"
 
 
 def test_scancel_by_another_hand_fails_the_job(slurm, slurm_endpoint, wait, finish):

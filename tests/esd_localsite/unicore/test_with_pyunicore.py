@@ -1,6 +1,7 @@
 """The unmodified pyunicore against a real endpoint over TLS; no Slurm, no root."""
 
 import fcntl
+import socket
 import threading
 import time
 
@@ -184,6 +185,22 @@ def test_a_large_file_goes_up_and_comes_down_unchanged(client, tmp_path, read):
     assert storage.stat("large").read() == content
 
 
+def test_an_upload_that_breaks_off_leaves_nothing(endpoint, client):
+    job = client.new_job({})
+    credentials = endpoint.transport().credential.get_auth_header()
+    head = (
+        f"PUT /LOCAL/rest/core/storages/{job.job_id}-uspace/files/large HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
+        f"Content-Type: application/octet-stream\r\nAuthorization: {credentials}\r\n\r\n"
+    )
+    folder = endpoint.folder / "uspace" / job.job_id
+    with socket.create_connection(("127.0.0.1", endpoint.port)) as plain:
+        secured = endpoint.verify.wrap_socket(plain, server_hostname="127.0.0.1")
+        secured.sendall(head.encode() + b"half")
+        _until(lambda: any(folder.iterdir()), job)
+        secured.close()
+    _until(lambda: not any(folder.iterdir()), job)
+
+
 def test_home_and_the_working_directories_are_storages(client):
     job = client.new_job({})
     assert [storage.resource_url.rpartition("/")[2] for storage in client.get_storages()] == ["HOME"]
@@ -242,8 +259,12 @@ def _until_unlocked(path, seconds=10.0):
                 return
 
 
-def _until_listed(job, name, seconds=20.0):
+def _until_listed(job, name):
+    _until(lambda: name in job.working_dir.listdir(), job)
+
+
+def _until(condition, job, seconds=20.0):
     pause, end = threading.Event(), time.monotonic() + seconds
-    while name not in job.working_dir.listdir():
+    while not condition():
         assert time.monotonic() < end, job.log
         pause.wait(0.02)

@@ -1,0 +1,166 @@
+"""The engine with a batch system that does what the test wants; no thread, no process."""
+
+import pytest
+
+from esd_localsite.unicore.batch import GONE, BatchError
+from esd_localsite.unicore.config import EndpointConfig
+from esd_localsite.unicore.engine import Engine
+from esd_localsite.unicore.life import Aborted, Action, JobState, Phase, Started
+from esd_localsite.unicore.processes import Account, Launcher
+
+
+class FakeBatch:
+    """Remembers what it was told; `silent`: it raises instead."""
+
+    note = ""
+
+    def __init__(self):
+        self.submitted, self.cancelled, self.known, self.state, self.silent = [], [], {}, {}, False
+
+    def submit(self, submission):
+        if self.silent:
+            raise BatchError("slurmctld is away")
+        self.submitted.append(submission)
+        batch_id = str(len(self.submitted))
+        self.state[batch_id] = "PENDING"
+        return batch_id
+
+    def find(self, job_id):
+        return self.known.get(job_id)
+
+    def words(self, batch_ids):
+        if self.silent:
+            raise BatchError("slurmctld is away")
+        return {batch_id: self.state.get(batch_id, GONE) for batch_id in batch_ids}
+
+    def details(self, batch_id):
+        return {"JobState": self.state[batch_id]} if batch_id in self.state else {}
+
+    def cancel(self, batch_id):
+        self.cancelled.append(batch_id)
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+@pytest.fixture
+def batch():
+    return FakeBatch()
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def make_engine(tmp_path, batch, clock):
+    (tmp_path / "uspace").mkdir(exist_ok=True)
+    fields = dict.fromkeys(("certificate", "private_key", "users_file"), tmp_path)
+    config = EndpointConfig(site_name="S", port=1, state_dir=tmp_path / "state", uspace_dir=tmp_path / "uspace", **fields)
+    account = Account.of(None)
+    return lambda: Engine(config, account, Launcher(account), batch, clock=clock)
+
+
+@pytest.fixture
+def engine(make_engine):
+    return make_engine()
+
+
+def phase(engine, record):
+    return engine.store.get(record.id).state.phase
+
+
+def test_a_batch_job_from_submission_to_its_exit_code(engine, batch):
+    record = engine.create("esd", {"Executable": "date"})
+    assert batch.submitted[0].job_id == record.id
+    assert (record.directory / f"bss_submit_{record.id}").read_text().startswith("#!/bin/bash\n#SBATCH --job-name=")
+    batch.state["1"] = "RUNNING"
+    engine.tick()
+    assert phase(engine, record) is Phase.RUNNING
+    (record.directory / "UNICORE_SCRIPT_EXIT_CODE").write_text("0\n")
+    engine.tick()
+    assert phase(engine, record) is Phase.RUNNING  # its outputs are complete only when Slurm says so too
+    batch.state["1"] = "COMPLETED"
+    engine.tick()
+    assert phase(engine, record) is Phase.SUCCESSFUL
+    del batch.state["1"]
+    assert engine.details(engine.store.get(record.id)) == {"JobState": "COMPLETED"}
+
+
+def test_silence_of_the_batch_system_is_no_end_of_the_job(engine, batch, clock):
+    record = engine.create("esd", {"Executable": "date"})
+    batch.silent = True
+    for clock.now in (0.0, 1000.0, 2000.0):
+        engine.tick()
+    assert phase(engine, record) is Phase.QUEUED
+
+
+def test_submission_is_tried_again_in_time(engine, batch, clock):
+    batch.silent = True
+    record = engine.create("esd", {"Executable": "date"})
+    assert phase(engine, record) is Phase.SUBMITTING
+    batch.silent = False
+    clock.now = 9.0
+    engine.tick()
+    assert batch.submitted == []
+    clock.now = 10.0
+    engine.tick()
+    assert phase(engine, record) is Phase.QUEUED
+
+
+def pending_submission(engine):
+    """A job whose endpoint died between its decision to submit and the record of the batch id."""
+    record = engine.create("esd", {"Executable": "date", "haveClientStageIn": "true"})
+    state = JobState(phase=Phase.SUBMITTING, pending=Action.SUBMIT, started=True, attempts=1)
+    engine.store.save(record.model_copy(update={"state": state}))
+    return record
+
+
+def test_a_job_that_was_submitted_before_the_crash_is_not_submitted_again(make_engine, batch):
+    record = pending_submission(make_engine())
+    batch.known[record.id] = "17"
+    again = make_engine()
+    again.take_up()
+    state = again.store.get(record.id).state
+    assert (state.phase, state.batch_id, batch.submitted) == (Phase.QUEUED, "17", [])
+
+
+def test_a_job_that_was_not_submitted_before_the_crash_is_submitted(make_engine, batch):
+    record = pending_submission(make_engine())
+    again = make_engine()
+    again.take_up()
+    assert phase(again, record) is Phase.QUEUED
+    assert [submission.job_id for submission in batch.submitted] == [record.id]
+
+
+def test_an_exit_code_of_an_earlier_run_is_not_taken_for_this_ones(engine):
+    record = engine.create("esd", {"Executable": "date", "haveClientStageIn": "true"})
+    (record.directory / "UNICORE_SCRIPT_EXIT_CODE").write_text("0\n")
+    engine.apply(record.id, Started())
+    assert not (record.directory / "UNICORE_SCRIPT_EXIT_CODE").exists()
+
+
+def test_inline_imports_are_there_before_the_job(engine):
+    record = engine.create("esd", {"Imports": [{"From": "inline://x", "To": "in/x", "Data": "abc"}]})
+    assert (record.directory / "in/x").read_text() == "abc"
+    assert phase(engine, record) is Phase.SUCCESSFUL
+
+
+def test_abort_cancels_and_delete_forgets(engine, batch, make_engine):
+    record = engine.create("esd", {"Executable": "date"})
+    engine.apply(record.id, Aborted())
+    assert batch.cancelled == ["1"]
+    engine.destroy(record.id)
+    assert not record.directory.exists()
+    assert list(make_engine().store) == []
+
+
+def test_a_wrong_description_keeps_its_tags_and_says_why(engine):
+    record = engine.create("esd", {"Job type": "?", "Tags": ["t"]})
+    assert (record.tags, record.state.phase) == (("t",), Phase.FAILED)
+    assert record.state.message.startswith("Job description is invalid: Job type '?' is not supported here")

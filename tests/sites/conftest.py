@@ -1,0 +1,84 @@
+"""The whole path for real: a local site of the session's own, the image in its registry, and the commands as a user calls them."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from esd_build import product
+from esd_build.reference import ImageReference
+from esd_build.registry import PublishedImage, Registry
+from esd_localsite.status import SiteStatus
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "balanced_network" / "balanced_network.py"
+
+
+@dataclass(frozen=True)
+class Deploy:
+    """esd-deploy, as it is typed; runs are kept in a folder of the test session."""
+
+    site_file: Path
+    runs: Path
+
+    def command(self, *arguments: str) -> list[str]:
+        return [str(Path(sys.executable).with_name("esd-deploy")), *arguments]
+
+    def __call__(self, *arguments: str, code: int = 0) -> subprocess.CompletedProcess[str]:
+        finished = subprocess.run(self.command(*arguments), cwd=self.runs, capture_output=True, text=True, check=False)
+        assert finished.returncode == code, finished.stdout + finished.stderr
+        return finished
+
+    def run(self, script: Path, *options: str, code: int = 0) -> dict[str, Any]:
+        """`esd-deploy run … --json`: the record."""
+        return json.loads(self("run", str(script), "--site", str(self.site_file), "--json", *options, code=code).stdout)
+
+    def folder(self, record: dict[str, Any]) -> Path:
+        return self.runs / "runs" / record["id"]
+
+
+@pytest.fixture(scope="session")
+def registry(running_site: SiteStatus) -> Registry:
+    assert running_site.registry
+    return Registry(running_site.registry, ca_file=running_site.ca_file)
+
+
+@pytest.fixture(scope="session")
+def published(running_site: SiteStatus, registry: Registry, image: Path) -> PublishedImage:
+    """The NEST image, pushed to the site's registry as `esd-build push` does it."""
+    reference = ImageReference.parse(f"{running_site.registry}/esd/nest:edge")
+    return registry.push(image, reference, product.read(image).labels)
+
+
+@pytest.fixture(scope="session")
+def deploy(running_site: SiteStatus, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
+    folder = tmp_path_factory.mktemp("deploy")
+    site_file = folder / "here.yaml"
+    standard = (ROOT / "site-configs" / "local.yaml").read_text()
+    site_file.write_text(standard.replace("/esd-localsite/local/", f"/esd-localsite/{running_site.name}/"))
+    return Deploy(site_file, folder)
+
+
+@pytest.fixture
+def script(tmp_path: Path) -> Callable[[str], Path]:
+    """Makes a script of the given text."""
+
+    def make(text: str) -> Path:
+        path = tmp_path / "script.py"
+        path.write_text(text)
+        return path
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def as_root() -> None:
+    """Skips where the site's own files cannot be touched."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: the test damages a file of the site's registry")
