@@ -35,8 +35,8 @@ def munged(layout: Layout) -> Daemon:
 
 
 def slurmctld(layout: Layout) -> Daemon:
-    """Slurm's controller, on the login side. `-i`: state that it cannot read is dropped instead of ending it."""
-    return Daemon("slurmctld", ("slurmctld", "-D", "-i", "-f", str(layout.slurm_conf)), environment=_slurm(layout))
+    """Slurm's controller, on the login side. `-c`: it forgets the jobs of before, which ended with the site and must not run again."""
+    return Daemon("slurmctld", ("slurmctld", "-D", "-c", "-f", str(layout.slurm_conf)), environment=_slurm(layout))
 
 
 def slurmd(layout: Layout, node: str) -> Daemon:

@@ -43,6 +43,16 @@ class SitePlan(BaseModel):
     network: IPv4Network
     ports: Ports
     node_memory_mb: int
+    starts: int = 1
+    """How many times the site was started. Slurm's job numbers begin anew at each start, from here: see `first_job`."""
+
+    @property
+    def first_job(self) -> int:
+        """No job of an earlier start has this number or a greater one, so that nobody takes a new job for an old one.
+
+        Slurm's largest number is 67 043 328.
+        """
+        return self.starts % 6000 * 10_000 + 1
 
     def address(self, host: str) -> IPv4Address:
         """The address of the login side or of a compute node on the site's network."""

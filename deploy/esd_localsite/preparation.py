@@ -58,6 +58,7 @@ def make_plan(layout: Layout, old: SitePlan | None) -> SitePlan:
             unicore=choose_port(f"{layout.name} unicore", ports.unicore if ports else None, is_free),
         ),
         node_memory_mb=memory_mb() // len(NODES),
+        starts=old.starts + 1 if old else 1,
     )
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 import tenacity
 
-from esd_localsite import daemons, lifecycle, lock
+from esd_localsite import daemons, lifecycle, lock, programs
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.layout import Layout
-from esd_localsite.status import State
+from esd_localsite.status import SiteStatus, State
 
 pytestmark = [
     pytest.mark.integration,
@@ -151,22 +151,27 @@ def test_a_supervisor_that_does_not_listen_is_ended_by_force(layout: Layout, mon
     assert remains(layout) == {}
 
 
-def test_jobs_end_with_the_site(layout: Layout) -> None:
+def test_jobs_end_with_the_site_and_do_not_come_back(layout: Layout) -> None:
     site = lifecycle.up(layout.name)
-    job = subprocess.Popen(
-        ("setpriv", "--reuid", site.username, "--regid", site.username, "--init-groups", "srun", "-N2", "sleep", "987654"),
-        env={**os.environ, "SLURM_CONF": str(site.slurm_conf)},
-        cwd=site.scratch,
-        stderr=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-    )
-    with job:
-        try:
-            wait_for_sleepers(2)
-            lifecycle.down(layout.name)
-            assert sleepers() == []
-        finally:
-            job.kill()
+    first = submit(site, "srun -N2 sleep 987654")
+    wait_for_sleepers(2)
+    os.kill(supervisor(layout), signal.SIGKILL)
+    wait_for_end(layout)
+    assert sleepers() == []
+    lifecycle.up(layout.name)
+    assert slurm(site, "squeue", "--noheader") == ""
+    assert submit(site, "true") > first
+
+
+def submit(site: SiteStatus, script: str) -> int:
+    """Submit a job as the job user; returns its number."""
+    return int(slurm(site, "sbatch", "--parsable", "-N2", "-D", str(site.scratch), f"--wrap={script}"))
+
+
+def slurm(site: SiteStatus, *argv: str) -> str:
+    """What a Slurm command of the job user prints."""
+    command = ("setpriv", "--reuid", site.username, "--regid", site.username, "--init-groups", *argv)
+    return programs.run(command, extra={"SLURM_CONF": str(site.slurm_conf)})
 
 
 @tenacity.retry(stop=tenacity.stop_after_delay(20), wait=tenacity.wait_fixed(0.05), reraise=True)

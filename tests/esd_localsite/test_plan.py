@@ -67,3 +67,9 @@ def test_a_damaged_plan_is_named_with_the_way_out(tmp_path: Path) -> None:
 
 def test_the_checkout_is_where_pyproject_lies() -> None:
     assert (checkout() / "pyproject.toml").is_file()
+
+
+def test_job_numbers_of_later_starts_are_greater(plan: SitePlan) -> None:
+    numbers = [plan.model_copy(update={"starts": starts}).first_job for starts in (1, 2, 5999)]
+    assert numbers == [10_001, 20_001, 59_990_001]
+    assert max(numbers) + 10_000 < 67_043_328

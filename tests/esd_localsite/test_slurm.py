@@ -8,6 +8,7 @@ def test_slurm_conf(layout: Layout, plan: SitePlan) -> None:
         "ClusterName=demo",
         "SlurmctldHost=login(10.231.7.1)",
         "SlurmctldPort=20001",
+        "FirstJobId=10001",
         "SlurmUser=root",
         "SlurmdUser=root",
         "AuthType=auth/munge",

@@ -25,13 +25,13 @@ def test_failing_script_shows_its_traceback_and_exit_code(deploy, published, scr
 def test_ctrl_c_leaves_the_job_running_and_attach_brings_it_back(deploy, published, script) -> None:
     path = script("import pathlib, time\nwhile not pathlib.Path('go').exists():\n    time.sleep(0.1)\nprint('went')\n")
     command = deploy.command("run", str(path), "--site", str(deploy.site_file), *FAST)
-    process = subprocess.Popen(command, cwd=deploy.runs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     said = []
-    for line in process.stdout:
-        said.append(line)
-        if "RUNNING" in line:
-            process.send_signal(signal.SIGINT)
-    assert process.wait() == 130, "".join(said)
+    with subprocess.Popen(command, cwd=deploy.runs, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        for line in process.stdout:
+            said.append(line)
+            if "RUNNING" in line:
+                process.send_signal(signal.SIGINT)
+    assert process.returncode == 130, "".join(said)
     assert "attach" in said[-1], "".join(said)
     record = max((deploy.runs / "runs").glob("*/run.json"), key=lambda found: found.stat().st_mtime)
     run_id = json.loads(record.read_text())["id"]
@@ -59,7 +59,7 @@ def test_image_damaged_in_the_registry_never_runs(deploy, running_site, registry
         "registry", "docker/registry/v2/blobs/sha256", pushed.sif_digest[7:9], pushed.sif_digest[7:], "data"
     )
     stored.write_bytes(stored.read_bytes()[::-1])
-    finished = deploy("run", str(script("print('ran')")), "--site", str(deploy.site_file), "--image", "small:edge", code=1)
+    finished = deploy("run", str(script("print('ran')")), "--site", str(deploy.site_file), "--image", str(pushed.reference), code=1)
     assert "pull on login" in finished.stderr
     assert "ran\n" not in finished.stdout
     cached = running_site.scratch / "esd-images"

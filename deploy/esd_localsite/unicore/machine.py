@@ -38,17 +38,11 @@ class Step:
     log: tuple[str, ...] = ()
 
 
-def advance(state: JobState, event: Event, job: JobDescription, rules: Rules) -> Step:  # noqa: C901, PLR0911 - one line per event
+def advance(state: JobState, event: Event, job: JobDescription, rules: Rules) -> Step:  # noqa: PLR0911 - one line per event
     """One step of a job's life. Events that do not fit the phase (late reports, a second `start`) change nothing."""
     match event:
-        case Created():
-            return _created(state, job)
-        case Started():
-            return _started(state, job)
-        case Aborted():
-            return _aborted(state)
-        case Restarted():
-            return _created(JobState(started=True), job, "Restarted.") if state.phase.is_final else Step(state)
+        case Created() | Started() | Aborted() | Restarted():
+            return _ordered(state, event, job)
         case Failed(message):
             return _fail(state, message)
         case Done():
@@ -66,6 +60,18 @@ def advance(state: JobState, event: Event, job: JobDescription, rules: Rules) ->
             return _tick(state, at, rules)
         case BatchSeen():
             return _batch_seen(state, event, job, rules)
+
+
+def _ordered(state: JobState, event: Created | Started | Aborted | Restarted, job: JobDescription) -> Step:
+    match event:
+        case Created():
+            return _created(state, job)
+        case Started():
+            return _started(state, job)
+        case Aborted():
+            return _aborted(state)
+        case Restarted():
+            return _created(JobState(started=True), job, "Restarted.") if state.phase.is_final else Step(state)
 
 
 def _with(state: JobState, **changes: object) -> JobState:

@@ -7,8 +7,7 @@ import time
 
 import httpx
 import pytest
-from pyunicore.client import Client, Job, JobStatus, Registry, Transport
-from pyunicore.credentials import Anonymous, AuthenticationFailedException, OIDCToken
+from pyunicore.client import Job, JobStatus, Registry
 
 pytestmark = pytest.mark.integration
 
@@ -218,31 +217,6 @@ def test_tags_can_be_changed(client):
     assert job.set_properties({"tags": ["after"], "name": "x"}) == {"tags": "OK", "name": "Not modifiable"}
     assert client.get_jobs(tags=["before"]) == []
     assert [other.job_id for other in client.get_jobs(tags=["after"])] == [job.job_id]
-
-
-def test_a_wrong_password(endpoint):
-    with pytest.raises(httpx.HTTPError, match="403"):
-        Client(endpoint.transport("falsch"), endpoint.url)
-
-
-def test_the_anonymous_see_the_site_only(endpoint):
-    anonymous = Client(Transport(Anonymous(), verify=endpoint.verify), endpoint.url)
-    assert anonymous.access_info()["role"]["selected"] == "anonymous"
-    with pytest.raises(httpx.HTTPError, match="403"):
-        anonymous.get_jobs()
-    anonymous.check_authentication = True
-    with pytest.raises(AuthenticationFailedException):
-        anonymous.assert_authentication()
-
-
-def test_an_issued_token_logs_in(endpoint, client):
-    token = client.issue_auth_token(lifetime=60)
-    assert Client(Transport(OIDCToken(token), verify=endpoint.verify), endpoint.url).access_info()["dn"] == client.access_info()["dn"]
-
-
-def test_the_certificate_is_verified(endpoint):
-    with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
-        httpx.get(endpoint.url)
 
 
 def _until_unlocked(path, seconds=10.0):
