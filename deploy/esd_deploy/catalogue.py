@@ -44,6 +44,6 @@ def load_site(name: str) -> tuple[SiteConfig, Path]:
     """A site by its name in the catalogue, or by the path of a YAML file of one's own; with the file that it was read from."""
     path = Path(name)
     if path.suffix == ".yaml":
-        return documents.load(path, SiteConfig, name=path.stem), path
+        return documents.load(path, SiteConfig, name=path.stem, file=path.absolute()), path
     catalogue = Catalogue.find()
     return catalogue.site(name), catalogue.site_file(name)

@@ -146,16 +146,18 @@ def local(context: typer.Context) -> None:
 
 
 _LATER = {
-    "validate": "comes with issue 5; until then `esd-deploy run` checks the MPI wire-up of every job and records the versions inside",
-    "drift": "comes with issue 6; until then compare `versions` in the run.json of two sites",
-    "report": "comes with issue 6; until then `esd-deploy list` shows the runs, and run.json all that is known of one",
+    "validate": "`esd-deploy run` checks the MPI wire-up of every job and records the versions inside",
+    "drift": "compare `versions` in the run.json of two sites",
+    "report": "`esd-deploy list` shows the runs, and run.json all that is known of one",
 }
 
 
 def _later(name: str, why: str) -> None:
-    @app.command(name, help=f"Not there yet: {why}.", context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+    @app.command(
+        name, help=f"Not there yet; until then: {why}.", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
+    )
     def command() -> None:
-        raise UsageError(f"`esd-deploy {name}` is not there yet; it {why}")
+        raise UsageError(f"`esd-deploy {name}` is not there yet; until then: {why}")
 
 
 for _name, _why in _LATER.items():
@@ -167,7 +169,8 @@ def _request(script: Path, arguments: list[str] | None, image: str | None, shape
 
 
 def _known(run_id: str, output: Path, site: str | None, steps: Display | None) -> Run:
-    return Site.load(site or record.load(output, run_id).site).run(run_id, runs=output, display=steps)
+    known = record.load(output, run_id)
+    return Site.load(site or str(known.site_file or known.site)).run(run_id, runs=output, display=steps)
 
 
 def _print_plan(plan: Plan) -> None:

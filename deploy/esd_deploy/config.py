@@ -43,6 +43,7 @@ class SiteConfig(Document):
     """One site. `status_file` replaces `url`, `registry`, `ca_file` and `credentials` where the site itself tells them."""
 
     name: Name = Field(description="the file's name without .yaml", exclude=True)
+    file: Path | None = Field(None, description="where it was read from, if that is not the catalogue", exclude=True)
     kind: Literal["unicore"]
     description: str
     status_file: Path | None = Field(None, description="JSON file of a local site that gives address, registry, CA and credentials")
@@ -78,9 +79,9 @@ class SiteConfig(Document):
 def schema() -> dict[str, object]:
     """JSON Schema of a site's file, for editors; `site-configs/schema.json` holds it."""
     found: dict[str, object] = SiteConfig.model_json_schema()
-    for part, key in ((found["properties"], "name"), (found["required"], "name")):
-        if isinstance(part, dict):
-            del part[key]
-        elif isinstance(part, list):
-            part.remove(key)
+    properties, required = found["properties"], found["required"]
+    if isinstance(properties, dict) and isinstance(required, list):
+        for key in ("name", "file"):
+            del properties[key]
+        required.remove("name")
     return found

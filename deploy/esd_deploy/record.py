@@ -80,6 +80,8 @@ class RunRecord(_Part):
 
     id: str
     site: str
+    site_file: Path | None = None
+    """The site's configuration, where it is a file of the user's own."""
     mode: Literal["container", "module"]
     image: ImageRecord | None
     script: ScriptRecord
@@ -108,6 +110,7 @@ class RunRecord(_Part):
         return cls(
             id=plan.run_id,
             site=plan.site.name,
+            site_file=plan.site.file,
             mode=plan.mode,
             image=ImageRecord.of(plan.image) if plan.image else None,
             script=ScriptRecord(name=plan.script_name, sha256=plan.script_sha256, arguments=plan.arguments),

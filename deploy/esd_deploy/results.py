@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
@@ -13,11 +14,15 @@ from esd_deploy.connection import Connection, ConnectionLostError, RemoteFile
 from esd_deploy.launch import IMAGE_LINK
 from esd_deploy.record import FILE_NAME, FileRecord, PullRecord, RunRecord
 
+# UNICORE's own files in a job's folder: the scripts that it made and the exit code that it read.
+_HOUSEKEEPING = re.compile(r"\.UNICORE_[^/]*/.*|UNICORE_SCRIPT_EXIT_CODE|bss_(submit|abort)_[^/]*")
+
 
 def wanted(files: Iterable[RemoteFile], staged: Iterable[str]) -> list[RemoteFile]:
-    """What the job made: not what was sent there, and not the image that is linked there."""
+    """What the job made: not what was sent there, not the image that is linked there, not UNICORE's own files."""
     ours = {*staged, IMAGE_LINK}
-    return sorted((file for file in files if file.path not in ours), key=lambda file: file.path)
+    own = (file for file in files if file.path not in ours and not _HOUSEKEEPING.fullmatch(file.path))
+    return sorted(own, key=lambda file: file.path)
 
 
 def target(folder: Path, path: str) -> Path:
