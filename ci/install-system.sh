@@ -9,7 +9,7 @@ job_user=esd
 
 packages=(
   ca-certificates debootstrap fakeroot fuse-overlayfs fuse3 squashfs-tools squashfuse uidmap # rootless image builds
-  slurm-wlm munge libpmix2 iproute2 util-linux                                              # two nodes on one machine
+  slurm-wlm munge libpmix-dev iproute2 util-linux                                           # two nodes on one machine; Slurm opens libpmix.so, which is in -dev
   docker-registry                                                                          # an OCI registry
   patchelf python3-venv                                                                    # what the installers use
 )
