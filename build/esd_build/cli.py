@@ -149,6 +149,9 @@ def main() -> NoReturn:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     try:
         app(standalone_mode=True)
+    except SystemExit as end:
+        # Typer ends a wrong call with 2, which is ours for a wrong data file.
+        raise SystemExit(UsageError.exit_code if end.code == 2 else end.code) from None
     except EsdError as error:
         if os.environ.get("ESD_DEBUG"):
             raise

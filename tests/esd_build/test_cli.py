@@ -42,6 +42,8 @@ def test_plan_for_people_has_a_hash_for_each_stage(monkeypatch: pytest.MonkeyPat
         (("plan", "nst"), 3, "unknown image 'nst'; did you mean 'nest'?"),
         (("plan", "nest", "--env", "edeg"), 3, "unknown environment 'edeg'; did you mean 'edge'?"),
         (("image", "nest", "--provider", "spack"), 3, "installed by provider 'debian', not by 'spack'"),
+        (("imag", "nest"), 3, "Did you mean 'image'?"),
+        (("plan", "nest", "--nope"), 3, "No such option: --nope"),
         (("test", "nest"), 3, "dist/images/nest-edge.sif is not built yet: `make image IMAGE=nest ENV=edge`"),
         (("push", "nest", "--registry", "host.eu/esd"), 3, "is not built yet"),
         (("sbom", "nest"), 3, "`esd-build sbom` is not there yet"),
