@@ -5,6 +5,7 @@ It lies here because the tests of one image lie with its recipe, and those of al
 
 import os
 import platform
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -15,7 +16,7 @@ from testinfra.host import Host
 
 from esd_build.apptainer import Apptainer
 from esd_build.errors import EsdError
-from esd_build.process import Account
+from esd_build.process import Account, run
 from esd_build.project import Environment, Project
 
 ROOT = Path(__file__).parent
@@ -90,12 +91,20 @@ def apptainer(tmp_path_factory: pytest.TempPathFactory) -> Apptainer:
 
 
 @pytest.fixture(scope="session")
-def host(apptainer: Apptainer, image: Path) -> Host:
-    """The inside of the image, as testinfra sees a machine."""
-    return Host(ApptainerBackend(apptainer, image))
+def readable_image(apptainer: Apptainer, image: Path) -> Path:
+    """The image where the account that runs containers can read it: root's checkout may lie in a folder closed to others."""
+    if run(("test", "-r", str(image.absolute())), account=apptainer.account).returncode == 0:
+        return image
+    return Path(shutil.copy(image, apptainer.temporary))
 
 
 @pytest.fixture(scope="session")
-def labels(apptainer: Apptainer, image: Path) -> dict[str, str]:
+def host(apptainer: Apptainer, readable_image: Path) -> Host:
+    """The inside of the image, as testinfra sees a machine."""
+    return Host(ApptainerBackend(apptainer, readable_image))
+
+
+@pytest.fixture(scope="session")
+def labels(apptainer: Apptainer, readable_image: Path) -> dict[str, str]:
     """The image's labels, read without starting it."""
-    return apptainer.labels(image)
+    return apptainer.labels(readable_image)
