@@ -14,7 +14,7 @@ step '3/5  push the image to the registry'
 ci/push.sh nest edge
 step '4/5  the balanced network on two nodes, in the container, through UNICORE'
 record=$("$bin/esd-deploy" run examples/balanced_network/balanced_network.py --site local --image nest:edge --nodes 2 |
-  tee /dev/stderr | tail -n 1) # its last line is the path of the run record
+  awk '{ print > "/dev/stderr"; last = $0 } END { print last }') # its last line is the path of the run record
 step '5/5  the picture'
 "$bin/python" examples/balanced_network/plot.py "$(dirname "$record")"
 printf 'run record: %s\n' "$record"
