@@ -11,6 +11,7 @@ packages=(
   ca-certificates debootstrap fakeroot fuse-overlayfs fuse3 squashfs-tools squashfuse uidmap # rootless image builds
   slurm-wlm munge libpmix-dev iproute2 util-linux                                           # two nodes on one machine; Slurm opens libpmix.so, which is in -dev
   docker-registry                                                                          # an OCI registry
+  environment-modules                                                                      # `module load` in jobs of the local site
   patchelf python3-venv                                                                    # what the installers use
 )
 

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from esd_build import product
+from esd_build import publishing_commands
 from esd_build.apptainer import Apptainer
 from esd_build.cache import Cache
 from esd_build.errors import EsdError, UsageError
@@ -22,10 +22,9 @@ from esd_build.plan import BuildPlan
 from esd_build.process import Account
 from esd_build.progress import BuildProgress
 from esd_build.project import Environment, Project, Recipe
-from esd_build.reference import ImageReference
-from esd_build.registry import Credentials, Registry
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app.add_typer(publishing_commands.app)
 
 ImageName = Annotated[str, typer.Argument(metavar="IMAGE", help="a folder of recipes/")]
 EnvironmentName = Annotated[str, typer.Option("--env", help="a folder of spack-envs/")]
@@ -104,38 +103,9 @@ def check_contract(image: ImageName, env: EnvironmentName = "edge") -> None:
 
 
 @app.command()
-def push(
-    image: ImageName,
-    registry: Annotated[str, typer.Option(envvar="ESD_REGISTRY", help="registry and project, such as docker-registry.ebrains.eu/esd")],
-    env: EnvironmentName = "edge",
-    tag: Annotated[str | None, typer.Option(help="default: the environment's name")] = None,
-    ca_file: Annotated[Path | None, typer.Option(envvar="ESD_REGISTRY_CA", help="PEM file of the registry's certificate authority")] = None,
-) -> None:
-    """Push a built image, read it back, and print its reference with digest.
-
-    The account is taken from $ESD_REGISTRY_USER and $ESD_REGISTRY_PASSWORD, else from what `docker login` or `oras login` stored.
-    """
-    project = Project.find(Path.cwd())
-    recipe, environment = project.recipe(image), project.environment(env)
-    file = _built(project, recipe, environment)
-    reference = ImageReference.parse(f"{registry.rstrip('/')}/{recipe.name}:{tag or environment.name}")
-    labels = product.read(file).labels
-    annotations = {name: value for name, value in sorted(labels.items()) if name.startswith(("org.opencontainers.", "eu.ebrains."))}
-    BuildProgress().say(f"==> pushing {file.name} ({file.stat().st_size / 1e6:.0f} MB) to {reference}")
-    published = Registry(reference.registry, ca_file=ca_file, credentials=_credentials()).push(file, reference, annotations)
-    typer.echo(published.reference)
-
-
-@app.command()
 def sbom(image: ImageName) -> None:
     """List what is inside an image (not there yet)."""
     _later("sbom", f"`apptainer exec dist/images/{image}-edge.sif cat /opt/esd/packages.txt` lists the Debian packages")
-
-
-@app.command()
-def sign(image: ImageName) -> None:
-    """Sign an image (not there yet)."""
-    _later("sign", f"images are pinned by digest: `esd-build push {image}` prints it")
 
 
 @app.command()
@@ -173,11 +143,6 @@ def _built(project: Project, recipe: Recipe, environment: Environment) -> Path:
     if not file.is_file():
         raise UsageError(f"{file.relative_to(project.root)} is not built yet: `make image IMAGE={recipe.name} ENV={environment.name}`")
     return file
-
-
-def _credentials() -> Credentials | None:
-    username, password = os.environ.get("ESD_REGISTRY_USER"), os.environ.get("ESD_REGISTRY_PASSWORD")
-    return Credentials(username, password) if username and password else None
 
 
 def _show_plan(planned: BuildPlan, cache: Cache) -> None:

@@ -67,11 +67,12 @@ class Factory:
     def _prerequisites(self, recipe: Recipe) -> None:
         if recipe.base:
             self._make(self.project.recipe(recipe.base))
-        for stage in self.plan(recipe).stages:
+        plan = self.plan(recipe)
+        for stage in plan.stages:
             if stage.kind == "download" and not self.cache.has(stage):
                 with self.progress.step(f"downloading {stage.name}"), _disk_full_explained():
                     fetch = {"wheels": downloads.wheels, "sources": downloads.sources}[stage.name]
-                    fetch(self.environment, self.cache.path(stage), self.progress.line)
+                    fetch(plan.environment, self.cache.path(stage), self.progress.line)
 
     def _build(self, plan: BuildPlan) -> None:
         self.cache.require_space()
@@ -103,7 +104,7 @@ class Factory:
     def _fill(self, plan: BuildPlan, folder: Path) -> None:
         recipe = plan.recipe
         contents = {path.name: path for path in recipe.files}
-        contents |= {name: self.environment.file(name) for name in recipe.inputs if name.endswith(".txt")}
+        contents |= {name: plan.environment.file(name) for name in recipe.inputs if name.endswith(".txt")}
         contents |= {
             stage.name: self.cache.path(stage) for stage in plan.stages if stage.kind == "download" and stage.name in recipe.inputs
         }
@@ -115,7 +116,7 @@ class Factory:
     def _arguments(self, plan: BuildPlan) -> dict[str, str]:
         """The values of the definition's arguments; no others, Apptainer would warn of them."""
         compilation = plan.stage(f"{plan.recipe.name}/build")
-        values = build_arguments(plan.recipe, self.environment)
+        values = build_arguments(plan.recipe, plan.environment)
         values |= {"base": "base.sif", "plan": str(plan.image.key), "compile_key": str(compilation.key if compilation else "")}
         used = Definition(plan.recipe.definition.read_text()).arguments
         if "mirror" in used:

@@ -79,8 +79,9 @@ def make_plan(project: Project, recipe: Recipe, environment: Environment, archit
         raise UsageError(f"image '{recipe.name}' has no provider '{environment.provider}', which environment '{environment.name}' needs")
     stages: list[Stage] = []
     base: Stage | None = None
+    shared, environment = environment, environment.of(recipe.name)
     if recipe.base:
-        base_plan = make_plan(project, project.recipe(recipe.base), environment, architecture, known_packages)
+        base_plan = make_plan(project, project.recipe(recipe.base), shared, architecture, known_packages)
         stages += base_plan.stages
         base = base_plan.image
     stages += _downloads(recipe, environment)

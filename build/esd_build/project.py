@@ -43,6 +43,16 @@ class Pin(Document):
 
     version: str
     evidence: str
+    certainty: Literal["H", "M", "L", "R"] | None = Field(
+        None, description="of a release's pin: H primary source, M secondary or one step of deduction, L by dates, R general knowledge"
+    )
+    package: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9-]*$", description="Spack's name of it; None: Spack does not install it")
+
+
+class ImagePins(Document):
+    """Versions that one image of an environment has otherwise than the others."""
+
+    pins: dict[str, Pin]
 
 
 class Environment(Document):
@@ -56,10 +66,18 @@ class Environment(Document):
     python: str = Field(pattern=r"^3\.\d+$", description="Python version that the wheels are for")
     target: str = Field(pattern=r"^[a-z0-9_]+$", description="microarchitecture, in archspec's words")
     pins: dict[str, Pin]
+    images: dict[Name, ImagePins] = Field(default_factory=dict, description="pins that hold in one image only, and go before the others")
+    image: Name | None = Field(None, description="whose lists and pins these are; None: what all images share")
+
+    def of(self, image: str) -> "Environment":
+        """The environment as one image sees it: its own pins and lists go before the shared ones."""
+        own = self.images[image].pins if image in self.images else {}
+        return self.model_copy(update={"image": image, "pins": {**self.pins, **own}})
 
     def file(self, name: str) -> Path:
-        """One of the environment's own lists, such as `apt.txt`."""
-        path = self.folder / name
+        """One of the environment's lists, such as `apt.txt`: that of the image in `<image>/`, else the shared one."""
+        own = self.folder / (self.image or "") / name
+        path = own if own.is_file() else self.folder / name
         if not path.is_file():
             raise ConfigError(f"{path}: no such file; the environment '{self.name}' needs it for this image")
         return path
@@ -104,6 +122,8 @@ class Project:
         """Raises UsageError for an unknown name or a provider that the environment does not have."""
         folder = self.root / "spack-envs" / documents.choose(name, self.environment_names, what="environment")
         environment = documents.load(folder / "release.yaml", Environment, name=name, folder=folder)
+        if provider == "spack" and (folder / "spack.yaml").is_file():
+            return environment.model_copy(update={"provider": provider})
         if provider is not None and provider != environment.provider:
             raise UsageError(f"environment '{name}' is installed by provider '{environment.provider}', not by '{provider}'")
         return environment

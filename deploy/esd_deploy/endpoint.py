@@ -9,15 +9,26 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_build.errors import ToolError, UsageError
-from esd_deploy.config import CredentialsSource, SiteConfig
+from esd_deploy.config import SiteConfig
+from esd_deploy.source import CredentialsSource
+from esd_deploy.tokens import Tokens, secret_file, tokens
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """A secret with its kind; without a user name it is a bearer token. Never printed."""
+    """A secret with its kind: a user's password, or bearer tokens. Never printed."""
 
     secret: str = field(repr=False)
     username: str | None = None
+    tokens: Tokens | None = field(default=None, repr=False, compare=False)
+
+    def bearer(self) -> str:
+        """A token that is valid now."""
+        return self.tokens.bearer() if self.tokens else self.secret
+
+    def renew(self) -> bool:
+        """After a refusal: True where there is another token to try."""
+        return self.tokens.renew() if self.tokens else False
 
 
 @dataclass(frozen=True)
@@ -30,6 +41,8 @@ class Endpoint:
     credentials: Credentials
     hint: str
     """What to try where it does not answer."""
+    site_name: str | None = None
+    """Where this is set, `url` is that of a UNICORE registry, which knows the site's own under this name."""
 
 
 class LocalStatus(BaseModel):
@@ -41,6 +54,7 @@ class LocalStatus(BaseModel):
     state: Literal["running", "stopped", "crashed"]
     unicore_url: str
     registry: str
+    nmpi_url: str | None = None
     username: str
     password_file: Path
     ca_file: Path
@@ -52,15 +66,16 @@ def resolve(config: SiteConfig, *, token: str | None = None, environ: Mapping[st
     Raises ToolError where the local site is not up, UsageError where the credentials are not there.
     """
     if config.status_file is not None:
-        return _of_local_site(config.status_file)
-    if config.url is None or config.registry is None or config.credentials is None:
+        return _of_local_site(config.status_file, queue=config.kind == "nmpi")
+    if config.credentials is None:
         raise AssertionError("the site model lets no such configuration through")
-    credentials = Credentials(token) if token else _read(config.credentials, os.environ if environ is None else environ, config.name)
-    hint = f"is the site in maintenance? Its address is `url` in site-configs/{config.name}.yaml"
-    return Endpoint(config.url, config.registry, config.ca_file, credentials, hint)
+    credentials = _read(config.credentials, os.environ if environ is None else environ, config.name, token)
+    hint = f"is the site in maintenance? Its address is in site-configs/{config.name}.yaml"
+    url = config.url or config.unicore_registry or config.queue_url or ""
+    return Endpoint(url, config.registry or "", config.ca_file, credentials, hint, config.unicore_site)
 
 
-def _of_local_site(path: Path) -> Endpoint:
+def _of_local_site(path: Path, *, queue: bool) -> Endpoint:
     hint = "start it with `esd-deploy local up`"
     try:
         status = LocalStatus.model_validate_json(path.read_bytes())
@@ -70,26 +85,34 @@ def _of_local_site(path: Path) -> Endpoint:
         raise ToolError(f"{path}: not readable as a local site's status; look with `esd-deploy local status`, or {hint}") from error
     if status.state != "running":
         raise ToolError(f"the local site '{status.name}' is not up (it {_STATES[status.state]}); {hint}")
-    credentials = Credentials(_secret_file(status.password_file), status.username)
+    credentials = Credentials(_password(status.password_file), status.username)
     hint = f"is the local site '{status.name}' still up? See `esd-deploy local status`; {hint}"
-    return Endpoint(status.unicore_url, status.registry, status.ca_file, credentials, hint)
+    if queue and not status.nmpi_url:
+        raise ToolError(f"the local site '{status.name}' has no neuromorphic queue; {hint}")
+    return Endpoint(str(status.nmpi_url) if queue else status.unicore_url, status.registry, status.ca_file, credentials, hint)
 
 
 _STATES = {"stopped": "is stopped", "crashed": "crashed"}
 
 
-def _read(source: CredentialsSource, environ: Mapping[str, str], site: str) -> Credentials:
+def _read(source: CredentialsSource, environ: Mapping[str, str], site: str, token: str | None) -> Credentials:
+    if source.has_token or token:
+        found = tokens(source, site, given=token, environ=environ)
+        try:
+            return Credentials(found.bearer(), tokens=found)
+        except UsageError as error:
+            raise UsageError(f"site '{site}': {error}") from error
     if source.password_file is not None:
-        return Credentials(_secret_file(source.password_file), source.username)
-    variable = source.token_env or source.password_env or ""
+        return Credentials(secret_file(source.password_file.expanduser()) or "", source.username)
+    variable = source.password_env or ""
     secret = environ.get(variable)
     if not secret:
         raise UsageError(f"site '{site}' takes its credentials from the environment variable {variable}, which is not set")
     return Credentials(secret, source.username)
 
 
-def _secret_file(path: Path) -> str:
+def _password(path: Path) -> str:
     try:
-        return path.expanduser().read_text(encoding="utf-8").strip()
+        return path.read_text(encoding="utf-8").strip()
     except OSError as error:
         raise UsageError(f"cannot read the password file {path}: {error.strerror}; it belongs to the user who started the site") from error

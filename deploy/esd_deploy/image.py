@@ -1,13 +1,22 @@
 """From the word that a user says (`nest`, `nest:25.04`, a whole reference) to an image pinned by digest."""
 
+import hashlib
+import json
+import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
 
 from esd_build.documents import choose
+from esd_build.errors import ToolError
 from esd_build.reference import ImageReference
 from esd_build.registry import PublishedImage, Registry
 from esd_deploy.endpoint import Endpoint
 
 DEFAULT_ENVIRONMENT = "edge"
+_LOG = logging.getLogger("esd_deploy")
 
 
 def reference(word: str, *, registry: str, repository: str, known: Iterable[str]) -> ImageReference:
@@ -23,6 +32,60 @@ def reference(word: str, *, registry: str, repository: str, known: Iterable[str]
 
 
 def resolve(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:
-    """Ask the registry for the digest; raises ToolError where it does not answer or has no such image."""
+    """Ask the registry for the digest; where it does not answer, the digest that it gave the last time, with a warning.
+
+    An image that is in a site's cache runs without the registry. Raises ToolError where nothing is known, UsageError where the registry
+    has no such image.
+    """
     own = wanted.registry == endpoint.registry
-    return Registry(wanted.registry, ca_file=endpoint.ca_file if own else None).resolve(wanted)
+    memory = Memory.of_user()
+    try:
+        found = Registry(wanted.registry, ca_file=endpoint.ca_file if own else None).resolve(wanted)
+    except ToolError as error:
+        before = memory.recall(wanted)
+        if before is None:
+            raise
+        _LOG.warning("%s; going on with %s, as it was the last time: it runs where it is in the site's cache", error, before.reference)
+        return before
+    memory.keep(wanted, found)
+    return found
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What registries answered, each answer in a file of its own: two commands at once lose nothing."""
+
+    folder: Path
+
+    @classmethod
+    def of_user(cls) -> "Memory":
+        """That of the caller."""
+        return cls(Path(platformdirs.user_cache_dir("esd-images")) / "resolved")
+
+    def keep(self, wanted: ImageReference, found: PublishedImage) -> None:
+        """Remember an answer; a cache that cannot be written is none."""
+        answer = {
+            "reference": str(found.reference),
+            "sif_digest": found.sif_digest,
+            "size": found.size,
+            "annotations": dict(found.annotations),
+        }
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part = self._path(wanted).with_suffix(".part")
+            part.write_text(json.dumps(answer), encoding="utf-8")
+            part.replace(self._path(wanted))
+        except OSError:
+            _LOG.debug("no cache of resolved images in %s", self.folder)
+
+    def recall(self, wanted: ImageReference) -> PublishedImage | None:
+        """The last answer about a reference; None without one."""
+        try:
+            answer = json.loads(self._path(wanted).read_text(encoding="utf-8"))
+            found = ImageReference.parse(answer["reference"])
+            return PublishedImage(found, str(answer["sif_digest"]), int(answer["size"]), answer["annotations"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def _path(self, wanted: ImageReference) -> Path:
+        return self.folder / f"{hashlib.sha256(str(wanted).encode()).hexdigest()[:24]}.json"

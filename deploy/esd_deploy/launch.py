@@ -30,7 +30,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Launch:
-    """One `srun` step; `container` is empty where the program runs from the site's modules."""
+    """One step; `srun` is empty on a login node, `container` where the program runs from the site's modules."""
 
     srun: tuple[str, ...]
     container: tuple[str, ...]
@@ -58,8 +58,8 @@ def srun(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
 
 def container(config: SiteConfig, image: str = IMAGE_LINK) -> tuple[str, ...]:
     """`apptainer exec`; --sharens puts the ranks of a node into one user namespace, so that they may share memory."""
-    binds = (part for path in config.binds for part in ("--bind", path))
-    return (config.apptainer, "exec", "--sharens", *binds, image)
+    binds = (part for path in config.binds if path.startswith("/") for part in ("--bind", path))
+    return (config.apptainer, "exec", *(("--sharens",) if config.sharens else ()), *binds, image)
 
 
 def program(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, contained: bool) -> Launch:
@@ -79,22 +79,51 @@ def versions(config: SiteConfig, *, contained: bool) -> Launch:
     return Launch(limited, container(config) if contained else (), ("python3", "esd/versions.py"))
 
 
-def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, contained: bool) -> str:
-    """The text of `esd/launch.sh`, which job.sh reads: one shell function for each step."""
-    modules = "true" if contained else shlex.join(("module", "load", *config.modules))
+def prepare(config: SiteConfig, *, contained: bool) -> tuple[str, ...]:
+    """Shell lines before the first step: the project's activation, the modules, and binds that only the job's shell can expand."""
+    variables = [path for path in config.binds if path.startswith("$")]
+    modules = shlex.join(("module", "load", *config.modules))
+    return (
+        *([config.activation.format(account=shlex.quote(config.account or ""))] if config.activation and config.account else ()),
+        *(() if contained else (modules,)),
+        *(['export APPTAINER_BIND="' + ",".join(variables) + '"'] if contained and variables else ()),
+    )
+
+
+def broadcast(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
+    """Shell lines that put the image on each node's own disk; none for few nodes, where reading it over the network costs less."""
+    if config.broadcast_nodes is None or shape.nodes < config.broadcast_nodes:
+        return ()
+    copy = f'"{config.broadcast_folder}/esd-$SLURM_JOB_ID.sif"'
+    everywhere = shlex.join(("srun", f"--nodes={shape.nodes}", f"--ntasks={shape.nodes}", "--ntasks-per-node=1", "rm", "-f"))
+    return (
+        f'sbcast --force "$(readlink -f {IMAGE_LINK})" {copy} && ln -sfn {copy} {IMAGE_LINK}',
+        f"trap '{everywhere} {copy}' EXIT",
+    )
+
+
+def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, mode: str) -> str:
+    """The text of `esd/launch.sh`, which job.sh reads: one shell function for each step. A login node has no MPI to be wired up."""
+    contained = mode == "container"
+    bare = mode == "login"
     steps = {
-        "prepare": modules,
-        "wireup": str(wireup(config, shape, contained=contained)),
-        "versions": str(versions(config, contained=contained)),
-        "program": str(program(config, shape, command, contained=contained)),
+        "prepare": prepare(config, contained=contained),
+        "spread": broadcast(config, shape) if contained else (),
+        "wireup": () if bare else (str(wireup(config, shape, contained=contained)),),
+        "versions": ("python3 esd/versions.py",) if bare else (str(versions(config, contained=contained)),),
+        "program": (str(Launch((), (), ("python3", *command)) if bare else program(config, shape, command, contained=contained)),),
     }
-    functions = "".join(f"{name}() {{\n  {line}\n}}\n" for name, line in steps.items())
+    functions = "".join(_function(name, lines) for name, lines in steps.items())
     return f"# shellcheck shell=bash\n# Written by esd-deploy; read by job.sh.\n{functions}"
+
+
+def _function(name: str, lines: tuple[str, ...]) -> str:
+    body = " &&\n  ".join(lines) or "true"
+    return f"{name}() {{\n  {body}\n}}\n"
 
 
 def batch_script(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, image: PublishedImage | None, time_s: int) -> str:
     """A batch script for `sbatch`, for authors who submit by themselves: the same launch as in a job of esd-deploy."""
-    setup = shlex.join(("module", "load", *config.modules)) if image is None else _image_link(config, image)
     lines = (
         "#!/usr/bin/env bash",
         f"#SBATCH --nodes={shape.nodes}",
@@ -104,7 +133,8 @@ def batch_script(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, 
         *([f"#SBATCH --partition={config.partition}"] if config.partition else []),
         *([f"#SBATCH --account={config.account}"] if config.account else []),
         "set -euo pipefail",
-        setup,
+        *prepare(config, contained=image is not None),
+        *([_image_link(config, image), *broadcast(config, shape)] if image is not None else []),
         *(f"export {name}={shlex.quote(value)}" for name, value in variables(config, shape).items()),
         str(program(config, shape, command, contained=image is not None)),
     )
@@ -118,8 +148,8 @@ def _image_link(config: SiteConfig, image: PublishedImage) -> str:
 
 
 def variables(config: SiteConfig, shape: Shape) -> dict[str, str]:
-    """The job's environment variables that do not depend on the image."""
-    return {**config.environment, "OMP_NUM_THREADS": str(shape.threads)}
+    """The job's environment variables that do not depend on the image; a script learns its PyNN backend from the last."""
+    return {**config.environment, "OMP_NUM_THREADS": str(shape.threads), "PYNN_SIMULATOR": config.backend}
 
 
 def clock(seconds: int) -> str:

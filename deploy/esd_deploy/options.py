@@ -2,11 +2,13 @@
 
 import re
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
+from esd_build.documents import choose
 from esd_build.errors import UsageError
+from esd_deploy.plan import Mode
 
 
 def seconds(text: str) -> int:
@@ -16,6 +18,14 @@ def seconds(text: str) -> int:
     if total < 1:
         raise UsageError(f"--time '{text}': expected seconds or HH:MM:SS, e.g. 600 or 00:10:00")
     return total
+
+
+def mode(word: str | None) -> Mode | None:
+    """A mode's word; raises UsageError for another."""
+    if word is None:
+        return None
+    choose(word, get_args(Mode), what="mode")
+    return cast("Mode", word)
 
 
 Script = Annotated[Path, typer.Argument(help="The program: a Python script.", show_default=False)]
@@ -31,3 +41,13 @@ Json = Annotated[bool, typer.Option("--json", help="The record as JSON on standa
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, from `esd-deploy list`.")]
 KnownSite = Annotated[str | None, typer.Option("--site", help="The run's site, where it was a YAML file of your own.")]
+AnyRun = Annotated[str, typer.Argument(metavar="ID|URL", help="A run's id, or the URL of its job; one from another machine needs --site.")]
+ModeName = Annotated[
+    str | None,
+    typer.Option("--mode", help="container (with --image), module or login (the site's own modules, in batch or on the login node)."),
+]
+Inputs = Annotated[list[Path] | None, typer.Option("--input", "-i", help="A file that the script needs beside it; may be repeated.")]
+PartitionName = Annotated[str | None, typer.Option("--partition", help="Slurm partition; the site's default without it.")]
+Account = Annotated[str | None, typer.Option(help="Budget that is charged.")]
+Tags = Annotated[list[str] | None, typer.Option(help="A word by which runs are found again together; may be repeated.")]
+Force = Annotated[bool, typer.Option("--force", help="Do it although a check says no.")]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from esd_deploy.ending import advice
 from esd_deploy.launch import clock
 from esd_deploy.record import RunRecord
 
@@ -22,6 +23,8 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
         ("site", record.site),
         *([("image", record.image.reference.partition("@")[0]), ("digest", record.image.digest)] if record.image else []),
         ("status", record.status if record.exit_code is None else f"{record.status}, exit code {record.exit_code}"),
+        *([("ended by", record.ending.kind)] if record.ending and record.ending.kind not in {"succeeded", "failed"} else []),
+        *([("not fetched", ", ".join(one.path for one in record.missing[:5]))] if record.missing else []),
         ("nodes", hosts),
         ("MPI ranks", unknown if record.ranks is None else f"{record.ranks} x {record.threads_per_rank} threads"),
         ("NEST inside", record.versions.get("NEST", unknown)),
@@ -40,10 +43,10 @@ def table(record: RunRecord) -> Table:
 
 
 def failure(record: RunRecord, folder: Path) -> str:
-    """The message of a failed run: what the site says, then the reason as far as the run's files tell it."""
+    """The message of a failed run: what the site says, how it ended, then the reason as far as the run's files tell it."""
     code = "no exit code" if record.exit_code is None else f"exit code {record.exit_code}"
     said = f"{record.status}, {code}" + (f": {record.message}" if record.message else "")
-    return f"run {record.id} did not succeed ({said}); its files are in {folder}\n{reason(record, folder)}"
+    return f"run {record.id} did not succeed ({said}); its files are in {shown(folder)}\n{_ending(record)}{reason(record, folder)}"
 
 
 def reason(record: RunRecord, folder: Path) -> str:
@@ -54,14 +57,22 @@ def reason(record: RunRecord, folder: Path) -> str:
     for path in (folder / "stderr", folder / ".UNICORE_PRE_0" / "stderr", folder / "esd" / "failure.txt"):
         text = _tail(path)
         if text:
-            return f"{_limit(text, record)}{text}"
+            return text
     return "\n".join(record.log[-_TAIL:]) or "the site gave no reason"
 
 
-def _limit(text: str, record: RunRecord) -> str:
-    if "DUE TO TIME LIMIT" not in text:
+def shown(path: Path) -> Path:
+    """A path as a user reads it: relative to where they stand, if it is below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path
+
+
+def _ending(record: RunRecord) -> str:
+    if record.ending is None or record.ending.kind in {"failed", "unknown"}:
         return ""
-    return f"the job reached its time limit of {clock(record.time_limit_s)}; ask for more with --time\n"
+    limit = f" of {clock(record.time_limit_s)}" if record.ending.kind == "time limit" else ""
+    hint = advice(record.ending.kind)
+    return f"how it ended: {record.ending.kind}{limit} ({record.ending.because})" + (f"; {hint}" if hint else "") + "\n"
 
 
 def _tail(path: Path) -> str:

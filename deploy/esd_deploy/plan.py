@@ -1,7 +1,6 @@
-"""What one run will do, complete before anything happens: the files that go into the job, and its UNICORE description."""
+"""What one run will do, complete before anything happens: plain data, from which a backend computes the job."""
 
 import hashlib
-import importlib.resources
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,20 +12,26 @@ from esd_deploy import launch
 from esd_deploy.config import SiteConfig
 from esd_deploy.launch import Shape
 
-JOB_FILES = ("pull.sh", "job.sh", "wireup.py", "versions.py")
-LAUNCH_FILE = "esd/launch.sh"
 JobDescription = dict[str, object]
+Mode = Literal["container", "module", "login", "queue"]
+"""container: in the image, on compute nodes · module: from the site's modules, on compute nodes · login: the same on the login node ·
+queue: by a neuromorphic queue."""
 
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for."""
+    """What the user asked for. `inputs` are files that the script needs beside it."""
 
     script: Path
     arguments: tuple[str, ...] = ()
     image: str | None = None
     shape: Shape = field(default_factory=Shape)
     time_s: int | None = None
+    mode: Mode | None = None
+    inputs: tuple[Path, ...] = ()
+    partition: str | None = None
+    account: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,14 +46,13 @@ class Plan:
     arguments: tuple[str, ...]
     shape: Shape
     time_s: int
+    mode: Mode = "container"
+    inputs: tuple[tuple[str, bytes], ...] = ()
+    tags: tuple[str, ...] = ()
 
     @property
     def script_sha256(self) -> str:
         return hashlib.sha256(self.script).hexdigest()
-
-    @property
-    def mode(self) -> Literal["container", "module"]:
-        return "module" if self.image is None else "container"
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -56,50 +60,90 @@ class Plan:
 
     @property
     def launch(self) -> launch.Launch:
+        """The command line of the program; for a queue just the program."""
+        if self.mode in {"login", "queue"}:
+            return launch.Launch((), (), ("python3", *self.command))
         return launch.program(self.site, self.shape, self.command, contained=self.image is not None)
 
     @property
-    def files(self) -> dict[str, bytes]:
-        """Everything that is staged in: path in the job's folder → content."""
-        own = importlib.resources.files("esd_deploy") / "job"
-        steps = launch.launch_file(self.site, self.shape, self.command, contained=self.image is not None)
-        return {
-            self.script_name: self.script,
-            **{f"esd/{name}": (own / name).read_bytes() for name in JOB_FILES},
-            LAUNCH_FILE: steps.encode(),
-        }
+    def own_files(self) -> dict[str, bytes]:
+        """The user's files that are staged in: name in the job's folder → content."""
+        return {self.script_name: self.script, **dict(self.inputs)}
+
+
+def mode_of(request: Request, site: SiteConfig) -> Mode:
+    """The mode of a request, which may not name one: then as an image is given or not. Raises UsageError for contradictions."""
+    if site.kind == "nmpi":
+        if request.mode not in {None, "queue"}:
+            raise UsageError(f"site '{site.name}' is a neuromorphic queue: it knows no mode '{request.mode}'; leave out --mode")
+        return "queue"
+    mode = request.mode or ("container" if request.image else "module")
+    if mode == "queue":
+        raise UsageError(f"site '{site.name}' runs jobs by UNICORE; --mode is one of container, module, login")
+    if (mode == "container") != (request.image is not None):
+        hint = "give --image, e.g. --image nest" if mode == "container" else "leave out --image: only --mode container has one"
+        raise UsageError(f"--mode {mode}: {hint}")
+    return mode
+
+
+def settled(request: Request, site: SiteConfig) -> SiteConfig:
+    """The site as this request uses it: with the partition and the account that the caller names."""
+    if request.partition and site.partitions and request.partition not in site.partitions:
+        raise UsageError(f"site '{site.name}' has no partition '{request.partition}'; there is: {', '.join(site.partitions)}")
+    chosen = {"partition": request.partition, "account": request.account}
+    return site.model_copy(update={name: value for name, value in chosen.items() if value is not None})
 
 
 def check(request: Request, site: SiteConfig) -> None:
     """Raises UsageError that says what of a request does not fit the site: needs nobody to be asked."""
-    time_s = request.time_s or 0
-    where = f"`limits` of site '{site.name}'"
-    if request.shape.nodes > site.limits.nodes:
-        raise UsageError(f"{request.shape.nodes} nodes asked for, a job gets at most {site.limits.nodes} ({where})")
-    if time_s > site.limits.time_s:
-        raise UsageError(f"{launch.clock(time_s)} asked for, a job gets at most {launch.clock(site.limits.time_s)} ({where})")
-    if request.image is None and not site.modules:
+    mode = mode_of(request, site)
+    _check_size(request, settled(request, site))
+    if mode in {"module", "login"} and not site.modules:
         raise UsageError(f"site '{site.name}' has no modules to run from (`modules` in its configuration); give --image, e.g. --image nest")
-    script_name(request.script)
-    read_script(request.script)
+    if mode == "login" and request.shape.ranks > 1:
+        raise UsageError("a login node runs one process; leave out --nodes and --tasks-per-node, or use --mode module")
+    if mode in {"login", "container"} and not site.login_node:
+        raise UsageError(f"site '{site.name}' runs nothing on its login nodes (`login_node` in its configuration); use --mode module")
+    if not read_file(request.script):
+        raise UsageError(f"script {request.script} is empty: there is nothing to run")
+    _staged_names(request)
+
+
+def _check_size(request: Request, site: SiteConfig) -> None:
+    partition = site.partitions.get(site.partition or "")
+    where = f"`limits` of site '{site.name}'"
+    nodes, time_s = site.limits.nodes, site.limits.time_s
+    if partition is not None:
+        nodes, time_s = min(nodes, partition.nodes or nodes), min(time_s, partition.time_s or time_s)
+        where = f"partition '{site.partition}' of site '{site.name}'"
+    if request.shape.nodes > nodes:
+        raise UsageError(f"{request.shape.nodes} nodes asked for, a job gets at most {nodes} ({where})")
+    if (request.time_s or 0) > time_s:
+        raise UsageError(f"{launch.clock(request.time_s or 0)} asked for, a job gets at most {launch.clock(time_s)} ({where})")
 
 
 def plan(request: Request, site: SiteConfig, image: PublishedImage | None, run_id: str) -> Plan:
     """The plan of a request that was checked. `image` is what the registry gave for the request's image."""
+    place = settled(request, site)
+    partition = place.partitions.get(place.partition or "")
+    longest = min(place.limits.time_s, (partition and partition.time_s) or place.limits.time_s)
     return Plan(
         run_id,
-        site,
+        place,
         image,
         script_name(request.script),
-        read_script(request.script),
+        read_file(request.script),
         request.arguments,
         request.shape,
-        request.time_s or site.limits.default_time_s,
+        request.time_s or min(place.limits.default_time_s, longest),
+        mode_of(request, site),
+        tuple((script_name(path), read_file(path)) for path in request.inputs),
+        request.tags,
     )
 
 
-def read_script(path: Path) -> bytes:
-    """Raises UsageError where the script cannot be read."""
+def read_file(path: Path) -> bytes:
+    """Raises UsageError where a script or another input cannot be read."""
     try:
         return path.read_bytes()
     except OSError as error:
@@ -107,51 +151,13 @@ def read_script(path: Path) -> bytes:
 
 
 def script_name(path: Path) -> str:
-    """The script's name in the job's folder: one that UNICORE's URLs and shells carry unchanged."""
-    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*", path.name):
-        raise UsageError(f"script '{path.name}': use letters, digits, '_', '-' and '.' in its name")
-    return path.name
+    """A file's name in the job's folder: what a URL or a shell would change in it becomes `_`."""
+    name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name)
+    return name if re.match(r"[A-Za-z0-9_]", name) else f"_{name[1:]}"
 
 
-def staged(script_name: str) -> tuple[str, ...]:
-    """Paths in the job's folder that are sent there; all others are results."""
-    return (script_name, *(f"esd/{name}" for name in JOB_FILES), LAUNCH_FILE)
-
-
-def description(plan: Plan) -> JobDescription:
-    """The UNICORE job description: the last step, and the only place that knows its keys. It holds no secret."""
-    resources = {
-        "Nodes": str(plan.shape.nodes),
-        # UNICORE has no cpus-per-task: the allocation is asked for by CPU, srun then says how ranks and threads share it.
-        "CPUsPerNode": str(plan.shape.cpus_per_node),
-        "Runtime": str(plan.time_s),
-        **({"Queue": plan.site.partition} if plan.site.partition else {}),
-        **({"Project": plan.site.account} if plan.site.account else {}),
-    }
-    pull = {"User precommand": "bash esd/pull.sh", "RunUserPrecommandOnLoginNode": "true"} if plan.image else {}
-    return {
-        # UNICORE replaces a name that holds '-', '_' or a blank.
-        "Name": "esd" + re.sub(r"[^A-Za-z0-9]", "", Path(plan.script_name).stem),
-        "Tags": [plan.run_id],
-        "Executable": "bash",
-        "Arguments": ["esd/job.sh"],
-        "Environment": {**launch.variables(plan.site, plan.shape), **_image_variables(plan)},
-        "Resources": resources,
-        **pull,
-        "haveClientStageIn": "true",
-    }
-
-
-def _image_variables(plan: Plan) -> dict[str, str]:
-    if plan.image is None:
-        return {}
-    return {
-        "ESD_IMAGE_REFERENCE": plan.image.reference.oras,
-        "ESD_IMAGE_SHA256": plan.image.sif_digest.removeprefix("sha256:"),
-        "ESD_IMAGE_SIZE": str(plan.image.size),
-        "ESD_IMAGE_CACHE": plan.site.image_cache,
-        "ESD_SCRATCH_VARIABLE": plan.site.scratch,
-        "ESD_APPTAINER": plan.site.apptainer,
-        # Its remarks on missing helpers would bury a script's own traceback.
-        "APPTAINER_QUIET": "1",
-    }
+def _staged_names(request: Request) -> None:
+    names = [script_name(path) for path in (request.script, *request.inputs)]
+    twice = sorted({name for name in names if names.count(name) > 1} | ({"esd", "run.json"} & set(names)))
+    if twice:
+        raise UsageError(f"the files of a run need names of their own in the job's folder; rename {', '.join(twice)}")

@@ -1,21 +1,21 @@
 """The Python interface: `Site.load("local").submit("net.py", image="nest", nodes=2).wait()`."""
 
 import secrets
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from esd_build.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy import image, record
+from esd_deploy import backends, image, record
 from esd_deploy.catalogue import Catalogue, load_site
 from esd_deploy.config import SiteConfig
 from esd_deploy.connection import Connection
 from esd_deploy.display import Display
 from esd_deploy.endpoint import Endpoint, resolve
 from esd_deploy.launch import Shape
-from esd_deploy.plan import Plan, Request, check, plan
+from esd_deploy.plan import Mode, Plan, Request, check, plan
 from esd_deploy.run import Run
 from esd_deploy.unicore import UnicoreConnection
 
@@ -38,20 +38,31 @@ class Site:
         Raises UsageError for an unknown name, ConfigError for a wrong file, ToolError where a local site is not up.
         """
         config, _ = load_site(name)
-        return cls(config, resolve(config, token=token))
+        return cls(config, resolve(config, token=token), connect=backends.backend(config.kind).connect)
 
     def plan(self, request: Request) -> Plan:
         """What a run would do, with the image's digest as the registry gives it now; nothing is submitted."""
         check(request, self.config)
-        run_id = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-        pinned = self.look_up(self._reference(request.image), self.endpoint) if request.image else None
-        return plan(request, self.config, pinned, run_id)
+        pinned = self.published(request.image) if request.image else None
+        return plan(request, self.config, pinned, new_id())
 
-    def start(self, planned: Plan, *, runs: Path = RUNS, display: Display | None = None) -> Run:
+    def published(self, word: str) -> PublishedImage:
+        """The image of a word (`nest`, `nest:25.04`, a whole reference), as the registry of this site serves it."""
+        return self.look_up(self._reference(word), self.endpoint)
+
+    def start(self, planned: Plan, *, runs: Path = RUNS, display: Display | None = None, rerun_of: str | None = None) -> Run:
         """A run that is written down under `runs`, but not submitted yet."""
         connection = self.connect(self.endpoint)
         folder = runs / planned.run_id
-        return Run(Run.prepare(planned, folder), folder, connection, poll_s=self.config.poll_s, display=display)
+        known = Run.prepare(planned, folder, rerun_of=rerun_of)
+        return Run(known, folder, connection, poll_s=self.config.poll_s, display=display)
+
+    def start_many(self, planned: Plan, count: int, *, runs: Path = RUNS, display: Display | None = None) -> Iterator[Run]:
+        """`count` runs of one plan over one connection, one after the other; each finds its number in `$ESD_RUN_INDEX`."""
+        connection = self.connect(self.endpoint)
+        for number in range(count):
+            one = planned if count == 1 else numbered(planned, number)
+            yield Run(Run.prepare(one, runs / one.run_id), runs / one.run_id, connection, poll_s=self.config.poll_s, display=display)
 
     def submit(  # noqa: PLR0913 - the whole of a run, by keyword
         self,
@@ -59,15 +70,22 @@ class Site:
         arguments: Sequence[str] = (),
         *,
         image: str | None = None,
+        mode: Mode | None = None,
         nodes: int = 1,
         tasks_per_node: int = 1,
         threads: int = 1,
         time_s: int | None = None,
+        inputs: Sequence[Path | str] = (),
+        partition: str | None = None,
+        account: str | None = None,
+        tags: Sequence[str] = (),
         runs: Path = RUNS,
     ) -> Run:
         """Submit a script and return at once; `wait()` of the result follows it to its end. The record is in `runs/<id>/`."""
         shape = Shape(nodes, tasks_per_node, threads)
-        run = self.start(self.plan(Request(Path(script), tuple(arguments), image, shape, time_s)), runs=runs)
+        files = tuple(Path(path) for path in inputs)
+        request = Request(Path(script), tuple(arguments), image, shape, time_s, mode, files, partition, account, tuple(tags))
+        run = self.start(self.plan(request), runs=runs)
         run.submit()
         return run
 
@@ -79,3 +97,14 @@ class Site:
     def _reference(self, word: str) -> ImageReference:
         known = Catalogue.find().image_names
         return image.reference(word, registry=self.endpoint.registry, repository=self.config.repository, known=known)
+
+
+def numbered(planned: Plan, number: int) -> Plan:
+    """One of many runs of a plan."""
+    environment = {**planned.site.environment, "ESD_RUN_INDEX": str(number)}
+    return replace(planned, run_id=new_id(), site=planned.site.model_copy(update={"environment": environment}))
+
+
+def new_id() -> str:
+    """An id of a run: when, and something that nobody else has."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

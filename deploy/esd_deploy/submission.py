@@ -1,10 +1,10 @@
 """Submitting so that a run becomes one job, whatever gets lost on the way."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
-from tenacity import Retrying, nap, retry_if_exception_type, stop_after_delay, wait_exponential
+from tenacity import Retrying, nap, retry_if_exception_type, stop_after_delay, wait_random_exponential
 
-from esd_deploy.connection import Connection, ConnectionLostError
+from esd_deploy.connection import READY, Connection, ConnectionLostError
 from esd_deploy.plan import JobDescription
 
 Sleep = Callable[[float], None]
@@ -15,7 +15,7 @@ def patiently(sleep: Sleep = nap.sleep, *, give_up_s: float = 120, notice: Calla
     return Retrying(
         sleep=sleep,
         retry=retry_if_exception_type(ConnectionLostError),
-        wait=wait_exponential(max=30),
+        wait=wait_random_exponential(multiplier=0.5, max=30),
         stop=stop_after_delay(give_up_s),
         before_sleep=lambda attempt: notice(f"{attempt.outcome.exception() if attempt.outcome else 'no answer'}; trying again"),
         reraise=True,
@@ -23,8 +23,11 @@ def patiently(sleep: Sleep = nap.sleep, *, give_up_s: float = 120, notice: Calla
 
 
 def create(connection: Connection, description: JobDescription, tag: str, retry: Retrying) -> str:
-    """The URL of the run's one job. A lost answer may have been a job all the same: so every try looks for the tag first."""
-    return retry(lambda: connection.find(tag) or connection.create(description))
+    """The URL of the run's one job. A lost answer may have been a job all the same: so every try looks for the tag first.
+
+    A request that the site works off late can still make a second job; it waits for its files and never runs, and `surplus` finds it.
+    """
+    return retry(lambda: _begun(connection, connection.find(tag)) or connection.create(description))
 
 
 def stage(connection: Connection, job: str, files: Mapping[str, bytes], retry: Retrying) -> None:
@@ -32,3 +35,23 @@ def stage(connection: Connection, job: str, files: Mapping[str, bytes], retry: R
     for path, content in files.items():
         retry(connection.upload, job, path, content)
     retry(connection.start, job)
+
+
+def surplus(connection: Connection, tag: str, job: str, retry: Retrying) -> Sequence[str]:
+    """Removes jobs with the run's tag that are not its job and never began; returns those that did begin, which must not be."""
+    running = []
+    for other in retry(connection.find, tag):
+        if other == job:
+            continue
+        if retry(connection.state, other).status == READY:
+            retry(connection.delete, other)
+        else:
+            running.append(other)
+    return running
+
+
+def _begun(connection: Connection, jobs: Sequence[str]) -> str | None:
+    """Of several jobs of one run the one that has begun, else the first."""
+    if len(jobs) < 2:
+        return jobs[0] if jobs else None
+    return next((job for job in jobs if connection.state(job).status != READY), jobs[0])

@@ -7,10 +7,22 @@ from tenacity import Retrying
 from esd_deploy.connection import Connection, JobState
 from esd_deploy.submission import Sleep
 
+_SHARE = 0.05
+_SOONEST_S = 0.5
+
+
+def pause(waited_s: float, poll_s: float) -> float:
+    """Seconds until the next question: a twentieth of the time waited so far, never more than the site's `poll_s`.
+
+    So the end of a short job is seen soon, and a long one is asked about seldom.
+    """
+    return min(poll_s, max(_SOONEST_S, waited_s * _SHARE))
+
 
 def follow(connection: Connection, job: str, *, poll_s: float, retry: Retrying, sleep: Sleep) -> Iterator[JobState]:
-    """The job's states, the last one being its end; asks every `poll_s` seconds and yields only what changed."""
+    """The job's states, the last one being its end; yields only what changed."""
     seen: JobState | None = None
+    waited_s = 0.0
     while True:
         state = retry(connection.state, job)
         if seen is None or (state.status, state.message) != (seen.status, seen.message):
@@ -18,4 +30,6 @@ def follow(connection: Connection, job: str, *, poll_s: float, retry: Retrying, 
         if state.ended:
             return
         seen = state
-        sleep(poll_s)
+        step = pause(waited_s, poll_s)
+        waited_s += step
+        sleep(step)

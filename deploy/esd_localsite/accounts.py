@@ -1,13 +1,15 @@
-"""Who the site knows: the job user, and the password of the one UNICORE user."""
+"""Who the site knows: its job user, further users, and their passwords."""
 
 import os
 import pwd
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.files import write
-from esd_localsite.layout import JOB_USER, Layout
+from esd_localsite.layout import Layout
+from esd_localsite.options import UserOption
 from esd_localsite.unicore.users import UserEntry, UsersFile
 
 
@@ -25,19 +27,32 @@ def calling_user(environment: Mapping[str, str]) -> int | None:
     return int(uid) if uid.isdecimal() else None
 
 
-def keep_password(layout: Layout, owner: int | None) -> str:
-    """The site's password, made on first use and kept; its file is given to `owner` (root reads it anyway)."""
+def keep_password(file: Path, owner: int | None) -> str:
+    """A password, made on first use and kept in `file`, which is given to `owner` (root reads it anyway)."""
     try:
-        password = layout.password.read_text().strip()
+        password = file.read_text().strip()
     except FileNotFoundError:
         password = secrets.token_urlsafe(24)
-        write(layout.password, password + "\n", mode=0o600, owner=owner)
+        write(file, password + "\n", mode=0o600, owner=owner)
     if owner is not None:
-        os.chown(layout.password, owner, -1)
+        os.chown(file, owner, -1)
     return password
 
 
-def users_document(password: str) -> str:
-    """The UNICORE endpoint's users file: the password only as a salted hash."""
-    users = UsersFile({JOB_USER: UserEntry.of(password, JOB_USER)})
+def keep_user_password(layout: Layout, user: UserOption, owner: int | None) -> str:
+    """A further user's password: what its file says now, or one that the site made."""
+    if user.password_file is None:
+        return keep_password(layout.password_of(user.name), owner)
+    try:
+        password = user.password_file.read_text().strip()
+    except OSError as error:
+        raise LocalSiteError(f"the password of '{user.name}' cannot be read from {user.password_file}: {error.strerror}") from error
+    if not password:
+        raise LocalSiteError(f"{user.password_file}, the password of '{user.name}', is empty")
+    return password
+
+
+def users_document(passwords: Mapping[str, str]) -> str:
+    """The UNICORE endpoint's users file: passwords only as salted hashes; a user's account has the user's name."""
+    users = UsersFile({name: UserEntry.of(password, name) for name, password in passwords.items()})
     return users.model_dump_json(indent=2) + "\n"

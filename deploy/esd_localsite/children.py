@@ -1,5 +1,6 @@
 """The supervisor's children: started, watched, ended. For a process that is init of its own process namespace."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -28,6 +29,7 @@ class Children:
         self._layout = layout
         self._running: dict[int, Daemon] = {}
         self._ended: list[tuple[Daemon, int]] = []
+        self._killed: dict[str, Daemon] = {}
 
     def start(self, daemon: Daemon) -> None:
         """Start a daemon, its output going to its log, which starts anew."""
@@ -48,6 +50,21 @@ class Children:
             )
         self._running[process.pid] = daemon
         process.returncode = 0  # this class waits for it: Popen must not
+
+    def kill(self, name: str) -> None:
+        """End a daemon as a crash would, on purpose: that is no failure of the site. Raises LocalSiteError where it does not run."""
+        pid = next((pid for pid, daemon in self._running.items() if daemon.name == name), None)
+        if pid is None:
+            raise LocalSiteError(f"no daemon '{name}' runs (there are {', '.join(sorted(d.name for d in self._running.values()))})")
+        self._killed[name] = self._running.pop(pid)
+        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)  # its port is free when this returns
+
+    def start_again(self, name: str) -> None:
+        """Start a daemon that was killed; harmless where it runs."""
+        if name in self._killed:
+            self.start(self._killed.pop(name))
 
     def check(self) -> None:
         """Take notice of all that ended. Raises DaemonEndedError, with the end of its log, if a daemon did."""

@@ -1,11 +1,12 @@
-"""The command line of the local site: `esd-deploy local up | down | status`."""
+"""The command line of the local site: `esd-deploy local up | down | status | fault | module`."""
 
 import sys
 from typing import Annotated
 
 import typer
 
-from esd_localsite import lifecycle
+from esd_localsite import fault_cli, lifecycle, module_cli
+from esd_localsite.options import Profile, SiteOptions, Speed, parse_partition, parse_user
 from esd_localsite.status import SiteStatus
 
 app = typer.Typer(no_args_is_help=True, help="A whole HPC site on this machine: Slurm with two nodes, a registry, UNICORE.")
@@ -16,9 +17,35 @@ Purge = Annotated[bool, typer.Option("--purge", help="Remove the site's state to
 
 
 @app.command()
-def up(name: Name = "local", as_json: Json = False) -> None:
-    """Start the site unless it runs, and say how to reach it."""
-    _show(lifecycle.up(name, progress=_progress), as_json=as_json)
+def up(  # noqa: PLR0913 - the options of a site, which are many
+    name: Name = "local",
+    *,
+    profile: Annotated[Profile | None, typer.Option(help="slurm: two nodes (root or sudo); nobatch: none of that, no root.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="The UNICORE endpoint's port.")] = None,
+    site_name: Annotated[str | None, typer.Option(help="The site's name as UNICORE spells it.")] = None,
+    user: Annotated[list[str] | None, typer.Option(help="One more user, with an account of its own: NAME or NAME=PASSWORD_FILE.")] = None,
+    partition: Annotated[list[str] | None, typer.Option(help="A Slurm partition, the first is the default: NAME or NAME:MINUTES.")] = None,
+    mpi: Annotated[list[str] | None, typer.Option(help="An MPI plugin that Slurm offers, the first is the default, e.g. pspmix.")] = None,
+    ci_speed: Annotated[bool, typer.Option("--ci-speed", help="Time constants as short as can be.")] = False,
+    realistic: Annotated[bool, typer.Option("--realistic", help="Time constants of a UNICORE server as it is installed.")] = False,
+    no_login_precommand: Annotated[bool, typer.Option("--no-login-precommand", help="Precommands run inside the batch job.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Start the site unless it runs, and say how to reach it. Options hold until they are given anew."""
+    if ci_speed and realistic:
+        raise typer.BadParameter("--ci-speed and --realistic exclude each other")
+    choices = {
+        "profile": profile,
+        "unicore_port": port,
+        "unicore_site": site_name,
+        "users": tuple(map(parse_user, user)) if user else None,
+        "partitions": tuple(map(parse_partition, partition)) if partition else None,
+        "mpi": tuple(mpi) if mpi else None,
+        "speed": Speed.CI if ci_speed else Speed.REALISTIC if realistic else None,
+        "login_precommand": False if no_login_precommand else None,
+    }
+    given = {key: value for key, value in choices.items() if value is not None}
+    _show(lifecycle.up(name, options=SiteOptions.of(**given) if given else None, progress=_progress), as_json=as_json)
 
 
 @app.command()
@@ -31,6 +58,10 @@ def down(name: Name = "local", purge: Purge = False) -> None:
 def status(name: Name = "local", as_json: Json = False) -> None:
     """Say whether the site runs, and how to reach it."""
     _show(lifecycle.status(name), as_json=as_json)
+
+
+app.command()(fault_cli.fault)
+app.command()(module_cli.module)
 
 
 def _progress(text: str) -> None:

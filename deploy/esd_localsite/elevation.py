@@ -1,6 +1,6 @@
 """Doing as root what only root can: through sudo, where it asks no password.
 
-Run as `python -m esd_localsite.elevation up|down NAME [--purge]` it is the part behind sudo.
+Run as `python -m esd_localsite.elevation up|down|fault|clear|module NAME …` it is the part behind sudo.
 """
 
 import os
@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from esd_localsite import daemons
 from esd_localsite.errors import LocalSiteError
@@ -53,12 +54,21 @@ def as_root(arguments: Sequence[str], progress: Callable[[str], None]) -> None:
 
 def main(arguments: Sequence[str]) -> int:
     """The part behind sudo: progress goes to standard output, the one message of a failure to standard error."""
-    from esd_localsite import lifecycle  # noqa: PLC0415 - which imports this module
+    from esd_localsite import fault_switches, lifecycle, module_install  # noqa: PLC0415 - which import this module
+    from esd_localsite.faults import Fault, FaultKind  # noqa: PLC0415
+    from esd_localsite.options import SiteOptions  # noqa: PLC0415
 
     verb, name, *options = arguments
     try:
         if verb == "up":
-            lifecycle.up(name, progress=_say)
+            chosen = SiteOptions.model_validate_json(options[0]) if options else None
+            lifecycle.up(name, options=chosen, progress=_say)
+        elif verb == "fault":
+            fault_switches.inject(name, Fault.model_validate_json(options[0]))
+        elif verb == "module":
+            module_install.install(name, module_install.plan_module(options[0], Path(options[1]), options[2:]), _say)
+        elif verb == "clear":
+            fault_switches.clear(name, [FaultKind(kind) for kind in options])
         else:
             lifecycle.down(name, purge="--purge" in options, progress=_say)
     except LocalSiteError as error:

@@ -9,13 +9,17 @@ import socket
 class Events:
     """Waits for events instead of sleeping. `caller` is the connection to the waiting `up`; without it nobody wants the site."""
 
-    def __init__(self, caller: socket.socket) -> None:
+    def __init__(self, caller: socket.socket, control: socket.socket) -> None:
         self.stop_asked = False
+        self.order_waits = False
+        """Someone knocks at `control`."""
         self._caller = caller
+        self._control = control
         self._signals, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._signals, selectors.EVENT_READ)
         self._selector.register(caller, selectors.EVENT_READ)
+        self._selector.register(control, selectors.EVENT_READ)
         self._catch_signals()
 
     def _catch_signals(self) -> None:
@@ -36,9 +40,12 @@ class Events:
 
     def wait(self, timeout: float | None = None) -> None:
         """Return when something happened, or after `timeout` seconds."""
+        self.order_waits = False
         for key, _ in self._selector.select(timeout):
             if key.fd == self._signals:
                 os.read(self._signals, 4096)
+            elif key.fd == self._control.fileno():
+                self.order_waits = True
             else:  # `up` never says anything: its end of the connection was closed
                 self.stop_asked = True
                 self.forget_caller()

@@ -105,6 +105,59 @@ class Layout:
         return self.unicore / "users.json"
 
     @property
+    def mpi_plugins(self) -> Path:
+        """Slurm's plugin folder, where the site chooses its MPI plugins."""
+        return self.state / "slurm" / "plugins"
+
+    @property
+    def modulefiles(self) -> Path:
+        """What `module avail` shows."""
+        return self.state / "modulefiles"
+
+    @property
+    def software(self) -> Path:
+        """What the modules lead to."""
+        return self.state / "software"
+
+    @property
+    def shell_start(self) -> Path:
+        """What every bash of a job reads first (BASH_ENV)."""
+        return self.state / "profile.sh"
+
+    @property
+    def passwd(self) -> Path:
+        """The /etc/passwd that everything inside the site sees."""
+        return self.state / "passwd"
+
+    @property
+    def group(self) -> Path:
+        return self.state / "group"
+
+    @property
+    def homes(self) -> Path:
+        """Home folders of the accounts that only the site has."""
+        return self.state / "homes"
+
+    @property
+    def passwords(self) -> Path:
+        """Passwords of further users, one file each."""
+        return self.state / "passwords"
+
+    def password_of(self, user: str) -> Path:
+        """Where the password is that the site made for a user."""
+        return self.password if user == JOB_USER else self.passwords / user
+
+    @property
+    def faults(self) -> Path:
+        """The faults that are switched on, see `faults`."""
+        return self.unicore / "faults.json"
+
+    @property
+    def control(self) -> Path:
+        """The socket by which the supervisor takes orders."""
+        return self.state / "control"
+
+    @property
     def hosts(self) -> Path:
         """The /etc/hosts that everything inside the site sees."""
         return self.state / "hosts"

@@ -11,6 +11,7 @@ from esd_localsite.files import make_folder, write
 from esd_localsite.launcher import end, launch
 from esd_localsite.layout import Layout
 from esd_localsite.network import remove_interface
+from esd_localsite.options import SiteOptions
 from esd_localsite.plan import SitePlan, checkout, code_fingerprint
 from esd_localsite.preparation import prepare
 from esd_localsite.programs import require_programs
@@ -27,25 +28,25 @@ def status(name: str = "local") -> SiteStatus:
     return judge(layout, read_record(layout), alive=lock.is_locked(layout.lock))
 
 
-def up(name: str = "local", *, progress: Callable[[str], None] = _silent) -> SiteStatus:
-    """Start the site unless it runs, and return when it can be used.
+def up(name: str = "local", *, options: SiteOptions | None = None, progress: Callable[[str], None] = _silent) -> SiteStatus:
+    """Start the site unless it runs, and return when it can be used. `options`: None for those of its last start.
 
-    Raises LocalSiteError where it cannot start, or where the site of that name belongs to another checkout.
+    Raises LocalSiteError where it cannot start, where it runs with other options, or belongs to another checkout.
     """
     layout = Layout(name)
     current = status(name)
     if current.state is State.RUNNING and os.access(layout.password, os.R_OK):
         _tell_age(layout, progress)
-        return _claimed(current)
+        return _as_wanted(_claimed(current), layout, options)
     if not elevation.is_root():
-        elevation.as_root(("up", name), progress)
+        elevation.as_root(("up", name, *([options.model_dump_json()] if options else [])), progress)
         return status(name)
     with lock.operation(layout, progress):
         current = status(name)
         if current.state is not State.RUNNING:
-            return _start(layout, progress)
-        _claimed(current)
-        accounts.keep_password(layout, accounts.calling_user(os.environ))
+            return _start(layout, options, progress)
+        _as_wanted(_claimed(current), layout, options)
+        accounts.keep_password(layout.password, accounts.calling_user(os.environ))
         return current
 
 
@@ -86,14 +87,26 @@ def _tell_age(layout: Layout, progress: Callable[[str], None]) -> None:
         progress(f"it runs older code than this checkout has now: `{command('down', name)}` and `{command('up', name)}` renew it")
 
 
-def _start(layout: Layout, progress: Callable[[str], None]) -> SiteStatus:
+def _as_wanted(current: SiteStatus, layout: Layout, options: SiteOptions | None) -> SiteStatus:
+    """The status of a site that runs as it is wanted. Raises LocalSiteError where it runs with other options."""
+    plan = SitePlan.read(layout)
+    if options is None or plan is None or plan.options == options:
+        return current
+    differing = [name for name in SiteOptions.model_fields if getattr(options, name) != getattr(plan.options, name)]
+    raise LocalSiteError(
+        f"the local site '{layout.name}' runs with other options ({', '.join(differing)}): "
+        f"take it down first (`{command('down', layout.name)}`), or use another --name"
+    )
+
+
+def _start(layout: Layout, options: SiteOptions | None, progress: Callable[[str], None]) -> SiteStatus:
     require_programs()
     make_folder(layout.state)
     try:
         with lock.holding(layout.lock) as held:
             progress("preparing")
             remove_interface(layout)
-            prepare(layout, os.environ)
+            prepare(layout, os.environ, options)
             layout.status.unlink(missing_ok=True)
             launch(layout, held, progress)
     except BaseException:

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.layout import LOGIN, NODES, Layout
+from esd_localsite.options import SiteOptions
 
 _NETWORKS = tuple(IPv4Network("10.231.0.0/16").subnets(new_prefix=24))
 _PORTS = range(20000, 32000)  # below the kernel's range for outgoing connections, which would take them at random
@@ -43,6 +44,7 @@ class SitePlan(BaseModel):
     network: IPv4Network
     ports: Ports
     node_memory_mb: int
+    options: SiteOptions = SiteOptions()
     starts: int = 1
     """How many times the site was started. Slurm's job numbers begin anew at each start, from here: see `first_job`."""
 
@@ -61,7 +63,7 @@ class SitePlan(BaseModel):
     @property
     def unicore_site(self) -> str:
         """The site's name as UNICORE spells it, in URLs too."""
-        return self.name.upper()
+        return self.options.unicore_site or self.name.upper()
 
     @property
     def unicore_url(self) -> str:

@@ -1,15 +1,13 @@
 """The site's Slurm: its configuration as text."""
 
 from esd_localsite.layout import LOGIN, NODES, Layout
+from esd_localsite.options import PartitionOption, Speed
 from esd_localsite.plan import SitePlan
-
-PARTITION = "batch"
-MAX_RUNTIME_S = 24 * 3600
 
 
 def slurm_conf(layout: Layout, plan: SitePlan, cpus: int) -> str:
     """slurm.conf. Each node offers all `cpus` of the machine: the two share them, as the reader of a timing must know."""
-    return "\n".join((*_daemons(layout, plan), *_jobs(layout), *_nodes(plan, cpus), ""))
+    return "\n".join((*_daemons(layout, plan), *_mpi(layout, plan), *_jobs(layout, plan.options.speed), *_nodes(plan, cpus), ""))
 
 
 def _daemons(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
@@ -35,17 +33,22 @@ def _daemons(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
     )
 
 
-def _jobs(layout: Layout) -> tuple[str, ...]:
+def _mpi(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
+    if not plan.options.mpi:
+        return ("MpiDefault=pmix",)
+    return (f"PluginDir={layout.mpi_plugins}", f"MpiDefault={plan.options.mpi[0]}")
+
+
+def _jobs(layout: Layout, speed: Speed) -> tuple[str, ...]:
     return (
         "ProctrackType=proctrack/linuxproc",  # needs no cgroups of its own, which containers and old kernels do not give
         "TaskPlugin=task/none",
         "SelectType=select/cons_tres",
         "SelectTypeParameters=CR_CPU",
         "SlurmdParameters=config_overrides",  # both nodes may offer all processors of the machine
-        "MpiDefault=pmix",
         "PropagateResourceLimits=NONE",  # the site's root may lack CAP_SYS_RESOURCE, and then cannot raise any limit
         "SchedulerType=sched/backfill",
-        "SchedulerParameters=sched_interval=5,sched_min_interval=0,bf_interval=2",
+        *(() if speed is Speed.REALISTIC else ("SchedulerParameters=sched_interval=5,sched_min_interval=0,bf_interval=2",)),
         "KillWait=5",
         "JobRequeue=0",  # a job that dies with its node has failed: nobody would expect a second run of it
         "MinJobAge=3600",  # ended jobs can be asked about for an hour: there is no accounting
@@ -59,5 +62,9 @@ def _jobs(layout: Layout) -> tuple[str, ...]:
 
 def _nodes(plan: SitePlan, cpus: int) -> tuple[str, ...]:
     nodes = (f"NodeName={node} NodeAddr={plan.address(node)} CPUs={cpus} RealMemory={plan.node_memory_mb}" for node in NODES)
-    partition = f"PartitionName={PARTITION} Nodes={','.join(NODES)} Default=YES MaxTime={MAX_RUNTIME_S // 60} DefaultTime=60 State=UP"
-    return (*nodes, partition)
+    return (*nodes, *(_partition(option, default=option is plan.options.partitions[0]) for option in plan.options.partitions))
+
+
+def _partition(option: PartitionOption, *, default: bool) -> str:
+    times = f"MaxTime={option.minutes} DefaultTime={min(option.minutes, 60)}"
+    return f"PartitionName={option.name} Nodes={','.join(NODES)} Default={'YES' if default else 'NO'} {times} State=UP"

@@ -4,12 +4,14 @@ It is init of a process namespace and owns the mount namespace that keeps the si
 the kernel ends every process, mount and network of the site.
 """
 
+import contextlib
 import os
 import socket
 import sys
 from pathlib import Path
 from time import monotonic
 
+from esd_localsite import control
 from esd_localsite.children import Children
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.events import Events
@@ -37,7 +39,8 @@ class Supervisor:
         self._layout = layout
         self._plan = plan
         self._caller = caller
-        self._events = Events(caller)
+        self._control = control.listen(layout.control)
+        self._events = Events(caller, self._control)
         self._children = Children(layout)
 
     def live(self) -> None:
@@ -83,6 +86,23 @@ class Supervisor:
         while not self._events.stop_asked:
             self._events.wait()
             self._children.check()
+            if self._events.order_waits:
+                self._obey()
+
+    def _obey(self) -> None:
+        """Do what someone orders through the control socket."""
+        received = control.receive(self._control)
+        if received is None:
+            return
+        order, connection = received
+        with connection:
+            try:
+                (self._children.kill if order.verb is control.Verb.KILL else self._children.start_again)(order.daemon)
+                answer = control.DONE
+            except LocalSiteError as error:
+                answer = f"{error}\n".encode()
+            with contextlib.suppress(OSError):
+                connection.sendall(answer)
 
     def _say(self, text: str) -> None:
         Report(kind=Kind.PROGRESS, text=text).send(self._caller)
@@ -94,7 +114,8 @@ class Supervisor:
 def isolate(layout: Layout) -> None:
     """Make the namespaces that `unshare` gave this process the site's own: its processes, host names and host name."""
     run(("mount", "-t", "proc", "proc", "/proc"))
-    run(("mount", "--bind", str(layout.hosts), "/etc/hosts"))
+    for own, shared in ((layout.hosts, "/etc/hosts"), (layout.passwd, "/etc/passwd"), (layout.group, "/etc/group")):
+        run(("mount", "--bind", str(own), shared))
     socket.sethostname(LOGIN)
 
 

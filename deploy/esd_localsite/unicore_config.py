@@ -1,12 +1,20 @@
 """The settings that the site gives to its UNICORE endpoint."""
 
-from esd_localsite.layout import JOB_USER, NODES, Layout
+from esd_localsite.layout import NODES, Layout
+from esd_localsite.options import Speed
 from esd_localsite.plan import SitePlan
-from esd_localsite.slurm import MAX_RUNTIME_S, PARTITION
-from esd_localsite.unicore.config import EndpointConfig, Partition
+from esd_localsite.unicore.config import EndpointConfig, Partition, Times
 
 SERVER = "unicore"
 """The name of its certificate."""
+
+
+TIMES = {
+    Speed.NORMAL: Times(),
+    Speed.CI: Times(poll_seconds=0.1, grace_seconds=2.0, kill_seconds=1.0, submit_retry_seconds=0.5),
+    # Batch status every 10 to 30 s, 120 s of grace (facts, "Job life").
+    Speed.REALISTIC: Times(poll_seconds=15.0, grace_seconds=120.0, kill_seconds=5.0, submit_retry_seconds=10.0),
+}
 
 
 def endpoint_config(layout: Layout, plan: SitePlan) -> EndpointConfig:
@@ -23,9 +31,12 @@ def endpoint_config(layout: Layout, plan: SitePlan) -> EndpointConfig:
         users_file=layout.users,
         state_dir=layout.unicore / "state",
         uspace_dir=layout.uspace,
-        run_as=JOB_USER,
-        environment={"SCRATCH": str(layout.scratch)},
+        separate_users=True,
+        environment={"SCRATCH": str(layout.scratch), "BASH_ENV": str(layout.shell_start)},
         login_environment={"SSL_CERT_FILE": str(layout.tls.bundle)},
         slurm_conf=layout.slurm_conf,
-        partitions={PARTITION: Partition(max_nodes=len(NODES), max_runtime_s=MAX_RUNTIME_S)},
+        faults_file=layout.faults,
+        login_precommand=plan.options.login_precommand,
+        times=TIMES[plan.options.speed],
+        partitions={p.name: Partition(max_nodes=len(NODES), max_runtime_s=p.minutes * 60) for p in plan.options.partitions},
     )

@@ -53,17 +53,24 @@ class FakeConnection:
     truncate: list[str] = field(default_factory=list)
     jobs: list[dict[str, object]] = field(default_factory=list)
     uploaded: dict[str, bytes] = field(default_factory=dict)
+    batch: dict[str, str] = field(default_factory=dict)
+    deleted: list[str] = field(default_factory=list)
+    offsets: list[int] = field(default_factory=list)
     started: int = 0
     aborted: int = 0
 
-    def find(self, tag: str) -> str | None:
+    @property
+    def urls(self) -> list[str]:
+        return [JOB if number == 0 else f"{JOB}-{number}" for number in range(len(self.jobs))]
+
+    def find(self, tag: str) -> list[str]:
         self._maybe_lost("find")
-        return JOB if any(tag in job["Tags"] for job in self.jobs) else None  # type: ignore[operator]
+        return [url for url, job in zip(self.urls, self.jobs, strict=True) if tag in job["Tags"] and url not in self.deleted]
 
     def create(self, description: dict[str, object]) -> str:
         self.jobs.append(description)
         self._maybe_lost("create")
-        return JOB
+        return self.urls[-1]
 
     def upload(self, job: str, path: str, content: bytes) -> None:
         self.uploaded[path] = content
@@ -75,14 +82,23 @@ class FakeConnection:
 
     def state(self, job: str) -> JobState:
         self._maybe_lost("state")
+        if job != JOB:
+            return JobState("READY")
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
 
     def files(self, job: str) -> list[RemoteFile]:
         return [RemoteFile(path, len(content)) for path, content in {**self.uploaded, **self.results}.items()]
 
+    def details(self, job: str) -> dict[str, str]:
+        return self.batch
+
+    def delete(self, job: str) -> None:
+        self.deleted.append(job)
+
     @contextmanager
-    def read(self, job: str, path: str) -> Iterator[Iterator[bytes]]:
-        content = self.results[path]
+    def read(self, job: str, path: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
+        self.offsets.append(offset)
+        content = self.results[path][offset:]
         if path in self.truncate:
             self.truncate.remove(path)
             content = content[:-1]

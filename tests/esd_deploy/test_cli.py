@@ -66,7 +66,7 @@ def test_a_sites_settings_come_with_their_source(capsys):
 
 
 def test_runs_are_listed_as_last_seen(capsys, planned, tmp_path):
-    RunRecord.of(planned).with_state(JobState("RUNNING")).save(tmp_path / "run-1")
+    RunRecord.of(planned, {}).with_state(JobState("RUNNING")).save(tmp_path / "run-1")
 
     _, out, _ = call(capsys, "list", "--output", tmp_path, "--json")
 

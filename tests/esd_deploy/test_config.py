@@ -7,7 +7,7 @@ from esd_deploy.catalogue import Catalogue, load_site
 from esd_deploy.config import SiteConfig
 
 FAULTS = {
-    "unknown-key": ["mpii: unknown key; did you mean 'mpi'?", "mpi: missing"],
+    "unknown-key": ["mpii: unknown key; did you mean 'mpi'?"],
     "unknown-key-in-limits": ["limits.time: unknown key; did you mean 'time_s'?", "limits.time_s: missing"],
     "url-without-tls": ["url: String should match pattern"],
     "two-credentials": ["credentials: Value error, give exactly one of", "found token_env, password_file"],

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from esd_deploy.results import MANIFEST, parse_manifest
+
 pytestmark = pytest.mark.integration
 JOB = importlib.resources.files("esd_deploy") / "job"
 IMAGE = b"a SIF file"
@@ -150,7 +152,7 @@ def test_a_pull_that_fails_says_why_and_leaves_nothing(login, message):
 
 
 def launch(job: Path, *, wireup: str = "true", versions: str = "true", program: str = "touch ran", prepare: str = "true") -> None:
-    steps = {"prepare": prepare, "wireup": wireup, "versions": versions, "program": program}
+    steps = {"prepare": prepare, "spread": "true", "wireup": wireup, "versions": versions, "program": program}
     (job / "esd" / "launch.sh").write_text("".join(f"{name}() {{ {line}; }}\n" for name, line in steps.items()))
     (job / "esd" / "image.sif").touch()
 
@@ -160,6 +162,22 @@ def test_the_programs_exit_code_is_the_jobs(login):
     launch(job, program="(exit 7)")
 
     assert login.run(job, "job.sh") == (7, "")
+
+
+def test_the_hash_of_each_result_is_noted_whatever_its_name(login):
+    job = login.job("one")
+    names = ["a b", "-x", "line\nbreak", "$(id)", "größe", "sub/deep"]
+    (job / "sub").mkdir()
+    for name in names:
+        (job / name).write_text(name)
+    (job / "out").symlink_to("/etc/passwd")
+    launch(job)
+
+    assert login.run(job, "job.sh") == (0, "")
+
+    noted = parse_manifest((job / MANIFEST).read_bytes())
+    assert {name: noted[name] for name in names} == {name: hashlib.sha256(name.encode()).hexdigest() for name in names}
+    assert not {"out", "stdout", "stderr", "esd/image.sif.part"} & noted.keys()
 
 
 @pytest.mark.parametrize(

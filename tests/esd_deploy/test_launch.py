@@ -27,10 +27,11 @@ def test_versions_are_asked_by_one_rank(config):
 
 
 def test_the_launch_file_is_a_shell_function_for_each_step(config):
-    assert launch.launch_file(config, SHAPE, ("net.py",), contained=False) == (
+    assert launch.launch_file(config, SHAPE, ("net.py",), mode="module") == (
         "# shellcheck shell=bash\n"
         "# Written by esd-deploy; read by job.sh.\n"
         "prepare() {\n  module load EBRAINS/24.10\n}\n"
+        "spread() {\n  true\n}\n"
         f"wireup() {{\n  timeout --kill-after=10 120 {SRUN} python3 esd/wireup.py 4\n}}\n"
         "versions() {\n  timeout --kill-after=10 120 srun --mpi=pspmix --nodes=1 --ntasks=1 --ntasks-per-node=1 --cpus-per-task=1"
         " python3 esd/versions.py\n}\n"
@@ -54,6 +55,7 @@ def test_the_batch_script_for_own_use(config, image):
         f'ln -sfn "$SCRATCH/esd-images/{"b" * 64}.sif" esd/image.sif\n'
         "export UCX_MAX_RNDV_RAILS=1\n"
         "export OMP_NUM_THREADS=3\n"
+        "export PYNN_SIMULATOR=nest\n"
         f"{SRUN} {CONTAINER} python3 net.py\n"
     )
 

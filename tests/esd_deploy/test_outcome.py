@@ -3,11 +3,12 @@ import pytest
 from esd_deploy import outcome
 from esd_deploy.connection import JobState
 from esd_deploy.record import RunRecord
+from esd_deploy.record_parts import EndingRecord
 
 
 @pytest.fixture
 def ended(planned):
-    found = RunRecord.of(planned).with_state(JobState("SUCCESSFUL", exit_code=0))
+    found = RunRecord.of(planned, {}).with_state(JobState("SUCCESSFUL", exit_code=0))
     known = {"hosts": ("c1", "c2"), "ranks": 2, "versions": {"NEST": "3.10.0"}}
     metrics = {"neurons": 12500, "simulation_time_s": 3.7123, "rate_excitatory_hz": 7.0312, "cv_isi_excitatory": 0.81234, "ranks": 2}
     return found.model_copy(update={**known, "metrics": metrics})
@@ -30,14 +31,14 @@ def test_the_table_shows_what_ran_and_all_metrics(ended):
 
 
 def test_what_is_not_known_is_said_to_be_unknown(planned):
-    rows = dict(outcome.rows(RunRecord.of(planned)))
+    rows = dict(outcome.rows(RunRecord.of(planned, {})))
 
     assert [rows["nodes"], rows["MPI ranks"], rows["NEST inside"]] == ["unknown"] * 3
 
 
 @pytest.fixture
 def failed(planned):
-    return RunRecord.of(planned).with_state(JobState("FAILED", "non-zero exit code", 7, ("first", "last")))
+    return RunRecord.of(planned, {}).with_state(JobState("FAILED", "non-zero exit code", 7, ("first", "last")))
 
 
 def test_a_scripts_traceback_and_exit_code_reach_the_user(failed, tmp_path):
@@ -59,9 +60,9 @@ def test_a_failed_pull_reaches_the_user(failed, tmp_path, place):
 
 
 def test_a_time_limit_says_what_to_do(failed, tmp_path):
-    (tmp_path / "stderr").write_text("slurmstepd: *** JOB 6 CANCELLED DUE TO TIME LIMIT ***")
+    late = failed.model_copy(update={"ending": EndingRecord(kind="time limit", because="batch system: TIMEOUT")})
 
-    assert outcome.reason(failed, tmp_path).startswith("the job reached its time limit of 00:10:00; ask for more with --time")
+    assert "how it ended: time limit of 00:10:00 (batch system: TIMEOUT); ask for more with --time" in outcome.failure(late, tmp_path)
 
 
 def test_without_any_file_the_sites_log_is_the_reason(failed, tmp_path):

@@ -2,7 +2,8 @@ import pytest
 
 from esd_build.errors import UsageError
 from esd_deploy.launch import Shape
-from esd_deploy.plan import Request, check, description, plan, staged
+from esd_deploy.plan import Request, check, plan
+from esd_deploy.unicore_job import description, files
 
 
 def test_the_description_of_a_container_job(planned):
@@ -14,6 +15,7 @@ def test_the_description_of_a_container_job(planned):
         "Environment": {
             "UCX_MAX_RNDV_RAILS": "1",
             "OMP_NUM_THREADS": "4",
+            "PYNN_SIMULATOR": "nest",
             "ESD_IMAGE_REFERENCE": "oras://registry.example.org/esd/nest@sha256:" + "a" * 64,
             "ESD_IMAGE_SHA256": "b" * 64,
             "ESD_IMAGE_SIZE": "1000",
@@ -33,12 +35,12 @@ def test_a_job_without_a_container_pulls_nothing(config, script):
     found = description(plan(Request(script), config, None, "run-1"))
 
     assert "User precommand" not in found
-    assert found["Environment"] == {"UCX_MAX_RNDV_RAILS": "1", "OMP_NUM_THREADS": "1"}
+    assert found["Environment"] == {"UCX_MAX_RNDV_RAILS": "1", "OMP_NUM_THREADS": "1", "PYNN_SIMULATOR": "nest"}
 
 
-def test_all_staged_files_are_known_by_name(planned):
-    assert tuple(planned.files) == staged("net.py")
-    assert planned.files["net.py"] == b"print('spikes')\n"
+def test_all_that_a_job_needs_is_staged(planned):
+    assert set(files(planned)) == {"net.py", "esd/pull.sh", "esd/job.sh", "esd/wireup.py", "esd/versions.py", "esd/launch.sh"}
+    assert files(planned)["net.py"] == b"print('spikes')\n"
 
 
 FAULTS = [
@@ -63,8 +65,52 @@ def test_a_missing_script_is_named(config, tmp_path):
         check(Request(tmp_path / "no.py"), config)
 
 
-def test_a_script_name_that_a_shell_would_change_is_refused(config, tmp_path):
-    (tmp_path / "my net.py").touch()
+NAMES = {"my net.py": "my_net.py", "a'b$(c)\n.py": "a_b__c__.py", "-x.py": "_x.py", ".hidden": "_hidden", "größe.py": "gr__e.py"}
 
-    with pytest.raises(UsageError, match="my net"):
-        check(Request(tmp_path / "my net.py"), config)
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_a_url_or_a_shell_would_change_is_made_harmless(config, tmp_path, name):
+    (tmp_path / name).write_text("1")
+
+    check(Request(tmp_path / name), config)
+    found = plan(Request(tmp_path / name), config, None, "r")
+
+    assert (found.script_name, found.script) == (NAMES[name], b"1")
+
+
+def test_an_empty_script_is_refused(config, tmp_path):
+    (tmp_path / "net.py").touch()
+
+    with pytest.raises(UsageError, match="is empty"):
+        check(Request(tmp_path / "net.py"), config)
+
+
+def test_two_files_of_one_name_are_refused(config, script, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "net.py").write_text("1")
+
+    with pytest.raises(UsageError, match=r"rename net\.py"):
+        check(Request(script, inputs=(tmp_path / "other" / "net.py",)), config)
+
+
+CONTRADICTIONS = [
+    ({"mode": "module", "image": "nest"}, "only --mode container has one"),
+    ({"mode": "container"}, "give --image"),
+    ({"mode": "queue"}, "--mode is one of container, module, login"),
+    ({"mode": "login", "shape": Shape(2)}, "a login node runs one process"),
+]
+
+
+@pytest.mark.parametrize(("fault", "message"), CONTRADICTIONS)
+def test_a_mode_that_contradicts_the_rest(config, script, fault, message):
+    with pytest.raises(UsageError, match=message):
+        check(Request(script, **fault), config)
+
+
+def test_a_login_node_job_has_no_resources_and_no_srun(config, script):
+    planned = plan(Request(script, mode="login"), config, None, "run-1")
+    found = description(planned)
+
+    assert (found["Job type"], "Resources" in found, str(planned.launch)) == ("ON_LOGIN_NODE", False, "python3 net.py")
+    assert b"srun" not in files(planned)["esd/launch.sh"]
+    assert b"module load EBRAINS/24.10" in files(planned)["esd/launch.sh"]

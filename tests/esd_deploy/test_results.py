@@ -4,7 +4,7 @@ import pytest
 from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.errors import ToolError
-from esd_deploy import results
+from esd_deploy import reports, results
 from esd_deploy.connection import RemoteFile
 from esd_deploy.record import RunRecord
 from esd_deploy.submission import patiently
@@ -15,7 +15,7 @@ IMPATIENT = patiently(sleep=lambda _s: None)
 def test_results_arrive_with_size_and_hash(tmp_path):
     connection = FakeConnection(results={"sub/spikes.nix": b"spikes"}, uploaded={"net.py": b"x"})
 
-    (found,) = results.fetch(connection, JOB, tmp_path, ["net.py"], IMPATIENT)
+    (found,) = results.fetch(connection, JOB, tmp_path, ["net.py"], IMPATIENT).files
 
     assert (tmp_path / "sub" / "spikes.nix").read_bytes() == b"spikes"
     assert (found.path, found.size, found.sha256) == ("sub/spikes.nix", 6, hashlib.sha256(b"spikes").hexdigest())
@@ -61,7 +61,7 @@ def test_what_the_job_reports_comes_into_the_record(planned, tmp_path):
     (tmp_path / "esd" / "pull.json").write_text('{"host": "login", "downloaded": true, "seconds": 4}')
     (tmp_path / "metrics.json").write_text('{"neurons": 1250, "rate_excitatory_hz": 7.5}')
 
-    found = results.understood(RunRecord.of(planned), tmp_path)
+    found = reports.understood(RunRecord.of(planned, {}), tmp_path)
 
     assert (found.ranks, found.hosts, found.versions) == (2, ("c1", "c2"), {"NEST": "3.10.0"})
     assert repr(found.metrics) == "{'neurons': 1250, 'rate_excitatory_hz': 7.5}"
@@ -70,7 +70,7 @@ def test_what_the_job_reports_comes_into_the_record(planned, tmp_path):
 
 
 def test_what_is_not_reported_stays_unknown(planned, tmp_path):
-    found = results.understood(RunRecord.of(planned), tmp_path)
+    found = reports.understood(RunRecord.of(planned, {}), tmp_path)
 
     assert (found.ranks, found.hosts, found.versions, found.metrics, found.pull) == (None, (), {}, {}, None)
 
@@ -80,4 +80,4 @@ def test_metrics_that_are_no_numbers_are_named(planned, tmp_path, text):
     (tmp_path / "metrics.json").write_text(text)
 
     with pytest.raises(ToolError, match=r"metrics\.json"):
-        results.understood(RunRecord.of(planned), tmp_path)
+        reports.understood(RunRecord.of(planned, {}), tmp_path)

@@ -7,7 +7,8 @@ from esd_build.errors import ToolError, UsageError
 from esd_deploy import record
 from esd_deploy.connection import JobState
 from esd_deploy.record import RunRecord
-from esd_deploy.run import Run
+from esd_deploy.run import TRAVELLING, Run
+from esd_deploy.unicore_job import files
 
 FAILED = [JobState("RUNNING"), JobState("FAILED", "non-zero exit code", exit_code=7, log=("the site's log",))]
 
@@ -60,7 +61,7 @@ def test_a_record_survives_being_written_and_read(planned, tmp_path, connection)
     run = finish(planned, tmp_path / "run-1", connection)
 
     assert record.load(tmp_path, "run-1") == run.record
-    assert [path.name for path in (tmp_path / "run-1").glob(".*")] == []
+    assert [path.name for path in (tmp_path / "run-1").glob(".*")] == [".lock"]
 
 
 def test_a_lost_answer_to_the_submission_makes_no_second_job(planned, tmp_path, connection):
@@ -97,7 +98,7 @@ def test_a_client_that_died_while_submitting_is_taken_over(planned, tmp_path, co
     run.wait()
 
     assert (len(connection.jobs), connection.started, run.record.succeeded) == (1, 1, True)
-    assert connection.uploaded == planned.files
+    assert {**connection.uploaded, TRAVELLING: b""} == {**files(planned), TRAVELLING: b""}
 
 
 def test_a_client_that_died_while_uploading_is_taken_over(planned, tmp_path):
@@ -106,7 +107,7 @@ def test_a_client_that_died_while_uploading_is_taken_over(planned, tmp_path):
 
     live(planned, tmp_path, connection, known).resume()
 
-    assert (len(connection.jobs), connection.started, connection.uploaded) == (1, 1, planned.files)
+    assert (len(connection.jobs), connection.started, connection.uploaded.keys()) == (1, 1, {*files(planned), TRAVELLING})
 
 
 def test_a_job_that_has_begun_is_not_started_again(planned, tmp_path, connection):
@@ -128,11 +129,11 @@ def test_a_failed_job_keeps_its_exit_code_log_and_results(planned, tmp_path):
 
 
 def test_a_success_without_an_exit_code_is_no_success(planned):
-    assert not RunRecord.of(planned).with_state(JobState("SUCCESSFUL")).succeeded
+    assert not RunRecord.of(planned, {}).with_state(JobState("SUCCESSFUL")).succeeded
 
 
 def test_a_state_that_comes_again_keeps_its_time(planned):
-    known = RunRecord.of(planned).with_state(JobState("QUEUED"))
+    known = RunRecord.of(planned, {}).with_state(JobState("QUEUED"))
 
     assert known.with_state(JobState("QUEUED", "still")).states == known.states
 

@@ -13,9 +13,10 @@ import trustme
 from esd_build.errors import ToolError
 from esd_deploy.connection import ConnectionLostError
 from esd_deploy.endpoint import Credentials, Endpoint
-from esd_deploy.plan import description
 from esd_deploy.run import Run
-from esd_deploy.unicore import UnicoreConnection, _meaning
+from esd_deploy.unicore import UnicoreConnection
+from esd_deploy.unicore_http import meaning
+from esd_deploy.unicore_job import description
 from esd_localsite.unicore.users import UserEntry
 
 ENDPOINT = Endpoint("https://u.example.org/X/rest/core", "r.example.org", None, Credentials("s3cret", "me"), "start it")
@@ -29,7 +30,7 @@ PERMANENT = {
 
 @pytest.mark.parametrize("text", PERMANENT)
 def test_a_refusal_is_not_tried_again(text):
-    error = _meaning(httpx.HTTPError(text), ENDPOINT)
+    error = meaning(httpx.HTTPError(text), ENDPOINT)
 
     assert PERMANENT[text] in str(error)
     assert not isinstance(error, ConnectionLostError)
@@ -38,11 +39,11 @@ def test_a_refusal_is_not_tried_again(text):
 
 @pytest.mark.parametrize("error", [httpx.ConnectError("refused"), httpx.ReadTimeout(""), httpx.HTTPError("503 Server Error: busy")])
 def test_what_may_pass_is_tried_again(error):
-    assert isinstance(_meaning(error, ENDPOINT), ConnectionLostError)
+    assert isinstance(meaning(error, ENDPOINT), ConnectionLostError)
 
 
 def test_an_untrusted_certificate_is_not_tried_again():
-    error = _meaning(httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), ENDPOINT)
+    error = meaning(httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] self-signed"), ENDPOINT)
 
     assert "correct ca_file" in str(error)
     assert not isinstance(error, ConnectionLostError)
@@ -96,7 +97,7 @@ def test_a_run_through_real_unicore(endpoint, planned, tmp_path):
 
     assert (ended.status, ended.exit_code, ended.metrics) == ("SUCCESSFUL", 0, {"neurons": 3}), ended.log
     assert (tmp_path / "r" / "stdout").read_text() == "hello\n"
-    assert UnicoreConnection.open(endpoint).find(run.id) == ended.job.url
+    assert UnicoreConnection.open(endpoint).find(run.id) == [ended.job.url]
 
 
 @pytest.mark.integration

@@ -23,14 +23,14 @@ def test_an_account_that_is_missing_is_named() -> None:
 def test_the_password_is_private_and_kept(tmp_path: Path) -> None:
     layout = Layout("demo", root=tmp_path)
     layout.state.mkdir()
-    first = keep_password(layout, None)
+    first = keep_password(layout.password, None)
     assert len(first) >= 32
     assert stat.S_IMODE(layout.password.stat().st_mode) == 0o600
-    assert keep_password(layout, None) == first
+    assert keep_password(layout.password, None) == first
 
 
 def test_the_endpoint_accepts_the_password_whose_hash_it_gets() -> None:
-    document = users_document("correct horse")
+    document = users_document({"esd": "correct horse"})
     entry = UsersFile.model_validate_json(document).root["esd"]
     assert "correct" not in document
     assert entry.accepts("correct horse")

@@ -19,6 +19,6 @@ def test_the_endpoint_reads_its_settings_back(layout: Layout, plan: SitePlan) ->
 
 def test_jobs_see_the_scratch_space_and_only_the_login_node_the_certificates(layout: Layout, plan: SitePlan) -> None:
     config = endpoint_config(layout, plan)
-    assert config.environment == {"SCRATCH": "/sites/demo/scratch"}
+    assert config.environment == {"SCRATCH": "/sites/demo/scratch", "BASH_ENV": "/sites/demo/profile.sh"}
     assert config.login_environment == {"SSL_CERT_FILE": "/sites/demo/tls/ca-bundle.pem"}
     assert config.slurm_conf == Path("/sites/demo/slurm/slurm.conf")

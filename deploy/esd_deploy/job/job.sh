@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Stage 2 of a run, in the batch job: checks that the ranks find each other, reports the versions inside, runs the program.
-# Its exit code is the program's. The steps' command lines are functions in esd/launch.sh, which esd-deploy writes.
+# Stage 2 of a run, in the batch job: checks that the ranks find each other, reports the versions inside, runs the program, and
+# notes the hash of each result. Its exit code is the program's. The steps' command lines are functions in esd/launch.sh, which
+# esd-deploy writes.
 set -uo pipefail
 
 die() {
@@ -8,13 +9,20 @@ die() {
   exit 1
 }
 
+note_hashes() { # of what the program left; not of links, and not of files that the batch system and UNICORE still write
+  find . -path './.UNICORE_*' -prune -o -type f ! -path ./stdout ! -path ./stderr ! -name 'bss_*' ! -name 'UNICORE_SCRIPT*' \
+    ! -path ./esd/results.sha256.part -print0 | xargs -0 -r sha256sum --zero -- >esd/results.sha256.part &&
+    mv esd/results.sha256.part esd/results.sha256
+}
+
 # shellcheck source=/dev/null
 source esd/launch.sh || exit 1
 
-prepare || die "the site's modules could not be loaded; correct \`modules\` in the site's configuration"
+prepare || die "the site's modules could not be loaded, or the project not activated; correct \`modules\` and \`activation\` in the site's configuration"
 if [ -n "${ESD_IMAGE_REFERENCE:-}" ] && [ ! -r esd/image.sif ]; then
   die "the image is not readable here: does every node see \$$ESD_SCRATCH_VARIABLE?"
 fi
+spread || printf 'job: the image could not be copied to the nodes; it is read from the shared folder\n' >&2
 wireup
 case $? in
   0) ;;
@@ -23,3 +31,6 @@ case $? in
 esac
 versions || printf 'job: the versions inside could not be read; they are missing in the record\n' >&2
 program
+code=$?
+note_hashes || printf 'job: the hashes of the results could not be noted; their transfer is checked by size only\n' >&2
+exit "$code"

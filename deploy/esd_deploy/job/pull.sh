@@ -53,5 +53,6 @@ if ! is_whole "$sif"; then
   download
   downloaded=true
 fi
+touch "$sif" # when it was last used, for the one who tidies up here (images.sh)
 ln -sfn "$sif" esd/image.sif
 printf '{"host": "%s", "downloaded": %s, "seconds": %d}\n' "$(uname -n)" "$downloaded" "$SECONDS" >esd/pull.json

@@ -10,6 +10,7 @@ import uvicorn
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.endpoint import Endpoint
+from esd_localsite.unicore.processes import drop_groups
 from esd_localsite.unicore.server import create_app
 
 _DRAIN_SECONDS = 3
@@ -23,7 +24,7 @@ def main() -> int:
     try:
         config = EndpointConfig.read(parser.parse_args().config)
         endpoint = Endpoint.build(config)
-        endpoint.account.take_groups()
+        drop_groups()
         serve(endpoint)
     except LocalSiteError as error:
         print(f"error: {error}", file=sys.stderr)

@@ -67,8 +67,8 @@ class Actor:
 
     def _launch(self, text: str, name: str, workspace: Workspace) -> Event:
         script = workspace.write(name, text)
-        process = self.launcher.start(("bash", str(script)), environment=self.config.login_node_environment, cwd=workspace.directory)
-        return Launched(str(process))
+        environment, argv = self.config.login_node_environment, ("bash", str(script))
+        return Launched(str(self.launcher.start(workspace.account, argv, environment=environment, cwd=workspace.directory)))
 
     def _submit(self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool) -> Event:
         try:
@@ -83,7 +83,7 @@ class Actor:
             script = record.directory / job.bss_file
         else:
             script = workspace.write(f"bss_submit_{record.id}", batch_script(record.id, job, record.directory))
-        return Submission(record.id, str(script), record.directory, job.stdout, job.stderr)
+        return Submission(workspace.account, record.id, str(script), record.directory, job.stdout, job.stderr)
 
     def _stop(self, record: JobRecord) -> Event:
         if record.state.process:

@@ -52,19 +52,21 @@ def links(**hrefs: str) -> dict[str, dict[str, str]]:
     return {name.replace("__", ":"): {"href": href} for name, href in hrefs.items()}
 
 
-def client_document(identity: Identity | None, group: str | None) -> Document:
+ANONYMOUS: Document = {
+    "dn": "CN=ANONYMOUS,O=UNKNOWN,OU=UNKNOWN",
+    "role": {"selected": "anonymous", "availableRoles": []},
+    "xlogin": {"availableGroups": []},
+}
+"""The `client` block of who gave no credentials."""
+
+
+def client_document(identity: Identity, groups: tuple[str, ...], group: str | None) -> Document:
     """The `client` block: who UNICORE takes the caller for."""
-    if identity is None:
-        return {
-            "dn": "CN=ANONYMOUS,O=UNKNOWN,OU=UNKNOWN",
-            "role": {"selected": "anonymous", "availableRoles": []},
-            "xlogin": {"availableGroups": []},
-        }
     login = {
         "UID": identity.uid_name,
         "availableUIDs": [identity.uid_name],
-        "group": group or identity.uid_name,
-        "availableGroups": [identity.uid_name],
+        "group": group or next(iter(groups), identity.uid_name),
+        "availableGroups": list(groups),
     }
     return {
         "dn": f"CN={identity.name},OU=local site",

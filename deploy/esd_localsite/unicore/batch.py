@@ -27,6 +27,7 @@ class BatchError(Exception):
 class Submission:
     """What is to be handed over: a script in a job's directory."""
 
+    account: Account
     job_id: str
     script: str
     directory: Path
@@ -88,16 +89,17 @@ def parse_details(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Slurm:
-    """Slurm through its commands, run as the job user."""
+    """Slurm through its commands: jobs are handed over by their user, all else is asked by the endpoint's own account."""
 
-    account: Account
+    operator: Account
     environment: Mapping[str, str]
     timeout: float
     note: str = ""
 
     def submit(self, submission: Submission) -> str:
         options = (f"--comment={submission.job_id}", f"--chdir={submission.directory}")
-        return self._run("sbatch", "--parsable", *options, submission.script, cwd=submission.directory).strip().split(";")[0]
+        argv = ("sbatch", "--parsable", *options, submission.script)
+        return self._run(*argv, cwd=submission.directory, account=submission.account).strip().split(";")[0]
 
     def find(self, job_id: str) -> str | None:
         return next((batch_id for batch_id, (_, comment) in self._queue().items() if comment == job_id), None)
@@ -118,11 +120,11 @@ class Slurm:
         self._run("scancel", "--quiet", batch_id)
 
     def _queue(self) -> dict[str, tuple[str, str]]:
-        return parse_queue(self._run("squeue", "--noheader", "--states=all", f"--user={self.account.name}", "--format=%i|%T|%k"))
+        return parse_queue(self._run("squeue", "--noheader", "--states=all", "--format=%i|%T|%k"))
 
-    def _run(self, *argv: str, cwd: Path = Path("/")) -> str:
+    def _run(self, *argv: str, cwd: Path = Path("/"), account: Account | None = None) -> str:
         try:
-            done = self.account.run(argv, environment=self.environment, cwd=cwd, timeout=self.timeout)
+            done = (account or self.operator).run(argv, environment=self.environment, cwd=cwd, timeout=self.timeout)
         except subprocess.TimeoutExpired as error:
             raise BatchError(f"{argv[0]} gave no answer in {self.timeout:g} s") from error
         except OSError as error:
@@ -144,7 +146,7 @@ class LocalProcesses:
     def submit(self, submission: Submission) -> str:
         redirected = ("bash", "-c", 'exec bash "$0" >"$1" 2>"$2"', submission.script, submission.stdout, submission.stderr)
         try:
-            return str(self.launcher.start(redirected, environment=self.environment, cwd=submission.directory))
+            return str(self.launcher.start(submission.account, redirected, environment=self.environment, cwd=submission.directory))
         except OSError as error:
             raise BatchError(f"cannot start the batch script: {error.strerror}") from error
 

@@ -49,18 +49,26 @@ class EndpointConfig(_Strict):
     state_dir: Path
     """Job records, owned by the endpoint."""
     uspace_dir: Path
-    """Job directories, owned by the job user; visible on all nodes."""
-    run_as: str | None = None
-    """The job user; None: the endpoint's own user (no change of rights)."""
+    """Job directories, each owned by its user; visible on all nodes."""
+    separate_users: bool = False
+    """Whether each user's jobs and files are those of the user's own account; else the endpoint's own (no change of rights)."""
     environment: dict[str, str] = {}
     """Exported to login-node commands and to batch jobs."""
     login_environment: dict[str, str] = {}
     """Exported to login-node commands only."""
+    login_precommand: bool = True
+    """Whether precommands may run on the login node; where not, they silently become part of the batch job (facts, "Job description")."""
     slurm_conf: Path | None = None
     profile: Literal["slurm", "nobatch"] = "slurm"
     times: Times = Times()
+    faults_file: Path | None = None
+    """The board of faults that are switched on; None: the endpoint has no faults on purpose."""
     partitions: dict[str, Partition] = {}
     """By name; the first is the default. Empty: requests are left to the batch system to judge."""
+
+    def account_name(self, uid_name: str) -> str | None:
+        """The account of a user's jobs; None: the endpoint's own."""
+        return uid_name if self.separate_users else None
 
     @property
     def site_url(self) -> str:

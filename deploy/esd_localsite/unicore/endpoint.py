@@ -9,11 +9,13 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
 from esd_localsite.errors import LocalSiteError
+from esd_localsite.faults import FaultBoard
 from esd_localsite.unicore.answers import Urls
 from esd_localsite.unicore.batch import BatchSystem, LocalProcesses, Slurm
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.engine import Engine
-from esd_localsite.unicore.processes import Account, Launcher
+from esd_localsite.unicore.faults import FaultyBatch
+from esd_localsite.unicore.processes import Account, Launcher, account_of
 from esd_localsite.unicore.records import JobRecord
 from esd_localsite.unicore.users import Gate, Identity, UsersFile, token_secret
 
@@ -23,10 +25,10 @@ class Endpoint:
     """All live parts of one endpoint."""
 
     config: EndpointConfig
-    account: Account
     gate: Gate
     engine: Engine
     up_since: datetime
+    faults: FaultBoard
 
     @property
     def urls(self) -> Urls:
@@ -35,17 +37,22 @@ class Endpoint:
     @classmethod
     def build(cls, config: EndpointConfig) -> "Endpoint":
         """Prepare folders, users and jobs; nothing runs yet. Raises LocalSiteError."""
-        account = Account.of(config.run_as)
         _make_folder(config.state_dir, 0o700)
-        _make_folder(config.uspace_dir, 0o755, account)
-        launcher = Launcher(account)
+        # Separate users make their folders there, which have names that nobody guesses.
+        _make_folder(config.uspace_dir, 0o1733 if config.separate_users else 0o755)
+        users = UsersFile.read(config.users_file)
+        if config.separate_users:
+            _require_accounts(users)
+        launcher = Launcher()
         gate = Gate(
-            UsersFile.read(config.users_file),
+            users,
             token_secret(config.state_dir / "token.key"),
             issuer=config.site_url,
             session_seconds=config.times.session_seconds,
         )
-        return cls(config, account, gate, Engine(config, account, launcher, _batch(config, account, launcher)), datetime.now(UTC))
+        faults = FaultBoard(config.faults_file or config.state_dir / "faults.json")
+        batch = FaultyBatch(_batch(config, launcher), faults)
+        return cls(config, gate, Engine(config, launcher, batch, faults), datetime.now(UTC), faults)
 
 
 def endpoint_of(request: Request) -> Endpoint:
@@ -62,6 +69,23 @@ def identity_of(request: Request) -> Identity:
     return identity
 
 
+def account_of_caller(request: Request) -> Account:
+    """The Unix account of whoever asks, in the group that was chosen. Raises HTTPException 403, also for a group that is not theirs."""
+    account = account_of(endpoint_of(request).config.account_name(identity_of(request).uid_name))
+    group = preferences(request).get("group")
+    try:
+        return account.in_group(group) if group else account
+    except KeyError:
+        raise HTTPException(403, f"Access denied: you are not in the group '{group}'") from None
+
+
+def preferences(request: Request) -> dict[str, str]:
+    """What `X-UNICORE-User-Preferences` chooses: uid, group, role."""
+    header = request.headers.get("x-unicore-user-preferences", "")
+    pairs = (part.strip().partition(":")[::2] for part in header.split(","))
+    return {name: value for name, value in pairs if value}
+
+
 def job_of(request: Request, job_id: str) -> JobRecord:
     """The caller's job. Raises HTTPException 404 where there is none, 403 where it is another's."""
     identity = identity_of(request)
@@ -73,19 +97,24 @@ def job_of(request: Request, job_id: str) -> JobRecord:
     return record
 
 
-def _batch(config: EndpointConfig, account: Account, launcher: Launcher) -> BatchSystem:
+def _batch(config: EndpointConfig, launcher: Launcher) -> BatchSystem:
     if config.profile == "slurm":
-        return Slurm(account, config.batch_environment, config.times.command_seconds)
+        return Slurm(account_of(None), config.batch_environment, config.times.command_seconds)
     return LocalProcesses(launcher, config.batch_environment, config.times.kill_seconds)
 
 
-def _make_folder(folder: Path, mode: int, account: Account | None = None) -> None:
-    """Make a folder, the account's own if it was not there."""
+def _require_accounts(users: UsersFile) -> None:
+    if os.geteuid() != 0:
+        raise LocalSiteError("only root can separate users: start the endpoint as root, or set separate_users to false")
+    for entry in users.root.values():
+        account_of(entry.uid_name)
+
+
+def _make_folder(folder: Path, mode: int) -> None:
     if folder.is_dir():
         return
     try:
-        folder.mkdir(parents=True, mode=mode)
-        if account and account.changes:
-            os.chown(folder, account.uid, account.gid)
+        folder.mkdir(parents=True, mode=0o700)
+        folder.chmod(mode)
     except OSError as error:
         raise LocalSiteError(f"the UNICORE endpoint cannot make {folder}: {error.strerror}") from error

@@ -9,19 +9,23 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
 
+from esd_localsite.faults import FaultBoard, FaultKind
 from esd_localsite.unicore.actions import Actor
 from esd_localsite.unicore.batch import BatchError, BatchSystem
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.description import JobDescription, parse_description, tags_of
-from esd_localsite.unicore.life import Aborted, Created, Event, Failed, JobState, Phase, Rules, Tick
+from esd_localsite.unicore.faults import check_quota
+from esd_localsite.unicore.life import Aborted, Action, Created, Event, Failed, JobState, Phase, Rules, Tick
 from esd_localsite.unicore.machine import advance
-from esd_localsite.unicore.processes import Account, Launcher
+from esd_localsite.unicore.processes import Launcher, account_of
 from esd_localsite.unicore.records import JobRecord, JobStore
 from esd_localsite.unicore.resources import DescriptionError
+from esd_localsite.unicore.users import Identity
 from esd_localsite.unicore.workspace import Workspace
 
 _log = logging.getLogger("esd_localsite.unicore")
@@ -31,11 +35,17 @@ class Engine:
     """All jobs of the endpoint. Its methods may be called from any thread."""
 
     def __init__(
-        self, config: EndpointConfig, account: Account, launcher: Launcher, batch: BatchSystem, *, clock: Callable[[], float] = time.time
+        self,
+        config: EndpointConfig,
+        launcher: Launcher,
+        batch: BatchSystem,
+        faults: FaultBoard,
+        *,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         times = config.times
+        self._faults = faults
         self._config = config
-        self._account = account
         self._launcher = launcher
         self._clock = clock
         self._rules = Rules(times.grace_seconds, times.submit_attempts, times.submit_retry_seconds)
@@ -56,16 +66,19 @@ class Engine:
         self._stopping.set()
         self._thread.join()
 
-    def create(self, owner: str, submitted: Mapping[str, Any]) -> JobRecord:
+    def create(self, identity: Identity, submitted: Mapping[str, Any], group: str | None = None) -> JobRecord:
         """A new job. As with UNICORE, a wrong description makes a job too: one that FAILED, with the reason."""
         job_id = str(uuid.uuid4())
         record = JobRecord(
             id=job_id,
-            owner=owner,
+            owner=identity.name,
+            account=self._config.account_name(identity.uid_name),
+            group=group,
             submitted=dict(submitted),
             created=datetime.now(UTC),
             directory=self._config.uspace_dir / job_id,
             tags=tags_of(submitted),
+            precommand_in_batch=not self._config.login_precommand or self._faults.take(FaultKind.PRECOMMAND_IN_BATCH) is not None,
         ).noting(f"Created with ID {job_id}.")
         self.workspace(record).create()
         self.store.save(record)
@@ -94,7 +107,8 @@ class Engine:
         self._locks.pop(job_id, None)
 
     def workspace(self, record: JobRecord) -> Workspace:
-        return Workspace(record.directory, self._account)
+        account = account_of(record.account)
+        return Workspace(record.directory, account.in_group(record.group) if record.group else account)
 
     def details(self, record: JobRecord) -> dict[str, str]:
         """What the batch system says of the job now, or said last."""
@@ -168,6 +182,8 @@ class Engine:
         if record.state.pending is None:
             return None
         try:
+            if record.state.pending is Action.STAGE_IN:
+                check_quota(self._faults, str(record.directory))
             return self._actor.perform(record, description_of(record), self.workspace(record), resumed=resumed)
         except OSError as error:
             return Failed(f"{record.state.pending}: {error.strerror}: {error.filename}")
@@ -198,6 +214,7 @@ class Engine:
 def description_of(record: JobRecord) -> JobDescription:
     """The job's description; an empty one for a job that failed because its description was wrong."""
     try:
-        return parse_description(record.submitted)
+        job = parse_description(record.submitted)
     except DescriptionError:
         return JobDescription()
+    return replace(job, precommand=replace(job.precommand, on_login_node=False)) if record.precommand_in_batch else job

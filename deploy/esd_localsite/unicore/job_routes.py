@@ -8,7 +8,7 @@ from starlette.routing import Route
 
 from esd_localsite.unicore.answers import job_document, list_document
 from esd_localsite.unicore.description import tags_of
-from esd_localsite.unicore.endpoint import endpoint_of, identity_of, job_of
+from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of, preferences
 from esd_localsite.unicore.engine import description_of
 from esd_localsite.unicore.life import Aborted, Event, Restarted, Started
 from esd_localsite.unicore.requests import answer, json_body, page, wanted_tags
@@ -27,7 +27,9 @@ def list_jobs(request: Request) -> Response:
 async def create_job(request: Request) -> Response:
     """Any JSON object makes a job; what is wrong with it shows in the job (facts, "Easily got wrong", 5)."""
     endpoint, identity = endpoint_of(request), identity_of(request)
-    record = await run_in_threadpool(endpoint.engine.create, identity.name, await json_body(request))
+    account_of_caller(request)  # refuses a group that is not the caller's
+    group = preferences(request).get("group")
+    record = await run_in_threadpool(endpoint.engine.create, identity, await json_body(request), group)
     return Response(status_code=201, headers={"Location": endpoint.urls.of("jobs", record.id)})
 
 

@@ -2,13 +2,17 @@
 
 import contextlib
 import ctypes
+import dataclasses
+import grp
 import os
+import platform
 import pwd
 import select
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Self
 
@@ -16,12 +20,13 @@ from esd_localsite.errors import LocalSiteError
 
 _PATH = "/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 _LIBC = ctypes.CDLL(None, use_errno=True)
+_SYS_SETGROUPS = {"x86_64": 116, "aarch64": 159}
 _ASK = 2**32 - 1  # setfsuid(-1) changes nothing and answers the present value
 
 
 @dataclass(frozen=True)
 class Account:
-    """The account that owns all jobs. `changes`: programs and file accesses have to change to it first."""
+    """The account that owns a job. `changes`: programs and file accesses have to change to it first."""
 
     name: str
     uid: int
@@ -36,17 +41,24 @@ class Account:
         try:
             entry = pwd.getpwuid(os.geteuid()) if name is None else pwd.getpwnam(name)
         except KeyError as error:
-            raise LocalSiteError(f"the UNICORE endpoint's run_as names '{name}', and this machine has no such user") from error
+            raise LocalSiteError(f"a user of the UNICORE endpoint has the account '{name}', which this machine does not know") from error
         changes = name is not None and entry.pw_uid != os.geteuid()
         if changes and os.geteuid() != 0:
-            raise LocalSiteError(f"only root can run jobs as '{name}': start the endpoint as root, or set run_as to null")
+            raise LocalSiteError(f"only root can run jobs as '{name}': start the endpoint as root, or set separate_users to false")
         groups = tuple(os.getgrouplist(entry.pw_name, entry.pw_gid)) if changes else ()
         return cls(entry.pw_name, entry.pw_uid, entry.pw_gid, groups, Path(entry.pw_dir), changes)
 
-    def take_groups(self) -> None:
-        """Give the whole endpoint the job user's groups, so that root's own groups open nothing to `file_rights`."""
-        if self.changes:
-            os.setgroups(self.groups)
+    @property
+    def group_names(self) -> tuple[str, ...]:
+        """The groups that the account is in, its own first."""
+        numbers = dict.fromkeys((self.gid, *os.getgrouplist(self.name, self.gid)))
+        return tuple(entry.gr_name for entry in grp.getgrall() for number in numbers if entry.gr_gid == number)
+
+    def in_group(self, name: str) -> Self:
+        """The account with another of its groups as the one of its programs and files. Raises KeyError for one that it is not in."""
+        if name not in self.group_names:
+            raise KeyError(name)
+        return dataclasses.replace(self, gid=grp.getgrnam(name).gr_gid)
 
     @contextlib.contextmanager
     def file_rights(self) -> Iterator[None]:
@@ -57,6 +69,7 @@ class Account:
         if not self.changes:
             yield
             return
+        _set_thread_groups(self.groups)
         _LIBC.setfsgid(self.gid)
         _LIBC.setfsuid(self.uid)
         try:
@@ -66,6 +79,7 @@ class Account:
         finally:
             _LIBC.setfsuid(os.geteuid())
             _LIBC.setfsgid(os.getegid())
+            _set_thread_groups(())
 
     def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         """A login's variables and `extra`; nothing of the endpoint's own."""
@@ -88,6 +102,12 @@ class Account:
             group=self.gid if self.changes else None,
             extra_groups=self.groups if self.changes else None,
         )
+
+
+@cache
+def account_of(name: str | None) -> Account:
+    """The account of that name, looked up once. Raises LocalSiteError, see `Account.of`."""
+    return Account.of(name)
 
 
 @dataclass(frozen=True)
@@ -128,12 +148,10 @@ class Process:
 class Launcher:
     """Starts commands that outlive the endpoint, each as the leader of its own session."""
 
-    account: Account
     _children: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
-    def start(self, argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path) -> Process:
+    def start(self, account: Account, argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path) -> Process:
         """Raises OSError where the command cannot be started."""
-        account = self.account
         child = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -153,6 +171,21 @@ class Launcher:
     def reap(self) -> None:
         """Let the kernel forget the children that ended."""
         self._children[:] = [child for child in self._children if child.poll() is None]
+
+
+def drop_groups() -> None:
+    """Take root's own groups from the whole endpoint, so that they open nothing to `file_rights`."""
+    if os.geteuid() == 0:
+        os.setgroups(())
+
+
+def _set_thread_groups(groups: tuple[int, ...]) -> None:
+    """Supplementary groups of this thread only: the C library's own function would change those of all threads."""
+    number = _SYS_SETGROUPS.get(platform.machine())
+    if number is None:
+        return  # without them less is open, never more
+    if _LIBC.syscall(number, ctypes.c_size_t(len(groups)), (ctypes.c_uint32 * len(groups))(*groups)) != 0:
+        raise LocalSiteError(f"the UNICORE endpoint could not take groups: {os.strerror(ctypes.get_errno())}")
 
 
 def _start_time(pid: int, *, zombies: bool = False) -> int | None:

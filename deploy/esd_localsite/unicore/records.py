@@ -20,11 +20,18 @@ class JobRecord(BaseModel):
 
     id: str
     owner: str
+    """The UNICORE user."""
+    account: str | None = None
+    """The Unix account; None: the endpoint's own."""
+    group: str | None = None
+    """The Unix group that the user chose; None: the account's own."""
     submitted: dict[str, Any]
     """The description as the client sent it."""
     created: datetime
     directory: Path
     tags: tuple[str, ...] = ()
+    precommand_in_batch: bool = False
+    """The site let no precommand run on the login node when the job came."""
     state: JobState = JobState()
     log: tuple[str, ...] = ()
     details: dict[str, str] = {}

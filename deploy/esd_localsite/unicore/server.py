@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from esd_localsite.unicore import job_routes, site_routes, storage_routes
 from esd_localsite.unicore.endpoint import Endpoint
+from esd_localsite.unicore.faults import FaultyEdge
 from esd_localsite.unicore.files import PathError
 from esd_localsite.unicore.users import Gate, Identity, Refusal
 
@@ -68,7 +69,7 @@ def create_app(endpoint: Endpoint) -> Starlette:
     routes = [*site_routes.routes(), *job_routes.routes(), *storage_routes.routes()]
     app = Starlette(
         routes=[Mount(f"/{endpoint.config.site_name}", routes=routes)],
-        middleware=[Middleware(Authentication, gate=endpoint.gate)],
+        middleware=[Middleware(FaultyEdge, board=endpoint.faults), Middleware(Authentication, gate=endpoint.gate)],
         exception_handlers={
             HTTPException: _http_error,
             PathError: _path_error,

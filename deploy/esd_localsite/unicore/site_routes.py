@@ -8,6 +8,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from esd_localsite.unicore.answers import (
+    ANONYMOUS,
     FACTORY,
     SITE,
     Document,
@@ -18,8 +19,9 @@ from esd_localsite.unicore.answers import (
     registry_document,
     site_document,
 )
-from esd_localsite.unicore.endpoint import endpoint_of, identity_of
+from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, preferences
 from esd_localsite.unicore.requests import answer
+from esd_localsite.unicore.users import Identity
 
 _EMPTY_LISTS = {
     "reservations": "reservations",
@@ -106,6 +108,8 @@ def routes() -> list[Route]:
 
 
 def _client(request: Request) -> Document:
-    preferences = request.headers.get("x-unicore-user-preferences", "")
-    wanted = dict(part.partition(":")[::2] for part in preferences.split(","))
-    return client_document(request.scope["identity"], wanted.get("group"))
+    identity: Identity | None = request.scope["identity"]
+    if identity is None:
+        return ANONYMOUS
+    account = account_of_caller(request)
+    return client_document(identity, account.group_names, preferences(request).get("group"))

@@ -10,7 +10,8 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from esd_localsite.unicore.answers import list_document, storage_document, uspace_id
-from esd_localsite.unicore.endpoint import endpoint_of, identity_of, job_of
+from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of
+from esd_localsite.unicore.faults import check_quota
 from esd_localsite.unicore.files import Storage, Upload, read_range
 from esd_localsite.unicore.requests import answer, json_body, page, wanted_tags
 
@@ -62,12 +63,14 @@ async def put_file(request: Request) -> Response:
         if permissions is not None:
             await run_in_threadpool(storage.set_permissions, name, str(permissions))
         return answer(request, {"permissions": "OK"} if permissions is not None else {})
+    check_quota(endpoint_of(request).faults, name)
     await _receive(request, await run_in_threadpool(storage.upload, name))
     return Response(status_code=204)
 
 
 def make_directory(request: Request) -> Response:
     """Make a directory and its parents."""
+    check_quota(endpoint_of(request).faults, _name(request))
     _storage(request).make_directory(_name(request))
     return Response(status_code=201)
 
@@ -114,14 +117,14 @@ def routes() -> list[Route]:
 
 
 def _storage(request: Request) -> Storage:
-    endpoint, storage_id = endpoint_of(request), request.path_params["storage"]
-    identity_of(request)
+    storage_id = request.path_params["storage"]
+    account = account_of_caller(request)
     if storage_id == _HOME:
-        return Storage(endpoint.account.home, endpoint.account)
+        return Storage(account.home, account)
     match = _USPACE.fullmatch(storage_id)
     if match is None:
         raise HTTPException(404, f"No such storage: {storage_id}")
-    return Storage(job_of(request, match["job"]).directory, endpoint.account)
+    return Storage(job_of(request, match["job"]).directory, account)
 
 
 def _name(request: Request) -> str:

@@ -27,6 +27,7 @@ from esd_localsite.unicore.users import UserEntry
 
 USER, PASSWORD = "esd", "geheim"
 OTHER = ("other", "auch geheim")
+ACCOUNTS = {"other": "nobody"}
 TIMES = {"poll_seconds": 0.05, "grace_seconds": 0.3, "kill_seconds": 1.0, "submit_attempts": 2, "submit_retry_seconds": 0.1}
 
 
@@ -103,7 +104,7 @@ def write_setting(folder: Path, port: int, **changes: object) -> Path:
     certificate.private_key_pem.write_to_path(folder / "key.pem")
     for part in certificate.cert_chain_pems:
         part.write_to_path(folder / "cert.pem", append=True)
-    users = {name: UserEntry.of(password, "esd").model_dump() for name, password in ((USER, PASSWORD), OTHER)}
+    users = {name: UserEntry.of(password, ACCOUNTS.get(name, "esd")).model_dump() for name, password in ((USER, PASSWORD), OTHER)}
     (folder / "users.json").write_text(json.dumps(users))
     config = {
         "site_name": "LOCAL",
@@ -113,7 +114,6 @@ def write_setting(folder: Path, port: int, **changes: object) -> Path:
         "users_file": str(folder / "users.json"),
         "state_dir": str(folder / "state"),
         "uspace_dir": str(folder / "uspace"),
-        "run_as": None,
         "environment": {"SCRATCH": str(folder / "scratch")},
         "login_environment": {"ON_LOGIN_NODE": "yes"},
         "slurm_conf": None,

@@ -24,7 +24,7 @@ def root_endpoint(start_endpoint):
         pytest.skip(f"no user '{JOB_USER}'")
     with tempfile.TemporaryDirectory() as name:  # pytest's own folders are closed to the job user
         Path(name).chmod(0o755)
-        yield from start_endpoint(Path(name), run_as=JOB_USER)
+        yield from start_endpoint(Path(name), separate_users=True)
 
 
 @pytest.fixture

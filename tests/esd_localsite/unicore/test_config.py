@@ -46,7 +46,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 
 def test_an_unknown_job_user_is_named():
-    with pytest.raises(LocalSiteError, match="run_as names 'nobody-at-all'"):
+    with pytest.raises(LocalSiteError, match="the account 'nobody-at-all'"):
         Account.of("nobody-at-all")
 
 

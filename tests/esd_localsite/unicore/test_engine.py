@@ -2,11 +2,15 @@
 
 import pytest
 
+from esd_localsite.faults import FaultBoard
 from esd_localsite.unicore.batch import GONE, BatchError
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.engine import Engine
 from esd_localsite.unicore.life import Aborted, Action, JobState, Phase, Started
-from esd_localsite.unicore.processes import Account, Launcher
+from esd_localsite.unicore.processes import Launcher
+from esd_localsite.unicore.users import Identity
+
+ESD = Identity("esd", "esd", "PASSWORD")
 
 
 class FakeBatch:
@@ -62,8 +66,7 @@ def make_engine(tmp_path, batch, clock):
     (tmp_path / "uspace").mkdir(exist_ok=True)
     fields = dict.fromkeys(("certificate", "private_key", "users_file"), tmp_path)
     config = EndpointConfig(site_name="S", port=1, state_dir=tmp_path / "state", uspace_dir=tmp_path / "uspace", **fields)
-    account = Account.of(None)
-    return lambda: Engine(config, account, Launcher(account), batch, clock=clock)
+    return lambda: Engine(config, Launcher(), batch, FaultBoard(config.state_dir / "faults.json"), clock=clock)
 
 
 @pytest.fixture
@@ -76,7 +79,7 @@ def phase(engine, record):
 
 
 def test_a_batch_job_from_submission_to_its_exit_code(engine, batch):
-    record = engine.create("esd", {"Executable": "date"})
+    record = engine.create(ESD, {"Executable": "date"})
     assert batch.submitted[0].job_id == record.id
     assert (record.directory / f"bss_submit_{record.id}").read_text().startswith("#!/bin/bash\n#SBATCH --job-name=")
     batch.state["1"] = "RUNNING"
@@ -93,7 +96,7 @@ def test_a_batch_job_from_submission_to_its_exit_code(engine, batch):
 
 
 def test_silence_of_the_batch_system_is_no_end_of_the_job(engine, batch, clock):
-    record = engine.create("esd", {"Executable": "date"})
+    record = engine.create(ESD, {"Executable": "date"})
     batch.silent = True
     for clock.now in (0.0, 1000.0, 2000.0):
         engine.tick()
@@ -102,7 +105,7 @@ def test_silence_of_the_batch_system_is_no_end_of_the_job(engine, batch, clock):
 
 def test_submission_is_tried_again_in_time(engine, batch, clock):
     batch.silent = True
-    record = engine.create("esd", {"Executable": "date"})
+    record = engine.create(ESD, {"Executable": "date"})
     assert phase(engine, record) is Phase.SUBMITTING
     batch.silent = False
     clock.now = 9.0
@@ -115,7 +118,7 @@ def test_submission_is_tried_again_in_time(engine, batch, clock):
 
 def pending_submission(engine):
     """A job whose endpoint died between its decision to submit and the record of the batch id."""
-    record = engine.create("esd", {"Executable": "date", "haveClientStageIn": "true"})
+    record = engine.create(ESD, {"Executable": "date", "haveClientStageIn": "true"})
     state = JobState(phase=Phase.SUBMITTING, pending=Action.SUBMIT, started=True, attempts=1)
     engine.store.save(record.model_copy(update={"state": state}))
     return record
@@ -139,20 +142,20 @@ def test_a_job_that_was_not_submitted_before_the_crash_is_submitted(make_engine,
 
 
 def test_an_exit_code_of_an_earlier_run_is_not_taken_for_this_ones(engine):
-    record = engine.create("esd", {"Executable": "date", "haveClientStageIn": "true"})
+    record = engine.create(ESD, {"Executable": "date", "haveClientStageIn": "true"})
     (record.directory / "UNICORE_SCRIPT_EXIT_CODE").write_text("0\n")
     engine.apply(record.id, Started())
     assert not (record.directory / "UNICORE_SCRIPT_EXIT_CODE").exists()
 
 
 def test_inline_imports_are_there_before_the_job(engine):
-    record = engine.create("esd", {"Imports": [{"From": "inline://x", "To": "in/x", "Data": "abc"}]})
+    record = engine.create(ESD, {"Imports": [{"From": "inline://x", "To": "in/x", "Data": "abc"}]})
     assert (record.directory / "in/x").read_text() == "abc"
     assert phase(engine, record) is Phase.SUCCESSFUL
 
 
 def test_abort_cancels_and_delete_forgets(engine, batch, make_engine):
-    record = engine.create("esd", {"Executable": "date"})
+    record = engine.create(ESD, {"Executable": "date"})
     engine.apply(record.id, Aborted())
     assert batch.cancelled == ["1"]
     engine.destroy(record.id)
@@ -161,6 +164,6 @@ def test_abort_cancels_and_delete_forgets(engine, batch, make_engine):
 
 
 def test_a_wrong_description_keeps_its_tags_and_says_why(engine):
-    record = engine.create("esd", {"Job type": "?", "Tags": ["t"]})
+    record = engine.create(ESD, {"Job type": "?", "Tags": ["t"]})
     assert (record.tags, record.state.phase) == (("t",), Phase.FAILED)
     assert record.state.message.startswith("Job description is invalid: Job type '?' is not supported here")

@@ -1,4 +1,4 @@
-"""The slurm profile against the running local site's Slurm: an own endpoint, so that it can be stopped."""
+"""The slurm profile against a local site's Slurm: an own endpoint, so that it can be stopped."""
 
 import os
 import tempfile
@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 from pyunicore.client import Job
-
-from esd_localsite.lifecycle import status
-from esd_localsite.status import State
 
 pytestmark = [
     pytest.mark.integration,
@@ -24,13 +21,10 @@ PATIENCE = 300
 
 
 @pytest.fixture(scope="module")
-def slurm_endpoint(start_endpoint):
-    site = status()
-    if site.state is not State.RUNNING:
-        pytest.skip("the local site is not running: `esd-deploy local up`")
-    with tempfile.TemporaryDirectory(dir=site.scratch) as name:  # a folder that all nodes see
+def slurm_endpoint(running_site, start_endpoint):
+    with tempfile.TemporaryDirectory(dir=running_site.scratch) as name:  # a folder that all nodes see
         Path(name).chmod(0o755)
-        yield from start_endpoint(Path(name), run_as="esd", profile="slurm", slurm_conf=str(site.slurm_conf))
+        yield from start_endpoint(Path(name), separate_users=True, profile="slurm", slurm_conf=str(running_site.slurm_conf))
 
 
 @pytest.fixture

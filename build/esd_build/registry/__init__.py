@@ -1,0 +1,13 @@
+"""OCI registries, through oras-py: the only package that knows their words and errors.
+
+An image is one OCI artifact: a manifest whose one layer is the SIF file, with the media types that Apptainer itself pushes and pulls
+(`apptainer push`, `internal/pkg/client/oras` in its sources). What belongs to an image (bill of materials, provenance, signatures) is
+attached to it as referrers, never as further layers.
+"""
+
+from esd_build.registry.blobs import Blob
+from esd_build.registry.client import Registry
+from esd_build.registry.credentials import Credentials
+from esd_build.registry.manifests import SIF_CONFIG, SIF_LAYER, Attachment, PublishedImage
+
+__all__ = ["SIF_CONFIG", "SIF_LAYER", "Attachment", "Blob", "Credentials", "PublishedImage", "Registry"]

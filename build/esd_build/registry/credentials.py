@@ -1,0 +1,90 @@
+"""Accounts of registries: where they are looked for, and what they are. None is ever taken from a command line or printed."""
+
+import base64
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from oras.auth.base import AuthBackend
+from oras.container import Container
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
+
+from esd_build.errors import UsageError
+
+LOGIN_FILE = "ESD_REGISTRY_LOGIN"
+"""Names the file with an account; `Credentials.find` says in which form."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A registry account; never printed."""
+
+    username: str
+    password: str
+    source: str = "the caller"
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.username!r}, …)"
+
+    @classmethod
+    def find(cls, host: str, environment: Mapping[str, str] = os.environ, *, named: bool = False) -> "Credentials | None":
+        """The account for a registry, None for an anonymous one.
+
+        Looked for in this order: the file that $ESD_REGISTRY_LOGIN names, readable by its owner only (a robot account as
+        Harbor exports it, or an object with `username` and `password`); $ESD_REGISTRY_USER with $ESD_REGISTRY_PASSWORD;
+        what `docker login` or `oras login` stored. The first two are for one registry, and go to no other: to the one that $ESD_REGISTRY
+        names, or that the user has `named` just now.
+        """
+        if named or environment.get("ESD_REGISTRY", "").partition("/")[0] == host:
+            file = environment.get(LOGIN_FILE)
+            if file:
+                return _from_file(Path(file).expanduser())
+            username, password = environment.get("ESD_REGISTRY_USER"), environment.get("ESD_REGISTRY_PASSWORD")
+            if username and password:
+                return cls(username, password, "$ESD_REGISTRY_USER")
+        return _from_docker(host)
+
+
+class _LoginFile(BaseModel):
+    """An account in a file. `name`, `secret`, `expires_at` (seconds since 1970, -1 for never) are Harbor's words for a robot account."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    username: str = Field(min_length=1, validation_alias=AliasChoices("username", "name"))
+    password: str = Field(min_length=1, validation_alias=AliasChoices("password", "secret"))
+    expires_at: int = -1
+
+
+def _from_file(path: Path) -> Credentials:
+    try:
+        status = path.stat()
+        text = path.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{path} (${LOGIN_FILE}): {error.strerror}; it should hold the registry account") from error
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        raise UsageError(f"{path} holds a password and others than its owner can read it; `chmod 600 {path}`")
+    try:
+        login = _LoginFile.model_validate_json(text)
+    except ValidationError:
+        # The violation would quote the password.
+        raise UsageError(
+            f'{path} (${LOGIN_FILE}) is no account; expected Harbor\'s robot account file, or {{"username": …, "password": …}}'
+        ) from None
+    if 0 <= login.expires_at < datetime.now(UTC).timestamp():
+        day = datetime.fromtimestamp(login.expires_at, UTC).date()
+        raise UsageError(f"{path}: account '{login.username}' expired on {day}; renew it in the registry and replace the file")
+    return Credentials(login.username, login.password, str(path))
+
+
+def _from_docker(host: str) -> Credentials | None:
+    backend = AuthBackend()
+    try:
+        backend.load_configs(Container(f"{host}/any"))
+        encoded = getattr(backend, "_basic_auth", None)
+        username, _, password = base64.b64decode(encoded or "").decode().partition(":")
+    except (ValueError, KeyError, AttributeError, OSError) as error:
+        raise UsageError(f"Docker's configuration (~/.docker/config.json) cannot be read: {type(error).__name__}") from error
+    return Credentials(username, password, "Docker's configuration") if encoded else None

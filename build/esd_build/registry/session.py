@@ -1,0 +1,144 @@
+"""A live connection to one registry: verified TLS, time limits, login, and no word to servers that the registry merely names."""
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from http.cookiejar import DefaultCookiePolicy
+from pathlib import Path
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+import oras.provider
+import requests
+from oras.container import Container
+from requests.adapters import HTTPAdapter
+
+from esd_build.errors import ToolError, UsageError
+from esd_build.reference import ImageReference
+from esd_build.registry.answers import PassingFault, checked
+from esd_build.registry.credentials import Credentials
+from esd_build.registry.login import Login
+from esd_build.registry.patience import Patience
+
+_TIMEOUTS_S = (5, 120)  # to connect, between two bytes
+_BLOCK = 1024**2  # read and sent at a time: the default of 16 KiB halves the speed
+
+
+class _Adapter(HTTPAdapter):
+    """Sends files in large blocks."""
+
+    def init_poolmanager(self, *args: Any, **options: Any) -> None:
+        super().init_poolmanager(*args, **options, blocksize=_BLOCK)
+
+
+class _Session(requests.Session):
+    """Takes its login from nowhere but the caller, and is never redirected away from TLS."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.auth = _as_it_is  # without it, requests puts in what ~/.netrc has for this host
+        self.mount("https://", _Adapter())
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        target = super().get_redirect_target(resp)
+        if target is not None and urlsplit(urljoin(resp.url, target)).scheme != "https":
+            raise ToolError(f"{urlsplit(resp.url).netloc} sends us to {target[:200]}, which is not https; nothing was sent there")
+        return target
+
+
+class Connection(oras.provider.Registry):  # type: ignore[misc]
+    """oras' provider with one replaced function: how a request is made. `patience` says how long passing faults are borne with."""
+
+    def __init__(self, host: str, *, ca_file: Path | None, credentials: Credentials | None, patience: Patience) -> None:
+        if ca_file is not None and not ca_file.is_file():
+            raise UsageError(f"{ca_file}: no such file; it should hold the certificate authority of registry {host}")
+        super().__init__(host, tls_verify=str(ca_file) if ca_file else True)
+        session = _Session()
+        session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # as oras does: Harbor takes a cookie for a browser's
+        self.session: requests.Session = session
+        self.host = host
+        self.patience = patience
+        self.login = Login(host, credentials, self._send)
+
+    def container(self, reference: ImageReference) -> Container:
+        """oras' form of a reference, which knows the registry's URLs."""
+        return Container(str(reference), registry=self.host)
+
+    def ask(
+        self,
+        method: str,
+        url: str,
+        doing: str,
+        *,
+        accepted: frozenset[int] = frozenset({200}),
+        headers: Mapping[str, str] | None = None,
+        data: Any = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        """One request, tried once. Raises PassingFault, or the final error of an answer that is not an accepted one."""
+        with self.faults(doing):
+            response = self.do_request(url, method, data=data, headers=dict(headers or {}), stream=stream)
+            self.patience.answered()
+            return checked(response, doing, accepted)
+
+    def patiently(self, method: str, url: str, doing: str, **options: Any) -> requests.Response:
+        """The same, done again after passing faults: for requests that may be repeated."""
+        return self.patience.call(lambda: self.ask(method, url, doing, **options))
+
+    def do_request(
+        self,
+        url: str,
+        method: str = "GET",
+        data: Any = None,
+        headers: dict[str, str] | None = None,
+        json: Any = None,
+        stream: bool = False,
+    ) -> requests.Response:
+        """A request with the login that the registry asks for. Overrides oras': that one knows no expired token and retries for minutes."""
+        url = self._own(url)
+        options: dict[str, Any] = {"data": data, "json": json, "stream": stream}
+        response = self._send(method, url, headers={**(headers or {}), **self.login.header()}, **options)
+        if response.status_code != requests.codes.unauthorized:
+            return response
+        self.login.answer(response)
+        if data is not None and hasattr(data, "seek"):
+            data.seek(0)
+        response = self._send(method, url, headers={**(headers or {}), **self.login.header()}, **options)
+        if response.status_code == requests.codes.unauthorized:
+            raise self.login.refused(response)
+        return response
+
+    @contextlib.contextmanager
+    def faults(self, doing: str) -> Iterator[None]:
+        """Makes the errors of the network this project's: passing ones PassingFault, the others ToolError."""
+        try:
+            yield
+        except requests.exceptions.SSLError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise ToolError(
+                    f"{doing}: the certificate of {self.host} is not trusted; name its authority with --ca-file ({error})"
+                ) from error
+            raise PassingFault(self._silent(doing)) from error
+        except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, requests.exceptions.ChunkedEncodingError) as error:
+            raise PassingFault(self._silent(doing)) from error
+        except requests.exceptions.RequestException as error:
+            raise ToolError(f"{doing}: registry {self.host}: {error}") from error
+
+    def _silent(self, doing: str) -> ToolError:
+        if self.patience.has_answered:
+            return ToolError(f"{doing}: the connection to registry {self.host} broke off, several times; what was done is kept, try again")
+        return ToolError(f"{doing}: registry {self.host} does not answer; is it up (local site: `esd-deploy local up`)?")
+
+    def _send(self, method: str, url: str, **options: Any) -> requests.Response:
+        follow = method in {"GET", "HEAD"}
+        return self.session.request(method, url, verify=self._tls_verify, timeout=_TIMEOUTS_S, allow_redirects=follow, **options)
+
+    def _own(self, url: str) -> str:
+        """The URL, where it is one of this registry: uploads go where the registry says, and must not carry the login elsewhere."""
+        parts = urlsplit(urljoin(f"https://{self.host}/", url))
+        if (parts.scheme, parts.netloc) != ("https", self.host):
+            raise ToolError(f"registry {self.host} sends us to {url[:200]}, which is another server; nothing was sent there")
+        return parts.geturl()
+
+
+def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:
+    return request

@@ -1,0 +1,61 @@
+"""The images that a site keeps on its scratch, for all jobs of a user: one file for each content, named by its hash."""
+
+import importlib.resources
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from esd_build.errors import ToolError
+from esd_deploy import errand
+from esd_deploy.config import SiteConfig
+from esd_deploy.connection import Connection
+from esd_deploy.errand import Errand
+
+Action = Literal["list", "check", "gc"]
+
+
+@dataclass(frozen=True)
+class CachedImage:
+    """One file; `size` in bytes, `used` when a job last asked for it, `state` what was done or found."""
+
+    sha256: str
+    size: int
+    used: datetime
+    state: str
+
+
+@dataclass(frozen=True)
+class ImageCache:
+    """What lies in it, where it is, and what is free there (bytes)."""
+
+    folder: str
+    free: int
+    images: tuple[CachedImage, ...]
+
+
+def ask(connection: Connection, config: SiteConfig, action: Action, *, keep_days: int = 30) -> ImageCache:
+    """List, check or tidy up the cache by a small job on the login node. Raises ToolError where that fails."""
+    script = (importlib.resources.files("esd_deploy") / "job" / "images.sh").read_bytes()
+    environment = (
+        ("ESD_ACTION", action),
+        ("ESD_KEEP_DAYS", str(keep_days)),
+        ("ESD_SCRATCH_VARIABLE", config.scratch),
+        ("ESD_IMAGE_CACHE", config.image_cache),
+    )
+    answer = errand.run(connection, Errand(script, environment), poll_s=config.poll_s)
+    if answer.exit_code != 0:
+        raise ToolError(f"site '{config.name}': the image cache cannot be looked at: {answer.stderr.strip()}")
+    return understood(answer.stdout)
+
+
+def understood(text: str) -> ImageCache:
+    """What images.sh printed."""
+    images = tuple(
+        CachedImage(found[1], int(found[2]), datetime.fromtimestamp(int(found[3]), UTC), found[4])
+        for found in re.finditer(r"(?m)^image ([0-9a-f]{64}) (\d+) (\d+) (.+)$", text)
+    )
+    free = re.search(r"(?m)^free (\d+) (.+)$", text)
+    if free is None:
+        raise ToolError(f"the image cache was not listed to its end: {text[-200:]!r}")
+    return ImageCache(free[2], int(free[1]), images)

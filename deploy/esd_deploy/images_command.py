@@ -1,0 +1,44 @@
+"""The command `esd-deploy images S`: the image cache at a site."""
+
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from esd_build.errors import UsageError
+from esd_deploy import image_cache, options
+from esd_deploy.image_cache import Action, ImageCache
+from esd_deploy.shown import out
+from esd_deploy.site import Site
+
+app = typer.Typer()
+
+
+@app.command()
+def images(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="A name from `esd-deploy sites`, or a YAML file.")],
+    *,
+    check: Annotated[bool, typer.Option("--check", help="Compute each file's hash anew; remove what is damaged.")] = False,
+    gc: Annotated[bool, typer.Option("--gc", help="Remove what nobody used for --keep-days, and what broken pulls left.")] = False,
+    keep_days: Annotated[int, typer.Option(min=0, help="For --gc.")] = 30,
+    as_json: options.Json = False,
+) -> None:
+    """The images that a site keeps for jobs; --check and --gc look after them."""
+    if check and gc:
+        raise UsageError("--check and --gc: one after the other")
+    action: Action = "check" if check else "gc" if gc else "list"
+    place = Site.load(site)
+    found = image_cache.ask(place.connect(place.endpoint), place.config, action, keep_days=keep_days)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2, default=str))
+    else:
+        _show(found)
+
+
+def _show(found: ImageCache) -> None:
+    table = Table("SIF digest", "MB", "last used (UTC)", "", title=f"{found.folder}: {found.free / 1e9:,.1f} GB free", title_justify="left")
+    for one in found.images:
+        table.add_row(f"sha256:{one.sha256}", f"{one.size / 1e6:,.0f}", f"{one.used:%Y-%m-%d %H:%M}", one.state)
+    out.print(table)

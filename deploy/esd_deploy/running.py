@@ -1,0 +1,269 @@
+"""The commands of `esd-deploy` that run something, or go on with what runs: run, submit, attach, fetch, cancel, delete, rerun, script."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from esd_build.errors import EsdError, ToolError, UsageError
+from esd_deploy import backends, launch, options, outcome, preflight, record, rerun, shown
+from esd_deploy.display import Display, display
+from esd_deploy.launch import Shape
+from esd_deploy.plan import Plan, Request
+from esd_deploy.record import RunRecord
+from esd_deploy.run import Run
+from esd_deploy.site import RUNS, Site
+
+INTERRUPTED = 130
+app = typer.Typer()
+
+
+class RunFailedError(EsdError):
+    """The job was run and did not succeed (exit code 1)."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for besides script, site and image."""
+
+    shape: Shape
+    time: str | None
+    mode: str | None
+    inputs: list[Path] | None
+    partition: str | None
+    account: str | None
+    tags: list[str] | None
+
+    def request(self, script: Path, arguments: list[str] | None, image: str | None) -> Request:
+        """The whole request; raises UsageError."""
+        return Request(
+            script,
+            tuple(arguments or ()),
+            image,
+            self.shape,
+            options.seconds(self.time) if self.time else None,
+            options.mode(self.mode),
+            tuple(self.inputs or ()),
+            self.partition,
+            self.account,
+            tuple(self.tags or ()),
+        )
+
+
+@app.command("run")
+def run_command(  # noqa: PLR0913 - each parameter is an option of the command line
+    script: options.Script,
+    arguments: options.Arguments = None,
+    *,
+    site: options.SiteName,
+    image: options.Image = None,
+    mode: options.ModeName = None,
+    nodes: options.Nodes = 1,
+    tasks_per_node: options.TasksPerNode = 1,
+    threads: options.Threads = 1,
+    time: options.Time = None,
+    inputs: options.Inputs = None,
+    partition: options.PartitionName = None,
+    account: options.Account = None,
+    tag: options.Tags = None,
+    output: options.Output = RUNS,
+    as_json: options.Json = False,
+    dry_run: options.DryRun = False,
+    force: options.Force = False,
+) -> None:
+    """Run a script at a site, wait for it, fetch its results, keep a record in OUTPUT/<id>/run.json."""
+    wish = Wish(Shape(nodes, tasks_per_node, threads), time, mode, inputs, partition, account, tag)
+    place, plan = _planned(site, wish.request(script, arguments, image), force=force, dry_run=dry_run)
+    if dry_run:
+        _print_plan(plan)
+        return
+    with display(quiet=as_json) as steps:
+        run = place.start(plan, runs=output, display=steps)
+        with going_on(run.id, output):
+            run.submit()
+            run.wait()
+    finish(run, as_json=as_json)
+
+
+@app.command()
+def submit(  # noqa: PLR0913 - each parameter is an option of the command line
+    script: options.Script,
+    arguments: options.Arguments = None,
+    *,
+    site: options.SiteName,
+    image: options.Image = None,
+    mode: options.ModeName = None,
+    nodes: options.Nodes = 1,
+    tasks_per_node: options.TasksPerNode = 1,
+    threads: options.Threads = 1,
+    time: options.Time = None,
+    inputs: options.Inputs = None,
+    partition: options.PartitionName = None,
+    account: options.Account = None,
+    tag: options.Tags = None,
+    count: Annotated[int, typer.Option(min=1, help="Submit so many runs of it; each finds its number, from 0, in $ESD_RUN_INDEX.")] = 1,
+    output: options.Output = RUNS,
+    as_json: options.Json = False,
+    force: options.Force = False,
+) -> None:
+    """Submit a script and return; `attach` waits for it later. The last line is the run's id (with --count one line for each)."""
+    wish = Wish(Shape(nodes, tasks_per_node, threads), time, mode, inputs, partition, account, tag)
+    place, plan = _planned(site, wish.request(script, arguments, image), force=force)
+    with display(quiet=as_json or count > 1) as steps:
+        for run in place.start_many(plan, count, runs=output, display=steps):
+            with going_on(run.id, output):
+                run.submit()
+            typer.echo(run.record.model_dump_json(indent=2) if as_json else run.id)
+
+
+@app.command()
+def attach(run_id: options.AnyRun, *, site: options.KnownSite = None, output: options.Output = RUNS, as_json: options.Json = False) -> None:
+    """Wait for a run that was started before, and fetch its results. From another machine: by its job's URL or its id, with --site."""
+    with display(quiet=as_json) as steps, going_on(run_id, output):
+        run = known_run(run_id, output, site, steps, adopt=True)
+        run.resume()
+        run.wait()
+    finish(run, as_json=as_json)
+
+
+@app.command()
+def fetch(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, as_json: options.Json = False) -> None:
+    """Fetch what a run has made so far."""
+    with display(quiet=as_json) as steps:
+        run = known_run(run_id, output, site, steps)
+        run.refresh()
+        run.finish()
+    typer.echo(run.record.model_dump_json(indent=2) if as_json else f"{len(run.record.files)} files in {outcome.shown(run.folder)}")
+    _require_all(run.record)
+
+
+@app.command()
+def cancel(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS) -> None:
+    """End a run at its site."""
+    run = known_run(run_id, output, site, None)
+    typer.echo(f"{run_id}: {run.cancel().status}")
+
+
+@app.command()
+def delete(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, force: options.Force = False) -> None:
+    """Remove a run's job and its folder at the site; what was fetched stays here."""
+    run = known_run(run_id, output, site, None)
+    if not force and (not run.record.ended or run.record.missing or not run.record.files):
+        raise UsageError(f"run '{run_id}' has not ended, or not all of it is here; `esd-deploy fetch {run_id}` first, or --force")
+    run.delete()
+    typer.echo(f"{run_id}: removed at {run.record.site}")
+
+
+@app.command("rerun")
+def rerun_command(
+    run_id: options.RunId,
+    *,
+    site: options.KnownSite = None,
+    output: options.Output = RUNS,
+    as_json: options.Json = False,
+    dry_run: options.DryRun = False,
+    force: options.Force = False,
+) -> None:
+    """Run again exactly what a record says: the same script, image digest, arguments and shape."""
+    known = record.load(output, run_id)
+    place = Site.load(site or str(known.site_file or known.site))
+    plan = rerun.plan(known, output / run_id, place)
+    if not force:
+        preflight.require(place, plan)
+    if dry_run:
+        _print_plan(plan)
+        return
+    with display(quiet=as_json) as steps:
+        run = place.start(plan, runs=output, display=steps, rerun_of=run_id)
+        with going_on(run.id, output):
+            run.submit()
+            run.wait()
+    finish(run, as_json=as_json)
+
+
+@app.command()
+def script(  # noqa: PLR0913 - each parameter is an option of the command line
+    script: options.Script,
+    arguments: options.Arguments = None,
+    *,
+    site: options.SiteName,
+    image: options.Image = None,
+    mode: options.ModeName = None,
+    nodes: options.Nodes = 1,
+    tasks_per_node: options.TasksPerNode = 1,
+    threads: options.Threads = 1,
+    time: options.Time = None,
+    partition: options.PartitionName = None,
+    account: options.Account = None,
+) -> None:
+    """Print a batch script that does the same as `run`, for those who call sbatch themselves."""
+    wish = Wish(Shape(nodes, tasks_per_node, threads), time, mode, None, partition, account, None)
+    plan = Site.load(site).plan(wish.request(script, arguments, image))
+    if plan.mode in {"login", "queue"}:
+        raise UsageError(f"--mode {plan.mode} is no batch job; just run `{plan.launch}`")
+    print(launch.batch_script(plan.site, plan.shape, plan.command, image=plan.image, time_s=plan.time_s), end="")
+
+
+def _planned(site: str, request: Request, *, force: bool, dry_run: bool = False) -> tuple[Site, Plan]:
+    place = Site.load(site)
+    plan = place.plan(request)
+    if not force and not dry_run:
+        preflight.require(place, plan)
+    return place, plan
+
+
+def known_run(run_id: str, output: Path, site: str | None, steps: Display | None, *, adopt: bool = False) -> Run:
+    """A run by its id; with `adopt` also one that this machine has no record of, by its id or its job's URL at `site`."""
+    strange = run_id.startswith("https://") or run_id not in record.known(output)
+    if adopt and site and strange:
+        return rerun.adopt(Site.load(site), run_id, runs=output, display=steps)
+    known = record.load(output, run_id)
+    return Site.load(site or str(known.site_file or known.site)).run(run_id, runs=output, display=steps)
+
+
+def _print_plan(plan: Plan) -> None:
+    typer.echo(str(plan.launch))
+    typer.echo(json.dumps(backends.backend(plan.site.kind).description(plan), indent=2))
+
+
+def finish(run: Run, *, as_json: bool) -> None:
+    """Show how a run ended; raises RunFailedError unless it succeeded."""
+    ended: RunRecord = run.record
+    if as_json:
+        typer.echo(ended.model_dump_json(indent=2))
+    else:
+        shown.out.print(outcome.table(ended))
+        typer.echo(str(outcome.shown(run.folder / record.FILE_NAME)))
+    if not ended.succeeded:
+        raise RunFailedError(outcome.failure(ended, run.folder))
+    _require_all(ended)
+
+
+def _require_all(ended: RunRecord) -> None:
+    if ended.missing:
+        lines = "\n".join(f"  {one.path}: {one.reason}" for one in ended.missing[:10])
+        raise ToolError(f"run {ended.id}: {len(ended.missing)} of its results could not be fetched; they are at the site still\n{lines}")
+
+
+@contextmanager
+def going_on(run_id: str, output: Path) -> Iterator[None]:
+    """Tell a user who leaves, or who loses the site, that the run does not end with the client."""
+    options_again = run_id if output == RUNS else f"{run_id} --output {outcome.shown(output)}"
+    again = f"`esd-deploy attach {options_again}`"
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop(f"interrupted; the job goes on. Come back to it with {again}, or end it with `esd-deploy cancel {options_again}`", INTERRUPTED)
+    except ToolError as error:
+        raise ToolError(f"{error}\nThe run is kept: {again} takes it up again") from error
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """End the command with one message."""
+    print(f"esd-deploy: {message}", file=sys.stderr)
+    raise SystemExit(code)

@@ -1,0 +1,52 @@
+"""The site's environment modules: what makes `module` known in jobs, and the text of a module file."""
+
+import re
+import shlex
+from collections.abc import Mapping
+from pathlib import Path
+
+from esd_localsite.errors import LocalSiteError
+
+INIT = Path("/usr/share/modules/init/bash")
+"""Debian's environment-modules."""
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
+
+
+def shell_start(modulefiles: Path, init: Path = INIT) -> str:
+    """What each bash of a job reads first. `module` becomes itself when it is called first: most shells never do."""
+    return f"""\
+# Written at each start of the local site; read by every bash of its jobs (BASH_ENV).
+module() {{
+  if ! . {shlex.quote(str(init))} 2>/dev/null; then
+    echo "module: environment-modules is not installed on this machine" >&2
+    return 1
+  fi
+  MODULEPATH={shlex.quote(str(modulefiles))}
+  export MODULEPATH
+  module "$@"
+}}
+"""
+
+
+def check_name(name: str) -> str:
+    """`NAME/VERSION`. Raises LocalSiteError for what is none."""
+    if not _NAME.fullmatch(name):
+        raise LocalSiteError(f"'{name}' is no name for a module: write NAME/VERSION, e.g. ESD/24.10")
+    return name
+
+
+def module_file(name: str, what: str, root: Path, contents: Mapping[str, str]) -> str:
+    """A module file in Tcl: `root/bin` comes first in PATH; `contents` (software → version) is what `module help` tells."""
+    versions = " ".join(f"{software} {version}," for software, version in sorted(contents.items())).rstrip(",")
+    return f"""\
+#%Module1.0
+## Written by `esd-deploy local module`.
+proc ModulesHelp {{ }} {{
+    puts stderr {{{what}}}
+    puts stderr {{{versions}}}
+}}
+module-whatis {{{what}}}
+conflict {name.partition("/")[0]}
+prepend-path PATH {{{root / "bin"}}}
+setenv ESD_RELEASE {{{name.partition("/")[2]}}}
+"""

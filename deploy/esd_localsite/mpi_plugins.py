@@ -1,0 +1,51 @@
+"""Which MPI plugins a site's Slurm offers: a folder of links to the machine's plugins, less those that the site is not to have."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from esd_localsite.errors import LocalSiteError
+
+_FOLDERS = ("/usr/lib/*/slurm-wlm", "/usr/lib64/slurm", "/usr/lib/slurm", "/usr/local/lib/slurm")
+_ALIASES = {"pspmix": "pmix_v4"}
+"""Plugins of other systems, rehearsed with one of Slurm's under their name: ParaStation's PMIx server is not Slurm's."""
+_ALWAYS = ("none",)
+
+
+def slurm_plugins(root: Path = Path("/")) -> Path:
+    """The machine's folder of Slurm plugins. Raises LocalSiteError where there is none."""
+    for pattern in _FOLDERS:
+        for folder in sorted(root.glob(pattern.lstrip("/"))):
+            if any(folder.glob("mpi_*.so")):
+                return folder
+    raise LocalSiteError(f"no folder of Slurm's plugins ({', '.join(_FOLDERS)}): run `make setup`, or start the site without --mpi")
+
+
+def offer(machine: Path, folder: Path, names: Sequence[str]) -> None:
+    """Fill `folder` anew with the machine's plugins, of the MPI ones only `names`. Raises LocalSiteError for one that cannot be had."""
+    folder.mkdir(exist_ok=True)
+    for old in folder.iterdir():
+        old.unlink()
+    for plugin in machine.glob("*.so"):
+        if not plugin.name.startswith("mpi_"):
+            (folder / plugin.name).symlink_to(plugin)
+    for name in (*names, *_ALWAYS):
+        _offer_one(machine, folder, name)
+
+
+def _offer_one(machine: Path, folder: Path, name: str) -> None:
+    source, target = machine / f"mpi_{_ALIASES.get(name, name)}.so", folder / f"mpi_{name}.so"
+    if not source.exists():
+        known = sorted({path.stem.removeprefix("mpi_") for path in machine.glob("mpi_*.so")} | _ALIASES.keys())
+        raise LocalSiteError(f"this machine's Slurm has no MPI plugin '{name}': there are {', '.join(known)}")
+    if name in _ALIASES:
+        target.write_bytes(renamed(source.read_bytes(), _ALIASES[name], name))
+    else:
+        target.symlink_to(source)
+
+
+def renamed(plugin: bytes, old: str, new: str) -> bytes:
+    """The plugin under another name: Slurm goes by the type that stands inside, not by the file's name."""
+    before, after = f"mpi/{old}\0".encode(), f"mpi/{new}\0".encode()
+    if plugin.count(before) != 1 or len(after) > len(before):
+        raise LocalSiteError(f"Slurm's plugin '{old}' cannot be offered as '{new}' here")
+    return plugin.replace(before, after.ljust(len(before), b"\0"))

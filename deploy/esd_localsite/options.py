@@ -1,0 +1,108 @@
+"""What one site is to be like: chosen at `up`, kept with the site, so that a later `up` without options starts the same site."""
+
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+from esd_localsite.errors import LocalSiteError
+
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
+UserName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
+_DAY_MIN = 24 * 60
+
+
+class Profile(StrEnum):
+    """How much of a site there is."""
+
+    SLURM = "slurm"
+    """Slurm with two nodes; needs root or sudo."""
+    NOBATCH = "nobatch"
+    """Batch scripts as processes of the caller, no nodes, no network of their own; needs no root."""
+
+
+class Speed(StrEnum):
+    """The time constants."""
+
+    NORMAL = "normal"
+    CI = "ci"
+    """As short as can be, for tests."""
+    REALISTIC = "realistic"
+    """Those of a UNICORE server as it is installed."""
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+
+class PartitionOption(_Strict):
+    """One Slurm partition over all nodes."""
+
+    name: Word
+    minutes: int = Field(default=_DAY_MIN, ge=1, le=30 * _DAY_MIN)
+    """Longest run time of a job."""
+
+
+class UserOption(_Strict):
+    """One more UNICORE user, with a Unix account of the same name that exists inside the site only."""
+
+    name: UserName
+    password_file: Path | None = None
+    """Where the password is read from at each start; None: the site makes one."""
+
+
+class SiteOptions(_Strict):
+    """All choices."""
+
+    profile: Profile = Profile.SLURM
+    unicore_site: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] | None = None
+    """The site's name as UNICORE spells it; None: the local site's name in capitals."""
+    unicore_port: int | None = Field(default=None, ge=1, le=65535)
+    """The endpoint's port; None: one that is free."""
+    speed: Speed = Speed.NORMAL
+    mpi: tuple[Word, ...] = ()
+    """MPI plugins that Slurm offers, the first as its default; empty: all that the machine's Slurm has."""
+    partitions: tuple[PartitionOption, ...] = (PartitionOption(name="batch"),)
+    users: tuple[UserOption, ...] = ()
+    login_precommand: bool = True
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for kind, names in (("partition", self.partitions), ("user", self.users)):
+            given = [entry.name for entry in names]
+            if len(set(given)) != len(given):
+                raise ValueError(f"the same {kind} is named twice")
+        if not self.partitions:
+            raise ValueError("a site needs at least one partition")
+        return self
+
+    @classmethod
+    def of(cls, **choices: object) -> Self:
+        """From words of the command line. Raises LocalSiteError that lists everything wrong with them."""
+        try:
+            return cls.model_validate(choices)
+        except ValidationError as error:
+            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors())
+            raise LocalSiteError(f"a local site like that is not possible: {problems}") from error
+
+
+def parse_partition(text: str) -> PartitionOption:
+    """`NAME` or `NAME:MINUTES`."""
+    match = re.fullmatch(r"([A-Za-z][\w-]*)(?::(\d+))?", text)
+    if match is None:
+        raise LocalSiteError(f"'{text}' is no partition: write NAME or NAME:MINUTES, e.g. devel:30")
+    return PartitionOption(name=match[1], minutes=int(match[2] or _DAY_MIN))
+
+
+def parse_user(text: str) -> UserOption:
+    """`NAME` or `NAME=PASSWORD_FILE`: never the password itself, which every user of the machine could read in the list of processes."""
+    name, equals, file = text.partition("=")
+    path = Path(file).absolute() if equals else None
+    if path is not None and not path.is_file():
+        raise LocalSiteError(f"--user {text}: there is no file {path}; after '=' goes the name of a file that holds the password")
+    try:
+        return UserOption(name=name, password_file=path)
+    except ValidationError as error:
+        raise LocalSiteError(f"'{name}' is no name for a user: use lower-case letters, digits and '-'") from error

@@ -1,0 +1,55 @@
+"""Unix accounts that exist inside a site only: an own /etc/passwd and /etc/group, seen by the site's processes and nobody else."""
+
+import pwd
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from esd_localsite.errors import LocalSiteError
+
+_FIRST_ID = 61_000
+_LAST_ID = 61_999
+"""Above what useradd gives, below the machine's reserved ranges."""
+
+
+@dataclass(frozen=True)
+class SiteAccount:
+    """One account; its group has the same name and number."""
+
+    name: str
+    uid: int
+    home: Path
+
+    @property
+    def passwd_line(self) -> str:
+        return f"{self.name}:x:{self.uid}:{self.uid}:local site:{self.home}:/bin/bash"
+
+    @property
+    def group_line(self) -> str:
+        return f"{self.name}:x:{self.uid}:"
+
+
+def assign(names: Iterable[str], homes: Path, taken: Callable[[int], bool]) -> tuple[SiteAccount, ...]:
+    """An account for each name, with numbers that the machine does not use."""
+    free = (uid for uid in range(_FIRST_ID, _LAST_ID + 1) if not taken(uid))
+    try:
+        return tuple(SiteAccount(name, next(free), homes / name) for name in names)
+    except RuntimeError as error:
+        raise LocalSiteError(f"no free user ids between {_FIRST_ID} and {_LAST_ID}") from error
+
+
+def merged(machine: str, lines: Iterable[str]) -> str:
+    """The machine's file with more lines; a name that it has already is the site's."""
+    added = tuple(lines)
+    names = {line.split(":")[0] for line in added}
+    kept = (line for line in machine.splitlines() if line.split(":")[0] not in names)
+    return "\n".join((*kept, *added)) + "\n"
+
+
+def is_taken(uid: int) -> bool:
+    """Whether the machine has a user of that number."""
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
