@@ -68,7 +68,7 @@ def environment(request: pytest.FixtureRequest) -> Environment:
 @pytest.fixture(scope="session")
 def image(request: pytest.FixtureRequest, environment: Environment) -> Path:
     """The SIF file under test."""
-    chosen = request.config.getoption("--image-file") or Project(ROOT).images / f"nest-{environment.name}.sif"
+    chosen = request.config.getoption("--image-file") or Project(ROOT).images / f"nest-{environment.label}.sif"
     if not chosen.is_file():
         pytest.skip(f"no image {chosen.name}: `make image` builds it")
     return chosen

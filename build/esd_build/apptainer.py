@@ -4,7 +4,7 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -91,9 +91,16 @@ class Apptainer:
         if finished is None or finished.returncode != 0:
             raise ToolError(_explain(f"building {image.name} from {definition} failed", finished.tail if finished else ()))
 
-    def execute(self, image: Path, command: Sequence[str]) -> Finished:
-        """Run a command in an image, with nothing of the host's environment and no home folder."""
-        argv = ("apptainer", "--silent", "exec", "--cleanenv", "--no-home", "--pwd", "/", str(image), *command)
+    def execute(
+        self, image: Path, command: Sequence[str], *, binds: Mapping[Path, str] | None = None, variables: Mapping[str, str] | None = None
+    ) -> Finished:
+        """Run a command in an image, with nothing of the host's environment and no home folder.
+
+        `binds`: folders of this machine → their place inside (with `:ro` where they are not to be changed); `variables` are set inside.
+        """
+        options = [f"--bind={folder}:{place}" for folder, place in (binds or {}).items()]
+        options += [f"--env={name}={value}" for name, value in (variables or {}).items()]
+        argv = ("apptainer", "--silent", "exec", "--cleanenv", "--no-home", "--pwd", "/", *options, str(image), *command)
         return run(argv, account=self.account, environment=self._environment())
 
     def labels(self, image: Path) -> dict[str, str]:

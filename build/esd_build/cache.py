@@ -10,8 +10,8 @@ import platformdirs
 from filelock import FileLock
 
 from esd_build.errors import ToolError
-from esd_build.plan import Stage
 from esd_build.process import Account
+from esd_build.stage import Stage
 
 # A build unpacks the base twice and the compiled simulator once, before squashfs makes it small.
 NEEDED_BYTES = 4 * 1000**3
@@ -30,7 +30,7 @@ class Cache:
         chosen = os.environ.get("ESD_IMAGES_CACHE")
         own = account.home / ".cache" / "esd-images" if account.is_other else platformdirs.user_cache_path("esd-images")
         cache = cls(Path(chosen).absolute() if chosen else own, account)
-        for folder in ("images", "compiled", "wheels", "sources", "temporary", "logs", "locks"):
+        for folder in ("images", "compiled", "wheels", "sources", "spack", "temporary", "logs", "locks"):
             cache.make_folder(cache.root / folder)
         return cache
 

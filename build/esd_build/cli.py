@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from esd_build import publishing_commands
+from esd_build import model_cli, publishing_commands
 from esd_build.apptainer import Apptainer
 from esd_build.cache import Cache
 from esd_build.errors import EsdError, UsageError
@@ -22,9 +22,14 @@ from esd_build.plan import BuildPlan
 from esd_build.process import Account
 from esd_build.progress import BuildProgress
 from esd_build.project import Environment, Project, Recipe
+from esd_build.spack import commands as spack_commands
+from esd_build.spack import esd_commands
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 app.add_typer(publishing_commands.app)
+app.add_typer(model_cli.app)
+app.add_typer(spack_commands.app, name="spack")
+app.add_typer(esd_commands.app, name="esd")
 
 ImageName = Annotated[str, typer.Argument(metavar="IMAGE", help="a folder of recipes/")]
 EnvironmentName = Annotated[str, typer.Option("--env", help="a folder of spack-envs/")]
@@ -52,7 +57,7 @@ def list_images(as_json: AsJson = False) -> None:
         return
     table = Table("image", "environment", "provider", "built", "what it is")
     for recipe, environment in pairs:
-        built = (project.images / f"{recipe.name}-{environment.name}.sif").exists()
+        built = (project.images / f"{recipe.name}-{environment.label}.sif").exists()
         table.add_row(recipe.name, environment.name, environment.provider, "yes" if built else "no", recipe.description)
     Console().print(table)
 
@@ -139,7 +144,7 @@ def _factory(image: str, env: str, provider: str | None) -> tuple[Factory, Recip
 
 
 def _built(project: Project, recipe: Recipe, environment: Environment) -> Path:
-    file = project.images / f"{recipe.name}-{environment.name}.sif"
+    file = project.images / f"{recipe.name}-{environment.label}.sif"
     if not file.is_file():
         raise UsageError(f"{file.relative_to(project.root)} is not built yet: `make image IMAGE={recipe.name} ENV={environment.name}`")
     return file

@@ -15,6 +15,9 @@ from esd_build.plan import BuildPlan, Stage, build_arguments, make_plan
 from esd_build.process import remove_as
 from esd_build.progress import BuildProgress
 from esd_build.project import Environment, Project, Recipe
+from esd_build.spack import build as spack_build
+from esd_build.spack import provider
+from esd_build.spack.session import Workshop
 
 _PACKAGES = "/opt/esd/packages.txt"
 
@@ -64,13 +67,27 @@ class Factory:
                 self._build(plan)
         return plan
 
+    def builder(self) -> Path:
+        """The image that Spack works in, built where it is missing."""
+        return self.cache.path(self._make(self.project.recipe(provider.BUILDER)).image)
+
+    @property
+    def workshop(self) -> Workshop:
+        """What Spack's work needs."""
+        return Workshop(self.project, self.environment, self.cache, self.apptainer, self.progress.say)
+
     def _prerequisites(self, recipe: Recipe) -> None:
         if recipe.base:
             self._make(self.project.recipe(recipe.base))
+        if self._by_spack(recipe):
+            self.builder()
         plan = self.plan(recipe)
         for stage in plan.stages:
             if stage.kind == "download" and not self.cache.has(stage):
                 with self.progress.step(f"downloading {stage.name}"), _disk_full_explained():
+                    if stage.name == provider.SOURCES:
+                        spack_build.fetch_sources(self.workshop, plan, stage, self.builder(), self.progress)
+                        continue
                     fetch = {"wheels": downloads.wheels, "sources": downloads.sources}[stage.name]
                     fetch(plan.environment, self.cache.path(stage), self.progress.line)
 
@@ -87,6 +104,7 @@ class Factory:
                 self.progress.line(line)
 
             bind = f"{self.cache.root / 'compiled'}:/mnt" if plan.stage(f"{plan.recipe.name}/build") else None
+            bind = spack_build.binds(self.cache) if self._by_spack(plan.recipe) else bind
             self.apptainer.build(
                 plan.recipe.definition.name, part, context=folder, argument_file=context.ARGUMENTS, bind=bind, on_line=note
             )
@@ -101,8 +119,16 @@ class Factory:
             raise ToolError(f"the new image '{stage.name}' has no {_PACKAGES}, or does not start:\n{listing.text}")
         self.cache.packages_file(stage.name, str(stage.key)).write_text(listing.text + "\n")
 
+    def _by_spack(self, recipe: Recipe) -> bool:
+        return self.environment.provider == "spack" and recipe.group is not None
+
     def _fill(self, plan: BuildPlan, folder: Path) -> None:
         recipe = plan.recipe
+        if self._by_spack(recipe):
+            spack_build.fill(self.workshop, plan, folder)
+            definition = {recipe.definition.name: recipe.definition}
+            context.fill(folder, {**definition, **spack_build.images(plan, self.cache)}, self._arguments(plan))
+            return
         contents = {path.name: path for path in recipe.files}
         contents |= {name: plan.environment.file(name) for name in recipe.inputs if name.endswith(".txt")}
         contents |= {
@@ -117,6 +143,8 @@ class Factory:
         """The values of the definition's arguments; no others, Apptainer would warn of them."""
         compilation = plan.stage(f"{plan.recipe.name}/build")
         values = build_arguments(plan.recipe, plan.environment)
+        if self._by_spack(plan.recipe):
+            values = {**provider.arguments(self.project, plan.recipe, plan.environment), "builder": "builder.sif"}
         values |= {"base": "base.sif", "plan": str(plan.image.key), "compile_key": str(compilation.key if compilation else "")}
         used = Definition(plan.recipe.definition.read_text()).arguments
         if "mirror" in used:

@@ -3,80 +3,25 @@
 A stage's key is a hash of all that goes into it, so equal keys mean equal content, and a changed input names itself.
 """
 
-import hashlib
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal, Protocol
 
 from esd_build.definition import Definition
 from esd_build.errors import ConfigError, UsageError
 from esd_build.project import Environment, Project, Recipe
+from esd_build.spack import provider as spack_provider
+from esd_build.stage import PLACES, BuildPlan, KnownPackages, Stage, build_arguments, file_hash, hash_of
 
-Kind = Literal["download", "compile", "image"]
-
-# Arguments that say where something is, or that are keys themselves: not part of what goes in.
-PLACES = frozenset({"mirror", "base", "compile_key", "plan"})
-
-
-class KnownPackages(Protocol):
-    """Tells the Debian packages (name → version) of a base image that was built before, or None."""
-
-    def __call__(self, image: str, key: str) -> Mapping[str, str] | None: ...
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One step of a build. `inputs` maps what goes in to a hash of it, or to None where an earlier stage must run first."""
-
-    name: str
-    kind: Kind
-    inputs: Mapping[str, str | None]
-
-    @property
-    def key(self) -> str | None:
-        """Hash of the inputs, 16 hex digits; None while an input is not known."""
-        if None in self.inputs.values():
-            return None
-        return hash_of(json.dumps(self.inputs, sort_keys=True).encode())[:16]
-
-
-@dataclass(frozen=True)
-class BuildPlan:
-    """All stages of one image, in order; the last one is the image."""
-
-    recipe: Recipe
-    environment: Environment
-    stages: tuple[Stage, ...]
-
-    @property
-    def image(self) -> Stage:
-        return self.stages[-1]
-
-    def stage(self, name: str) -> Stage | None:
-        return next((stage for stage in self.stages if stage.name == name), None)
-
-    @property
-    def file_name(self) -> str:
-        return f"{self.recipe.name}-{self.environment.name}.sif"
-
-
-def hash_of(content: bytes) -> str:
-    """SHA-256, hex."""
-    return hashlib.sha256(content).hexdigest()
-
-
-def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hex; reads in constant memory."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+__all__ = ["PLACES", "BuildPlan", "KnownPackages", "Stage", "build_arguments", "file_hash", "hash_of", "make_plan"]
 
 
 def make_plan(project: Project, recipe: Recipe, environment: Environment, architecture: str, known_packages: KnownPackages) -> BuildPlan:
     """The plan of one image; raises UsageError where recipe and environment do not go together."""
     if environment.provider not in recipe.providers:
         raise UsageError(f"image '{recipe.name}' has no provider '{environment.provider}', which environment '{environment.name}' needs")
+    if environment.provider == "spack" and recipe.group:
+        return spack_provider.make_plan(
+            project, recipe, environment, architecture, lambda other, same: make_plan(project, other, same, architecture, known_packages)
+        )
     stages: list[Stage] = []
     base: Stage | None = None
     shared, environment = environment, environment.of(recipe.name)
@@ -91,21 +36,6 @@ def make_plan(project: Project, recipe: Recipe, environment: Environment, archit
         stages.append(_compilation(recipe, environment, compile_text, common, known_packages, base))
     stages.append(_image(recipe, environment, common, stages))
     return BuildPlan(recipe, environment, tuple(stages))
-
-
-def build_arguments(recipe: Recipe, environment: Environment) -> dict[str, str]:
-    """Values for the `{{ arguments }}` of a definition, as far as the data decides them."""
-    pins = {f"{name.lower().replace(' ', '_')}_version": pin.version for name, pin in environment.pins.items()}
-    return {
-        **pins,
-        "title": recipe.name,
-        "description": recipe.description,
-        "environment": environment.name,
-        "provider": environment.provider,
-        "suite": environment.suite,
-        "target": environment.target,
-        "march": environment.target.replace("_", "-"),  # archspec's x86_64_v3 is the compiler's x86-64-v3
-    }
 
 
 def _downloads(recipe: Recipe, environment: Environment) -> list[Stage]:

@@ -26,10 +26,16 @@ class Recipe(Document):
         description="what of the environment goes into the build folder; `wheels` and `sources` are downloaded, hash-checked"
     )
     compiled_with: tuple[str, ...] = Field((), description="Debian packages of the base whose version decides whether to compile anew")
+    group: str | None = Field(None, description="provider spack: the group of spack.yaml that goes in; `full` is all of it")
 
     @property
     def definition(self) -> Path:
-        return self.folder / f"{self.name}.def"
+        own = self.folder / f"{self.name}.def"
+        return own if own.is_file() else self.folder / f"{self.folder.name}.def"
+
+    def shared(self, folder: Path) -> "Recipe":
+        """The recipe with a definition that several images share, `<folder>/<folder>.def`; what lies beside its own is not used."""
+        return self.model_copy(update={"folder": folder, "inputs": (), "compiled_with": ()})
 
     @property
     def files(self) -> tuple[Path, ...]:
@@ -68,6 +74,13 @@ class Environment(Document):
     pins: dict[str, Pin]
     images: dict[Name, ImagePins] = Field(default_factory=dict, description="pins that hold in one image only, and go before the others")
     image: Name | None = Field(None, description="whose lists and pins these are; None: what all images share")
+    variant: Name | None = Field(None, description="a folder below the environment's, with a spack.yaml and a lock of its own")
+    default_provider: bool = Field(True, description="whether the provider is the one that release.yaml names")
+
+    @property
+    def label(self) -> str:
+        """The environment's name in file names: with what sets it apart from the environment as release.yaml says it is."""
+        return "-".join((self.name, *([self.variant] if self.variant else [] if self.default_provider else [self.provider])))
 
     def of(self, image: str) -> "Environment":
         """The environment as one image sees it: its own pins and lists go before the shared ones."""
@@ -119,11 +132,18 @@ class Project:
         return recipe
 
     def environment(self, name: str, provider: str | None = None) -> Environment:
-        """Raises UsageError for an unknown name or a provider that the environment does not have."""
+        """`name` may name a variant, too: `edge/system-trixie`.
+
+        Raises UsageError for an unknown name or a provider that the environment does not have.
+        """
+        name, _, variant = name.partition("/")
         folder = self.root / "spack-envs" / documents.choose(name, self.environment_names, what="environment")
         environment = documents.load(folder / "release.yaml", Environment, name=name, folder=folder)
-        if provider == "spack" and (folder / "spack.yaml").is_file():
-            return environment.model_copy(update={"provider": provider})
+        if variant:
+            documents.choose(variant, [path.parent.name for path in folder.glob("*/spack.yaml")], what=f"variant of environment {name}")
+        if (variant and provider is None) or (provider == "spack" and (folder / variant / "spack.yaml").is_file()):
+            same = environment.provider == "spack"
+            return environment.model_copy(update={"provider": "spack", "variant": variant or None, "default_provider": same})
         if provider is not None and provider != environment.provider:
             raise UsageError(f"environment '{name}' is installed by provider '{environment.provider}', not by '{provider}'")
         return environment

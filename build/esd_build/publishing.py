@@ -1,7 +1,7 @@
-"""Publishes a finished image: checks it, asks the registry whether it may, pushes it under its tags with the documents that lie beside it."""
+"""Publishes a finished image: checks it, asks the registry whether it may, pushes it under its tags, attaches what lies beside it."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from esd_build import product, tags
@@ -46,7 +46,7 @@ class Publication:
         return cls(file, repository, _chosen(tags.tags_of(known, file), tag, move=move), annotations, documents, known.sha256)
 
     def reference(self, tag: str) -> ImageReference:
-        return replace(self.repository, tag=tag, digest=None)
+        return ImageReference.parse(f"{self.repository.registry}/{self.repository.repository}:{tag}")
 
 
 def publish(

@@ -79,9 +79,7 @@ def promote(
     wanted = ImageReference.parse(reference)
     moving = tags.moving_of(wanted.tag or "")
     if moving is None:
-        raise UsageError(
-            f"{reference} has no immutable tag (<environment>-<yyyymmdd>-<hash>), so there is no moving tag that belongs to it"
-        )
+        raise UsageError(f"{reference} has no immutable tag (<environment>-<yyyymmdd>-<hash>), so no moving tag belongs to it")
     registry = _open(wanted, ca_file)
     typer.echo(registry.move(moving, registry.resolve(wanted)).reference)
 
@@ -91,9 +89,7 @@ def inspect(
     reference: Word,
     registry: Place = None,
     env: EnvironmentName = "edge",
-    show: Annotated[
-        str | None, typer.Option(metavar="TYPE", help="print the attached document whose type holds this, such as cyclonedx")
-    ] = None,
+    show: Annotated[str | None, typer.Option(metavar="TYPE", help="print the document of this type, such as cyclonedx")] = None,
     key: Annotated[Path | None, typer.Option(help="public key (cosign.pub): exit 1 unless it signed the image")] = None,
     ca_file: CaFile = None,
     as_json: AsJson = False,
@@ -168,7 +164,7 @@ def _open(reference: ImageReference, ca_file: Path | None, named: str | None = N
 def _built(image: str, env: str) -> Path:
     project = Project.find(Path.cwd())
     recipe, environment = project.recipe(image), project.environment(env)
-    file = project.images / f"{recipe.name}-{environment.name}.sif"
+    file = project.images / f"{recipe.name}-{environment.label}.sif"
     if not file.is_file():
         raise UsageError(f"{file.relative_to(project.root)} is not built yet: `make image IMAGE={recipe.name} ENV={environment.name}`")
     return file

@@ -19,6 +19,7 @@ from esd_deploy import (
     watching,
 )
 from esd_deploy.running import INTERRUPTED, stop
+from esd_deploy.validation import command as validation_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(running.app)
@@ -30,6 +31,7 @@ app.add_typer(drift_command.app)
 app.add_typer(comparing.app)
 app.add_typer(exporting.app)
 app.add_typer(login_command.app)
+app.add_typer(validation_command.app)
 
 
 @app.callback()
@@ -48,24 +50,6 @@ def local(context: typer.Context) -> None:
         local_app(args=context.args, prog_name="esd-deploy local", standalone_mode=False)
     except LocalSiteError as error:
         raise ToolError(str(error)) from error
-
-
-_LATER = {
-    "validate": "`esd-deploy run` checks the MPI wire-up of every job and records the versions inside",
-    "report": "`esd-deploy list` shows the runs, and run.json all that is known of one",
-}
-
-
-def _later(name: str, why: str) -> None:
-    @app.command(
-        name, help=f"Not there yet; until then: {why}.", context_settings={"allow_extra_args": True, "ignore_unknown_options": True}
-    )
-    def command() -> None:
-        raise UsageError(f"`esd-deploy {name}` is not there yet; until then: {why}")
-
-
-for _name, _why in _LATER.items():
-    _later(_name, _why)
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -83,6 +83,9 @@ class SiteConfig(Document):
     partitions: dict[str, Partition] = Field(default_factory=dict, description="the partitions and what a job gets there")
     account: str | None = Field(None, description="budget that is charged (UNICORE's Project)")
     target: str | None = Field(None, description="the nodes' processor as Spack and archspec name it: zen2, cascadelake, neoverse_v2, …")
+    network: Literal["infiniband", "slingshot", "ethernet"] | None = Field(
+        None, description="what joins the nodes: `validate` checks that MPI uses it, and does not fall back to TCP in silence"
+    )
     environment: dict[Variable, str] = Field(default_factory=dict, description="variables of every job")
     limits: Limits
     poll_s: float = Field(10, gt=0, description="seconds between two questions about a job's state, at most")

@@ -89,8 +89,9 @@ def _row(component: str, pin: str | None, values: tuple[str | None, ...], asked:
 
 
 def _is(value: str, pin: str) -> bool:
-    """`Open MPI v5.0.7` is the pin `5.0.7`."""
-    return value == pin or value.removeprefix("Open MPI ").removeprefix("v") == pin
+    """`Open MPI v5.0.7` is the pin `5.0.7`, and `3.13.5` is of the pin `3.13`."""
+    version = value.removeprefix("Open MPI ").removeprefix("v")
+    return version == pin or version.startswith(f"{pin}.")
 
 
 def stack(record: RunRecord, folder: Path) -> Stack:

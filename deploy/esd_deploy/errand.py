@@ -1,5 +1,6 @@
 """Small jobs that answer a question about a site: one shell script, its output, and nothing left behind."""
 
+import importlib.resources
 import secrets
 from dataclasses import dataclass
 
@@ -7,7 +8,9 @@ from tenacity import Retrying, nap
 
 from esd_build.errors import ToolError
 from esd_deploy import submission
+from esd_deploy.config import SiteConfig
 from esd_deploy.connection import Connection
+from esd_deploy.launch import activate
 from esd_deploy.plan import JobDescription
 from esd_deploy.waiting import follow
 
@@ -34,6 +37,13 @@ class Errand:
             **({"Job type": "ON_LOGIN_NODE"} if self.resources is None else {"Resources": dict(self.resources)}),
             "haveClientStageIn": "true",
         }
+
+
+def of(name: str, config: SiteConfig, environment: tuple[tuple[str, str], ...]) -> Errand:
+    """One of the scripts in job/, with the site's scratch folder known."""
+    script = (importlib.resources.files("esd_deploy") / "job" / name).read_bytes()
+    lines = "".join(f"{line}\n" for line in activate(config)).encode()
+    return Errand(lines + script, (("ESD_SCRATCH_VARIABLE", config.scratch), *environment))
 
 
 @dataclass(frozen=True)

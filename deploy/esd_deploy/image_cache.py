@@ -1,6 +1,5 @@
 """The images that a site keeps on its scratch, for all jobs of a user: one file for each content, named by its hash."""
 
-import importlib.resources
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,7 +9,6 @@ from esd_build.errors import ToolError
 from esd_deploy import errand
 from esd_deploy.config import SiteConfig
 from esd_deploy.connection import Connection
-from esd_deploy.errand import Errand
 
 Action = Literal["list", "check", "gc"]
 
@@ -36,14 +34,8 @@ class ImageCache:
 
 def ask(connection: Connection, config: SiteConfig, action: Action, *, keep_days: int = 30) -> ImageCache:
     """List, check or tidy up the cache by a small job on the login node. Raises ToolError where that fails."""
-    script = (importlib.resources.files("esd_deploy") / "job" / "images.sh").read_bytes()
-    environment = (
-        ("ESD_ACTION", action),
-        ("ESD_KEEP_DAYS", str(keep_days)),
-        ("ESD_SCRATCH_VARIABLE", config.scratch),
-        ("ESD_IMAGE_CACHE", config.image_cache),
-    )
-    answer = errand.run(connection, Errand(script, environment), poll_s=config.poll_s)
+    environment = (("ESD_ACTION", action), ("ESD_KEEP_DAYS", str(keep_days)), ("ESD_IMAGE_CACHE", config.image_cache))
+    answer = errand.run(connection, errand.of("images.sh", config, environment), poll_s=config.poll_s)
     if answer.exit_code != 0:
         raise ToolError(f"site '{config.name}': the image cache cannot be looked at: {answer.stderr.strip()}")
     return understood(answer.stdout)

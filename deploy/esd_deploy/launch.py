@@ -79,12 +79,16 @@ def versions(config: SiteConfig, *, contained: bool) -> Launch:
     return Launch(limited, container(config) if contained else (), ("python3", "esd/versions.py"))
 
 
+def activate(config: SiteConfig) -> tuple[str, ...]:
+    """Shell lines that make a project's variables known, on login and compute nodes; none where the site needs none."""
+    return (config.activation.format(account=shlex.quote(config.account)),) if config.activation and config.account else ()
+
+
 def prepare(config: SiteConfig, *, contained: bool) -> tuple[str, ...]:
-    """Shell lines before the first step: the project's activation, the modules, and binds that only the job's shell can expand."""
+    """Shell lines before the first step: the modules, and binds that only the job's shell can expand."""
     variables = [path for path in config.binds if path.startswith("$")]
     modules = shlex.join(("module", "load", *config.modules))
     return (
-        *([config.activation.format(account=shlex.quote(config.account or ""))] if config.activation and config.account else ()),
         *(() if contained else (modules,)),
         *(['export APPTAINER_BIND="' + ",".join(variables) + '"'] if contained and variables else ()),
     )
@@ -107,6 +111,7 @@ def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, m
     contained = mode == "container"
     bare = mode == "login"
     steps = {
+        "activate": activate(config),
         "prepare": prepare(config, contained=contained),
         "spread": broadcast(config, shape) if contained else (),
         "wireup": () if bare else (str(wireup(config, shape, contained=contained)),),
@@ -133,6 +138,7 @@ def batch_script(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, 
         *([f"#SBATCH --partition={config.partition}"] if config.partition else []),
         *([f"#SBATCH --account={config.account}"] if config.account else []),
         "set -euo pipefail",
+        *activate(config),
         *prepare(config, contained=image is not None),
         *([_image_link(config, image), *broadcast(config, shape)] if image is not None else []),
         *(f"export {name}={shlex.quote(value)}" for name, value in variables(config, shape).items()),

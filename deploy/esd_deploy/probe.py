@@ -1,8 +1,8 @@
 """What a site says of itself, by a small job on a login node and one on a compute node, compared with its file. Pure but `ask`."""
 
-import importlib.resources
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -13,7 +13,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from esd_deploy import errand
 from esd_deploy.config import SiteConfig
 from esd_deploy.connection import Connection
-from esd_deploy.errand import Errand
 
 
 class Probe(BaseModel):
@@ -25,7 +24,7 @@ class Probe(BaseModel):
     login_host: str | None = None
     compute_host: str | None = None
     architecture: str | None = None
-    target: str | None = None
+    targets: tuple[str, ...] = ()
     cores: int | None = None
     mpi_plugins: tuple[str, ...] = ()
     mpi_default: str | None = None
@@ -39,16 +38,20 @@ class Probe(BaseModel):
     scratch_free: int | None = None
     scratch_shared: bool | None = None
 
+    @property
+    def target(self) -> str | None:
+        """The most specific target of the nodes' processor."""
+        return self.targets[-1] if self.targets else None
+
 
 def ask(connection: Connection, config: SiteConfig, *, compute: bool = True) -> Probe:
     """Run the probe at the site, on a compute node too unless told otherwise. Raises ToolError where the site does not run it."""
-    script = (importlib.resources.files("esd_deploy") / "job" / "probe.sh").read_bytes()
-    environment = (("ESD_SCRATCH_VARIABLE", config.scratch), ("ESD_APPTAINER", config.apptainer))
+    here = errand.of("probe.sh", config, (("ESD_APPTAINER", config.apptainer),))
     resources = [("Nodes", "1"), ("CPUsPerNode", "1"), ("Runtime", "300")]
     resources += [("Queue", config.partition)] if config.partition else []
     resources += [("Project", config.account)] if config.account else []
-    login = errand.run(connection, Errand(script, environment), poll_s=config.poll_s).stdout
-    node = errand.run(connection, Errand(script, environment, tuple(resources)), poll_s=config.poll_s).stdout if compute else ""
+    login = errand.run(connection, here, poll_s=config.poll_s).stdout
+    node = errand.run(connection, replace(here, resources=tuple(resources)), poll_s=config.poll_s).stdout if compute else ""
     return understood(sections(login), sections(node), datetime.now(UTC))
 
 
@@ -66,7 +69,7 @@ def understood(login: Mapping[str, str], node: Mapping[str, str], time: datetime
         login_host=login.get("host") or None,
         compute_host=node.get("host") or None,
         architecture=where.get("architecture") or None,
-        target=_target(where.get("cpu", ""), where.get("architecture", "")),
+        targets=_targets(where.get("cpu", ""), where.get("architecture", "")),
         cores=_number(where.get("cores", "")),
         mpi_plugins=_plugins(login.get("mpi", "")),
         mpi_default=_after("=", login.get("mpi_default", "")),
@@ -87,7 +90,7 @@ def differences(config: SiteConfig, probe: Probe) -> dict[str, object]:
     patch: dict[str, object] = {}
     if probe.mpi_plugins and config.mpi not in probe.mpi_plugins:
         patch["mpi"] = f"one of {', '.join(probe.mpi_plugins)}"
-    if probe.target and config.target != probe.target:
+    if probe.targets and config.target not in probe.targets:
         patch["target"] = probe.target
     if probe.partitions and config.partition not in {None, *probe.partitions}:
         patch["partition"] = f"one of {', '.join(probe.partitions)}"
@@ -124,29 +127,34 @@ def _path(site: str, folder: Path | None) -> Path:
     return (folder or Path(platformdirs.user_cache_dir("esd-images")) / "probes") / f"{site}.json"
 
 
-def _target(cpu: str, architecture: str) -> str | None:
-    """The most specific archspec target that has no feature which this processor lacks; None where its features are not known."""
+def _targets(cpu: str, architecture: str) -> tuple[str, ...]:
+    """The archspec targets whose programs run on this processor, the most specific last; none where its features are not known."""
     features = next((line for line in cpu.splitlines() if line.startswith(("flags", "Features"))), "")
     flags = set((_after(":", features) or "").split())
     vendor = _after(":", next((line for line in cpu.splitlines() if line.startswith("vendor_id")), "")) or "generic"
-    root = {"x86_64": "x86_64", "aarch64": "aarch64"}.get(architecture)
-    if not flags or root is None:
-        return None
+    if not flags:
+        return ()
     # Not a subset: some features go by another name in /proc/cpuinfo, which only `in` knows.
     processor = archspec.cpu.Microarchitecture("", [], vendor, flags, {})
     fitting = [
         target
         for target in archspec.cpu.TARGETS.values()
-        if target.family.name == root and target.vendor in {vendor, "generic"} and all(feature in processor for feature in target.features)
+        if target.family.name == architecture
+        and target.vendor in {vendor, "generic"}
+        and all(feature in processor for feature in target.features)
     ]
-    return max(fitting, key=lambda target: (len(target.features), target.vendor == vendor)).name if fitting else root
+    return tuple(target.name for target in sorted(fitting, key=lambda target: (target.vendor == vendor, len(target.features))))
 
 
 def _plugins(text: str) -> tuple[str, ...]:
-    """Of `srun --mpi=list`: one plugin a line, after a heading; versions of PMIx stand in a last line."""
-    body = re.split(r"(?i)plugin types are\.*|mpi plugins\W*:?", text)[-1]
+    """Of `srun --mpi=list`: after a heading one plugin a line; versions of PMIx stand in a last line. None where there is no heading."""
+    _, heading, body = (
+        re.split(r"(?i)(MPI (?:plugin )?types are\.*)", text, maxsplit=1) if re.search(r"(?i)types are", text) else ("", "", "")
+    )
+    if not heading:
+        return ()
     words = re.findall(r"\b[a-z][a-z0-9_]*\b", re.sub(r"(?i)specific \w+ plugin versions available:|srun:", " ", body))
-    return tuple(dict.fromkeys(word for word in words if word not in {"none", "are", "and", "version", "versions", "available", "plugin"}))
+    return tuple(dict.fromkeys(word for word in words if word != "none"))
 
 
 def _partitions(text: str) -> dict[str, int | None]:

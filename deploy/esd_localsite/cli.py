@@ -29,6 +29,7 @@ def up(  # noqa: PLR0913 - the options of a site, which are many
     ci_speed: Annotated[bool, typer.Option("--ci-speed", help="Time constants as short as can be.")] = False,
     realistic: Annotated[bool, typer.Option("--realistic", help="Time constants of a UNICORE server as it is installed.")] = False,
     no_login_precommand: Annotated[bool, typer.Option("--no-login-precommand", help="Precommands run inside the batch job.")] = False,
+    token_seconds: Annotated[int | None, typer.Option(min=1, help="Life of the OIDC issuer's access tokens (300).")] = None,
     as_json: Json = False,
 ) -> None:
     """Start the site unless it runs, and say how to reach it. Options hold until they are given anew."""
@@ -42,6 +43,7 @@ def up(  # noqa: PLR0913 - the options of a site, which are many
         "partitions": tuple(map(parse_partition, partition)) if partition else None,
         "mpi": tuple(mpi) if mpi else None,
         "speed": Speed.CI if ci_speed else Speed.REALISTIC if realistic else None,
+        "token_seconds": token_seconds,
         "login_precommand": False if no_login_precommand else None,
     }
     given = {key: value for key, value in choices.items() if value is not None}

@@ -67,6 +67,8 @@ class SiteOptions(_Strict):
     partitions: tuple[PartitionOption, ...] = (PartitionOption(name="batch"),)
     users: tuple[UserOption, ...] = ()
     login_precommand: bool = True
+    token_seconds: int | None = Field(default=None, ge=1)
+    """Life of the OIDC issuer's access tokens."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -1,7 +1,7 @@
 """The settings that the site gives to its UNICORE endpoint."""
 
 from esd_localsite.layout import NODES, Layout
-from esd_localsite.options import Speed
+from esd_localsite.options import SiteOptions, Speed
 from esd_localsite.plan import SitePlan
 from esd_localsite.unicore.config import EndpointConfig, Partition, Times
 
@@ -37,6 +37,11 @@ def endpoint_config(layout: Layout, plan: SitePlan) -> EndpointConfig:
         slurm_conf=layout.slurm_conf,
         faults_file=layout.faults,
         login_precommand=plan.options.login_precommand,
-        times=TIMES[plan.options.speed],
+        times=_times(plan.options),
         partitions={p.name: Partition(max_nodes=len(NODES), max_runtime_s=p.minutes * 60) for p in plan.options.partitions},
     )
+
+
+def _times(options: SiteOptions) -> Times:
+    times = TIMES[options.speed]
+    return times if options.token_seconds is None else times.model_copy(update={"oidc_access_seconds": options.token_seconds})

@@ -47,7 +47,6 @@ def test_plan_for_people_has_a_hash_for_each_stage(monkeypatch: pytest.MonkeyPat
         (("test", "nest"), 3, "dist/images/nest-edge.sif is not built yet: `make image IMAGE=nest ENV=edge`"),
         (("push", "nest", "--registry", "host.eu/esd"), 3, "is not built yet"),
         (("sbom", "nest"), 3, "`esd-build sbom` is not there yet"),
-        (("sign", "nest"), 3, "`esd-build sign` is not there yet"),
         (("oci", "nest"), 3, "`esd-build oci` is not there yet"),
     ],
 )

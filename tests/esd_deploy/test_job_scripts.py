@@ -152,7 +152,7 @@ def test_a_pull_that_fails_says_why_and_leaves_nothing(login, message):
 
 
 def launch(job: Path, *, wireup: str = "true", versions: str = "true", program: str = "touch ran", prepare: str = "true") -> None:
-    steps = {"prepare": prepare, "spread": "true", "wireup": wireup, "versions": versions, "program": program}
+    steps = {"activate": "true", "prepare": prepare, "spread": "true", "wireup": wireup, "versions": versions, "program": program}
     (job / "esd" / "launch.sh").write_text("".join(f"{name}() {{ {line}; }}\n" for name, line in steps.items()))
     (job / "esd" / "image.sif").touch()
 

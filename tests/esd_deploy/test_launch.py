@@ -30,6 +30,7 @@ def test_the_launch_file_is_a_shell_function_for_each_step(config):
     assert launch.launch_file(config, SHAPE, ("net.py",), mode="module") == (
         "# shellcheck shell=bash\n"
         "# Written by esd-deploy; read by job.sh.\n"
+        "activate() {\n  true\n}\n"
         "prepare() {\n  module load EBRAINS/24.10\n}\n"
         "spread() {\n  true\n}\n"
         f"wireup() {{\n  timeout --kill-after=10 120 {SRUN} python3 esd/wireup.py 4\n}}\n"

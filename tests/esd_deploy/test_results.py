@@ -81,3 +81,90 @@ def test_metrics_that_are_no_numbers_are_named(planned, tmp_path, text):
 
     with pytest.raises(ToolError, match=r"metrics\.json"):
         reports.understood(RunRecord.of(planned, {}), tmp_path)
+
+
+def noted(results_of):
+    """The manifest that job.sh writes."""
+    lines = (f"{hashlib.sha256(content).hexdigest()}  ./{path}\0" for path, content in results_of.items())
+    return {**results_of, results.MANIFEST: "".join(lines).encode()}
+
+
+def test_a_download_goes_on_where_it_broke_off(tmp_path):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}))
+    (tmp_path / ".spikes.nix.part").write_bytes(b"spi")
+
+    fetched = results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+
+    assert (tmp_path / "spikes.nix").read_bytes() == b"spikes"
+    assert 3 in connection.offsets
+    assert {file.path: file.checked for file in fetched.files} == {"spikes.nix": True, results.MANIFEST: False}
+
+
+def test_a_part_that_is_not_of_this_file_is_noticed_by_the_hash(tmp_path):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}))
+    (tmp_path / ".spikes.nix.part").write_bytes(b"XXX")
+
+    results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+
+    assert (tmp_path / "spikes.nix").read_bytes() == b"spikes"
+
+
+def test_a_part_survives_the_loss_of_the_site(tmp_path):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}), truncate=["spikes.nix"])
+
+    with pytest.raises(ToolError):
+        results.fetch(connection, JOB, tmp_path, [], patiently(sleep=lambda _s: None, give_up_s=0))
+
+    assert (tmp_path / ".spikes.nix.part").read_bytes() == b"spike"
+    results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+    assert (tmp_path / "spikes.nix").read_bytes() == b"spikes"
+
+
+def test_what_is_here_and_whole_is_not_fetched_again(tmp_path):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}))
+    results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+    before = len(connection.offsets)
+
+    results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+
+    assert len(connection.offsets) - before == 2  # the manifest, twice: once to know, once as a result
+
+
+def test_one_bad_name_does_not_keep_the_others_from_coming(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    connection = FakeConnection(results={"../evil": b"x", "/etc/evil": b"x", "good": b"x"})
+
+    fetched = results.fetch(connection, JOB, folder, [], IMPATIENT)
+
+    assert [file.path for file in fetched.files] == ["good"]
+    assert [file.path for file in fetched.missing] == ["../evil", "/etc/evil"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["good", "run"]
+
+
+def test_a_link_in_the_folder_is_not_written_through(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "out").symlink_to(tmp_path / "evil")
+
+    with pytest.raises(ToolError, match="has no place in"):
+        results.target(folder, "out")
+
+
+def test_results_that_this_disk_has_no_room_for_are_not_begun(tmp_path):
+    connection = FakeConnection(results={"big": b"x"})
+    connection.files = lambda _job: [RemoteFile("big", 10**18)]
+
+    with pytest.raises(ToolError, match="make room"):
+        results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_still_grows_is_cut_at_the_size_that_was_listed(tmp_path):
+    connection = FakeConnection(results={"stdout": b"more and more"})
+    connection.files = lambda _job: [RemoteFile("stdout", 4)]
+
+    (found,) = results.fetch(connection, JOB, tmp_path, [], IMPATIENT).files
+
+    assert ((tmp_path / "stdout").read_bytes(), found.size, found.checked) == (b"more", 4, False)

@@ -1,14 +1,16 @@
 import json
 
 import pytest
+from filelock import FileLock
 from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.errors import ToolError, UsageError
 from esd_deploy import record
 from esd_deploy.connection import JobState
 from esd_deploy.record import RunRecord
-from esd_deploy.run import TRAVELLING, Run
+from esd_deploy.run import LOCK, TRAVELLING, Run
 from esd_deploy.unicore_job import files
+from esd_deploy.waiting import pause
 
 FAILED = [JobState("RUNNING"), JobState("FAILED", "non-zero exit code", exit_code=7, log=("the site's log",))]
 
@@ -155,3 +157,51 @@ def test_an_unknown_run_offers_the_nearest(planned, tmp_path):
 
     with pytest.raises(UsageError, match=r"no run 'run-2'.*did you mean 'run-1'"):
         record.load(tmp_path, "run-2")
+
+
+def test_a_request_that_the_site_works_off_late_leaves_one_job(planned, tmp_path, connection):
+    run = live(planned, tmp_path, connection)
+    run.submit()
+    connection.create(run.record.job.description)  # the one that was thought lost
+
+    run.wait()
+
+    assert (connection.deleted, run.record.succeeded) == ([f"{JOB}-1"], True)
+    assert connection.find(run.id) == [JOB]
+
+
+def test_two_clients_do_not_submit_one_run_at_once(planned, tmp_path, connection):
+    run = live(planned, tmp_path, connection)
+
+    with FileLock(tmp_path / LOCK), pytest.raises(UsageError, match="submitted by another"):
+        run.submit()
+
+    assert connection.jobs == []
+
+
+def test_a_client_sees_how_far_another_one_came(planned, tmp_path, connection):
+    first, second = live(planned, tmp_path / "run-1", connection), None
+    second = live(planned, tmp_path / "run-1", connection, record.load(tmp_path, "run-1"))
+    first.submit()
+
+    second.submit()
+
+    assert len(connection.jobs) == 1
+
+
+def test_the_ending_and_what_the_batch_system_said_are_kept(planned, tmp_path):
+    connection = FakeConnection(states=[JobState("FAILED", "Job failed")], batch={"JobState": "TIMEOUT"})
+
+    ended = finish(planned, tmp_path, connection).record
+
+    assert (ended.ending.kind, ended.job.details) == ("time limit", {"JobState": "TIMEOUT"})
+
+
+def test_the_record_travels_with_the_job(planned, tmp_path, connection):
+    live(planned, tmp_path, connection).submit()
+
+    assert RunRecord.model_validate_json(connection.uploaded[TRAVELLING]).id == "run-1"
+
+
+def test_a_short_job_is_asked_about_often_and_a_long_one_seldom():
+    assert [pause(waited, 15) for waited in (0, 20, 100, 10_000)] == [0.5, 1.0, 5.0, 15]

@@ -88,7 +88,7 @@ def test_a_run_through_real_unicore(endpoint, planned, tmp_path):
     site = planned.site.model_copy(update={"partition": None, "account": None})
     record = Run.prepare(replace(planned, image=None, script=b"print('hello')", site=site), tmp_path / "r")
     program = "python3 net.py && echo '{\"neurons\": 3}' > metrics.json"  # in place: there is no srun here
-    steps = {"prepare": "true", "wireup": "true", "versions": "true", "program": program}
+    steps = {"activate": "true", "prepare": "true", "wireup": "true", "versions": "true", "program": program}
     (tmp_path / "r" / "esd" / "launch.sh").write_text("".join(f"{name}() {{ {line}; }}\n" for name, line in steps.items()))
     run = Run(record, tmp_path / "r", UnicoreConnection.open(endpoint), poll_s=0.05)
 

@@ -63,11 +63,9 @@ def _generate(given: argparse.Namespace) -> None:
     install.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = {}
     if given.pair:
-        neuron, synapse, port = given.pair
-        options["neuron_synapse_pairs"] = [{"neuron": neuron, "synapse": synapse, "post_ports": [port]}]
+        options["neuron_synapse_pairs"] = [_pair(*given.pair)]
         if given.target == "nest":
-            options["weight_variable"] = {synapse: "w"}
-            options["delay_variable"] = {synapse: "d"}
+            options["weight_variable"] = {given.pair[1]: "w"}
     generate_target(
         input_path=given.files,
         target_platform=given.target.upper(),
@@ -79,15 +77,22 @@ def _generate(given: argparse.Namespace) -> None:
     )
 
 
+def _pair(neuron: str, synapse: str, port: str) -> dict[str, Any]:
+    """A plastic synapse and its neuron, in the words of this NESTML."""
+    if int(version("nestml").partition(".")[0]) < 9:
+        return {"neuron": neuron, "synapse": synapse, "post_ports": [port]}
+    return {"neuron": neuron, "synapses": {synapse: {"post_ports": [port]}}}
+
+
 def _messages() -> list[dict[str, Any]]:
     """NESTML's own warnings and errors, with their place in the model's file."""
     from pynestml.utils.logger import Logger  # noqa: PLC0415 - heavy
 
     found = []
-    for _artifact, _node, level, _code, place, text in Logger.get_log().values():
+    for artifact, _node, level, _code, place, text in Logger.get_log().values():
         if level.name in {"WARNING", "ERROR"}:
             line, column = (place.get_start_line(), place.get_start_column()) if place else (None, None)
-            found.append({"level": level.name.lower(), "line": line, "column": column, "text": str(text)})
+            found.append({"level": level.name.lower(), "file": artifact, "line": line, "column": column, "text": str(text)})
     return found
 
 

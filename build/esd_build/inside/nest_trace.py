@@ -17,7 +17,9 @@ from scipy.integrate import solve_ivp
 
 def simulate(model: str, request: dict[str, Any], parameters: dict[str, float], ports: dict[str, dict[str, float]]) -> dict[str, Any]:
     """Membrane potential at every step and spike steps of one neuron. `ports`: for each input, receptor and sign of the weight."""
-    nest.ResetKernel()
+    nest.ResetKernel()  # forgets modules, too
+    if request.get("module"):
+        nest.Install(request["module"])
     nest.resolution = request["timestep_ms"]
     nest.local_num_threads = 1
     neuron = nest.Create(model, params=parameters)
@@ -97,8 +99,6 @@ def main() -> None:
     folder = Path(sys.argv[1])
     request = json.loads((folder / sys.argv[2]).read_text())
     nest.set_verbosity("M_ERROR")
-    if request.get("module"):
-        nest.Install(str(folder / "product" / request["module"]))
     found = {"model": simulate(request["model"], request, request["parameters"], request.get("model_ports", {}))}
     if request["reference_kind"] == "nest":
         found["reference"] = simulate(request["reference"], request, request["reference_parameters"], request.get("reference_ports", {}))

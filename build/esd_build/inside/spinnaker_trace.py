@@ -39,8 +39,11 @@ def compile_neuron(header: Path, output: Path) -> str:
 
 def memory(folder: Path, model: str, request: dict[str, Any]) -> list[int]:
     """A neuron's words as sPyNNaker would write them: from the generated Python classes, which hold defaults and propagators."""
-    os.chdir(folder)
-    Path("spynnaker.cfg").write_text("[Machine]\nvirtual_board = True\nversion = 5\n")
+    home = folder / "scratch"
+    home.mkdir(exist_ok=True)
+    (home / ".spynnaker.cfg").write_text("[Machine]\nvirtual_board = True\nversion = 5\n")
+    os.environ["HOME"] = str(home)
+    os.chdir(home)
     sys.path.insert(0, str(folder / "product"))
     sim = importlib.import_module("pyNN.spiNNaker")
     sim.setup(timestep=request["timestep_ms"])
@@ -92,10 +95,11 @@ def run(folder: Path, request: dict[str, Any]) -> dict[str, Any]:
     said = compile_neuron(header, unit)
     if not unit.is_file():
         raise SystemExit(said)
-    # rdimon: newlib's input and output through the emulator.
-    command = (*COMPILER, "-I", str(build), str(HERE / "trace.c"), str(unit), "-o", str(program), "--specs=rdimon.specs")
+    # rdimon: newlib's input and output through the emulator, which may not use the lowest addresses.
+    link = ("--specs=rdimon.specs", "-Wl,-Ttext-segment=0x100000")
+    command = (*COMPILER, "-I", str(build), str(HERE / "trace.c"), str(unit), "-o", str(program), *link)
     subprocess.run(command, check=True)
-    emulated = subprocess.run(("qemu-arm", "-cpu", "arm946", str(program)), capture_output=True, text=True, check=False)
+    emulated = subprocess.run(("/usr/local/bin/qemu-arm", "-cpu", "arm946", str(program)), capture_output=True, text=True, check=False)
     found = read(emulated.stdout, request["variables"])
     if emulated.returncode != 0:
         raise SystemExit(f"the emulated program ended with {emulated.returncode}: {emulated.stderr}")

@@ -9,6 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 import platformdirs
+from filelock import FileLock
 
 from esd_build.documents import nearest
 from esd_build.errors import ToolError, UsageError
@@ -169,7 +170,9 @@ class Registry:
             digest = manifests.digest_of(manifest)
             if not self._put_manifest(reference, digest, manifest):
                 listed = manifests.attachment_descriptor(manifest, artifact_type, annotations or {})
-                Referrers(self.connection, reference).add(subject.digest, listed)
+                # Without an API the list is read, changed and written back: on this machine by one at a time.
+                with FileLock(self._unfinished / f"{subject.digest[7:]}.lock"):
+                    Referrers(self.connection, reference).add(subject.digest, listed)
         return Attachment(artifact_type, digest, document.digest, document.size, annotations or {})
 
     def attachments(self, reference: ImageReference) -> tuple[Attachment, ...]:

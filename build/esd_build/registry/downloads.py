@@ -6,7 +6,9 @@ import fcntl
 import hashlib
 import os
 import shutil
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import BinaryIO
 
@@ -20,6 +22,36 @@ from esd_build.registry.patience import Faults
 from esd_build.registry.session import Connection
 
 _BLOCK = 1024**2
+_BLOCKS_BEHIND = 4
+
+
+class _Keeper:
+    """Writes and hashes in a thread of its own, while the next block is on its way; never more than a few blocks behind."""
+
+    def __init__(self, file: BinaryIO, digest: "hashlib._Hash") -> None:
+        self._file = file
+        self._hash = digest
+        self._thread = ThreadPoolExecutor(1)
+        self._waiting: deque[Future[None]] = deque()
+
+    def __enter__(self) -> "_Keeper":
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._thread.shutdown()
+        while self._waiting:
+            self._waiting.popleft().result()
+
+    def keep(self, block: bytes) -> None:
+        self._waiting.append(self._thread.submit(self._do, block))
+        if len(self._waiting) > _BLOCKS_BEHIND:
+            self._waiting.popleft().result()
+
+    def _do(self, block: bytes) -> None:
+        view = memoryview(block)
+        while view:
+            view = view[self._file.write(view) :]
+        self._hash.update(block)
 
 
 class Download:
@@ -84,14 +116,14 @@ class Download:
             self._connection.ask("GET", self._url, self._doing, accepted=frozenset({200, 206}), headers=headers, stream=True) as response,
         ):
             have = self._begin(file, have, response)
-            for block in response.iter_content(_BLOCK):
-                file.write(block)
-                self._hash.update(block)
-                have += len(block)
-                faults.forward()
-                self._progress(have, self._size)
-                if have > self._size:
-                    break
+            with _Keeper(file, self._hash) as keeper:
+                for block in response.iter_content(_BLOCK):
+                    keeper.keep(block)
+                    have += len(block)
+                    faults.forward()
+                    self._progress(have, self._size)
+                    if have > self._size:
+                        break
         if have < self._size:
             raise PassingFault(ToolError(f"{self._doing}: registry {self._connection.host} ends after {have} of {self._size} bytes"))
         return have

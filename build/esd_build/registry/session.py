@@ -99,7 +99,8 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
         response = self._send(method, url, headers={**(headers or {}), **self.login.header()}, **options)
         if response.status_code != requests.codes.unauthorized:
             return response
-        self.login.answer(response)
+        with response:
+            self.login.answer(response)
         if data is not None and hasattr(data, "seek"):
             data.seek(0)
         response = self._send(method, url, headers={**(headers or {}), **self.login.header()}, **options)

@@ -18,7 +18,8 @@ note_hashes() { # of what the program left; not of links, and not of files that 
 # shellcheck source=/dev/null
 source esd/launch.sh || exit 1
 
-prepare || die "the site's modules could not be loaded, or the project not activated; correct \`modules\` and \`activation\` in the site's configuration"
+activate || die "the project could not be activated; correct \`activation\` and \`account\` in the site's configuration"
+prepare || die "the site's modules could not be loaded; correct \`modules\` in the site's configuration"
 if [ -n "${ESD_IMAGE_REFERENCE:-}" ] && [ ! -r esd/image.sif ]; then
   die "the image is not readable here: does every node see \$$ESD_SCRATCH_VARIABLE?"
 fi

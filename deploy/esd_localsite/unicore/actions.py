@@ -7,9 +7,11 @@ from esd_localsite.unicore.batch import BatchError, BatchSystem, Submission, bat
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.description import JobDescription, JobType
 from esd_localsite.unicore.life import Action, Batch, BatchSeen, CommandEnded, Done, Event, Failed, Launched, Phase, Refused, Submitted
+from esd_localsite.unicore.mover import Mover
 from esd_localsite.unicore.processes import Launcher, Process
 from esd_localsite.unicore.records import JobRecord
-from esd_localsite.unicore.script import batch_script, command_folder, command_script, login_script
+from esd_localsite.unicore.script import allocation_script, batch_script, command_folder, command_script, login_script
+from esd_localsite.unicore.staging_actions import stage_in, stage_out
 from esd_localsite.unicore.workspace import Workspace
 
 
@@ -20,15 +22,18 @@ class Actor:
     config: EndpointConfig
     launcher: Launcher
     batch: BatchSystem
+    mover: Mover
     clock: Callable[[], float]
 
     def perform(self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool) -> Event:  # noqa: PLR0911 - one line per action
         """Do what the state says is pending. Raises OSError where the working directory or a program cannot be used."""
         match record.state.pending:
             case Action.STAGE_IN:
-                for file in job.imports:
-                    workspace.write(file.path, file.data)
-                return Done()
+                return stage_in(record, job, workspace, self.mover)
+            case Action.STAGE_OUT:
+                return stage_out(record, job, workspace, self.mover)
+            case Action.ALLOCATE:
+                return self._allocate(record, job, workspace)
             case Action.RUN_PRECOMMAND:
                 return self._command(job.precommand.lines[record.state.step], "PRE", record, job, workspace)
             case Action.RUN_POSTCOMMAND:
@@ -39,9 +44,19 @@ class Actor:
             case Action.SUBMIT:
                 return self._submit(record, job, workspace, resumed=resumed)
             case Action.STOP:
-                return self._stop(record)
+                return self._stop(record, job)
             case None:
                 return Done()
+
+    def allocation_seen(self, record: JobRecord, workspace: Workspace) -> Event | None:
+        """What came of the question for an allocation; None while it waits."""
+        found = self.batch.find(record.id)
+        if found and batch_state(self.batch.words([found]).get(found, "")) is Batch.RUNNING:
+            return Submitted(found)
+        if record.state.process and Process.parse(record.state.process).is_alive:
+            return None
+        tail = "; ".join(line for line in workspace.output_tail(""))
+        return Failed(f"Could not allocate resources: {tail or 'salloc ended without a word'}")
 
     def command_ended(self, record: JobRecord, workspace: Workspace) -> CommandEnded | None:
         """How the running login-node command ended; None while it runs."""
@@ -70,6 +85,11 @@ class Actor:
         environment, argv = self.config.login_node_environment, ("bash", str(script))
         return Launched(str(self.launcher.start(workspace.account, argv, environment=environment, cwd=workspace.directory)))
 
+    def _allocate(self, record: JobRecord, job: JobDescription, workspace: Workspace) -> Event:
+        if not self.batch.allocates:
+            return Failed("Could not allocate resources: this site has no batch system")
+        return self._launch(allocation_script(record.id, job, record.directory), f"bss_submit_{record.id}", workspace)
+
     def _submit(self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool) -> Event:
         try:
             earlier = self.batch.find(record.id) if resumed else None
@@ -85,12 +105,14 @@ class Actor:
             script = workspace.write(f"bss_submit_{record.id}", batch_script(record.id, job, record.directory))
         return Submission(workspace.account, record.id, str(script), record.directory, job.stdout, job.stderr)
 
-    def _stop(self, record: JobRecord) -> Event:
+    def _stop(self, record: JobRecord, job: JobDescription) -> Event:
         if record.state.process:
             Process.parse(record.state.process).stop(self.config.times.kill_seconds)
-        if record.state.batch_id:
+        if record.state.batch_id or job.job_type is JobType.ALLOCATE:
             try:
-                self.batch.cancel(record.state.batch_id)
+                batch_id = record.state.batch_id or self.batch.find(record.id)  # it may have been granted just now
+                if batch_id:
+                    self.batch.cancel(batch_id)
             except BatchError as error:
                 return Failed(f"Job aborted, but the batch system did not end it: {error}")
         return Done()

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeAlias
 
+from esd_localsite.unicore.applications import APPLICATIONS, Application
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.description import JobDescription
-from esd_localsite.unicore.life import STATUS
-from esd_localsite.unicore.records import JobRecord
+from esd_localsite.unicore.life import STATUS, Phase
+from esd_localsite.unicore.records import JobRecord, TransferRecord, TransferStatus
 from esd_localsite.unicore.users import Identity
 
 Document: TypeAlias = dict[str, object]
@@ -103,15 +104,51 @@ def factory_document(config: EndpointConfig) -> Document:
         "resources": {
             name: {"Nodes": f"1-{limits.max_nodes}", "Runtime": f"1-{limits.max_runtime_s}"} for name, limits in config.partitions.items()
         },
-        "applications": [],
+        "applications": [application.key for application in APPLICATIONS],
         "_links": links(self=url, applications=f"{url}/applications"),
     }
 
 
-def site_document(config: EndpointConfig) -> Document:
-    """The one target system; jobs name it as their parent."""
+def application_document(application: Application, config: EndpointConfig) -> Document:
+    """One application, and which parameters it takes."""
+    url = Urls(config.site_url).of("factories", FACTORY, "applications", application.key)
+    return {
+        "ApplicationName": application.name,
+        "ApplicationVersion": application.version,
+        "Options": list(application.options),
+        "_links": links(self=url),
+    }
+
+
+def site_document(config: EndpointConfig, site: str, tags: tuple[str, ...]) -> Document:
+    """A target system; jobs name the default one as their parent."""
     urls = Urls(config.site_url)
-    return {"siteName": config.site_name, "resourceStatus": "READY", "_links": links(self=urls.of("sites", SITE), jobs=urls.of("jobs"))}
+    return {
+        "siteName": config.site_name,
+        "resourceStatus": "READY",
+        "tags": list(tags),
+        "_links": links(self=urls.of("sites", site), jobs=urls.of("jobs"), storages=urls.of("storages")),
+    }
+
+
+def transfer_document(record: TransferRecord, config: EndpointConfig) -> Document:
+    """A transfer between a storage of this server and somewhere else."""
+    urls = Urls(config.site_url)
+    own, file = urls.of("transfers", record.id), f"{urls.of('storages', record.storage)}/files/{record.file.lstrip('/')}"
+    return {
+        "status": record.status.value,
+        "statusMessage": record.message,
+        "transferredBytes": record.transferred,
+        "size": record.transferred if record.status is TransferStatus.DONE else -1,
+        "isSending": record.sends,
+        "source": file if record.sends else record.address,
+        "target": record.address if record.sends else file,
+        "startTime": unicore_time(record.created),
+        "owner": record.owner,
+        "tags": list(record.tags),
+        "resourceStatus": "READY",
+        "_links": links(self=own, action__abort=f"{own}/actions/abort"),
+    }
 
 
 def registry_document(urls: Urls) -> Document:
@@ -133,7 +170,7 @@ def job_document(record: JobRecord, job: JobDescription, config: EndpointConfig)
         **exit_code,
         "log": list(record.log),
         "queue": job.resources.queue or next(iter(config.partitions), "N/A"),
-        "batchSystemID": state.batch_id or state.process or "N/A",
+        "batchSystemID": f"INTERACTIVE_{state.process}" if state.phase is Phase.ALLOCATING else state.batch_id or state.process or "N/A",
         "submissionTime": unicore_time(record.created),
         "terminationTime": unicore_time(record.created + _JOB_LIFE),
         "name": job.name,
@@ -180,5 +217,6 @@ def storage_document(url: str, mount_point: str, free: int, usable: int) -> Docu
             files=f"{url}/files",
             action__copy=f"{url}/actions/copy",
             action__rename=f"{url}/actions/rename",
+            transfers=f"{url}/transfers",
         ),
     }

@@ -43,6 +43,11 @@ class BatchSystem(Protocol):
         """What a client should know of it; empty for the real thing."""
         ...
 
+    @property
+    def allocates(self) -> bool:
+        """Whether nodes can be had without a script."""
+        ...
+
     def submit(self, submission: Submission) -> str:
         """Hand a script over; returns the batch system's id of the job."""
         ...
@@ -95,6 +100,7 @@ class Slurm:
     environment: Mapping[str, str]
     timeout: float
     note: str = ""
+    allocates: bool = True
 
     def submit(self, submission: Submission) -> str:
         options = (f"--comment={submission.job_id}", f"--chdir={submission.directory}")
@@ -102,7 +108,8 @@ class Slurm:
         return self._run(*argv, cwd=submission.directory, account=submission.account).strip().split(";")[0]
 
     def find(self, job_id: str) -> str | None:
-        return next((batch_id for batch_id, (_, comment) in self._queue().items() if comment == job_id), None)
+        found = [batch_id for batch_id, (_, comment) in self._queue().items() if comment == job_id]
+        return max(found, key=lambda batch_id: (len(batch_id), batch_id), default=None)  # a restarted job has several: the last one counts
 
     def words(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
         queue = self._queue()
@@ -142,6 +149,7 @@ class LocalProcesses:
     environment: Mapping[str, str]
     kill_seconds: float
     note: str = "No batch system: batch scripts run as local processes, at once, on one node; resources and time limits are not enforced."
+    allocates: bool = False
 
     def submit(self, submission: Submission) -> str:
         redirected = ("bash", "-c", 'exec bash "$0" >"$1" 2>"$2"', submission.script, submission.stdout, submission.stderr)

@@ -28,6 +28,8 @@ class Times(_Strict):
     session_seconds: PositiveFloat = 8 * 3600.0
     token_seconds: PositiveFloat = 3600.0
     """Life of an issued token whose request names none."""
+    oidc_access_seconds: PositiveInt = 300
+    oidc_refresh_seconds: PositiveInt = 8 * 3600
 
 
 class Partition(_Strict):
@@ -73,6 +75,10 @@ class EndpointConfig(_Strict):
     @property
     def site_url(self) -> str:
         return f"https://{self.host}:{self.port}/{self.site_name}"
+
+    @property
+    def oidc_url(self) -> str:
+        return f"{self.site_url}/oidc"
 
     @property
     def login_node_environment(self) -> dict[str, str]:

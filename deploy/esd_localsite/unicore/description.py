@@ -1,18 +1,14 @@
 """Job descriptions: from the client's JSON to one frozen value. Follows facts/unicore-rest.md, "Job description"."""
 
-import ast
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import PurePosixPath
-from typing import TypeAlias
 
+from esd_localsite.unicore.applications import resolve
+from esd_localsite.unicore.fields import Json, file_name, flag, optional, strings
 from esd_localsite.unicore.resources import NO_REQUEST, DescriptionError, Resources, parse_resources
-
-Json: TypeAlias = object
-"""A parsed JSON value: checked where it is taken apart, right here."""
+from esd_localsite.unicore.staging import Export, Import, parse_exports, parse_imports
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UMASK = re.compile(r"[0-7]{1,4}")
@@ -24,6 +20,7 @@ class JobType(StrEnum):
     BATCH = "BATCH"
     LOGIN_NODE = "ON_LOGIN_NODE"
     RAW = "RAW"
+    ALLOCATE = "ALLOCATE"
 
 
 _JOB_TYPES = {
@@ -32,15 +29,8 @@ _JOB_TYPES = {
     "ON_LOGIN_NODE": JobType.LOGIN_NODE,
     "INTERACTIVE": JobType.LOGIN_NODE,
     "RAW": JobType.RAW,
+    "ALLOCATE": JobType.ALLOCATE,
 }
-
-
-@dataclass(frozen=True)
-class InlineFile:
-    """A file whose content stands in the description (`From: inline://…`, `Data`)."""
-
-    path: str
-    data: str
 
 
 @dataclass(frozen=True)
@@ -71,7 +61,8 @@ class JobDescription:
     bss_file: str | None = None
     precommand: UserCommands = UserCommands()
     postcommand: UserCommands = UserCommands()
-    imports: tuple[InlineFile, ...] = ()
+    imports: tuple[Import, ...] = ()
+    exports: tuple[Export, ...] = ()
     resources: Resources = NO_REQUEST
     stdout: str = "stdout"
     stderr: str = "stderr"
@@ -83,57 +74,44 @@ class JobDescription:
     @property
     def is_empty(self) -> bool:
         """Nothing to run: the job is its directory."""
-        return self.executable is None and self.job_type is not JobType.RAW
-
-
-def read_object(body: bytes) -> dict[str, Json]:
-    """The JSON object in a request's body; pyunicore's command line sends single quotes, which are taken too. Raises DescriptionError."""
-    text = body.decode(errors="replace").strip() or "{}"
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        try:
-            value = ast.literal_eval(text)
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
-            raise DescriptionError(f"Cannot parse the request body as JSON: {error}") from error
-    if not isinstance(value, dict):
-        raise DescriptionError(f"The request body must be a JSON object, not {type(value).__name__}")
-    return {str(key): item for key, item in value.items()}
+        return self.executable is None and self.job_type not in {JobType.RAW, JobType.ALLOCATE}
 
 
 def parse_description(fields: Mapping[str, Json]) -> JobDescription:
     """Check a job description. Raises DescriptionError; unknown fields are ignored, as UNICORE does."""
     job_type = _job_type(fields)
-    bss_file = _optional(fields, "BSS file")
+    bss_file = optional(fields, "BSS file")
+    executable, arguments = resolve(fields)
     if job_type is JobType.RAW and bss_file is None:
         raise DescriptionError("A job of type RAW needs a 'BSS file'")
     return JobDescription(
-        executable=_optional(fields, "Executable"),
-        arguments=_strings(fields, "Arguments"),
+        executable=executable,
+        arguments=arguments,
         environment=_environment(fields.get("Environment")),
         job_type=job_type,
-        bss_file=bss_file and _file_name(bss_file, "BSS file"),
+        bss_file=bss_file and file_name(bss_file, "BSS file"),
         precommand=_user_commands(fields, "precommand"),
         postcommand=_user_commands(fields, "postcommand"),
-        imports=_imports(fields),
+        imports=parse_imports(fields),
+        exports=parse_exports(fields),
         resources=parse_resources(fields.get("Resources") or {}),
-        stdout=_file_name(_optional(fields, "Stdout") or "stdout", "Stdout"),
-        stderr=_file_name(_optional(fields, "Stderr") or "stderr", "Stderr"),
-        name=_optional(fields, "Name") or "UNICORE_Job",
+        stdout=file_name(optional(fields, "Stdout") or "stdout", "Stdout"),
+        stderr=file_name(optional(fields, "Stderr") or "stderr", "Stderr"),
+        name=optional(fields, "Name") or "UNICORE_Job",
         umask=_umask(fields),
-        waits_for_client=_flag(fields, "haveClientStageIn"),
-        ignore_exit_code=_flag(fields, "IgnoreNonZeroExitCode"),
+        waits_for_client=flag(fields, "haveClientStageIn"),
+        ignore_exit_code=flag(fields, "IgnoreNonZeroExitCode"),
     )
 
 
 def tags_of(fields: Mapping[str, Json]) -> tuple[str, ...]:
     """A description's tags; they count even where the rest of it is wrong."""
     tags = fields.get("Tags")
-    return tuple(map(str, tags)) if isinstance(tags, list) else ()
+    return tuple(map(str, tags)) if isinstance(tags, list) else (tags,) if isinstance(tags, str) and tags else ()
 
 
 def _job_type(fields: Mapping[str, Json]) -> JobType:
-    word = _optional(fields, "Job type") or "BATCH"
+    word = optional(fields, "Job type") or "BATCH"
     try:
         return _JOB_TYPES[word.upper()]
     except KeyError:
@@ -142,29 +120,10 @@ def _job_type(fields: Mapping[str, Json]) -> JobType:
 
 def _user_commands(fields: Mapping[str, Json], kind: str) -> UserCommands:
     return UserCommands(
-        lines=_strings(fields, f"User {kind}"),
-        on_login_node=_flag(fields, f"RunUser{kind.capitalize()}OnLoginNode", default=True),
-        ignore_exit_code=_flag(fields, f"User{kind.capitalize()}IgnoreNonZeroExitCode"),
+        lines=strings(fields, f"User {kind}"),
+        on_login_node=flag(fields, f"RunUser{kind.capitalize()}OnLoginNode", default=True),
+        ignore_exit_code=flag(fields, f"User{kind.capitalize()}IgnoreNonZeroExitCode"),
     )
-
-
-def _imports(fields: Mapping[str, Json]) -> tuple[InlineFile, ...]:
-    if fields.get("Exports"):
-        raise DescriptionError("'Exports' are not supported here: fetch the files from the working directory")
-    entries = fields.get("Imports") or []
-    if not isinstance(entries, list):
-        raise DescriptionError("'Imports' must be a list")
-    return tuple(_import(entry) for entry in entries)
-
-
-def _import(entry: Json) -> InlineFile:
-    if not isinstance(entry, dict) or not isinstance(entry.get("To"), str):
-        raise DescriptionError("Each of the 'Imports' must be an object with 'From' and 'To'")
-    source, data = str(entry.get("From", "")), entry.get("Data")
-    if not source.startswith("inline:") or data is None:
-        raise DescriptionError(f"Import from '{source}' is not supported here: use inline:// with 'Data', or upload the file")
-    text = "\n".join(map(str, data)) + "\n" if isinstance(data, list) else str(data)
-    return InlineFile(_file_name(str(entry["To"]), "Imports/To"), text)
 
 
 def _environment(value: Json) -> tuple[tuple[str, str], ...]:
@@ -189,37 +148,8 @@ def _assignment(item: str) -> tuple[str, str]:
     return name.strip(), content
 
 
-def _file_name(name: str, key: str) -> str:
-    path = PurePosixPath(name.lstrip("/"))
-    if not path.parts or ".." in path.parts or "\0" in name or "\n" in name:
-        raise DescriptionError(f"'{key}': '{name}' is no file in the working directory")
-    return str(path)
-
-
 def _umask(fields: Mapping[str, Json]) -> str:
-    umask = _optional(fields, "Umask") or "077"
+    umask = optional(fields, "Umask") or "077"
     if not _UMASK.fullmatch(umask):
         raise DescriptionError(f"'Umask' must be octal, not '{umask}'")
     return umask
-
-
-def _optional(fields: Mapping[str, Json], key: str) -> str | None:
-    value = fields.get(key)
-    if value is None or value == "":
-        return None
-    if isinstance(value, dict | list):
-        raise DescriptionError(f"'{key}' must be a string")
-    return str(value)
-
-
-def _strings(fields: Mapping[str, Json], key: str) -> tuple[str, ...]:
-    value = fields.get(key)
-    if value is None or value == "":
-        return ()
-    if isinstance(value, dict):
-        raise DescriptionError(f"'{key}' must be a list of strings")
-    return tuple(str(item) for item in value) if isinstance(value, list) else (str(value),)
-
-
-def _flag(fields: Mapping[str, Json], key: str, *, default: bool = False) -> bool:
-    return str(fields.get(key, default)).lower() in {"true", "1", "yes"}

@@ -15,8 +15,11 @@ from esd_localsite.unicore.batch import BatchSystem, LocalProcesses, Slurm
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.engine import Engine
 from esd_localsite.unicore.faults import FaultyBatch
+from esd_localsite.unicore.oidc import Issuer, signing_key
 from esd_localsite.unicore.processes import Account, Launcher, account_of
-from esd_localsite.unicore.records import JobRecord
+from esd_localsite.unicore.records import JobRecord, SiteRecord, TransferRecord
+from esd_localsite.unicore.shelf import Shelf
+from esd_localsite.unicore.transfers import Transfers
 from esd_localsite.unicore.users import Gate, Identity, UsersFile, token_secret
 
 
@@ -26,7 +29,10 @@ class Endpoint:
 
     config: EndpointConfig
     gate: Gate
+    issuer: Issuer
     engine: Engine
+    transfers: Transfers
+    sites: Shelf[SiteRecord]
     up_since: datetime
     faults: FaultBoard
 
@@ -44,15 +50,20 @@ class Endpoint:
         if config.separate_users:
             _require_accounts(users)
         launcher = Launcher()
+        times = config.times
+        issuer = Issuer(config.oidc_url, signing_key(config.state_dir / "oidc.pem"), times.oidc_access_seconds, times.oidc_refresh_seconds)
         gate = Gate(
             users,
             token_secret(config.state_dir / "token.key"),
             issuer=config.site_url,
-            session_seconds=config.times.session_seconds,
+            session_seconds=times.session_seconds,
+            oidc=issuer,
         )
         faults = FaultBoard(config.faults_file or config.state_dir / "faults.json")
         batch = FaultyBatch(_batch(config, launcher), faults)
-        return cls(config, gate, Engine(config, launcher, batch, faults), datetime.now(UTC), faults)
+        engine = Engine(config, launcher, batch, faults)
+        transfers = Transfers(Shelf(config.state_dir / "transfers", TransferRecord), engine)
+        return cls(config, gate, issuer, engine, transfers, Shelf(config.state_dir / "sites", SiteRecord), datetime.now(UTC), faults)
 
 
 def endpoint_of(request: Request) -> Endpoint:

@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -22,12 +22,17 @@ from esd_localsite.unicore.description import JobDescription, parse_description,
 from esd_localsite.unicore.faults import check_quota
 from esd_localsite.unicore.life import Aborted, Action, Created, Event, Failed, JobState, Phase, Rules, Tick
 from esd_localsite.unicore.machine import advance
+from esd_localsite.unicore.mover import Mover
 from esd_localsite.unicore.processes import Launcher, account_of
-from esd_localsite.unicore.records import JobRecord, JobStore
+from esd_localsite.unicore.records import JobRecord, description_of
 from esd_localsite.unicore.resources import DescriptionError
+from esd_localsite.unicore.shelf import Shelf
+from esd_localsite.unicore.staging_actions import is_slow
+from esd_localsite.unicore.storages import storage_of
 from esd_localsite.unicore.users import Identity
 from esd_localsite.unicore.workspace import Workspace
 
+_SLOW_AT_ONCE = 4
 _log = logging.getLogger("esd_localsite.unicore")
 
 
@@ -49,9 +54,11 @@ class Engine:
         self._launcher = launcher
         self._clock = clock
         self._rules = Rules(times.grace_seconds, times.submit_attempts, times.submit_retry_seconds)
-        self._actor = Actor(config, launcher, batch, clock)
         self.batch = batch
-        self.store = JobStore(config.state_dir / "jobs")
+        self.store = Shelf(config.state_dir / "jobs", JobRecord)
+        self.mover = Mover(config, partial(storage_of, self.store))
+        self._actor = Actor(config, launcher, batch, self.mover, clock)
+        self._slow = ThreadPoolExecutor(_SLOW_AT_ONCE, "staging")
         self._locks: dict[str, threading.RLock] = {}
         self._locks_lock = threading.Lock()
         self._stopping = threading.Event()
@@ -65,15 +72,22 @@ class Engine:
         """Leave the jobs to themselves: they run on, and the next endpoint finds them."""
         self._stopping.set()
         self._thread.join()
+        self._slow.shutdown(wait=False, cancel_futures=True)
 
-    def create(self, identity: Identity, submitted: Mapping[str, Any], group: str | None = None) -> JobRecord:
-        """A new job. As with UNICORE, a wrong description makes a job too: one that FAILED, with the reason."""
+    def create(
+        self, identity: Identity, submitted: Mapping[str, Any], *, group: str | None = None, allocation: str | None = None
+    ) -> JobRecord:
+        """A new job, or a task in an allocation (its batch id).
+
+        As with UNICORE, a wrong description makes a job too: one that FAILED, with the reason.
+        """
         job_id = str(uuid.uuid4())
         record = JobRecord(
             id=job_id,
             owner=identity.name,
             account=self._config.account_name(identity.uid_name),
             group=group,
+            allocation=allocation,
             submitted=dict(submitted),
             created=datetime.now(UTC),
             directory=self._config.uspace_dir / job_id,
@@ -181,22 +195,46 @@ class Engine:
     def _perform(self, record: JobRecord, *, resumed: bool = False) -> Event | None:
         if record.state.pending is None:
             return None
+        job = description_of(record)
+        if record.state.pending is Action.STAGE_OUT or (record.state.pending is Action.STAGE_IN and is_slow(job)):
+            self._slow.submit(self._guarded, partial(self._perform_slowly, record, job))
+            return None
+        return self._act(record, job, resumed=resumed)
+
+    def _act(self, record: JobRecord, job: JobDescription, *, resumed: bool = False) -> Event:
         try:
             if record.state.pending is Action.STAGE_IN:
                 check_quota(self._faults, str(record.directory))
-            return self._actor.perform(record, description_of(record), self.workspace(record), resumed=resumed)
+            return self._actor.perform(record, job, self.workspace(record), resumed=resumed)
         except OSError as error:
             return Failed(f"{record.state.pending}: {error.strerror}: {error.filename}")
+
+    def _perform_slowly(self, record: JobRecord, job: JobDescription) -> None:
+        """In a thread of its own; meanwhile the job may have been aborted, removed, or even restarted."""
+        event = self._act(record, job)
+        with self._lock(record.id):
+            now = self.store.get(record.id)
+            if now is not None and now.state == record.state:
+                self.apply(record.id, event)
 
     def _observe(self, record: JobRecord, words: Mapping[str, str]) -> Event | None:
         state = record.state
         if state.pending is not None:
             return None
+        if state.phase is Phase.ALLOCATING:
+            return self._allocation(record)
         if state.phase.is_command:
             return self._actor.command_ended(record, self.workspace(record))
         if state.phase.is_batch and (word := words.get(state.batch_id or "")):
             return self._actor.batch_seen(record, description_of(record), self.workspace(record), word)
         return Tick(self._clock()) if state.phase is Phase.SUBMITTING else None
+
+    def _allocation(self, record: JobRecord) -> Event | None:
+        try:
+            return self._actor.allocation_seen(record, self.workspace(record))
+        except BatchError as error:
+            _log.warning("the batch system does not answer: %s", error)
+            return None
 
     def _words(self, batch_ids: list[str]) -> Mapping[str, str]:
         try:
@@ -209,12 +247,3 @@ class Engine:
     def _lock(self, job_id: str) -> threading.RLock:
         with self._locks_lock:
             return self._locks.setdefault(job_id, threading.RLock())
-
-
-def description_of(record: JobRecord) -> JobDescription:
-    """The job's description; an empty one for a job that failed because its description was wrong."""
-    try:
-        job = parse_description(record.submitted)
-    except DescriptionError:
-        return JobDescription()
-    return replace(job, precommand=replace(job.precommand, on_login_node=False)) if record.precommand_in_batch else job

@@ -52,7 +52,7 @@ class FaultyEdge:
         if _SESSION in headers and await self._strikes(FaultKind.EXPIRED_SESSIONS):
             return Response(status_code=_UNKNOWN_SESSION)
         if headers.get("Authorization", "").lower().startswith("bearer ") and await self._strikes(FaultKind.EXPIRED_TOKENS):
-            return Response(status_code=403)
+            return Response(status_code=403) if "/rest/" in path else JSONResponse({"detail": "invalid_token: expired"}, 401)
         if scope["method"] == "POST" and path.endswith("/rest/core/jobs") and await self._strikes(FaultKind.SUBMIT_503):
             return _unavailable("Job submission is disabled")
         if "/rest/registries/" in path and await self._strikes(FaultKind.UNICORE_REGISTRY_503):
@@ -117,6 +117,10 @@ class FaultyBatch:
     @property
     def note(self) -> str:
         return self._batch.note
+
+    @property
+    def allocates(self) -> bool:
+        return self._batch.allocates
 
     def submit(self, submission: Submission) -> str:
         if self._board.take(FaultKind.SBATCH_FAILS):

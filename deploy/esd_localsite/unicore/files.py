@@ -49,6 +49,22 @@ class Storage:
             content = {_key(self.root, entry, status): _properties(status) for entry, status in _entries(path)}
         return {**own, "content": content}
 
+    def matching(self, name: str) -> tuple[str, ...]:
+        """The regular files that a name means: itself, all in a folder and below, or what a wildcard in its last part matches."""
+        path = self.path(name)
+        with self.account.file_rights():
+            if path.is_file():
+                return (name,)
+            tops = [path] if path.is_dir() else sorted(path.parent.glob(path.name)) if set("*?[") & set(path.name) else []
+            below = (file for top in tops for file in ([top] if top.is_file() else sorted(top.rglob("*"))))
+            return tuple(str(file.relative_to(self.root)) for file in below if file.is_file())
+
+    def common_part(self, name: str) -> PurePosixPath:
+        """The folder that `matching` files are below of."""
+        path = self.path(name)
+        with self.account.file_rights():
+            return PurePosixPath((path if path.is_dir() else path.parent).relative_to(self.root))
+
     def open(self, name: str) -> BinaryIO:
         """A file to read from. O_NONBLOCK: a named pipe must not hold the endpoint."""
         with self.account.file_rights():

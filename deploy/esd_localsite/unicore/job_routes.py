@@ -1,5 +1,7 @@
 """Routes about jobs."""
 
+from functools import partial
+
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -7,11 +9,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from esd_localsite.unicore.answers import job_document, list_document
-from esd_localsite.unicore.description import tags_of
+from esd_localsite.unicore.description import JobType, tags_of
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of, preferences
-from esd_localsite.unicore.engine import description_of
-from esd_localsite.unicore.life import Aborted, Event, Restarted, Started
-from esd_localsite.unicore.requests import answer, json_body, page, wanted_tags
+from esd_localsite.unicore.life import Aborted, Event, Phase, Restarted, Started
+from esd_localsite.unicore.records import description_of
+from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
 
 _ACTIONS: dict[str, Event] = {"start": Started(), "abort": Aborted(), "restart": Restarted()}
 
@@ -19,9 +21,9 @@ _ACTIONS: dict[str, Event] = {"start": Started(), "abort": Aborted(), "restart":
 def list_jobs(request: Request) -> Response:
     """The caller's jobs, newest first; with `tags`, those that bear all of them."""
     endpoint, owner, tags = endpoint_of(request), identity_of(request).name, wanted_tags(request)
-    own = [r for r in endpoint.engine.store if r.owner == owner and tags <= set(r.tags)]
+    own = [r for r in reversed(tuple(endpoint.engine.store)) if r.owner == owner and tags <= set(r.tags)]
     urls = [endpoint.urls.of("jobs", record.id) for record in own]
-    return answer(request, list_document("jobs", page(request, urls), endpoint.urls.of("jobs")))
+    return listing(request, list_document("jobs", urls, endpoint.urls.of("jobs")), "jobs")
 
 
 async def create_job(request: Request) -> Response:
@@ -29,7 +31,18 @@ async def create_job(request: Request) -> Response:
     endpoint, identity = endpoint_of(request), identity_of(request)
     account_of_caller(request)  # refuses a group that is not the caller's
     group = preferences(request).get("group")
-    record = await run_in_threadpool(endpoint.engine.create, identity, await json_body(request), group)
+    fields = await json_body(request)
+    record = await run_in_threadpool(partial(endpoint.engine.create, identity, fields, group=group))
+    return Response(status_code=201, headers={"Location": endpoint.urls.of("jobs", record.id)})
+
+
+async def create_task(request: Request) -> Response:
+    """A task inside of an allocation."""
+    endpoint, allocation = endpoint_of(request), job_of(request, request.path_params["job"])
+    if description_of(allocation).job_type is not JobType.ALLOCATE or allocation.state.phase is not Phase.RUNNING:
+        raise HTTPException(500, f"Job {allocation.id} is no allocation, or it is not available")
+    create = partial(endpoint.engine.create, identity_of(request), await json_body(request))
+    record = await run_in_threadpool(partial(create, group=allocation.group, allocation=allocation.state.batch_id))
     return Response(status_code=201, headers={"Location": endpoint.urls.of("jobs", record.id)})
 
 
@@ -42,7 +55,7 @@ def show_job(request: Request) -> Response:
 async def change_job(request: Request) -> Response:
     """Only the tags can be changed."""
     record, properties = job_of(request, request.path_params["job"]), await json_body(request)
-    if isinstance(properties.get("tags"), list):
+    if "tags" in properties:
         await run_in_threadpool(endpoint_of(request).engine.retag, record.id, tags_of({"Tags": properties["tags"]}))
     return answer(request, {name: "OK" if name == "tags" else "Not modifiable" for name in properties})
 
@@ -81,6 +94,7 @@ def routes() -> list[Route]:
         Route("/rest/core/jobs", list_jobs),
         Route("/rest/core/jobs", create_job, methods=["POST"]),
         Route(job, show_job),
+        Route(job, create_task, methods=["POST"]),
         Route(job, change_job, methods=["PUT"]),
         Route(job, delete_job, methods=["DELETE"]),
         Route(f"{job}/details", job_details),

@@ -28,6 +28,8 @@ from esd_localsite.unicore.life import (
 )
 
 _TIME_LIMIT = "TIMEOUT"
+_ALLOCATION_OVER = {_TIME_LIMIT, "COMPLETED"}
+"""How an allocation ends by itself."""
 
 
 @dataclass(frozen=True)
@@ -111,12 +113,20 @@ def _main(state: JobState, job: JobDescription, *log: str) -> Step:
         return _after_main(state, job, *log)
     if job.job_type is JobType.LOGIN_NODE:
         return Step(_with(state, phase=Phase.LOGIN_NODE, pending=Action.RUN_MAIN), (*log, "Running on the login node."))
+    if job.job_type is JobType.ALLOCATE:
+        return Step(_with(state, phase=Phase.ALLOCATING, pending=Action.ALLOCATE), (*log, "Asking the batch system for an allocation."))
     return Step(_with(state, phase=Phase.SUBMITTING, pending=Action.SUBMIT, attempts=1), log)
 
 
 def _after_main(state: JobState, job: JobDescription, *log: str) -> Step:
     if job.postcommand.login_node_lines:
         return _command(state, Phase.POSTCOMMAND, Action.RUN_POSTCOMMAND, 0, *log)
+    return _stage_out(state, job, *log)
+
+
+def _stage_out(state: JobState, job: JobDescription, *log: str) -> Step:
+    if job.exports:
+        return Step(_with(state, phase=Phase.STAGING_OUT, pending=Action.STAGE_OUT, process=None), (*log, "Staging out."))
     return _succeed(state, *log)
 
 
@@ -135,6 +145,8 @@ def _aborted(state: JobState) -> Step:
 def _done(state: JobState, job: JobDescription) -> Step:
     if state.phase is Phase.STAGING_IN:
         return _begin(state, job)
+    if state.phase is Phase.STAGING_OUT:
+        return _succeed(state)
     return Step(_with(state, pending=None, process=None))
 
 
@@ -153,7 +165,7 @@ def _command_ended(state: JobState, event: CommandEnded, job: JobDescription) ->
     following = state.step + 1
     if following < len(commands.lines):
         return _command(state, state.phase, action, following)
-    return _main(state, job) if state.phase is Phase.PRECOMMAND else _succeed(state)
+    return _main(state, job) if state.phase is Phase.PRECOMMAND else _stage_out(state, job)
 
 
 def _program_ended(state: JobState, exit_code: int | None, job: JobDescription) -> Step:
@@ -188,6 +200,8 @@ def _batch_seen(state: JobState, event: BatchSeen, job: JobDescription, rules: R
         case Batch.RUNNING:
             log = ("Job is RUNNING.",) if state.phase is Phase.QUEUED else ()
             return Step(_with(state, phase=Phase.RUNNING, wait_from=None), log)
+        case Batch.KILLED | Batch.ENDED if job.job_type is JobType.ALLOCATE and event.word in _ALLOCATION_OVER:
+            return _after_main(state, job, f"The allocation is over ({event.word}).")
         case Batch.KILLED:
             why = "it reached its time limit" if event.word == _TIME_LIMIT else "it was not ended by the program"
             return _fail(_with(state, exit_code=event.exit_code), f"The batch system ended the job: {why} ({event.word})")

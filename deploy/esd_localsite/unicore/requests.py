@@ -1,13 +1,11 @@
 """What all routes have in common: JSON in, JSON out, lists cut to the page that was asked for."""
 
-from collections.abc import Sequence
-
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from esd_localsite.unicore.answers import Document
-from esd_localsite.unicore.description import Json, read_object
+from esd_localsite.unicore.fields import Json, read_object
 from esd_localsite.unicore.resources import DescriptionError
 
 _PAGE = 200
@@ -23,26 +21,39 @@ def answer(request: Request, document: Document, status: int = 200) -> JSONRespo
     return JSONResponse(reduced, status)
 
 
-async def json_body(request: Request) -> dict[str, Json]:
-    """The request's JSON object. Raises HTTPException 400 (not JSON) and 413 (too large to be a description)."""
+async def raw_body(request: Request) -> bytes:
+    """The request's body. Raises HTTPException 413 where it is too large to be anything but a file."""
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
         if len(body) > _LARGEST_BODY:
             raise HTTPException(413, f"The request body exceeds {_LARGEST_BODY} bytes")
+    return bytes(body)
+
+
+async def json_body(request: Request) -> dict[str, Json]:
+    """The request's JSON object. Raises HTTPException 400 where it is none."""
+    body = await raw_body(request)
     try:
-        return read_object(bytes(body))
+        return read_object(body)
     except DescriptionError as error:
         raise HTTPException(400, str(error)) from error
 
 
-def page(request: Request, everything: Sequence[str]) -> Sequence[str]:
-    """The part of a list between `offset` and `offset + num`."""
+def listing(request: Request, document: Document, name: str) -> JSONResponse:
+    """A list, cut to the part between `offset` and `offset + num`, with a link to the next part if there is one."""
     try:
         offset, number = int(request.query_params.get("offset", 0)), int(request.query_params.get("num", _PAGE))
     except ValueError:
         raise HTTPException(400, "offset and num must be whole numbers") from None
-    return everything[max(offset, 0) : max(offset, 0) + max(number, 0)]
+    offset, number = max(offset, 0), max(number, 0)
+    everything, links = document[name], document["_links"]
+    assert isinstance(everything, list)  # noqa: S101 - list_document makes it
+    assert isinstance(links, dict)  # noqa: S101
+    if offset + number < len(everything):
+        following = request.url.include_query_params(offset=offset + number, num=number)
+        links = {**links, "next": {"href": f"{links['self']['href']}?{following.query}"}}
+    return answer(request, {**document, name: everything[offset : offset + number], "_links": links})
 
 
 def wanted_tags(request: Request) -> frozenset[str]:

@@ -34,6 +34,15 @@ def batch_script(job_id: str, job: JobDescription, directory: Path) -> str:
     return f"#!/bin/bash\n{header}\n{_body(job, directory)}"
 
 
+def allocation_script(job_id: str, job: JobDescription, directory: Path) -> str:
+    """Asks for nodes and keeps nothing but them: `salloc --no-shell`, which ends when they are granted."""
+    name = job.name if _SLURM_NAME.fullmatch(job.name) else "UNICORE_job"
+    options = (f"--job-name={name}", f"--comment={job_id}", f"--chdir={directory}", *job.resources.sbatch_options())
+    return (
+        f"#!/bin/bash\ncd {shlex.quote(str(directory))} || exit 1\nexec {shlex.join(('salloc', '--no-shell', *options))} >stdout 2>stderr\n"
+    )
+
+
 def login_script(job: JobDescription, directory: Path) -> str:
     """The main program of a job that runs on the login node."""
     redirect = f"exec >{shlex.quote(job.stdout)} 2>{shlex.quote(job.stderr)}"

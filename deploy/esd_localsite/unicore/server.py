@@ -15,10 +15,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from esd_localsite.unicore import job_routes, site_routes, storage_routes
+from esd_localsite.unicore import job_routes, oidc_routes, site_routes, storage_routes, transfer_routes
 from esd_localsite.unicore.endpoint import Endpoint
 from esd_localsite.unicore.faults import FaultyEdge
 from esd_localsite.unicore.files import PathError
+from esd_localsite.unicore.resources import DescriptionError
 from esd_localsite.unicore.users import Gate, Identity, Refusal
 
 _SESSION = "X-UNICORE-SecuritySession"
@@ -28,12 +29,14 @@ _log = logging.getLogger("esd_localsite.unicore")
 class Authentication:
     """Names the caller of each request (`scope["identity"]`, None: anonymous), and answers with a security session."""
 
-    def __init__(self, app: ASGIApp, gate: Gate) -> None:
+    def __init__(self, app: ASGIApp, gate: Gate, below: str) -> None:
+        """`below`: the path that it watches over; what lies elsewhere looks after itself."""
         self._app = app
         self._gate = gate
+        self._below = below
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] != "http" or not str(scope["path"]).startswith(self._below):
             await self._app(scope, receive, send)
             return
         headers = Headers(scope=scope)
@@ -65,14 +68,19 @@ def create_app(endpoint: Endpoint) -> Starlette:
         endpoint.engine.start()
         yield
         await run_in_threadpool(endpoint.engine.stop)
+        endpoint.transfers.stop()
 
-    routes = [*site_routes.routes(), *job_routes.routes(), *storage_routes.routes()]
+    routes = [*site_routes.routes(), *job_routes.routes(), *transfer_routes.routes(), *storage_routes.routes(), *oidc_routes.routes()]
     app = Starlette(
         routes=[Mount(f"/{endpoint.config.site_name}", routes=routes)],
-        middleware=[Middleware(FaultyEdge, board=endpoint.faults), Middleware(Authentication, gate=endpoint.gate)],
+        middleware=[
+            Middleware(FaultyEdge, board=endpoint.faults),
+            Middleware(Authentication, gate=endpoint.gate, below=f"/{endpoint.config.site_name}/rest/"),
+        ],
         exception_handlers={
             HTTPException: _http_error,
-            PathError: _path_error,
+            PathError: _bad_request,
+            DescriptionError: _bad_request,
             OSError: _file_error,
             ClientDisconnect: _nobody_listens,
             Exception: _server_error,
@@ -95,7 +103,7 @@ def _http_error(_request: Request, error: Exception) -> Response:
     return response
 
 
-def _path_error(_request: Request, error: Exception) -> Response:
+def _bad_request(_request: Request, error: Exception) -> Response:
     return _error(HTTPStatus.BAD_REQUEST, str(error))
 
 

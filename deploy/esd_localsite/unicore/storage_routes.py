@@ -12,22 +12,21 @@ from starlette.routing import Route
 from esd_localsite.unicore.answers import list_document, storage_document, uspace_id
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of
 from esd_localsite.unicore.faults import check_quota
-from esd_localsite.unicore.files import Storage, Upload, read_range
-from esd_localsite.unicore.requests import answer, json_body, page, wanted_tags
+from esd_localsite.unicore.files import PathError, Storage, Upload, read_range
+from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
+from esd_localsite.unicore.storages import HOME, job_of_storage, storage_of
 
-_HOME = "HOME"
-_USPACE = re.compile(r"(?P<job>[0-9a-f-]{36})-uspace")
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
 
 def list_storages(request: Request) -> Response:
     """HOME, and with `filter=all` the working directories of the caller's jobs."""
     endpoint, owner, tags = endpoint_of(request), identity_of(request).name, wanted_tags(request)
-    ids = [] if tags else [_HOME]
+    ids = [] if tags else [HOME]
     if request.query_params.get("filter") == "all":
         ids += [uspace_id(record.id) for record in endpoint.engine.store if record.owner == owner and tags <= set(record.tags)]
     urls = [endpoint.urls.of("storages", storage) for storage in ids]
-    return answer(request, list_document("storages", page(request, urls), endpoint.urls.of("storages")))
+    return listing(request, list_document("storages", urls, endpoint.urls.of("storages")), "storages")
 
 
 def show_storage(request: Request) -> Response:
@@ -117,14 +116,14 @@ def routes() -> list[Route]:
 
 
 def _storage(request: Request) -> Storage:
-    storage_id = request.path_params["storage"]
-    account = account_of_caller(request)
-    if storage_id == _HOME:
-        return Storage(account.home, account)
-    match = _USPACE.fullmatch(storage_id)
-    if match is None:
-        raise HTTPException(404, f"No such storage: {storage_id}")
-    return Storage(job_of(request, match["job"]).directory, account)
+    endpoint, storage_id = endpoint_of(request), request.path_params["storage"]
+    account, job = account_of_caller(request), job_of_storage(storage_id)
+    if job is not None:
+        job_of(request, job)  # 403 where it is another's
+    try:
+        return storage_of(endpoint.engine.store, storage_id, identity_of(request).name, account)
+    except PathError as error:
+        raise HTTPException(404, str(error)) from error
 
 
 def _name(request: Request) -> str:

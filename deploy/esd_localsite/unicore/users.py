@@ -15,12 +15,15 @@ from enum import Enum
 from pathlib import Path
 
 import jwt
+from jwt.types import Options
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
 from esd_localsite.errors import LocalSiteError
+from esd_localsite.unicore.oidc import Issuer
 
 _SESSIONS_PER_USER = 5
 _ALGORITHM = "HS256"
+_CLAIMS: Options = {"require": ["exp", "sub"], "verify_aud": False}
 
 
 class UserEntry(BaseModel):
@@ -83,10 +86,18 @@ class Gate:
     """Decides who a request comes from."""
 
     def __init__(
-        self, users: UsersFile, secret: bytes, *, issuer: str, session_seconds: float, clock: Callable[[], float] = time.time
+        self,
+        users: UsersFile,
+        secret: bytes,
+        *,
+        issuer: str,
+        session_seconds: float,
+        oidc: Issuer | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._users = users.root
         self._secret = secret
+        self._oidc = oidc
         self._issuer = issuer
         self.session_seconds = session_seconds
         self._clock = clock
@@ -113,10 +124,12 @@ class Gate:
             self._sessions[session] = _Session(identity, self._clock() + self.session_seconds)
         return session
 
-    def issue_token(self, identity: Identity, lifetime: float) -> str:
-        """A token that stands for the user, as `Bearer`, for `lifetime` seconds."""
+    def issue_token(self, identity: Identity, lifetime: float, *, renewable: bool = False, limited: bool = False) -> str:
+        """A token that stands for the user, as `Bearer`, for `lifetime` seconds. `limited`: good at this server only."""
         now = int(self._clock())
-        claims = {"etd": "true", "sub": identity.name, "iss": self._issuer, "iat": now, "exp": now + int(lifetime)}
+        claims: dict[str, object] = {"etd": "true", "sub": identity.name, "iss": self._issuer, "iat": now, "exp": now + int(lifetime)}
+        claims |= {"renewable": "true"} if renewable else {}
+        claims |= {"aud": self._issuer} if limited else {}
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def _known(self, session: str) -> Identity | None:
@@ -132,16 +145,28 @@ class Gate:
             name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             return None
+        user = self.user_of_password(name, password)
+        return self.identity(user, "PASSWORD") if user else None
+
+    def user_of_password(self, name: str, password: str) -> str | None:
+        """The user, if the password is theirs."""
         entry = self._users.get(name)
-        return Identity(name, entry.uid_name, "PASSWORD") if entry and entry.accepts(password) else None
+        return name if entry and entry.accepts(password) else None
+
+    def identity(self, user: str, method: str) -> Identity | None:
+        """A known user."""
+        entry = self._users.get(user)
+        return Identity(user, entry.uid_name, method) if entry else None
 
     def _token(self, value: str) -> Identity | None:
+        user = self._oidc.user_of(value) if self._oidc else None
+        if user is not None:
+            return self.identity(user, "OIDC")
         try:
-            claims = jwt.decode(value, self._secret, algorithms=[_ALGORITHM], issuer=self._issuer, options={"require": ["exp", "sub"]})
+            claims = jwt.decode(value, self._secret, algorithms=[_ALGORITHM], issuer=self._issuer, options=_CLAIMS)
         except jwt.InvalidTokenError:
             return None
-        entry = self._users.get(claims["sub"])
-        return Identity(claims["sub"], entry.uid_name, "ETD") if entry else None
+        return self.identity(str(claims["sub"]), "ETD")
 
 
 def token_secret(path: Path) -> bytes:

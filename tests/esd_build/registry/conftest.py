@@ -5,7 +5,6 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-
 from tests.esd_build.registry.proxy import FaultProxy
 from tests.esd_build.registry.servers import AVAILABLE, Place, RegistryServer, running_registry
 

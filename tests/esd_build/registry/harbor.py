@@ -1,11 +1,13 @@
 """A stand-in for Harbor, because there is none here: not Harbor, but what its REST API 2.0 and its registry say to the calls that we make.
 
-Written after Harbor's `api/v2.0/swagger.yaml` and its sources: `src/server/v2.0/handler` (project, immutable, ping), `src/server/middleware`
-(v2auth, immutable, quota), `src/lib/http/error.go`. Blobs and manifests are kept by the real docker-registry behind it. It has one account.
+Written after Harbor's `api/v2.0/swagger.yaml` and its sources: `src/server/v2.0/handler` (project, immutable, ping),
+`src/server/middleware` (v2auth, immutable, quota, subject), `src/lib/http/error.go`. Blobs and manifests are kept by the real
+docker-registry behind it. It has one account.
 """
 
 import base64
 import fnmatch
+import hashlib
 import json
 import time
 import urllib.parse
@@ -14,6 +16,7 @@ from dataclasses import dataclass, field
 from tests.esd_build.registry.proxy import FaultProxy, Handler
 from tests.esd_build.registry.servers import RegistryServer
 
+INDEX = "application/vnd.oci.image.index.v1+json"
 ACCOUNT, SECRET = "robot$esd+ci", "se:cret"
 
 
@@ -37,6 +40,7 @@ class Harbor(FaultProxy):
         self.token_life_s = token_life_s
         self.tokens: dict[str, float] = {}
         self.given = 0
+        self.referrers: dict[str, list[dict[str, object]]] = {}
 
     def answer(self, handler: Handler) -> bool:
         path = urllib.parse.urlsplit(handler.path)
@@ -86,6 +90,14 @@ class Harbor(FaultProxy):
             challenge = 'Basic realm="harbor"' if sent else self._challenge(path)
             refuse(handler, 401, "UNAUTHORIZED", "unauthorized to access repository", {"Www-Authenticate": challenge})
             return True
+        if "/referrers/" in path:
+            listed = {"schemaVersion": 2, "mediaType": INDEX, "manifests": self.referrers.get(path.rpartition("/")[2], [])}
+            handler.reply(200, json.dumps(listed), {"Content-Type": INDEX})
+            return True
+        return self._manifest(handler, path)
+
+    def _manifest(self, handler: Handler, path: str) -> bool:
+        """True where a rule of the project refuses the request."""
         name, _, tag = path.removeprefix("/v2/").partition("/manifests/")
         project, _, repository = name.partition("/")
         state = self.projects.get(project)
@@ -100,11 +112,23 @@ class Harbor(FaultProxy):
             refuse(handler, 412, "PRECONDITION", f"Failed to process request due to '{repository}:{tag}' configured as immutable.")
             return True
         if 0 <= state.quota < state.used + 1:
-            words = "adding 1.0 MiB of storage resource, which when updated to current usage of 1.0 MiB will exceed the configured upper limit of 1.0 MiB."
-            refuse(handler, 403, "DENIED", words)
+            limit = "which when updated to current usage of 1.0 MiB will exceed the configured upper limit of 1.0 MiB."
+            refuse(handler, 403, "DENIED", f"adding 1.0 MiB of storage resource, {limit}")
             return True
         state.tags.add((repository, tag))
+        self._note_subject(handler)
         return False
+
+    def _note_subject(self, handler: Handler) -> None:
+        content = handler.take()
+        manifest = json.loads(content)
+        if "subject" in manifest:
+            digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+            kind = {"mediaType": manifest["mediaType"], "artifactType": manifest.get("artifactType", "")}
+            known = self.referrers.setdefault(manifest["subject"]["digest"], [])
+            known[:] = [other for other in known if other["digest"] != digest]
+            known.append({**kind, "digest": digest, "size": len(content), "annotations": manifest.get("annotations", {})})
+            handler.more_headers["OCI-Subject"] = manifest["subject"]["digest"]
 
     def _challenge(self, path: str) -> str:
         name = path.removeprefix("/v2/").split("/manifests/")[0].split("/blobs/")[0]

@@ -1,4 +1,4 @@
-"""A TLS proxy in front of a registry that does what networks and servers do on bad days: it answers 502, cuts connections at any byte, loses answers."""
+"""A TLS proxy in front of a registry that does what networks and servers do on bad days: answers 502, cuts at any byte, loses answers."""
 
 import contextlib
 import http.client
@@ -111,6 +111,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def handle_all(self) -> None:
         self.body_left = int(self.headers.get("Content-Length") or 0)
+        self.taken: bytes | None = None
+        self.more_headers: dict[str, str] = {}
         self.seen = Seen(self.command, self.path, dict(self.headers))
         self.proxy.seen.append(self.seen)
         try:
@@ -119,7 +121,7 @@ class Handler(BaseHTTPRequestHandler):
         except (CutError, OSError, http.client.HTTPException):
             self.close_connection = True
 
-    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = handle_all
+    do_GET = do_HEAD = do_PUT = do_POST = do_PATCH = do_DELETE = handle_all  # noqa: N815 - http.server's names
 
     def reply(self, status: int, text: str = "", headers: dict[str, str] | None = None) -> None:
         """Answer from here."""
@@ -133,6 +135,11 @@ class Handler(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(content)
         self.seen.status = status
+
+    def take(self) -> bytes:
+        """The whole body, which is passed on all the same."""
+        self.taken = b"".join(self.body())
+        return self.taken
 
     def body(self, limit: int | None = None) -> Iterator[bytes]:
         """The request's body in blocks; with a limit the connection is cut after so many bytes."""
@@ -168,7 +175,7 @@ class Handler(BaseHTTPRequestHandler):
 
     def _pass_on(self, connection: http.client.HTTPSConnection, fault: Fault | None) -> http.client.HTTPResponse:
         limit = fault.cut_request_after if fault else None
-        body: list[bytes] | Iterator[bytes] = self.body(limit)
+        body: list[bytes] | Iterator[bytes] = self.body(limit) if self.taken is None else [self.taken]
         if self.proxy.takes_in_whole:
             body = list(body)
         connection.putrequest(self.command, self.path, skip_host=True, skip_accept_encoding=True)
@@ -193,6 +200,8 @@ class Handler(BaseHTTPRequestHandler):
                 self.send_header(name, value)
         if changed is not None:
             self.send_header("Content-Length", str(len(changed)))
+        for name, value in self.more_headers.items():
+            self.send_header(name, value)
         self.end_headers()
         if changed is not None:
             self.wfile.write(changed)
@@ -205,5 +214,5 @@ class Handler(BaseHTTPRequestHandler):
                 if left <= 0:
                     raise CutError
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *_arguments: Any) -> None:
         """Say nothing."""

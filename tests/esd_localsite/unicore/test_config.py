@@ -5,7 +5,8 @@ import pytest
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.processes import Account
-from esd_localsite.unicore.records import JobStore
+from esd_localsite.unicore.records import JobRecord
+from esd_localsite.unicore.shelf import Shelf
 
 FIELDS = {
     "site_name": "LOCAL",
@@ -53,4 +54,4 @@ def test_an_unknown_job_user_is_named():
 def test_a_damaged_job_record_is_not_passed_over(tmp_path):
     (tmp_path / "x.json").write_text("{")
     with pytest.raises(LocalSiteError, match=r"x\.json cannot be read"):
-        JobStore(tmp_path)
+        Shelf(tmp_path, JobRecord)

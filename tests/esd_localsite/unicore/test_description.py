@@ -1,8 +1,10 @@
 import pytest
 
 from esd_localsite.unicore.config import Partition
-from esd_localsite.unicore.description import InlineFile, JobType, parse_description, read_object, tags_of
+from esd_localsite.unicore.description import JobType, parse_description, tags_of
+from esd_localsite.unicore.fields import read_object
 from esd_localsite.unicore.resources import DescriptionError, parse_resources
+from esd_localsite.unicore.staging import Import
 
 
 def test_strict_and_single_quoted_json_are_both_read():
@@ -55,13 +57,13 @@ def test_environment_as_map_and_as_list():
 
 def test_inline_imports():
     fields = {"Imports": [{"From": "inline://dummy", "To": "in/x.txt", "Data": ["a", "b"]}]}
-    assert parse_description(fields).imports == (InlineFile("in/x.txt", "a\nb\n"),)
+    assert parse_description(fields).imports == (Import("in/x.txt", "inline://dummy", "a\nb\n"),)
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"Job type": "ALLOCATE"}, "Job type 'ALLOCATE' is not supported"),
+        ({"Job type": "PARALLEL"}, "Job type 'PARALLEL' is not supported"),
         ({"Job type": "RAW"}, "needs a 'BSS file'"),
         ({"Job type": "RAW", "BSS file": "../x"}, "no file in the working directory"),
         ({"Executable": ["date"]}, "'Executable' must be a string"),
@@ -69,9 +71,16 @@ def test_inline_imports():
         ({"Stderr": "a\n#SBATCH -x"}, "'Stderr'"),
         ({"Environment": {"A B": "c"}}, "'A B' in 'Environment'"),
         ({"Environment": ["A"]}, "must be NAME=value"),
-        ({"Imports": [{"From": "https://x/y", "To": "x"}]}, "Import from 'https://x/y' is not supported"),
+        ({"Imports": [{"To": "x"}]}, "must be an object with 'From' and 'To'"),
+        ({"Imports": [{"From": "inline://x", "To": "x"}]}, "Import from 'inline://x' needs 'Data'"),
         ({"Imports": [{"From": "inline://x", "To": "../../x", "Data": ""}]}, "no file in the working directory"),
-        ({"Exports": [{"From": "x", "To": "y"}]}, "'Exports' are not supported"),
+        ({"Exports": {"From": "x", "To": "y"}}, "'Exports' must be a list"),
+        ({"Exports": [{"To": "y"}]}, "Each of the 'Exports'"),
+        ({"Exports": [{"From": "../x", "To": "y"}]}, "no file in the working directory"),
+        ({"ApplicationName": "Matlab"}, "Application 'Matlab' is not available"),
+        ({"ApplicationName": "Date", "ApplicationVersion": "9"}, "Application 'Date 9' is not available"),
+        ({"ApplicationName": "Bash shell"}, "needs the parameter SOURCE"),
+        ({"Executable": "a\0b"}, "zero byte"),
         ({"Umask": "u+x"}, "'Umask' must be octal"),
         ({"Resources": []}, None),
         ({"Resources": {"CPUs": 2}}, "Requested resource 'CPUs' is not available"),
@@ -134,4 +143,5 @@ def test_requests_within_the_site_pass():
 
 def test_tags_count_even_in_a_wrong_description():
     assert tags_of({"Tags": ["a", 1], "Job type": "?"}) == ("a", "1")
-    assert tags_of({"Tags": "a"}) == ()
+    assert tags_of({"Tags": "a"}) == ("a",)
+    assert tags_of({"Tags": 1}) == tags_of({}) == ()

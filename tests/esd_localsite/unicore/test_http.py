@@ -1,5 +1,8 @@
 """Requests and refusals that pyunicore does not show; in-process."""
 
+import grp
+import os
+
 import pytest
 
 WAITING = {"Executable": "date", "haveClientStageIn": "true"}
@@ -105,9 +108,14 @@ def test_renames_are_checked(http, body):
     assert http.post(f"{storage}/actions/rename", json=body).status_code == 400
 
 
-def test_the_preferred_group_shows(http):
-    reply = http.get("https://127.0.0.1/LOCAL/rest/core", headers={"X-UNICORE-User-Preferences": "uid:esd,group:hbp"})
-    assert reply.json()["client"]["xlogin"]["group"] == "hbp"
+def test_each_group_that_is_available_can_be_chosen_and_no_other(http):
+    core = "https://127.0.0.1/LOCAL/rest/core"
+    groups = http.get(core).json()["client"]["xlogin"]["availableGroups"]
+    assert grp.getgrgid(os.getegid()).gr_name in groups
+    for group in groups:
+        reply = http.get(core, headers={"X-UNICORE-User-Preferences": f"uid:esd,group:{group}"})
+        assert reply.json()["client"]["xlogin"]["group"] == group
+    assert http.get(core, headers={"X-UNICORE-User-Preferences": "group:no-such-group"}).status_code == 403
 
 
 def test_a_storage_is_ready(http):

@@ -24,7 +24,12 @@ def test_the_site_and_its_registry(endpoint, client):
     assert client.server_version_info() == (11, 1, 0)
     assert client.properties["server"]["jobSubmission"]["message"].startswith("No batch system")
     assert client.get_compute()[0].get_queues() == {"batch": {"Nodes": "1-2", "Runtime": "1-3600"}}
-    assert (client.get_applications(), client.get_transfers()) == ([], [])
+    assert [(app.name, app.version) for app in client.get_applications()] == [
+        ("Date", "1.0"),
+        ("Bash shell", "3.1.16"),
+        ("Python script", "3.0.0"),
+    ]
+    assert client.get_transfers() == []
 
 
 def test_a_job_with_client_stage_in_and_precommand(client, tmp_path, finish, read):

@@ -13,5 +13,6 @@ typedef uint32_t *address_t;
 
 #define ZERO 0.0k
 #define ONE 1.0k
+#define REAL_CONST(number) number##k
 
 #endif

@@ -1,0 +1,76 @@
+"""kill -9 in the middle of a push and of a pull: bytes that are sent again. python -m benchmarks.registry.kill_resume [--mb 512]
+
+Once through a proxy that passes bytes on as they come, once through one that takes in a request whole, as nginx does by default.
+"""
+
+import argparse
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from benchmarks.registry.measure import CLIENT, random_file
+from tests.esd_build.registry.proxy import FaultProxy
+from tests.esd_build.registry.servers import RegistryServer, running_registry
+
+_STEP_S = 0.005
+
+
+def kill_at(argv: tuple[str, ...], done: Callable[[], bool]) -> None:
+    """Start a program and kill it, without a chance to clean up, once `done` says so."""
+    process = subprocess.Popen(argv)
+    while not done():
+        if process.poll() is not None:
+            raise SystemExit("it ended before it could be killed; take a larger file")
+        time.sleep(_STEP_S)
+    process.kill()
+    process.wait()
+
+
+def pushed(server: RegistryServer, folder: Path, file: Path, *, takes_in_whole: bool) -> tuple[int, int]:
+    """Bytes that came with the push that was killed half-way, and with the one after it."""
+    proxy = FaultProxy(server, takes_in_whole=takes_in_whole)
+    with proxy.running(server.tls):
+        argv = (*CLIENT, "push", proxy.host, str(server.tls.ca_file), str(folder / "unfinished"), str(file))
+        kill_at(argv, lambda: proxy.received > file.stat().st_size // 2)
+        before = proxy.received
+        proxy.seen.clear()
+        subprocess.run(argv, check=True)
+        return before, proxy.received
+
+
+def pulled(server: RegistryServer, folder: Path, file: Path) -> tuple[int, int]:
+    """Bytes that were here when the pull was killed, and bytes that the next one read."""
+    target = folder / "pulled" / "image.sif"
+    argv = (*CLIENT, "pull", server.host, str(server.tls.ca_file), str(folder / "unfinished"), str(target))
+
+    def here() -> int:
+        return sum(part.stat().st_size for part in target.parent.glob(".*.part"))
+
+    kill_at(argv, lambda: here() > file.stat().st_size // 2)
+    before = here()
+    subprocess.run(argv, check=True)
+    subprocess.run(("cmp", str(target), str(file)), check=True)
+    return before, file.stat().st_size - before
+
+
+def main() -> None:
+    """Measure, and print."""
+    options = argparse.ArgumentParser(description=__doc__)
+    options.add_argument("--mb", type=int, default=512)
+    size = options.parse_args().mb * 1024**2
+    rows = {}
+    for what, whole in (("push, request by request", True), ("push, byte by byte", False)):
+        with tempfile.TemporaryDirectory() as name, running_registry(Path(name)) as server:
+            file = random_file(Path(name) / "image.sif", size)
+            rows[what] = pushed(server, Path(name), file, takes_in_whole=whole)
+            if not whole:
+                rows["pull"] = pulled(server, Path(name), file)
+    print(f"a file of {size / 1e6:.0f} MB, killed (SIGKILL) half-way, then the same command again\n")
+    print("| | MB before the kill | MB after it | MB in all, of the file's |\n|---|---|---|---|")
+    for what, (before, after) in rows.items():
+        print(f"| {what} | {before / 1e6:.0f} | {after / 1e6:.0f} | {(before + after) / size:.2f} × |")
+
+
+main()

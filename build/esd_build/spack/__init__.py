@@ -1,0 +1,1 @@
+"""Environments installed by Spack: their locks, their sources, and how an image is built from them."""

@@ -1,0 +1,83 @@
+"""What a plan is made of: stages with their keys, and the values that a definition's arguments get."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, Protocol
+
+from esd_build.project import Environment, Recipe
+
+Kind = Literal["download", "compile", "image"]
+
+# Arguments that say where something is, or that are keys themselves: not part of what goes in.
+PLACES = frozenset({"mirror", "base", "compile_key", "plan"})
+
+
+class KnownPackages(Protocol):
+    """Tells the Debian packages (name → version) of a base image that was built before, or None."""
+
+    def __call__(self, image: str, key: str) -> Mapping[str, str] | None: ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step of a build. `inputs` maps what goes in to a hash of it, or to None where an earlier stage must run first."""
+
+    name: str
+    kind: Kind
+    inputs: Mapping[str, str | None]
+
+    @property
+    def key(self) -> str | None:
+        """Hash of the inputs, 16 hex digits; None while an input is not known."""
+        if None in self.inputs.values():
+            return None
+        return hash_of(json.dumps(self.inputs, sort_keys=True).encode())[:16]
+
+
+@dataclass(frozen=True)
+class BuildPlan:
+    """All stages of one image, in order; the last one is the image."""
+
+    recipe: Recipe
+    environment: Environment
+    stages: tuple[Stage, ...]
+
+    @property
+    def image(self) -> Stage:
+        return self.stages[-1]
+
+    def stage(self, name: str) -> Stage | None:
+        return next((stage for stage in self.stages if stage.name == name), None)
+
+    @property
+    def file_name(self) -> str:
+        return f"{self.recipe.name}-{self.environment.label}.sif"
+
+
+def hash_of(content: bytes) -> str:
+    """SHA-256, hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def file_hash(path: Path) -> str:
+    """SHA-256 of a file, hex; reads in constant memory."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def build_arguments(recipe: Recipe, environment: Environment) -> dict[str, str]:
+    """Values for the `{{ arguments }}` of a definition, as far as the data decides them."""
+    pins = {f"{name.lower().replace(' ', '_')}_version": pin.version for name, pin in environment.pins.items()}
+    return {
+        **pins,
+        "title": recipe.name,
+        "description": recipe.description,
+        "environment": environment.name,
+        "provider": environment.provider,
+        "suite": environment.suite,
+        "target": environment.target,
+        "march": environment.target.replace("_", "-"),  # archspec's x86_64_v3 is the compiler's x86-64-v3
+    }

@@ -1,0 +1,58 @@
+"""One check: which steps it looks at, what it rests on, and its judgement."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from esd_deploy.validation.evidence import Evidence, NotUnderstoodError, Output
+from esd_deploy.validation.verdict import Verdict, failed, skipped, unknown
+
+Judge = Callable[[Evidence], Verdict]
+
+
+@dataclass(frozen=True)
+class Check:
+    """`needs` are checks without which this one means nothing; `advice` is for a step of its that hangs."""
+
+    name: str
+    title: str
+    tags: frozenset[str]
+    judge: Judge
+    steps: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    advice: str = ""
+    quick: bool = True
+    on_request: bool = False
+    several_nodes: bool = False
+
+
+def verdict(check: Check, evidence: Evidence, earlier: Mapping[str, Verdict]) -> Verdict:
+    """The verdict of one check, given those of the checks before it. Pure."""
+    if check.several_nodes and evidence.nodes < 2:
+        return skipped("the validation ran on one node")
+    for need in check.needs:
+        if need in earlier and earlier[need].outcome != "passed":
+            return skipped(f"rests on '{need}', which is {earlier[need].outcome}")
+    for step in check.steps:
+        found = _unusable(check, evidence, evidence.output(step), step)
+        if found is not None:
+            return found
+    try:
+        return check.judge(evidence)
+    except NotUnderstoodError as error:
+        return unknown(str(error))
+
+
+def _unusable(check: Check, evidence: Evidence, output: Output | None, step: str) -> Verdict | None:
+    if output is None or output.code is None:
+        return unknown(f"step '{step}' {'did not run' if output is None else 'was cut off'}: {_why(evidence)}")
+    if output.hung:
+        return failed(f"step '{step}' hung: it had not ended after {output.limit_s} s ({output.last_words})", check.advice)
+    return None
+
+
+def _why(evidence: Evidence) -> str:
+    if not evidence.job.started:
+        return "the job never started"
+    if evidence.job.out_of_time:
+        return f"the job reached its time limit of {evidence.job.time_limit_s} s"
+    return evidence.job.message or "the job ended before"

@@ -1,0 +1,131 @@
+"""What the steps of a validation left behind, as the judgements see it."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from esd_build.registry import PublishedImage
+from esd_deploy.config import SiteConfig
+from esd_deploy.validation.step import Step
+
+STEPS_FOLDER = "esd/steps"
+_NOISE = ("srun: Job ", "srun: Step created", "srun: job ", "INFO:", "WARNING:")
+
+
+class NotUnderstoodError(ValueError):
+    """A step printed something else than its check expects; the verdict is unknown."""
+
+
+class Facts(BaseModel):
+    """Base of what a probe prints: one JSON object a line, with more keys than one check needs."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+F = TypeVar("F", bound=Facts)
+
+
+@dataclass(frozen=True)
+class Output:
+    """One step's exit code, duration and what it printed. `code` is None where the step did not come to its end."""
+
+    step: str
+    limit_s: int
+    code: int | None
+    seconds: float
+    stdout: str
+    stderr: str
+
+    @property
+    def hung(self) -> bool:
+        """Ended by its time limit; `timeout` gives 124, or 137 where it had to kill."""
+        return self.code in {124, 137} and self.seconds >= self.limit_s
+
+    @property
+    def succeeded(self) -> bool:
+        return self.code == 0
+
+    def facts(self, model: type[F]) -> tuple[F, ...]:
+        """The JSON lines of standard output; raises NotUnderstoodError where there is none, or one is not as expected."""
+        lines = [line for line in self.stdout.splitlines() if line.startswith("{")]
+        try:
+            found = tuple(model.model_validate(json.loads(line)) for line in lines)
+        except (ValidationError, ValueError) as error:
+            raise NotUnderstoodError(f"step '{self.step}' printed what its check does not know: {str(error).splitlines()[0]}") from error
+        if not found:
+            raise NotUnderstoodError(f"step '{self.step}' printed nothing (exit code {self.code}): {self.last_words}")
+        return found
+
+    @property
+    def last_words(self) -> str:
+        """The end of standard error without what srun and Apptainer say in passing; else of standard output."""
+        for text in (self.stderr, self.stdout):
+            lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(_NOISE)]
+            if lines:
+                return " / ".join(lines[-3:])[-500:]
+        return "no message"
+
+
+@dataclass(frozen=True)
+class JobEnd:
+    """How the job itself ended. `started` is False where it was still queued when the patience was over."""
+
+    started: bool = True
+    finished: bool = True
+    message: str = ""
+    stderr: str = ""
+    time_limit_s: int = 0
+    queued_s: int = 0
+
+    @property
+    def out_of_time(self) -> bool:
+        return "DUE TO TIME LIMIT" in self.stderr
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """All that a judgement may look at."""
+
+    site: SiteConfig
+    image: PublishedImage
+    nodes: int
+    outputs: tuple[Output, ...]
+    job: JobEnd = field(default_factory=JobEnd)
+    tag_now: str | None = None
+    """The digest that the image's tag has after the job; None where the image was named by digest alone, or nobody could be asked."""
+    tag_before: str | None = None
+    """The digest that the same tag had when it was validated here the last time."""
+    spikes: str | None = None
+    """The reference of the image: hash of the spikes of the short network."""
+
+    def output(self, step: str) -> Output | None:
+        """A step's output; None where it was not run."""
+        return next((output for output in self.outputs if output.step == step), None)
+
+    def require(self, step: str) -> Output:
+        """A step's output; the suite asks a judgement only where it is there."""
+        found = self.output(step)
+        if found is None:
+            raise NotUnderstoodError(f"step '{step}' did not run")
+        return found
+
+
+def read(folder: Path, steps: Iterable[Step]) -> tuple[Output, ...]:
+    """The outputs of those steps that came to their end or at least began."""
+    return tuple(output for output in (_read(folder / STEPS_FOLDER / step.name, step) for step in steps) if output)
+
+
+def _read(folder: Path, step: Step) -> Output | None:
+    if not folder.is_dir():
+        return None
+    end = _text(folder / "end").split()
+    code, seconds = (int(end[0]), float(end[1])) if len(end) == 2 else (None, 0.0)
+    return Output(step.name, step.limit_s, code, seconds, _text(folder / "stdout"), _text(folder / "stderr"))
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# What a node is like outside of the container: lines "node<TAB>key<TAB>value". Nothing here may fail the whole.
+# Parameters by the job's environment: ESD_APPTAINER, ESD_SCRATCH_VARIABLE, ESD_IMAGE_REFERENCE.
+node=${SLURMD_NODENAME:-login}
+say() { printf '%s\t%s\t%s\n' "$node" "$1" "$2"; }
+one_line() { tr '\n\t' '  '; }
+
+say host "$(uname -n)"
+say architecture "$(uname -m)"
+say user "$(id -u)"
+say vendor "$(sed -n 's/^vendor_id[[:space:]]*: //p' /proc/cpuinfo | head -n 1)"
+say flags "$(grep -m 1 -E '^(flags|Features)' /proc/cpuinfo | cut -d : -f 2)"
+say cpus "$(nproc)"
+
+program=$(command -v "${ESD_APPTAINER:-apptainer}")
+say apptainer "$program"
+say apptainer_version "$("${program:-false}" --version 2>&1 | one_line)"
+starter=$(dirname "$(dirname "${program:-/none/none}")")/libexec/apptainer/bin/starter-suid
+if [ -u "$starter" ]; then say setuid yes; else say setuid no; fi
+say namespaces "$(unshare --user true 2>&1 && echo allowed | one_line)"
+say namespaces_most "$(cat /proc/sys/user/max_user_namespaces 2>/dev/null)"
+
+scratch=${!ESD_SCRATCH_VARIABLE:-}
+say scratch "$scratch"
+mine=.esd-validation-${SLURM_JOB_ID:-login}-$node
+if [ -n "$scratch" ] && (: >"$scratch/$mine") 2>/dev/null; then say scratch_writable yes; else say scratch_writable no; fi
+rm -f "$scratch/$mine" 2>/dev/null
+if (: >"esd/$mine") 2>/dev/null; then say folder_writable yes; else say folder_writable no; fi
+rm -f "esd/$mine" 2>/dev/null
+if (: >"/tmp/$mine") 2>/dev/null; then say tmp_writable yes; else say tmp_writable no; fi
+rm -f "/tmp/$mine" 2>/dev/null
+[ -r esd/image.sif ] && say image_sha256 "$(sha256sum <esd/image.sif | cut -d ' ' -f 1)"
+
+address=${ESD_IMAGE_REFERENCE#oras://}
+address=${address%%/*}
+port=${address##*:}
+[ "$port" = "$address" ] && port=443
+if timeout 3 bash -c "exec 3<>'/dev/tcp/${address%%:*}/$port'" 2>/dev/null; then say registry reached; else say registry "not reached"; fi
+
+say zombies "$(ps -u "$(id -u)" -o stat=,comm= 2>/dev/null | awk '$1 ~ /^Z/ { print $2 }' | sort | one_line)"
+# What this step and the job's own script consist of is young, or known by name.
+say processes "$(ps -u "$(id -u)" -o etimes=,comm= 2>/dev/null | awk '$1 >= 5 && $2 !~ /^(bash|srun|slurm.*|timeout)$/ { print $2 }' | sort | one_line)"
+say shared_memory "$(find /dev/shm -mindepth 1 -maxdepth 1 -user "$(id -u)" -printf '%f\n' 2>/dev/null | sort | one_line)"
+instances=${APPTAINER_CONFIGDIR:-$HOME/.apptainer}/instances
+say instances "$(find "$instances" -name '*.json' -path "*/$(uname -n)/*" 2>/dev/null | sort | one_line)"

@@ -1,0 +1,133 @@
+"""Judgements on the simulators: the right version, parallel as asked, and the spikes that this image gives everywhere. Pure."""
+
+from esd_deploy.validation.evidence import Evidence, Facts, Output
+from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
+
+_NEST = "eu.ebrains.esd.nest"
+
+
+class Spikes(Facts):
+    """What `spikes.py` printed."""
+
+    version: str
+    ranks: int
+    threads: int
+    world: int
+    count: int
+    sha256: str
+
+
+class Cells(Facts):
+    """What `pynn.py` printed."""
+
+    version: str
+    spikes: int
+
+
+class Compiled(Facts):
+    """What `neuron.py` printed; `missing` is what the image lacks for a compilation."""
+
+    missing: str | None
+    spikes: int | None
+
+
+class Suite(Facts):
+    """What `testsuite.py` printed."""
+
+    missing: str | None
+    tests: int
+    failures: int
+
+
+def nest(evidence: Evidence) -> Verdict:
+    """NEST runs with the threads and the MPI ranks that it was launched with, in the version that the label says."""
+    found = _broken(evidence, "nest-threads", "nest-ranks")
+    if found:
+        return found
+    threaded, ranked = (_spikes(evidence, name) for name in ("nest-threads", "nest-ranks"))
+    label = evidence.image.annotations.get(_NEST)
+    if label not in {None, threaded.version}:
+        return failed(f"NEST {threaded.version} runs, the image's label says {label}", "another NEST is found first: see 'leaks'")
+    if (threaded.ranks, threaded.threads) != (1, 2):
+        return failed(
+            f"one rank with two threads was asked for, NEST has {threaded.ranks} with {threaded.threads}", "`environment`: OMP_NUM_THREADS"
+        )
+    wanted = 2 if evidence.nodes > 1 else 1
+    if ranked.ranks != wanted:
+        return failed(
+            f"{wanted} ranks were launched, NEST counts {ranked.ranks}", "an image whose NEST was built with MPI; see 'wireup-nodes'"
+        )
+    return passed(f"NEST {threaded.version}: 1 rank x 2 threads, {ranked.ranks} ranks x {ranked.threads} threads")
+
+
+def spikes(evidence: Evidence) -> Verdict:
+    """A short network gives the same spikes on two ranks as on two threads, and those that the image gave where its reference was made."""
+    found = _broken(evidence, "nest-threads", "nest-ranks")
+    if found:
+        return found
+    threaded, ranked = (_spikes(evidence, name) for name in ("nest-threads", "nest-ranks"))
+    advice = "do not use this image here: see 'leaks' and 'processor', and compare the numerical libraries"
+    if threaded.count == 0:
+        return failed("the network is silent", advice)
+    if threaded.sha256 != ranked.sha256:
+        return failed(f"two ranks give other spikes than two threads ({ranked.count} and {threaded.count})", advice)
+    if evidence.spikes is None:
+        return unknown(f"{threaded.count} spikes, equal on ranks and threads; the image has no reference yet (--make-reference)")
+    if evidence.spikes != threaded.sha256:
+        return failed(f"{threaded.count} spikes, but not those of the image's reference ({evidence.spikes[:12]}…)", advice)
+    return passed(f"{threaded.count} spikes, bit for bit those of the reference ({threaded.sha256[:12]}…)")
+
+
+def pynn(evidence: Evidence) -> Verdict:
+    """PyNN runs on NEST."""
+    found = _broken(evidence, "pynn")
+    if found:
+        return found
+    cells = evidence.require("pynn").facts(Cells)[0]
+    if cells.spikes < 5:
+        return failed(f"PyNN {cells.version}: five driven neurons gave {cells.spikes} spikes", "the image: see tests/images")
+    return passed(f"PyNN {cells.version}: {cells.spikes} spikes of five neurons")
+
+
+def nestml(evidence: Evidence) -> Verdict:
+    """A NESTML neuron is compiled on the node, and fires."""
+    output = evidence.require("nestml")
+    compiled = output.facts(Compiled)[0] if '"missing"' in output.stdout else None
+    if compiled is not None and compiled.missing:
+        return skipped(f"the image has no {compiled.missing.removeprefix('the program ')}: it does not compile models")
+    if compiled is None or not output.succeeded:
+        return failed(
+            f"a model did not compile (exit code {output.code}): {output.last_words}", "the image's compiler; see also 'binds', 'leaks'"
+        )
+    if not compiled.spikes:
+        return failed("the compiled neuron does not fire", "the image: NESTML and NEST do not go together")
+    return passed(f"compiled and run in {output.seconds:.0f} s; {compiled.spikes} spikes")
+
+
+def testsuite(evidence: Evidence) -> Verdict:
+    """NEST's own MPI tests, as they are installed in the image."""
+    output = evidence.require("nest-testsuite")
+    suite = output.facts(Suite)[0]
+    if suite.missing:
+        return skipped(f"cannot run in this image: {suite.missing}")
+    if suite.failures or not suite.tests:
+        return failed(f"{suite.failures} of {suite.tests} of NEST's MPI tests failed", "esd/nest-testsuite.xml in the validation's folder")
+    return passed(f"{suite.tests} of NEST's MPI tests")
+
+
+def spikes_found(evidence: Evidence) -> str:
+    """The hash of the spikes, where ranks and threads agree on it; else nothing."""
+    if any((output := evidence.output(step)) is None or not output.succeeded for step in ("nest-threads", "nest-ranks")):
+        return ""
+    threaded, ranked = (_spikes(evidence, name) for name in ("nest-threads", "nest-ranks"))
+    return threaded.sha256 if threaded.sha256 == ranked.sha256 and threaded.count else ""
+
+
+def _spikes(evidence: Evidence, step: str) -> Spikes:
+    return evidence.require(step).facts(Spikes)[0]
+
+
+def _broken(evidence: Evidence, *steps: str) -> Verdict | None:
+    outputs: list[Output] = [evidence.require(step) for step in steps]
+    bad = next((output for output in outputs if not output.succeeded), None)
+    return failed(f"step '{bad.step}' ends with {bad.code}: {bad.last_words}", "the image, if 'wireup-nodes' is well") if bad else None

@@ -1,0 +1,122 @@
+"""Judgements on speed: measured values against the site's references, and the container against the same binaries outside. Pure."""
+
+from statistics import median
+
+from esd_deploy.validation.evidence import Evidence, F, Facts
+from esd_deploy.validation.steps import CONTAINERS, REPETITIONS
+from esd_deploy.validation.verdict import Measurement, Verdict, failed, passed, unknown
+
+SLOWEST_RATIO = 1.10
+"""How much longer a program may take in the container, at the median of its pairs."""
+
+
+class PingPong(Facts):
+    """What `pingpong.py` printed."""
+
+    ranks: int
+    latency_us: float
+    bandwidth_mb_s: float
+
+
+class Network(Facts):
+    """What `network.py` printed."""
+
+    build_s: float
+    simulate_s: float
+    rate_hz: float
+
+
+class StartUp(Facts):
+    """What `startup.sh` printed for one number of containers."""
+
+    containers: int
+    seconds: float
+
+
+def latency_node(evidence: Evidence) -> Verdict:
+    """Latency and bandwidth within a node."""
+    return _pingpong(evidence, "pingpong-node", "within a node")
+
+
+def latency_nodes(evidence: Evidence) -> Verdict:
+    """Latency and bandwidth between nodes."""
+    return _pingpong(evidence, "pingpong-nodes", "between nodes")
+
+
+def _pingpong(evidence: Evidence, step: str, where: str) -> Verdict:
+    output = evidence.require(step)
+    if not output.succeeded:
+        return unknown(f"not measured (exit code {output.code}): {output.last_words}")
+    found = output.facts(PingPong)[0]
+    return passed(
+        f"{found.latency_us:.2f} µs, {found.bandwidth_mb_s:,.0f} MB/s {where}",
+        Measurement(name=f"latency {where}", value=found.latency_us, unit="µs"),
+        Measurement(name=f"bandwidth {where}", value=found.bandwidth_mb_s, unit="MB/s"),
+    )
+
+
+def network(evidence: Evidence) -> Verdict:
+    """Construction and simulation of a balanced network on NEST, in the container."""
+    runs = _repeated(evidence, "network-container", Network)
+    if not runs:
+        return unknown("no run of the network came to its end")
+    build, simulate = median(run.build_s for run in runs), median(run.simulate_s for run in runs)
+    return passed(
+        f"built in {build:.2f} s, simulated in {simulate:.2f} s (median of {len(runs)}; {min(r.simulate_s for r in runs):.2f} to "
+        f"{max(r.simulate_s for r in runs):.2f} s)",
+        Measurement(name="network construction", value=build, unit="s"),
+        Measurement(name="network simulation", value=simulate, unit="s"),
+    )
+
+
+def ratio(evidence: Evidence) -> Verdict:
+    """The same binaries in the container and outside of it: how many times as long it takes inside."""
+    pairs = (
+        ("construction", [(a.build_s, b.build_s) for a, b in _pairs(evidence, "network", Network)]),
+        ("simulation", [(a.simulate_s, b.simulate_s) for a, b in _pairs(evidence, "network", Network)]),
+        ("latency", [(a.latency_us, b.latency_us) for a, b in _pairs(evidence, "pingpong", PingPong)]),
+        ("transfer", [(b.bandwidth_mb_s, a.bandwidth_mb_s) for a, b in _pairs(evidence, "pingpong", PingPong)]),
+    )
+    ratios = {name: [a / b for a, b in values] for name, values in pairs if values}
+    if "simulation" not in ratios:
+        bare = evidence.output("network-bare-1")
+        return unknown(f"nothing to compare with: the image's programs do not run outside of it ({bare.last_words if bare else 'not run'})")
+    text = ", ".join(f"{name} {median(values):.2f} ({min(values):.2f} to {max(values):.2f})" for name, values in ratios.items())
+    measured = tuple(Measurement(name=f"container/bare {name}", value=median(values), unit="x") for name, values in ratios.items())
+    slow = [name for name, values in ratios.items() if median(values) > SLOWEST_RATIO and _clearly(values)]
+    if slow:
+        return failed(
+            f"slower in the container: {', '.join(slow)}; {text}", "see 'threads', 'transport-node'; `environment` and `sharens`", *measured
+        )
+    return passed(f"container/bare, median (range): {text}", *measured)
+
+
+def _clearly(values: list[float]) -> bool:
+    """At most one pair says otherwise: the nodes' other work must not look like the container's doing."""
+    return sum(value <= SLOWEST_RATIO for value in values) <= (1 if len(values) > 3 else 0)
+
+
+def start_up(evidence: Evidence) -> Verdict:
+    """Time until N containers, started at once on one node, have come and gone."""
+    output = evidence.require("start-up")
+    found = output.facts(StartUp)
+    if len(found) != len(CONTAINERS):
+        return unknown(f"only {len(found)} of {len(CONTAINERS)} series: {output.last_words}")
+    return passed(
+        ", ".join(f"{one.containers}: {one.seconds:.2f} s" for one in found),
+        *(Measurement(name=f"start of {one.containers} containers", value=one.seconds, unit="s") for one in found),
+    )
+
+
+def _repeated(evidence: Evidence, name: str, model: type[F]) -> list[F]:
+    outputs = (evidence.output(f"{name}-{number}") for number in range(1, REPETITIONS + 1))
+    return [output.facts(model)[0] for output in outputs if output is not None and output.succeeded]
+
+
+def _pairs(evidence: Evidence, name: str, model: type[F]) -> list[tuple[F, F]]:
+    found = []
+    for number in range(1, REPETITIONS + 1):
+        inside, bare = (evidence.output(f"{name}-{place}-{number}") for place in ("container", "bare"))
+        if inside is not None and bare is not None and inside.succeeded and bare.succeeded:
+            found.append((inside.facts(model)[0], bare.facts(model)[0]))
+    return found

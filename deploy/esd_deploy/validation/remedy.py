@@ -1,0 +1,125 @@
+"""`--suggest`: the known remedies for a wire-up that fails, tried one at a time in one job; the smallest change that helps is proposed."""
+
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from esd_deploy import launch
+from esd_deploy.config import SiteConfig
+from esd_deploy.launch import Shape
+from esd_deploy.validation.evidence import Evidence, Facts, NotUnderstoodError, Output
+from esd_deploy.validation.step import Step
+from esd_deploy.validation.steps import RANKS_PER_NODE, TALK, srun
+from esd_deploy.validation.transport import transports
+from esd_deploy.validation.verdict import Verdict
+
+HELPED = ("plugin", "pmix", "pmix-folder", "user-namespace", "wireup-node", "wireup-nodes", "transport-node")
+"""Checks whose failure the remedies are for."""
+_LIMIT_S = 30
+_ANYWHERE = {"OMPI_MCA_opal_common_ucx_tls": "any", "OMPI_MCA_opal_common_ucx_devices": "any"}
+_ADDITIONS: tuple[Mapping[str, str], ...] = (
+    {"PMIX_MCA_gds": "hash"},
+    {"PMIX_MCA_psec": "native"},
+    {"PMIX_MCA_psec": "munge"},
+    {"OMPI_MCA_pml": "ucx"},
+    {"OMPI_MCA_pml": "ucx", **_ANYWHERE},
+    {"OMPI_MCA_pml": "ob1"},
+)
+
+
+class _Exchanged(Facts):
+    size: int
+    namespace: str
+    node: str
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """A change to a site's file, in words, and the site as it then would be."""
+
+    change: str
+    site: SiteConfig
+
+
+def remedies(site: SiteConfig, plugins: Iterable[str]) -> tuple[Remedy, ...]:
+    """What may help at this site, the least first. Pure."""
+    return (*_without(site), *_other_plugins(site, plugins), *_binds(site), *_sharens(site), *_added(site))
+
+
+def steps(found: Iterable[Remedy], nodes: int) -> tuple[Step, ...]:
+    """One step for each remedy: all ranks of all nodes exchange messages."""
+    return tuple(
+        Step(f"remedy-{number}", _line(remedy.site, Shape(nodes, RANKS_PER_NODE)), _LIMIT_S) for number, remedy in enumerate(found)
+    )
+
+
+def bare(site: SiteConfig) -> SiteConfig:
+    """The site for the job around these steps: each brings its own environment."""
+    return site.model_copy(update={"environment": {}})
+
+
+def suggestion(found: Iterable[Remedy], evidence: Evidence) -> str:
+    """The first remedy that helps, as lines for the site's file."""
+    tried = tuple(found)
+    for number, remedy in enumerate(tried):
+        output = evidence.output(f"remedy-{number}")
+        if output is not None and _helps(output, evidence.nodes):
+            return f"with this change in the site's file all ranks exchange messages, by memory within a node:\n{remedy.change}"
+    return f"none of {len(tried)} known remedies helps: {'; '.join(remedy.change.splitlines()[0].strip() for remedy in tried)}"
+
+
+def wanted(verdicts: Mapping[str, Verdict]) -> bool:
+    """Whether there is something for the remedies to do."""
+    return any(name in verdicts and verdicts[name].outcome == "failed" for name in HELPED)
+
+
+def _helps(output: Output, nodes: int) -> bool:
+    if not output.succeeded:
+        return False
+    try:
+        ranks = output.facts(_Exchanged)
+    except NotUnderstoodError:
+        return False
+    used = transports(output.stdout + output.stderr, between_nodes=False)
+    together = len({rank.namespace for rank in ranks}) == len({rank.node for rank in ranks}) == nodes
+    return (
+        {rank.size for rank in ranks} == {nodes * RANKS_PER_NODE} == {len(ranks)}
+        and together
+        and used.kinds == {"memory"}
+        and not used.errors
+    )
+
+
+def _line(site: SiteConfig, shape: Shape) -> tuple[str, ...]:
+    environment = (f"{name}={value}" for name, value in launch.variables(site, shape).items())
+    return (*TALK, *environment, *srun(site, shape), *launch.container(site), "python3", "esd/exchange.py")
+
+
+def _without(site: SiteConfig) -> Iterable[Remedy]:
+    for name, value in site.environment.items():
+        rest = {key: other for key, other in site.environment.items() if key != name}
+        yield Remedy(f"environment: remove {name} ({value})", site.model_copy(update={"environment": rest}))
+
+
+def _other_plugins(site: SiteConfig, plugins: Iterable[str]) -> Iterable[Remedy]:
+    for plugin in plugins:
+        if "pmi" in plugin and plugin != site.mpi:
+            yield Remedy(f"mpi: {plugin}", site.model_copy(update={"mpi": plugin}))
+
+
+def _binds(site: SiteConfig) -> Iterable[Remedy]:
+    if "/tmp" not in site.binds:  # noqa: S108 - where PMIx servers meet their clients
+        wider = (*site.binds, "/tmp")  # noqa: S108
+        yield Remedy(f"binds: [{', '.join(wider)}]", site.model_copy(update={"binds": wider}))
+
+
+def _sharens(site: SiteConfig) -> Iterable[Remedy]:
+    yield Remedy(f"sharens: {str(not site.sharens).lower()}", site.model_copy(update={"sharens": not site.sharens}))
+
+
+def _added(site: SiteConfig) -> Iterable[Remedy]:
+    for addition in _ADDITIONS:
+        if any(site.environment.get(name) != value for name, value in addition.items()):
+            lines = "\n".join(f"  {name}: {shlex.quote(value)}" for name, value in addition.items())
+            change = f"environment: add {', '.join(f'{name}={value}' for name, value in addition.items())}\n{lines}"
+            yield Remedy(change, site.model_copy(update={"environment": {**site.environment, **addition}}))

@@ -1,0 +1,101 @@
+"""One validation, live: its job is submitted, followed with patience that ends, and its outputs are brought home."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tenacity import Retrying
+
+from esd_build.errors import ToolError
+from esd_deploy import results, submission
+from esd_deploy.connection import FAILED, Connection, JobState
+from esd_deploy.display import Display
+from esd_deploy.validation import evidence
+from esd_deploy.validation.evidence import JobEnd, Output
+from esd_deploy.validation.plan import ValidationPlan
+from esd_deploy.waiting import follow
+
+_GRACE_S = 120
+"""How long after its time limit a job may still be said to run."""
+_RUNNING = frozenset({"RUNNING", "STAGINGOUT"})
+
+
+class _OutOfPatienceError(Exception):
+    """The job is not where it should be by now."""
+
+
+@dataclass
+class Patience:
+    """A clock that lets a wait go on until `deadline_s` of it; the sleep of everything that waits here."""
+
+    deadline_s: float
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def wait(self, seconds: float) -> None:
+        if self.clock() > self.deadline_s:
+            raise _OutOfPatienceError
+        self.sleep(seconds)
+
+
+@dataclass(frozen=True)
+class Session:
+    """A validation's job at a site. Its folder gets the layout of the job's folder."""
+
+    plan: ValidationPlan
+    folder: Path
+    connection: Connection
+    display: Display
+    queue_s: int = 600
+
+    def run(self) -> tuple[str, JobEnd, tuple[Output, ...]]:
+        """The job's URL, how it ended, and what its steps left. A hang at the site never hangs this; Ctrl-C ends the job there."""
+        retry = submission.patiently(notice=self.display.step)
+        files = self.plan.files
+        url = submission.create(self.connection, self.plan.description, self.plan.id, retry)
+        try:
+            submission.stage(self.connection, url, files, retry)
+            end = self._follow(url, retry)
+        except BaseException:
+            self.connection.abort(url)
+            raise
+        if not end.finished:
+            retry(self.connection.abort, url)
+        self._fetch(url, files, retry)
+        stderr = self.folder / "stderr"
+        end = JobEnd(
+            end.started,
+            end.finished,
+            end.message,
+            stderr.read_text(encoding="utf-8", errors="replace") if stderr.is_file() else "",
+            self.plan.time_s,
+            self.queue_s,
+        )
+        return url, end, evidence.read(self.folder, self.plan.steps)
+
+    def _follow(self, url: str, retry: Retrying) -> JobEnd:
+        patience = Patience(time.monotonic() + self.queue_s)
+        state: JobState | None = None
+        try:
+            for state in follow(self.connection, url, poll_s=self.plan.site.poll_s, retry=retry, sleep=patience.wait):
+                self.display.step(f"{self.plan.id}: {state.status}" + (f" ({state.message})" if state.message else ""))
+                if state.status in _RUNNING:
+                    patience.deadline_s = time.monotonic() + self.plan.time_s + _GRACE_S
+        except _OutOfPatienceError:
+            started = state is not None and state.status in _RUNNING
+            return JobEnd(started=started, finished=False, message=self._waiting_for(url))
+        failed = state is not None and state.status == FAILED
+        return JobEnd(finished=not failed, message=state.message if state and failed else "")
+
+    def _waiting_for(self, url: str) -> str:
+        """Why the batch system has not started the job, in its own word."""
+        try:
+            return self.connection.details(url).get("Reason", "")
+        except ToolError:
+            return ""
+
+    def _fetch(self, url: str, files: dict[str, bytes], retry: Retrying) -> None:
+        self.display.step(f"{self.plan.id}: fetching the outputs")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        results.fetch(self.connection, url, self.folder, files, retry)

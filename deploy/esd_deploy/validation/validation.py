@@ -1,0 +1,130 @@
+"""A validation from its request to its report."""
+
+import time
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from esd_build.errors import ToolError, UsageError
+from esd_build.registry import Credentials, PublishedImage, Registry
+from esd_deploy.display import Display, Silent
+from esd_deploy.site import Site, new_id
+from esd_deploy.validation import judge_nest, judge_site, reference, remedy
+from esd_deploy.validation.check import Check
+from esd_deploy.validation.evidence import Evidence, JobEnd, Output
+from esd_deploy.validation.plan import ValidationPlan, time_for
+from esd_deploy.validation.report import ARTIFACT_TYPE, Report, collect, parse
+from esd_deploy.validation.session import Session
+from esd_deploy.validation.steps import all_steps, chosen
+from esd_deploy.validation.suite import Selection, judge, select, step_names, with_needs
+
+VALIDATIONS = Path("runs/validations")
+
+
+@dataclass(frozen=True)
+class Request:
+    """What an admin asks for; without `time_s` the steps say how long, without `nodes` it is two where a job gets two."""
+
+    image: str
+    selection: Selection = field(default_factory=Selection)
+    nodes: int | None = None
+    time_s: int | None = None
+    queue_s: int = 600
+
+
+@dataclass(frozen=True)
+class Validation:
+    """One validation of an image at a site; its plan can be shown without anything being done."""
+
+    site: Site
+    request: Request
+    plan: ValidationPlan
+    checks: tuple[Check, ...]
+
+    @classmethod
+    def prepare(cls, site: Site, request: Request) -> "Validation":
+        """Choose the checks, ask the registry for the digest. Raises UsageError for what does not exist or does not fit."""
+        if site.config.kind != "unicore":
+            raise UsageError(f"site '{site.config.name}' runs no containers (kind: {site.config.kind}); validate a site of kind unicore")
+        nodes = request.nodes or min(2, site.config.limits.nodes)
+        if nodes > site.config.limits.nodes:
+            raise UsageError(
+                f"{nodes} nodes asked for, a job gets at most {site.config.limits.nodes} (`limits` of site '{site.config.name}')"
+            )
+        checks = with_needs(select(request.selection))
+        steps = chosen(all_steps(site.config, nodes), step_names(checks))
+        time_s = min(request.time_s or time_for(steps, site.config.limits.time_s), site.config.limits.time_s)
+        return cls(site, request, ValidationPlan(new_id(), site.config, site.published(request.image), nodes, steps, time_s), checks)
+
+    def run(self, output: Path = VALIDATIONS, display: Display | None = None, *, suggest: bool = False) -> Report:
+        """Run it to its end and write `validation.json` into `output/<id>/`."""
+        began = time.monotonic()
+        steps = display or Silent()
+        before = _before(output, self.plan)
+        job, evidence = self._evidence(self.plan, output / self.plan.id, steps)
+        evidence = replace(evidence, tag_now=self._tag_now(), tag_before=before, spikes=reference.load_spikes(self.plan.image.annotations))
+        verdicts = judge(self.checks, evidence, reference.load(self.site.config))
+        took = {one.step: one.seconds for one in evidence.outputs}
+        report = Report.of(self.plan, _suite(self.request.selection), job, time.monotonic() - began, self.checks, verdicts, took)
+        suggestion = self._suggest(evidence, output, steps) if suggest and remedy.wanted(verdicts) else ""
+        report = report.model_copy(update={"suggestion": suggestion, "spikes": judge_nest.spikes_found(evidence)})
+        report.save(output / self.plan.id)
+        return report
+
+    def _evidence(self, plan: ValidationPlan, folder: Path, display: Display) -> tuple[str, Evidence]:
+        display.step(f"{plan.id}: {len(plan.steps)} steps on {plan.nodes} nodes of {plan.site.name}")
+        session = Session(plan, folder, self.site.connect(self.site.endpoint), display, self.request.queue_s)
+        job, end, outputs = session.run()
+        return job, _evidence_of(plan, end, outputs)
+
+    def _suggest(self, evidence: Evidence, output: Path, display: Display) -> str:
+        listed = evidence.output("plugins")
+        found = remedy.remedies(self.site.config, judge_site.plugins(listed) if listed else ())
+        tries = remedy.steps(found, self.plan.nodes)
+        pull = chosen(self.plan.steps, ("pull",))
+        wanted = min(self.site.config.limits.time_s, 60 + sum(step.limit_s for step in tries))
+        plan = replace(self.plan, id=new_id(), site=remedy.bare(self.site.config), steps=(*pull, *tries), time_s=wanted)
+        _, tried = self._evidence(plan, output / self.plan.id / "suggest", display)
+        return remedy.suggestion(found, tried)
+
+    def _tag_now(self) -> str | None:
+        wanted = replace(self.plan.image.reference, digest=None)
+        try:
+            return None if wanted.tag is None else self._registry().resolve(wanted).reference.digest
+        except ToolError:
+            return None
+
+    def _registry(self) -> Registry:
+        return registry_of(self.site, self.plan.image)
+
+    def attach(self, report: Path) -> str:
+        """Attach the report to the image in the registry; returns the attachment's digest."""
+        annotations = {"eu.ebrains.esd.site": self.plan.site.name, "org.opencontainers.image.created": _time_of(report)}
+        return self._registry().attach(self.plan.image.reference, ARTIFACT_TYPE, report, annotations=annotations).digest
+
+
+def registry_of(site: Site, image: PublishedImage) -> Registry:
+    """The registry that an image is in, with the caller's account there."""
+    own = image.reference.registry == site.endpoint.registry
+    credentials = Credentials.find(image.reference.registry, named=False)
+    return Registry(image.reference.registry, ca_file=site.endpoint.ca_file if own else None, credentials=credentials)
+
+
+def _time_of(report: Path) -> str:
+    return parse(report.read_bytes(), str(report)).time.isoformat()
+
+
+def _evidence_of(plan: ValidationPlan, end: JobEnd, outputs: tuple[Output, ...]) -> Evidence:
+    return Evidence(plan.site, plan.image, plan.nodes, outputs, end)
+
+
+def _before(output: Path, plan: ValidationPlan) -> str | None:
+    """The digest of the same tag at its last validation here."""
+    name = str(plan.image.reference).partition("@")[0]
+    known = [report.digest for report in collect(output) if (report.site, report.image) == (plan.site.name, name)]
+    return known[-1] if known else None
+
+
+def _suite(selection: Selection) -> str:
+    if selection.only:
+        return f"only {', '.join(selection.only)}"
+    return ("quick" if selection.quick else "full") + (f" without {', '.join(selection.skip)}" if selection.skip else "")

@@ -1,0 +1,105 @@
+"""Moves files between storages of this server, the login node's disk and the web: for imports, exports and transfers.
+
+Everything is read and written with the rights of the user whose job or transfer it is.
+"""
+
+import os
+import ssl
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+from urllib.parse import urlsplit
+
+import httpx
+
+from esd_localsite.unicore.config import EndpointConfig
+from esd_localsite.unicore.files import PathError, Storage
+from esd_localsite.unicore.processes import Account
+from esd_localsite.unicore.staging import LocalFile, Place, StoredFile, WebFile, place
+
+_CHUNK = 256 * 1024
+_WEB_TIMEOUT_S = 30.0
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+Meter = Callable[[int], None]
+"""Told of every piece that was written; may raise, which ends the move."""
+
+
+@dataclass(frozen=True)
+class Mover:
+    """Knows what addresses mean at this server. Raises PathError, DescriptionError, OSError."""
+
+    config: EndpointConfig
+    storage_of: Callable[[str, str, Account], Storage]
+    """Storage id, user and account → the storage, if the user may have it; raises PathError."""
+
+    def place(self, address: str) -> Place:
+        """What the address means."""
+        parts = urlsplit(self.config.site_url)
+        hosts = {f"{host}:{parts.port}" for host in (parts.hostname or "", *_LOOPBACK)}
+        return place(address, frozenset(hosts), parts.path)
+
+    def bring(self, address: str, to: Storage, name: str, user: str, meter: Meter) -> None:
+        """Copy what is at `address` to `name` in the storage `to`: a file, a folder, or what a wildcard matches."""
+        match self.place(address):
+            case StoredFile(storage, source):
+                _copy(self.storage_of(storage, user, to.account), source, to, name, meter)
+            case LocalFile(path):
+                _copy(Storage(Path("/"), to.account), path, to, name, meter)
+            case WebFile(url):
+                self._download(url, to, name, meter)
+
+    def send(self, source: Storage, name: str, address: str, user: str, meter: Meter) -> None:
+        """Copy `name` of the storage `source` to `address`."""
+        match self.place(address):
+            case StoredFile(storage, target):
+                _copy(source, name, self.storage_of(storage, user, source.account), target, meter)
+            case LocalFile(path):
+                _copy(source, name, Storage(Path("/"), source.account), path, meter)
+            case WebFile(url):
+                raise PathError(f"'{url}' takes no files from here: send them to a storage of this site")
+
+    def _download(self, url: str, to: Storage, name: str, meter: Meter) -> None:
+        bundle = self.config.login_environment.get("SSL_CERT_FILE")
+        verify = ssl.create_default_context(cafile=bundle)
+        try:
+            with httpx.stream("GET", url, verify=verify, timeout=_WEB_TIMEOUT_S, follow_redirects=True) as answer:
+                if answer.status_code != httpx.codes.OK:
+                    raise PathError(f"'{url}' answers {answer.status_code}")
+                _write(to, name, answer.iter_bytes(_CHUNK), meter)
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise PathError(f"'{url}' cannot be read: {error or type(error).__name__}") from error
+
+
+def _copy(source: Storage, name: str, to: Storage, target: str, meter: Meter) -> None:
+    """One file to `target`; several (a folder, a wildcard) into it as a folder."""
+    found = source.matching(name)
+    if not found:
+        raise FileNotFoundError(2, os.strerror(2), name)
+    single = len(found) == 1 and PurePosixPath("/" + found[0]) == PurePosixPath("/" + name)
+    for path in found:
+        stream = source.open(path)
+        if single:
+            destination = target if target.strip("/") else PurePosixPath(name).name
+        else:
+            destination = f"{target}/{PurePosixPath(path).relative_to(source.common_part(name))}"
+        with stream:
+            _write(to, destination, _pieces(stream), meter)
+
+
+def _pieces(stream: BinaryIO) -> Iterator[bytes]:
+    while piece := stream.read(_CHUNK):
+        yield piece
+
+
+def _write(to: Storage, name: str, pieces: Iterator[bytes], meter: Meter) -> None:
+    upload = to.upload(name)
+    try:
+        for piece in pieces:
+            upload.write(piece)
+            meter(len(piece))
+        upload.finish()
+    except BaseException:
+        upload.cancel()
+        raise

@@ -1,0 +1,70 @@
+"""Records kept by id: in memory, and as one JSON file each, replaced atomically."""
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from esd_localsite.errors import LocalSiteError
+
+
+class Record(BaseModel):
+    """A value that is kept. Immutable: a reader needs no lock."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    id: str
+    created: datetime
+
+
+R = TypeVar("R", bound=Record)
+
+
+class Shelf(Generic[R]):
+    """All records of one kind, oldest first."""
+
+    def __init__(self, folder: Path, kind: type[R]) -> None:
+        """Raises LocalSiteError where a record cannot be read: none must vanish silently."""
+        self._folder = folder
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        read = sorted((_read(path, kind) for path in folder.glob("*.json")), key=lambda record: record.created)
+        self._records: dict[str, R] = {record.id: record for record in read}
+
+    def __iter__(self) -> Iterator[R]:
+        return iter(tuple(self._records.values()))
+
+    def get(self, record_id: str) -> R | None:
+        return self._records.get(record_id)
+
+    def save(self, record: R) -> None:
+        """Durable before it counts: what is seen through the endpoint survives its end."""
+        write_atomically(self._folder / f"{record.id}.json", record.model_dump_json())
+        self._records[record.id] = record
+
+    def show(self, record: R) -> None:
+        """Let it be seen, without keeping it: for what changes often and does not matter after a restart."""
+        self._records[record.id] = record
+
+    def remove(self, record_id: str) -> None:
+        self._records.pop(record_id, None)
+        (self._folder / f"{record_id}.json").unlink(missing_ok=True)
+
+
+def write_atomically(target: Path, text: str) -> None:
+    """Replace a file as a whole, readable by its owner only."""
+    temporary = target.with_suffix(".tmp")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:  # noqa: PTH123 - mode from the start
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(target)
+
+
+def _read(path: Path, kind: type[R]) -> R:
+    try:
+        return kind.model_validate_json(path.read_text())
+    except (OSError, ValidationError) as error:
+        raise LocalSiteError(f"the record {path} cannot be read: remove it to start the UNICORE endpoint without it") from error

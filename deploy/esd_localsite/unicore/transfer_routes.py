@@ -1,0 +1,98 @@
+"""Routes about transfers."""
+
+import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from esd_localsite.unicore.answers import list_document, transfer_document
+from esd_localsite.unicore.description import tags_of
+from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, preferences
+from esd_localsite.unicore.fields import Json, optional
+from esd_localsite.unicore.records import TransferRecord
+from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
+
+_KINDS = ("transfers", "client-server-transfers")
+
+
+def list_transfers(request: Request) -> Response:
+    """The caller's transfers, newest first. Those between client and server leave no trace here: there are none of them."""
+    endpoint, owner, tags = endpoint_of(request), identity_of(request).name, wanted_tags(request)
+    kind = request.url.path.rpartition("/")[2]
+    newest_first = reversed(tuple(endpoint.transfers.shelf)) if kind == "transfers" else ()
+    urls = [endpoint.urls.of("transfers", r.id) for r in newest_first if r.owner == owner and tags <= set(r.tags)]
+    return listing(request, list_document("transfers", urls, endpoint.urls.of(kind)), "transfers")
+
+
+async def create_transfer(request: Request) -> Response:
+    """`{"file": …, "source" or "target": …}`, for the storage in the path."""
+    fields = await json_body(request)
+    account_of_caller(request)  # refuses a group that is not the caller's
+    record = _record(request, fields)
+    await run_in_threadpool(endpoint_of(request).transfers.start, record)
+    return Response(status_code=201, headers={"Location": endpoint_of(request).urls.of("transfers", record.id)})
+
+
+def show_transfer(request: Request) -> Response:
+    """How it goes."""
+    return answer(request, transfer_document(_own(request), endpoint_of(request).config))
+
+
+def abort_transfer(request: Request) -> Response:
+    """End it."""
+    endpoint_of(request).transfers.abort(_own(request).id)
+    return Response(status_code=204)
+
+
+def delete_transfer(request: Request) -> Response:
+    """End it, and forget it."""
+    transfers, record = endpoint_of(request).transfers, _own(request)
+    transfers.abort(record.id)
+    transfers.shelf.remove(record.id)
+    return Response(status_code=204)
+
+
+def routes() -> list[Route]:
+    """All routes of this module."""
+    transfer = "/rest/core/transfers/{transfer}"
+    return [
+        *(Route(f"/rest/core/{kind}", list_transfers) for kind in _KINDS),
+        Route("/rest/core/storages/{storage}/transfers", create_transfer, methods=["POST"]),
+        Route(transfer, show_transfer),
+        Route(transfer, delete_transfer, methods=["DELETE"]),
+        Route(f"{transfer}/actions/abort", abort_transfer, methods=["POST"]),
+    ]
+
+
+def _own(request: Request) -> TransferRecord:
+    identity, transfer_id = identity_of(request), request.path_params["transfer"]
+    record = endpoint_of(request).transfers.shelf.get(transfer_id)
+    if record is None:
+        raise HTTPException(404, f"No such transfer: {transfer_id}")
+    if record.owner != identity.name:
+        raise HTTPException(403, f"Access denied: transfer {transfer_id} is not yours")
+    return record
+
+
+def _record(request: Request, fields: Mapping[str, Json]) -> TransferRecord:
+    endpoint, identity = endpoint_of(request), identity_of(request)
+    file, source, target = optional(fields, "file"), optional(fields, "source"), optional(fields, "target")
+    if file is None or (source is None) == (target is None):
+        raise HTTPException(400, "A transfer needs 'file', and either 'source' or 'target'")
+    return TransferRecord(
+        id=str(uuid.uuid4()),
+        owner=identity.name,
+        account=endpoint.config.account_name(identity.uid_name),
+        group=preferences(request).get("group"),
+        storage=request.path_params["storage"],
+        file=file,
+        address=source or target or "",
+        sends=target is not None,
+        created=datetime.now(UTC),
+        tags=tags_of(fields),
+    )

@@ -1,0 +1,10 @@
+"""Other people's clients, unmodified, against a local site."""
+
+from pathlib import Path
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Where the foreign tests are: they are not ours to keep here."""
+    parser.addoption("--pyunicore-tests", type=Path, help="a checkout of pyunicore: its tests/integration are run")
