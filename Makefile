@@ -9,12 +9,12 @@ PROVIDER ?= debian
 SITE ?= local
 
 BIN := .venv/bin
-SCRIPTS := $(wildcard ci/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh)
+SCRIPTS := $(wildcard ci/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
 
-.PHONY: help setup system python demo test image push validate check format lock clean
+.PHONY: help setup system python demo test image push validate check format lock spack-lock clean
 
 help:  ## this list
-	@sed -nE 's/^([a-z]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 setup: system python  ## install what is missing: Apptainer, Slurm, munge, a registry (needs root or sudo), and .venv
 
@@ -52,6 +52,9 @@ format: python  ## let ruff lay out the code
 
 lock: python  ## renew the lock files (newest versions that the .in files allow)
 	@ci/lock.sh
+
+spack-lock: python  ## concretize spack-envs/$(ENV) from nothing; shows the difference to the committed lock
+	@$(BIN)/esd-build spack lock $(ENV)
 
 clean:  ## remove what make made in this checkout; the cache and the local site stay
 	rm -rf dist/images .mypy_cache .ruff_cache .pytest_cache

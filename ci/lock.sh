@@ -6,8 +6,8 @@ cd "$(dirname "$0")/.."
 lock() { .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header "$@"; }
 
 lock --universal requirements/dev.in pyproject.toml --no-emit-package esd-images --output-file requirements/dev.txt
-for release in spack-envs/*/requirements.in; do
-  environment=$(dirname "$release")
+for release in spack-envs/*/requirements.in spack-envs/*/*/requirements.in; do
+  environment=$(cut -d/ -f1-2 <<<"$release")
   python=$(sed -n 's/^python: *"\(.*\)"/\1/p' "$environment/release.yaml")
-  lock --python-version "$python" --python-platform x86_64-manylinux_2_28 "$release" --output-file "$environment/requirements.txt"
+  lock --python-version "$python" --python-platform x86_64-manylinux_2_28 "$release" --output-file "${release%.in}.txt"
 done

@@ -1,13 +1,15 @@
-"""kill -9 in the middle of a push and of a pull: bytes that are sent again. python -m benchmarks.registry.kill_resume [--mb 512]
+"""kill -9 in the middle of a push and of a pull: bytes that are sent again. python -m benchmarks.registry.kill_resume [--mb 512].
 
 Once through a proxy that passes bytes on as they come, once through one that takes in a request whole, as nginx does by default.
 """
 
 import argparse
+import shutil
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from benchmarks.registry.measure import CLIENT, random_file
@@ -19,7 +21,7 @@ _STEP_S = 0.005
 
 def kill_at(argv: tuple[str, ...], done: Callable[[], bool]) -> None:
     """Start a program and kill it, without a chance to clean up, once `done` says so."""
-    process = subprocess.Popen(argv)
+    process = subprocess.Popen(argv, stdout=subprocess.DEVNULL)
     while not done():
         if process.poll() is not None:
             raise SystemExit("it ended before it could be killed; take a larger file")
@@ -28,16 +30,26 @@ def kill_at(argv: tuple[str, ...], done: Callable[[], bool]) -> None:
     process.wait()
 
 
-def pushed(server: RegistryServer, folder: Path, file: Path, *, takes_in_whole: bool) -> tuple[int, int]:
-    """Bytes that came with the push that was killed half-way, and with the one after it."""
+def pushed(server: RegistryServer, file: Path, program: Callable[[str], tuple[str, ...]], *, takes_in_whole: bool) -> tuple[int, int]:
+    """Bytes that came with the push that was killed half-way, and with the one after it. `program` is the command for a host."""
     proxy = FaultProxy(server, takes_in_whole=takes_in_whole)
     with proxy.running(server.tls):
-        argv = (*CLIENT, "push", proxy.host, str(server.tls.ca_file), str(folder / "unfinished"), str(file))
-        kill_at(argv, lambda: proxy.received > file.stat().st_size // 2)
+        kill_at(program(proxy.host), lambda: proxy.received > file.stat().st_size // 2)
         before = proxy.received
         proxy.seen.clear()
-        subprocess.run(argv, check=True)
+        subprocess.run(program(proxy.host), check=True, stdout=subprocess.DEVNULL)
         return before, proxy.received
+
+
+def ours(server: RegistryServer, folder: Path, file: Path, host: str) -> tuple[str, ...]:
+    """Our push."""
+    return (*CLIENT, "push", host, str(server.tls.ca_file), str(folder / "unfinished"), str(file))
+
+
+def by_oras(oras: str, server: RegistryServer, file: Path, host: str) -> tuple[str, ...]:
+    """The push of `oras`."""
+    layer = f"{file}:application/vnd.sylabs.sif.layer.v1.sif"
+    return (oras, "push", "--disable-path-validation", "--ca-file", str(server.tls.ca_file), f"{host}/esd/oras:edge", layer)
 
 
 def pulled(server: RegistryServer, folder: Path, file: Path) -> tuple[int, int]:
@@ -51,7 +63,7 @@ def pulled(server: RegistryServer, folder: Path, file: Path) -> tuple[int, int]:
     kill_at(argv, lambda: here() > file.stat().st_size // 2)
     before = here()
     subprocess.run(argv, check=True)
-    subprocess.run(("cmp", str(target), str(file)), check=True)
+    subprocess.run((shutil.which("cmp") or "cmp", str(target), str(file)), check=True)
     return before, file.stat().st_size - before
 
 
@@ -59,18 +71,23 @@ def main() -> None:
     """Measure, and print."""
     options = argparse.ArgumentParser(description=__doc__)
     options.add_argument("--mb", type=int, default=512)
-    size = options.parse_args().mb * 1024**2
+    options.add_argument("--oras", default=shutil.which("oras"))
+    chosen = options.parse_args()
+    size = chosen.mb * 1024**2
     rows = {}
-    for what, whole in (("push, request by request", True), ("push, byte by byte", False)):
-        with tempfile.TemporaryDirectory() as name, running_registry(Path(name)) as server:
-            file = random_file(Path(name) / "image.sif", size)
-            rows[what] = pushed(server, Path(name), file, takes_in_whole=whole)
-            if not whole:
-                rows["pull"] = pulled(server, Path(name), file)
+    for who in ("ours", "oras") if chosen.oras else ("ours",):
+        for how, whole in (("request by request", True), ("byte by byte", False)):
+            with tempfile.TemporaryDirectory() as name, running_registry(Path(name)) as server:
+                folder = Path(name)
+                file = random_file(folder / "image.sif", size)
+                program = partial(ours, server, folder, file) if who == "ours" else partial(by_oras, chosen.oras, server, file)
+                rows[f"push, {how}, {who}"] = pushed(server, file, program, takes_in_whole=whole)
+                if who == "ours" and not whole:
+                    rows["pull, ours"] = pulled(server, folder, file)
     print(f"a file of {size / 1e6:.0f} MB, killed (SIGKILL) half-way, then the same command again\n")
     print("| | MB before the kill | MB after it | MB in all, of the file's |\n|---|---|---|---|")
     for what, (before, after) in rows.items():
-        print(f"| {what} | {before / 1e6:.0f} | {after / 1e6:.0f} | {(before + after) / size:.2f} × |")
+        print(f"| {what} | {before / 1e6:.0f} | {after / 1e6:.0f} | {(before + after) / size:.2f} times |")
 
 
 main()

@@ -87,7 +87,7 @@ class ModelPlan:
     def key(self) -> str:
         """Hash of all that decides the result, 16 hex digits."""
         parts = {name: _hash(content) for name, content in self.source.content.items()}
-        parts |= {path.name: _hash(path.read_bytes()) for path in _scripts()}
+        parts |= {path.name: _hash(path.read_bytes()) for path in _scripts(self.target)}
         parts |= {"target": self.target, "image": self.image_sha256, "pair": " ".join(self.source.pair)}
         return _hash(json.dumps(parts, sort_keys=True).encode())[:16]
 
@@ -99,8 +99,10 @@ class ModelPlan:
         return (generate, *((("python3", "/inside/spinnaker_trace.py", "/work", "compile"),) if self.target == "spinnaker" else ()))
 
 
-def _scripts() -> list[Path]:
-    return sorted(path for path in inside().rglob("*") if path.is_file() and path.suffix in {".py", ".c", ".h"})
+def _scripts(target: Target) -> list[Path]:
+    """What has a part in making a model's code; the scripts that only run it do not count."""
+    names = ("generate.py",) if target == "nest" else ("generate.py", "spinnaker_trace.py", "unit.c", "standin/**/*.h")
+    return sorted(path for name in names for path in inside().glob(name))
 
 
 def _hash(content: bytes) -> str:

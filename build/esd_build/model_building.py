@@ -13,7 +13,7 @@ from esd_build.cache import Cache
 from esd_build.errors import ToolError
 from esd_build.model import ModelPlan, ModelSource, Target, inside
 from esd_build.model_report import FILE_NAME, ModelReport, assemble
-from esd_build.process import remove_as
+from esd_build.process import Account, remove_as
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,15 @@ class ModelBuilder:
 
     cache: Cache
     apptainer: Apptainer
+
+    @classmethod
+    def here(cls) -> "ModelBuilder":
+        """The builder of this machine and account; raises ToolError where there is no Apptainer."""
+        account = Account.current()
+        cache = Cache.open(account)
+        apptainer = Apptainer(account, cache.make_folder(cache.root / "models"))
+        apptainer.version()
+        return cls(cache, apptainer)
 
     def plan(self, source: ModelSource, target: Target, image: Path) -> ModelPlan:
         """Raises UsageError where the image is not there or a file is no model."""

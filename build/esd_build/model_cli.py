@@ -12,15 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from esd_build import documents
-from esd_build.apptainer import Apptainer
-from esd_build.cache import Cache
 from esd_build.errors import EsdError
 from esd_build.model import POST_PORT, TARGETS, ModelSource, Target
 from esd_build.model_building import BuiltModel, ModelBuilder
 from esd_build.model_report import FILE_NAME
 from esd_build.portability import STAGES, Cases, Row
 from esd_build.portability_run import Comparison
-from esd_build.process import Account
 from esd_build.progress import BuildProgress
 from esd_build.project import Project
 
@@ -46,7 +43,7 @@ def model_command(  # noqa: PLR0913 - each parameter is an option of the command
     """Generate and compile code from a NESTML model, inside an image. Nothing is done twice for the same model and image."""
     source = ModelSource(model, synapse, post_port)
     targets: tuple[Target, ...] = TARGETS if target == "both" else (target,)
-    project, build = Project.find(Path.cwd()), builder()
+    project, build = Project.find(Path.cwd()), ModelBuilder.here()
     say: Callable[[str], None] = (lambda _text: None) if as_json else BuildProgress().say
     built = []
     for each in targets:
@@ -68,13 +65,13 @@ def portability(
     env: Annotated[str, typer.Option("--env", help="a folder of spack-envs/")] = "edge",
     as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
 ) -> None:
-    """Take the models of models/ to NEST and to SpiNNaker, run one neuron of each, compare; print the table. Exit code 1 if one disagrees."""
+    """Take the models of models/ to NEST and to SpiNNaker, run one neuron of each, and compare. Exit code 1 if one disagrees."""
     project = Project.find(Path.cwd())
     folder = project.root / "models"
     cases = documents.load(folder / "portability.yaml", Cases, folder=folder)
     images = {target: project.images / f"{target}-{env}.sif" for target in TARGETS}
     say: Callable[[str], None] = (lambda _text: None) if as_json else BuildProgress().say
-    rows = list(Comparison(cases, builder(), images, say).rows())
+    rows = list(Comparison(cases, ModelBuilder.here(), images, say).rows())
     if as_json:
         typer.echo(json.dumps([{**asdict(row), "stages": dict(row.stages)} for row in rows], indent=2))
     else:
@@ -88,15 +85,6 @@ def _table(rows: list[Row]) -> Table:
     for row in rows:
         table.add_row(row.model, row.target, *(row.stages.get(stage, "-") for stage in STAGES), row.detail)
     return table
-
-
-def builder() -> ModelBuilder:
-    """The builder of this machine."""
-    account = Account.current()
-    cache = Cache.open(account)
-    apptainer = Apptainer(account, cache.make_folder(cache.root / "models"))
-    apptainer.version()
-    return ModelBuilder(cache, apptainer)
 
 
 def hand_out(built: BuiltModel, output: Path) -> Path:

@@ -1,14 +1,12 @@
 """Commands of esd-build about images in a registry: push, tags, promote, inspect, attach, sign, keys."""
 
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from esd_build import product, publishing, signing, tags
 from esd_build.errors import EsdError, UsageError
@@ -19,7 +17,7 @@ from esd_build.registry import Attachment, Credentials, PublishedImage, Registry
 from esd_build.transfer import transfer
 
 app = typer.Typer()
-_console = Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+_console = Console(stderr=True, highlight=False, soft_wrap=True)
 
 Word = Annotated[str, typer.Argument(metavar="IMAGE|REF", help="a folder of recipes/, or registry/project/image:tag")]
 Place = Annotated[
@@ -201,14 +199,11 @@ def _print_image(image: PublishedImage, attached: tuple[Attachment, ...], signer
         }
         typer.echo(json.dumps(content, indent=2))
         return
-    table = Table(show_header=False, box=None, pad_edge=False)
-    rows = {"reference": str(image.reference), "SIF file": f"{image.sif_digest}  {image.size / 1e6:.1f} MB", **image.annotations}
-    for name, value in rows.items():
-        table.add_row(name, value)
-    for attachment in attached:
-        table.add_row("attached", f"{attachment.artifact_type}  {attachment.size} bytes  {attachment.digest}")
-    table.add_row("signature", f"{signer.outcome} ({signer.signer or 'by none of the given keys'})" if signer else "not checked (--key)")
-    Console(soft_wrap=True, highlight=False).print(table)
+    rows = [("reference", str(image.reference)), ("SIF file", f"{image.sif_digest}, {image.size / 1e6:.1f} MB"), *image.annotations.items()]
+    rows += [("attached", f"{attachment.artifact_type}, {attachment.size} bytes, {attachment.digest}") for attachment in attached]
+    rows.append(("signature", f"{signer.outcome} ({signer.signer or 'by none of the given keys'})" if signer else "not checked (--key)"))
+    for name, value in rows:
+        typer.echo(f"{name:<38} {value}")
 
 
 def _say(text: str) -> None:

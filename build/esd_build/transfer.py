@@ -37,6 +37,6 @@ class _Lines:
 
     def told(self, done: int, total: int) -> None:
         step = done * _STEPS // total if total else _STEPS
-        if step != self._step and time.monotonic() - self._said >= self.PAUSE_S:
+        if step not in {self._step, _STEPS} and time.monotonic() - self._said >= self.PAUSE_S:
             self._step, self._said = step, time.monotonic()
             self._console.print(f"    {self._what}: {done / 1e6:.0f} of {total / 1e6:.0f} MB", markup=False)

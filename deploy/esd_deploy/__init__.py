@@ -1,5 +1,6 @@
 """Runs programs at EBRAINS sites, from images pinned by digest, and keeps a record of what ran."""
 
+from esd_deploy.aio import gather
 from esd_deploy.site import Site
 
-__all__ = ["Site"]
+__all__ = ["Site", "gather"]

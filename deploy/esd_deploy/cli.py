@@ -13,6 +13,7 @@ from esd_deploy import (
     exporting,
     images_command,
     login_command,
+    plan_command,
     running,
     shown,
     site_commands,
@@ -31,6 +32,7 @@ app.add_typer(drift_command.app)
 app.add_typer(comparing.app)
 app.add_typer(exporting.app)
 app.add_typer(login_command.app)
+app.add_typer(plan_command.app)
 app.add_typer(validation_command.app)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from esd_build.errors import UsageError
+from esd_deploy import page
 from esd_deploy.record import RunRecord
 
 Verdict = Literal["same", "agrees", "differs", "unknown"]
@@ -44,6 +45,10 @@ class Comparison:
     b: str
     statistics: tuple[Line, ...]
     versions: tuple[Line, ...]
+
+    def _repr_html_(self) -> str:
+        rows = [(line.name, line.a, line.b, line.verdict) for line in (*self.statistics, *self.versions)]
+        return page.table("agree" if self.agree else "do not agree", rows, ("", self.a, self.b, ""))
 
     @property
     def agree(self) -> bool:

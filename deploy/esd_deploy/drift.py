@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from esd_deploy import page
 from esd_deploy.record import RunRecord
 
 Verdict = Literal["same", "differs", "unknown"]
@@ -52,6 +53,10 @@ class Drift:
 
     stacks: tuple[Stack, ...]
     rows: tuple[Row, ...]
+
+    def _repr_html_(self) -> str:
+        rows = [(row.component, row.pin, *row.values, row.verdict) for row in self.rows]
+        return page.table("drift" if self.drifts else "no drift", rows, ("", "pin", *(stack.name for stack in self.stacks), ""))
 
     @property
     def drifts(self) -> bool:

@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_build.errors import ToolError, UsageError
+from esd_deploy import local_token
 from esd_deploy.config import SiteConfig
 from esd_deploy.source import CredentialsSource
 from esd_deploy.tokens import Tokens, secret_file, tokens
@@ -55,6 +56,7 @@ class LocalStatus(BaseModel):
     unicore_url: str
     registry: str
     nmpi_url: str | None = None
+    oidc_url: str | None = None
     username: str
     password_file: Path
     ca_file: Path
@@ -89,6 +91,9 @@ def _of_local_site(path: Path, *, queue: bool) -> Endpoint:
     hint = f"is the local site '{status.name}' still up? See `esd-deploy local status`; {hint}"
     if queue and not status.nmpi_url:
         raise ToolError(f"the local site '{status.name}' has no neuromorphic queue; {hint}")
+    if queue and status.oidc_url:
+        issued = local_token.tokens(status.oidc_url, status.username, credentials.secret, status.ca_file)
+        credentials = Credentials(credentials.secret, status.username, issued)
     return Endpoint(str(status.nmpi_url) if queue else status.unicore_url, status.registry, status.ca_file, credentials, hint)
 
 

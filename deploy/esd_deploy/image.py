@@ -9,6 +9,7 @@ from pathlib import Path
 
 import platformdirs
 
+from esd_build import signing
 from esd_build.documents import choose
 from esd_build.errors import ToolError
 from esd_build.reference import ImageReference
@@ -48,6 +49,19 @@ def resolve(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:
         _LOG.warning("%s; going on with %s, as it was the last time: it runs where it is in the site's cache", error, before.reference)
         return before
     memory.keep(wanted, found)
+    return found
+
+
+def resolve_signed(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:
+    """The digest that the registry gives now, where one of the user's trusted keys signed it; what was known before does not count.
+
+    Raises UsageError where the image is not signed, or where no key is trusted; ToolError where the registry does not answer.
+    """
+    keys = signing.trusted_keys()
+    registry = Registry(wanted.registry, ca_file=endpoint.ca_file if wanted.registry == endpoint.registry else None)
+    found = registry.resolve(wanted)
+    signer = signing.require(registry, found.reference, keys)
+    _LOG.info("%s is signed by %s", found.reference, signer)
     return found
 
 

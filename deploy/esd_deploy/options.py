@@ -50,4 +50,13 @@ Inputs = Annotated[list[Path] | None, typer.Option("--input", "-i", help="A file
 PartitionName = Annotated[str | None, typer.Option("--partition", help="Slurm partition; the site's default without it.")]
 Account = Annotated[str | None, typer.Option(help="Budget that is charged.")]
 Tags = Annotated[list[str] | None, typer.Option(help="A word by which runs are found again together; may be repeated.")]
+RequireSignature = Annotated[
+    bool,
+    typer.Option(
+        "--require-signature",
+        envvar="ESD_REQUIRE_SIGNATURE",
+        help="Refuse an image that none of the trusted keys signed: $ESD_TRUSTED_KEYS, or trusted-keys/*.pub of your configuration folder.",
+    ),
+]
 Force = Annotated[bool, typer.Option("--force", help="Do it although a check says no.")]
+Model = Annotated[Path | None, typer.Option(help="A NESTML neuron: compiled for the image, and sent along as MODEL_module.")]

@@ -24,11 +24,16 @@ def understood(record: RunRecord, folder: Path) -> RunRecord:
                 "ranks": wireup.get("size"),
                 "pull": PullRecord.model_validate(pull) if pull else None,
                 "versions": _VERSIONS.validate_python(_report(folder / "esd" / "versions.json")),
-                "metrics": _METRICS.validate_python(_report(folder / "metrics.json")),
+                "metrics": _METRICS.validate_python(_known(_report(folder / "metrics.json"))),
             }
         )
     except ValidationError as error:
         raise ToolError(f"{folder}: a report of the job is not as expected (metrics.json must be {{name: number}}): {error}") from error
+
+
+def _known(report: dict[str, object]) -> dict[str, object]:
+    """Without what the job could not tell: a mean over nothing is null."""
+    return {name: value for name, value in report.items() if value is not None}
 
 
 def _report(path: Path) -> dict[str, object]:

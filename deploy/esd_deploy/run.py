@@ -8,7 +8,7 @@ from filelock import FileLock, Timeout
 from tenacity import Retrying, nap
 
 from esd_build.errors import ToolError, UsageError
-from esd_deploy import backends, reports, results, submission
+from esd_deploy import aio, backends, outcome, page, reports, results, submission
 from esd_deploy.connection import ENDED, READY, Connection, JobState
 from esd_deploy.display import Display, Silent
 from esd_deploy.ending import ending
@@ -19,6 +19,8 @@ from esd_deploy.waiting import follow
 
 WAIT_GIVE_UP_S = 24 * 3600
 """How long a site may stay silent before waiting for a job there is given up; the job itself goes on."""
+REFUSED_GIVE_UP_S = 600
+"""How long a site may refuse a token that it took before, while a run is waited for."""
 LOCK = ".lock"
 TRAVELLING = "esd/record.json"
 """The record as it was at submission, in the job's folder: from it another machine takes the run up."""
@@ -48,6 +50,7 @@ class Run:
         self._poll_s = poll_s
         self._display = display or Silent()
         self._sleep = sleep
+        self._refused_s = 0.0
 
     @staticmethod
     def prepare(plan: Plan, folder: Path, *, rerun_of: str | None = None) -> RunRecord:
@@ -94,10 +97,15 @@ class Run:
 
     def wait(self) -> RunRecord:
         """Follow the job to its end and fetch what it made. A failed job is no exception here: see `record.succeeded`."""
+        self._refused_s = REFUSED_GIVE_UP_S  # the site let the caller in before
         retry = self._retry(WAIT_GIVE_UP_S)
         for state in follow(self._connection, self._url, poll_s=self._poll_s, retry=retry, sleep=self._sleep):
             self._seen(state)
         return self.finish()
+
+    async def wait_async(self) -> RunRecord:
+        """As `wait`, for code that has other things to do meanwhile."""
+        return await aio.wait(self)
 
     def finish(self) -> RunRecord:
         """After the job's end: its results, what the batch system says, and how it ended."""
@@ -135,6 +143,9 @@ class Run:
         """End the job at the site; what it made so far stays there."""
         self._retry()(self._connection.abort, self._url)
         return self.refresh()
+
+    def _repr_html_(self) -> str:
+        return page.table(f"run {self.id}: {self.record.script.name}", outcome.rows(self.record))
 
     def delete(self) -> None:
         """Remove the job and its folder at the site; the run's own folder stays."""
@@ -190,7 +201,7 @@ class Run:
             return file.read().decode("utf-8", errors="replace")
 
     def _retry(self, give_up_s: float = 120) -> Retrying:
-        return submission.patiently(self._sleep, give_up_s=give_up_s, notice=self._display.step)
+        return submission.patiently(self._sleep, give_up_s=give_up_s, refused_s=self._refused_s, notice=self._display.step)
 
 
 def _state(record: RunRecord) -> JobState:

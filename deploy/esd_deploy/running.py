@@ -11,7 +11,8 @@ from typing import Annotated, NoReturn
 import typer
 
 from esd_build.errors import EsdError, ToolError, UsageError
-from esd_deploy import backends, launch, options, outcome, preflight, record, rerun, shown
+from esd_build.model_building import ModelBuilder
+from esd_deploy import backends, launch, model_input, options, outcome, preflight, record, rerun, shown
 from esd_deploy.display import Display, display
 from esd_deploy.launch import Shape
 from esd_deploy.plan import Plan, Request
@@ -68,17 +69,20 @@ def run_command(  # noqa: PLR0913 - each parameter is an option of the command l
     threads: options.Threads = 1,
     time: options.Time = None,
     inputs: options.Inputs = None,
+    model: options.Model = None,
     partition: options.PartitionName = None,
     account: options.Account = None,
     tag: options.Tags = None,
     output: options.Output = RUNS,
     as_json: options.Json = False,
     dry_run: options.DryRun = False,
+    require_signature: options.RequireSignature = False,
     force: options.Force = False,
 ) -> None:
     """Run a script at a site, wait for it, fetch its results, keep a record in OUTPUT/<id>/run.json."""
     wish = Wish(Shape(nodes, tasks_per_node, threads), time, mode, inputs, partition, account, tag)
-    place, plan = _planned(site, wish.request(script, arguments, image), force=force, dry_run=dry_run)
+    wanted = wish.request(script, arguments, image)
+    place, plan = _planned(site, wanted, force=force, dry_run=dry_run, signed=require_signature, model=model)
     if dry_run:
         _print_plan(plan)
         return
@@ -103,17 +107,19 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
     threads: options.Threads = 1,
     time: options.Time = None,
     inputs: options.Inputs = None,
+    model: options.Model = None,
     partition: options.PartitionName = None,
     account: options.Account = None,
     tag: options.Tags = None,
     count: Annotated[int, typer.Option(min=1, help="Submit so many runs of it; each finds its number, from 0, in $ESD_RUN_INDEX.")] = 1,
     output: options.Output = RUNS,
     as_json: options.Json = False,
+    require_signature: options.RequireSignature = False,
     force: options.Force = False,
 ) -> None:
     """Submit a script and return; `attach` waits for it later. The last line is the run's id (with --count one line for each)."""
     wish = Wish(Shape(nodes, tasks_per_node, threads), time, mode, inputs, partition, account, tag)
-    place, plan = _planned(site, wish.request(script, arguments, image), force=force)
+    place, plan = _planned(site, wish.request(script, arguments, image), force=force, signed=require_signature, model=model)
     with display(quiet=as_json or count > 1) as steps:
         for run in place.start_many(plan, count, runs=output, display=steps):
             with going_on(run.id, output):
@@ -209,9 +215,15 @@ def script(  # noqa: PLR0913 - each parameter is an option of the command line
     print(launch.batch_script(plan.site, plan.shape, plan.command, image=plan.image, time_s=plan.time_s), end="")
 
 
-def _planned(site: str, request: Request, *, force: bool, dry_run: bool = False) -> tuple[Site, Plan]:
-    place = Site.load(site)
+def _planned(
+    site: str, request: Request, *, force: bool, dry_run: bool = False, signed: bool = False, model: Path | None = None
+) -> tuple[Site, Plan]:
+    if signed and request.image is None:
+        raise UsageError("--require-signature: without --image there is nothing that could be signed")
+    place = Site.load(site).signed_only() if signed else Site.load(site)
     plan = place.plan(request)
+    if model is not None:
+        plan = model_input.with_model(plan, model, ModelBuilder.here())
     if not force and not dry_run:
         preflight.require(place, plan)
     return place, plan

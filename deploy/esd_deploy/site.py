@@ -8,7 +8,7 @@ from pathlib import Path
 
 from esd_build.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy import backends, image, record
+from esd_deploy import backends, image, page, record
 from esd_deploy.catalogue import Catalogue, load_site
 from esd_deploy.config import SiteConfig
 from esd_deploy.connection import Connection
@@ -39,6 +39,10 @@ class Site:
         """
         config, _ = load_site(name)
         return cls(config, resolve(config, token=token), connect=backends.backend(config.kind).connect)
+
+    def signed_only(self) -> "Site":
+        """The same site, where only images run that one of the user's trusted keys signed."""
+        return replace(self, look_up=image.resolve_signed)
 
     def plan(self, request: Request) -> Plan:
         """What a run would do, with the image's digest as the registry gives it now; nothing is submitted."""
@@ -93,6 +97,10 @@ class Site:
         """A run that was submitted before, by its id; raises UsageError for an unknown one."""
         known = record.load(runs, run_id)
         return Run(known, runs / run_id, self.connect(self.endpoint), poll_s=self.config.poll_s, display=display)
+
+    def _repr_html_(self) -> str:
+        shown = ("description", "kind", "mpi", "partition", "modules", "target", "backend", "limits")
+        return page.table(f"site {self.config.name}", [(name, getattr(self.config, name)) for name in shown])
 
     def _reference(self, word: str) -> ImageReference:
         known = Catalogue.find().image_names

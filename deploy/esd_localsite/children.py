@@ -34,7 +34,7 @@ class Children:
     def start(self, daemon: Daemon) -> None:
         """Start a daemon, its output going to its log, which starts anew."""
         program = find_program(daemon.argv[0]) or daemon.argv[0]
-        user = account(daemon.user)
+        user = account(daemon.user) if daemon.user else None
         with self._layout.log(daemon.name).open("wb") as log:
             process = subprocess.Popen(
                 (program, *daemon.argv[1:]),
@@ -43,9 +43,9 @@ class Children:
                 stderr=subprocess.STDOUT,
                 cwd="/",
                 env=environment(daemon.environment),
-                user=user.pw_uid,
-                group=user.pw_gid,
-                extra_groups=[],
+                user=user.pw_uid if user else None,
+                group=user.pw_gid if user else None,
+                extra_groups=[] if user else None,
                 start_new_session=True,
             )
         self._running[process.pid] = daemon

@@ -80,10 +80,11 @@ def describe(site: SiteStatus) -> str:
         "site": f"{site.name}: {site.state} ({site.detail})" if site.detail != site.state else f"{site.name}: {site.state}",
         "UNICORE": site.unicore_url,
         "registry": site.registry,
-        "nodes": ", ".join(site.nodes),
+        "queue": site.nmpi_url,
+        "nodes": ", ".join(site.nodes) or None,
         "user": f"{site.username}, password in {site.password_file}",
         "CA": site.ca_file,
-        "Slurm": f"SLURM_CONF={site.slurm_conf}",
+        "Slurm": f"SLURM_CONF={site.slurm_conf}" if site.slurm_conf else "none: batch scripts run as processes of this machine",
         "owner": site.owner,
     }
     return "\n".join(f"{key:<9} {value}" for key, value in rows.items() if value is not None)

@@ -11,6 +11,9 @@ from esd_localsite.network import inside
 # A node's own disk and memory: two slurmd share one machine, and PMIx keeps its sockets in /tmp under names that would collide.
 _NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpfs /dev/shm; shift 2; exec "$@"'
 
+# Without a process namespace: a daemon whose supervisor was killed is killed too.
+_TIED = ("setpriv", "--pdeathsig", "KILL", "--")
+
 
 @dataclass(frozen=True)
 class Daemon:
@@ -18,7 +21,8 @@ class Daemon:
 
     name: str
     argv: tuple[str, ...]
-    user: str = "root"
+    user: str | None = "root"
+    """None: the supervisor's own."""
     environment: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,12 +56,15 @@ def slurmds(layout: Layout) -> tuple[Daemon, ...]:
 
 def docker_registry(layout: Layout) -> Daemon:
     """The OCI registry."""
-    return Daemon("registry", ("docker-registry", "serve", str(layout.registry_config)), user="docker-registry")
+    serve = ("docker-registry", "serve", str(layout.registry_config))
+    return Daemon("registry", serve, user="docker-registry") if layout.needs_root else Daemon("registry", (*_TIED, *serve), user=None)
 
 
 def unicore(layout: Layout) -> Daemon:
-    """The UNICORE endpoint, which acts for the job user and therefore starts as root."""
+    """The UNICORE endpoint, which acts for the users and therefore starts as root, where there is more than one account."""
     argv = (sys.executable, "-m", "esd_localsite.unicore", "--config", str(layout.unicore_config))
+    if not layout.needs_root:
+        return Daemon("unicore", (*_TIED, *argv), user=None, environment=python_environment())
     return Daemon("unicore", argv, environment={**_slurm(layout), **python_environment()})
 
 

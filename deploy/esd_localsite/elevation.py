@@ -12,6 +12,7 @@ from pathlib import Path
 
 from esd_localsite import daemons
 from esd_localsite.errors import LocalSiteError
+from esd_localsite.layout import find_layout
 from esd_localsite.programs import find_program
 
 _FAILED = 4
@@ -20,6 +21,11 @@ _FAILED = 4
 def is_root() -> bool:
     """Whether this process may do everything itself."""
     return os.geteuid() == 0
+
+
+def may_act(site: str) -> bool:
+    """Whether this process may do to the site what it is asked to, without help."""
+    return is_root() or not find_layout(site).needs_root
 
 
 def sudo_command(arguments: Sequence[str], sudo: str) -> tuple[str, ...]:

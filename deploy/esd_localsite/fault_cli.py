@@ -35,7 +35,7 @@ def fault(
 
 def inject(name: str, fault: Fault) -> None:
     """Switch a fault on, as root if need be."""
-    if elevation.is_root():
+    if elevation.may_act(name):
         fault_switches.inject(name, fault)
     else:
         elevation.as_root(("fault", name, fault.model_dump_json(exclude_none=True)), _say)
@@ -44,7 +44,7 @@ def inject(name: str, fault: Fault) -> None:
 
 def clear(name: str, kinds: tuple[FaultKind, ...]) -> None:
     """Switch faults off, as root if need be."""
-    if elevation.is_root():
+    if elevation.may_act(name):
         fault_switches.clear(name, kinds)
     else:
         elevation.as_root(("clear", name, *kinds), _say)

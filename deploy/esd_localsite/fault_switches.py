@@ -7,7 +7,7 @@ from esd_localsite import control, lock, readiness
 from esd_localsite.control import Order, Verb
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.faults import Fault, FaultBoard, FaultKind
-from esd_localsite.layout import JOB_USER, NODES, Layout
+from esd_localsite.layout import JOB_USER, NODES, Layout, find_layout
 from esd_localsite.plan import SitePlan
 from esd_localsite.programs import run
 
@@ -15,6 +15,7 @@ _ANSWER_TIMEOUT_S = 60.0
 _ASK_EVERY_S = 0.1
 _FAULTY_DISK_MB = 16
 _DAEMON = {FaultKind.ENDPOINT_DOWN: "unicore", FaultKind.ENDPOINT_RESTART: "unicore", FaultKind.REGISTRY_DOWN: "registry"}
+_OF_CLUSTERS = frozenset({FaultKind.NODE_DOWN, FaultKind.DISK_QUOTA})
 _PAST = frozenset({FaultKind.ENDPOINT_RESTART})
 """Over when the command is: nothing to clear."""
 
@@ -25,6 +26,8 @@ def inject(name: str, fault: Fault) -> None:
     Raises LocalSiteError where the site is not up, or the fault not possible there.
     """
     layout, plan = _running(name)
+    if not layout.needs_root and fault.kind in _OF_CLUSTERS:
+        raise LocalSiteError(f"{fault.kind}: the local site '{name}' has no nodes and no disk of its own (profile nobatch)")
     if fault.kind in _DAEMON:
         _take_down(layout, plan, fault)
     elif fault.kind is FaultKind.NODE_DOWN:
@@ -54,11 +57,11 @@ def clear(name: str, kinds: Sequence[FaultKind] = ()) -> tuple[FaultKind, ...]:
 
 def switched_on(name: str) -> tuple[Fault, ...]:
     """What is on now; needs no root."""
-    return FaultBoard(Layout(name).faults).all()
+    return FaultBoard(find_layout(name).faults).all()
 
 
 def _running(name: str) -> tuple[Layout, SitePlan]:
-    layout = Layout(name)
+    layout = find_layout(name)
     plan = SitePlan.read(layout)
     if plan is None or not lock.is_locked(layout.lock):
         raise LocalSiteError(f"the local site '{name}' is not up: faults are for running sites")

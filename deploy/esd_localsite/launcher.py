@@ -36,15 +36,17 @@ def launch(layout: Layout, held: int, progress: Callable[[str], None]) -> None:
 
 def _spawn(layout: Layout, held: int, connection: int) -> None:
     """Start it in namespaces of its own, away from the caller's terminal and session."""
-    program = (sys.executable, "-m", "esd_localsite.supervisor", layout.name, str(connection))
+    program = (sys.executable, "-m", "esd_localsite.supervisor", layout.name, str(layout.root), str(connection))
+    home = {} if layout.needs_root else {name: os.environ[name] for name in ("HOME", "XDG_STATE_HOME") if name in os.environ}
+    own = _NAMESPACES if layout.needs_root else ()
     with layout.log("supervisor").open("wb") as log:
         subprocess.run(
-            (*_DETACHED, *_NAMESPACES, *program),
+            (*_DETACHED, *own, *program),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd="/",
-            env=environment(daemons.python_environment()),
+            env=environment({**daemons.python_environment(), **home}),
             pass_fds=(held, connection),
             check=True,
         )

@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 from esd_localsite.errors import LocalSiteError
 
 STATE_ROOT = Path("/var/lib/esd-localsite")
@@ -36,6 +38,11 @@ class Layout:
     @property
     def state(self) -> Path:
         return self.root / self.name
+
+    @property
+    def needs_root(self) -> bool:
+        """Whether the site is one of the machine's, with nodes and a network; else it is one user's, without."""
+        return self.root != user_root()
 
     @property
     def lock(self) -> Path:
@@ -125,6 +132,11 @@ class Layout:
         return self.state / "profile.sh"
 
     @property
+    def platforms(self) -> Path:
+        """Images of the neuromorphic queue's platforms."""
+        return self.state / "platforms"
+
+    @property
     def passwd(self) -> Path:
         """The /etc/passwd that everything inside the site sees."""
         return self.state / "passwd"
@@ -186,6 +198,19 @@ class Layout:
     def interface(self) -> str:
         """The login side's network interface: one per site name, within the kernel's 15 characters."""
         return f"esd-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
+
+
+def user_root() -> Path:
+    """Where the sites are that need no root: in the caller's own folders."""
+    return platformdirs.user_state_path("esd-localsite")
+
+
+def find_layout(name: str, *, without_root: bool | None = None) -> Layout:
+    """The site of that name: the caller's own if there is one, else the machine's. `without_root`: for one that is to be made."""
+    own = Layout(name, user_root())
+    if own.state.is_dir() if without_root is None else without_root:
+        return own
+    return Layout(name)
 
 
 @dataclass(frozen=True)

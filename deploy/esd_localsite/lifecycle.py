@@ -9,12 +9,12 @@ from esd_localsite import accounts, elevation, lock
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.files import make_folder, write
 from esd_localsite.launcher import end, launch
-from esd_localsite.layout import Layout
+from esd_localsite.layout import Layout, find_layout
 from esd_localsite.network import remove_interface
-from esd_localsite.options import SiteOptions
+from esd_localsite.options import Profile, SiteOptions
 from esd_localsite.plan import SitePlan, checkout, code_fingerprint
 from esd_localsite.preparation import prepare
-from esd_localsite.programs import require_programs
+from esd_localsite.programs import OWN_PACKAGES, PACKAGES, require_programs
 from esd_localsite.status import SiteStatus, State, command, judge, read_record
 
 
@@ -24,7 +24,10 @@ def _silent(_text: str) -> None:
 
 def status(name: str = "local") -> SiteStatus:
     """How the site does; needs no root. Raises LocalSiteError for an impossible name."""
-    layout = Layout(name)
+    return _status(find_layout(name))
+
+
+def _status(layout: Layout) -> SiteStatus:
     return judge(layout, read_record(layout), alive=lock.is_locked(layout.lock))
 
 
@@ -33,16 +36,16 @@ def up(name: str = "local", *, options: SiteOptions | None = None, progress: Cal
 
     Raises LocalSiteError where it cannot start, where it runs with other options, or belongs to another checkout.
     """
-    layout = Layout(name)
-    current = status(name)
+    layout = _wanted_layout(name, options)
+    current = _status(layout)
     if current.state is State.RUNNING and os.access(layout.password, os.R_OK):
         _tell_age(layout, progress)
         return _as_wanted(_claimed(current), layout, options)
-    if not elevation.is_root():
+    if layout.needs_root and not elevation.is_root():
         elevation.as_root(("up", name, *([options.model_dump_json()] if options else [])), progress)
         return status(name)
     with lock.operation(layout, progress):
-        current = status(name)
+        current = _status(layout)
         if current.state is not State.RUNNING:
             return _start(layout, options, progress)
         _as_wanted(_claimed(current), layout, options)
@@ -55,14 +58,14 @@ def down(name: str = "local", *, purge: bool = False, progress: Callable[[str], 
 
     Raises LocalSiteError where it belongs to another checkout that still exists.
     """
-    layout = Layout(name)
-    if not layout.state.exists() or (not purge and status(name).state is State.STOPPED and not lock.is_locked(layout.lock)):
+    layout = find_layout(name)
+    if not layout.state.exists() or (not purge and _status(layout).state is State.STOPPED and not lock.is_locked(layout.lock)):
         return
-    if not elevation.is_root():
+    if layout.needs_root and not elevation.is_root():
         elevation.as_root(("down", name, *(("--purge",) if purge else ())), progress)
         return
     with lock.operation(layout, progress):
-        _claimed(status(name))
+        _claimed(_status(layout))
         _stop(layout, progress)
         if purge:
             shutil.rmtree(layout.state)
@@ -87,6 +90,20 @@ def _tell_age(layout: Layout, progress: Callable[[str], None]) -> None:
         progress(f"it runs older code than this checkout has now: `{command('down', name)}` and `{command('up', name)}` renew it")
 
 
+def _wanted_layout(name: str, options: SiteOptions | None) -> Layout:
+    """Where the site is, or will be. Raises LocalSiteError where one of the other kind has the name."""
+    if options is None:
+        return find_layout(name)
+    layout = find_layout(name, without_root=options.profile is Profile.NOBATCH)
+    other = find_layout(name, without_root=layout.needs_root)
+    if other.state.is_dir() and SitePlan.read(other) is not None:
+        raise LocalSiteError(
+            f"there is a local site '{name}' of the other profile, in {other.state}: "
+            f"`{command('down', name)} --purge` removes it, or use another --name"
+        )
+    return layout
+
+
 def _as_wanted(current: SiteStatus, layout: Layout, options: SiteOptions | None) -> SiteStatus:
     """The status of a site that runs as it is wanted. Raises LocalSiteError where it runs with other options."""
     plan = SitePlan.read(layout)
@@ -100,20 +117,25 @@ def _as_wanted(current: SiteStatus, layout: Layout, options: SiteOptions | None)
 
 
 def _start(layout: Layout, options: SiteOptions | None, progress: Callable[[str], None]) -> SiteStatus:
-    require_programs()
+    require_programs(PACKAGES if layout.needs_root else OWN_PACKAGES)
     make_folder(layout.state)
     try:
         with lock.holding(layout.lock) as held:
             progress("preparing")
-            remove_interface(layout)
+            _remove_interface(layout)
             prepare(layout, os.environ, options)
             layout.status.unlink(missing_ok=True)
             launch(layout, held, progress)
     except BaseException:
         with lock.holding(layout.lock):  # until its last process is gone
-            remove_interface(layout)
+            _remove_interface(layout)
         raise
-    return status(layout.name)
+    return _status(layout)
+
+
+def _remove_interface(layout: Layout) -> None:
+    if layout.needs_root:
+        remove_interface(layout)
 
 
 def _stop(layout: Layout, progress: Callable[[str], None]) -> None:
@@ -122,7 +144,7 @@ def _stop(layout: Layout, progress: Callable[[str], None]) -> None:
         progress("stopping")
         end(layout, pid)
     with lock.holding(layout.lock):
-        remove_interface(layout)
+        _remove_interface(layout)
         record = read_record(layout)
         if record is not None:
             detail = f"stopped; `{command('up', layout.name)}` starts it"

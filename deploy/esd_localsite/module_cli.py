@@ -19,7 +19,7 @@ def module(
     """Install software behind `module load WHAT`: an image, with packages of other versions before its own."""
     file = (image or checkout() / "dist" / "images" / "nest-edge.sif").absolute()
     planned = module_install.plan_module(what, file, packages or ())
-    if elevation.is_root():
+    if elevation.may_act(name):
         module_install.install(name, planned, _say)
     else:
         elevation.as_root(("module", name, what, str(file), *(packages or ())), _say)

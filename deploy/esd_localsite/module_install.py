@@ -20,8 +20,9 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 from esd_localsite import accounts, lock
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.files import make_folder, write
-from esd_localsite.layout import JOB_USER, Layout
+from esd_localsite.layout import JOB_USER, Layout, find_layout
 from esd_localsite.modules import check_name, module_file
+from esd_localsite.platforms import take_image
 from esd_localsite.programs import environment
 
 _SETS = Path(__file__).with_name("module_sets.toml")
@@ -73,17 +74,17 @@ def plan_module(name: str, image: Path, packages: Sequence[str]) -> Module:
 
 def install(site: str, module: Module, progress: Callable[[str], None]) -> None:
     """Install it at a site, in place of an earlier one of that name. Raises LocalSiteError where pip or the image fail."""
-    layout = Layout(site)
+    layout = find_layout(site)
     if not layout.modulefiles.is_dir():
         raise LocalSiteError(f"there is no local site '{site}' yet: `esd-deploy local up --name {site}` first")
     with lock.holding(layout.software / ".lock"):
-        root, user = layout.software / module.name, accounts.account(JOB_USER)
+        root, user = layout.software / module.name, accounts.account(JOB_USER) if layout.needs_root else pwd.getpwuid(os.geteuid())
         progress(f"{module.name}: {', '.join(module.set.packages)}")
         with tempfile.TemporaryDirectory(dir=layout.software) as folder:
             Path(folder).chmod(0o711)  # the job user works in it
             new = Path(folder) / "new"
             make_folder(new)
-            _take_image(module.image, new / "image.sif")
+            take_image(module.image, new / "image.sif")
             _install_packages(module.set.packages, new, _python_of(new / "image.sif", user), user)
             _write_programs(new, root, layout)
             shutil.rmtree(root, ignore_errors=True)
@@ -92,15 +93,6 @@ def install(site: str, module: Module, progress: Callable[[str], None]) -> None:
         contents = {package.partition("==")[0]: package.partition("==")[2] for package in module.set.packages}
         make_folder((layout.modulefiles / module.name).parent)
         write(layout.modulefiles / module.name, module_file(module.name, module.set.what, root, contents))
-
-
-def _take_image(image: Path, target: Path) -> None:
-    """The image under another name of the same file, which stays when `make image` makes a new one."""
-    try:
-        os.link(image, target)
-    except OSError:  # another disk
-        shutil.copyfile(image, target)
-        target.chmod(0o755)
 
 
 def _python_of(image: Path, user: pwd.struct_passwd) -> str:

@@ -70,6 +70,16 @@ class SitePlan(BaseModel):
         return f"https://127.0.0.1:{self.ports.unicore}/{self.unicore_site}/rest/core"
 
     @property
+    def nmpi_url(self) -> str:
+        """The neuromorphic queue, at the root of the same server."""
+        return f"https://127.0.0.1:{self.ports.unicore}"
+
+    @property
+    def oidc_url(self) -> str:
+        """The issuer of the tokens that the site takes."""
+        return f"{self.nmpi_url}/{self.unicore_site}/oidc"
+
+    @property
     def registry(self) -> str:
         return f"127.0.0.1:{self.ports.registry}"
 

@@ -7,7 +7,7 @@ import socket
 from collections.abc import Mapping
 from pathlib import Path
 
-from esd_localsite import accounts, certificates, modules, mpi_plugins, registry, site_accounts, slurm, unicore_config
+from esd_localsite import accounts, certificates, modules, mpi_plugins, platforms, registry, site_accounts, slurm, unicore_config
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.files import make_folder, write
 from esd_localsite.layout import JOB_USER, LOGIN, NODES, Layout
@@ -24,26 +24,40 @@ def prepare(layout: Layout, environment: Mapping[str, str], options: SiteOptions
     make_folders(layout)
     plan = make_plan(layout, SitePlan.read(layout), options)
     write(layout.plan, plan.model_dump_json(indent=2) + "\n")
-    write_accounts(layout, plan.options)
     write_secrets(layout, plan.options, accounts.calling_user(environment))
     write_certificates(layout)
-    if plan.options.mpi:
-        mpi_plugins.offer(mpi_plugins.slurm_plugins(), layout.mpi_plugins, plan.options.mpi)
+    if layout.needs_root:
+        write_cluster(layout, plan)
     write_modules(layout)
+    platforms.offer_built(layout)
     layout.faults.unlink(missing_ok=True)  # a site starts whole
-    write(layout.hosts, hosts(plan))
-    write(layout.slurm_conf, slurm.slurm_conf(layout, plan, os.cpu_count() or 1))
     write(layout.registry_config, registry.registry_config(layout, plan))
     write(layout.unicore_config, unicore_config.endpoint_config(layout, plan).model_dump_json(indent=2), mode=0o600)
     return plan
 
 
+def write_cluster(layout: Layout, plan: SitePlan) -> None:
+    """What only a site with nodes has: accounts, names, munge's key, Slurm's configuration."""
+    write_accounts(layout, plan.options)
+    key = layout.munge / "key"
+    if not key.exists():
+        write(key, secrets.token_bytes(128), mode=0o400, owner=accounts.account("munge").pw_uid)
+    if plan.options.mpi:
+        mpi_plugins.offer(mpi_plugins.slurm_plugins(), layout.mpi_plugins, plan.options.mpi)
+    write(layout.hosts, hosts(plan))
+    write(layout.slurm_conf, slurm.slurm_conf(layout, plan, os.cpu_count() or 1))
+
+
 def make_folders(layout: Layout) -> None:
     """All folders, each with the owner who writes there."""
+    for path in (layout.state, layout.slurm_conf.parent, layout.state / "log", layout.tls.folder, layout.unicore, layout.passwords):
+        make_folder(path)
+    if not layout.needs_root:
+        for path in (layout.registry, layout.scratch, layout.uspace):
+            make_folder(path, mode=0o700)
+        return
     user, munge = accounts.account(JOB_USER), accounts.account("munge")
     stored = accounts.account("docker-registry")
-    for path in (layout.state, layout.slurm_conf.parent, layout.state / "log", layout.tls.folder, layout.unicore):
-        make_folder(path)
     make_folder(layout.slurm_state, mode=0o700)
     make_folder(layout.munge, owner=munge.pw_uid, group=munge.pw_gid)
     make_folder(layout.registry, mode=0o750, owner=stored.pw_uid, group=stored.pw_gid)
@@ -64,7 +78,7 @@ def make_plan(layout: Layout, old: SitePlan | None, options: SiteOptions | None 
         name=layout.name,
         owner=str(checkout()),
         code=code_fingerprint(),
-        network=choose_network(layout.name, old.network if old else None, used_networks()),
+        network=choose_network(layout.name, old.network if old else None, used_networks() if layout.needs_root else ()),
         ports=Ports(
             slurmctld=choose_port(f"{layout.name} slurmctld", ports.slurmctld if ports else None, is_free),
             registry=choose_port(f"{layout.name} registry", ports.registry if ports else None, is_free),
@@ -119,11 +133,7 @@ def write_modules(layout: Layout) -> None:
 
 
 def write_secrets(layout: Layout, options: SiteOptions, owner: int | None) -> None:
-    """Munge's key (one for each site, kept), the passwords, and the hashes of them that the UNICORE endpoint knows."""
-    key = layout.munge / "key"
-    if not key.exists():
-        write(key, secrets.token_bytes(128), mode=0o400, owner=accounts.account("munge").pw_uid)
-    make_folder(layout.passwords)
+    """The passwords, and the hashes of them that the UNICORE endpoint knows."""
     passwords = {user.name: accounts.keep_user_password(layout, user, owner) for user in options.users}
     passwords = {JOB_USER: accounts.keep_password(layout.password, owner), **passwords}
     write(layout.users, accounts.users_document(passwords), mode=0o600)
@@ -133,8 +143,9 @@ def write_certificates(layout: Layout) -> None:
     """The authority as it was, certificates anew."""
     authority = certificates.certificate_authority(layout.tls)
     certificates.write_bundle(layout.tls, certificates.machine_bundle())
-    certificates.issue(authority, layout.tls, registry.SERVER, accounts.account("docker-registry").pw_uid)
-    certificates.issue(authority, layout.tls, unicore_config.SERVER, 0)
+    stored = accounts.account("docker-registry").pw_uid if layout.needs_root else os.geteuid()
+    certificates.issue(authority, layout.tls, registry.SERVER, stored)
+    certificates.issue(authority, layout.tls, unicore_config.SERVER, os.geteuid())
 
 
 def hosts(plan: SitePlan) -> str:

@@ -19,10 +19,15 @@ PACKAGES = {
     "ip": "iproute2",
     "mount": "mount",
     "setsid": "util-linux",
+    "setpriv": "util-linux",
     "unshare": "util-linux",
     "nsenter": "util-linux",
 }
 """Every program that the site needs, and the Debian package that has it."""
+
+
+OWN_PACKAGES = {program: PACKAGES[program] for program in ("docker-registry", "setsid", "setpriv")}
+"""What a site needs that is one user's."""
 
 
 def find_program(name: str) -> str | None:
@@ -30,11 +35,11 @@ def find_program(name: str) -> str | None:
     return shutil.which(name, path=PATH)
 
 
-def require_programs(find: Callable[[str], str | None] = find_program) -> None:
+def require_programs(needed: Mapping[str, str] = PACKAGES, find: Callable[[str], str | None] = find_program) -> None:
     """Raise one LocalSiteError that names all that is missing, with Debian's packages."""
-    missing = [program for program in PACKAGES if find(program) is None]
+    missing = [program for program in needed if find(program) is None]
     if missing:
-        packages = sorted({PACKAGES[program] for program in missing})
+        packages = sorted({needed[program] for program in missing})
         raise LocalSiteError(
             f"the local site needs {', '.join(missing)} (Debian packages: {' '.join(packages)}); `make setup` installs them"
         )

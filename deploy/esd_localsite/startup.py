@@ -21,10 +21,15 @@ class Stage:
 def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
     """All stages in order; the registry takes its time to start and nothing waits for it, so it comes early and is asked late."""
     registry = daemons.docker_registry(layout)
+    ends = (
+        Stage("registry", (), lambda: readiness.registry_answers(layout, plan)),
+        Stage("UNICORE endpoint", (), lambda: readiness.unicore_answers(layout, plan)),
+    )
+    if not layout.needs_root:
+        return (Stage("registry and endpoint", (registry, daemons.unicore(layout)), lambda: True), *ends)
     return (
         Stage("munge", (daemons.munged(layout), registry), lambda: readiness.munge_answers(layout)),
         Stage("Slurm's controller", (daemons.slurmctld(layout),), lambda: readiness.controller_answers(layout)),
         Stage("compute nodes", (*daemons.slurmds(layout), daemons.unicore(layout)), lambda: readiness.nodes_idle(layout)),
-        Stage("registry", (), lambda: readiness.registry_answers(layout, plan)),
-        Stage("UNICORE endpoint", (), lambda: readiness.unicore_answers(layout, plan)),
+        *ends,
     )

@@ -29,12 +29,13 @@ class SiteStatus(BaseModel):
     registry: str | None
     """Host and port of the HTTPS registry, reachable from the login side only."""
     nmpi_url: str | None
+    oidc_url: str | None = None
     username: str
     password_file: Path
     ca_file: Path
     nodes: tuple[str, ...]
     scratch: Path
-    slurm_conf: Path
+    slurm_conf: Path | None
     owner: str | None
     """The checkout that started it."""
     detail: str
@@ -47,13 +48,14 @@ class SiteStatus(BaseModel):
             state=state,
             unicore_url=plan.unicore_url if plan else None,
             registry=plan.registry if plan else None,
-            nmpi_url=None,
+            nmpi_url=plan.nmpi_url if plan else None,
+            oidc_url=plan.oidc_url if plan else None,
             username=JOB_USER,
             password_file=layout.password,
             ca_file=layout.tls.ca,
-            nodes=NODES,
+            nodes=NODES if layout.needs_root else (),
             scratch=layout.scratch,
-            slurm_conf=layout.slurm_conf,
+            slurm_conf=layout.slurm_conf if layout.needs_root else None,
             owner=plan.owner if plan else None,
             detail=detail,
         )

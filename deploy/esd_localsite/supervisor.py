@@ -1,11 +1,13 @@
-"""The process that is the site: `python -m esd_localsite.supervisor NAME CONNECTION`, started by `up`.
+"""The process that is the site: `python -m esd_localsite.supervisor NAME ROOT CONNECTION`, started by `up`.
 
 It is init of a process namespace and owns the mount namespace that keeps the site's networks: when it ends, however it ends,
-the kernel ends every process, mount and network of the site.
+the kernel ends every process, mount and network of the site. A site without root has no namespaces: there it ends what is left by itself.
 """
 
 import contextlib
+import ctypes
 import os
+import signal
 import socket
 import sys
 from pathlib import Path
@@ -24,6 +26,7 @@ from esd_localsite.report import Kind, Report
 from esd_localsite.startup import Stage, stages
 from esd_localsite.status import SiteStatus, State, command
 
+_PR_SET_CHILD_SUBREAPER = 36
 _STAGE_TIMEOUT_S = 120.0
 _ASK_EVERY_S = 0.1
 
@@ -53,15 +56,23 @@ class Supervisor:
         except LocalSiteError as error:
             self._record(State.CRASHED, str(error))
             Report(kind=Kind.FAILED, text=str(error)).send(self._caller)
-            self._children.stop(self._events)
+            self._end()
             return
-        self._children.stop(self._events)
+        self._end()
         self._record(State.STOPPED, f"stopped; `{command('up', self._layout.name)}` starts it")
 
+    def _end(self) -> None:
+        self._children.stop(self._events)
+        if not self._layout.needs_root:
+            end_descendants()  # no namespace ends them
+
     def _start(self) -> None:
-        self._say("network")
-        isolate(self._layout)
-        create_network(self._layout, self._plan)
+        if self._layout.needs_root:
+            self._say("network")
+            isolate(self._layout)
+            create_network(self._layout, self._plan)
+        else:
+            adopt_orphans()
         for stage in stages(self._layout, self._plan):
             self._say(stage.title)
             for daemon in stage.daemons:
@@ -124,9 +135,25 @@ def own_pid() -> int:
     return int(Path("/proc/self").readlink().name)
 
 
-def main(name: str, connection: str) -> None:
-    """Be the supervisor of the site `name`. `connection`: an inherited socket's number."""
-    layout = Layout(name)
+def end_descendants() -> None:
+    """Kill what is left of the site: jobs, and what they started."""
+    while children := Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
+        for child in children:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(int(child), 0)
+
+
+def adopt_orphans() -> None:
+    """Without a process namespace: become the parent of whatever the daemons leave behind, so that it can be ended."""
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise LocalSiteError(f"prctl: {os.strerror(ctypes.get_errno())}")
+
+
+def main(name: str, root: str, connection: str) -> None:
+    """Be the supervisor of the site `name` below `root`. `connection`: an inherited socket's number."""
+    layout = Layout(name, Path(root))
     layout.lock.write_text(f"{own_pid()}\n")
     plan = SitePlan.read(layout)
     if plan is None:

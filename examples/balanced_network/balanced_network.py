@@ -310,7 +310,12 @@ def options(arguments: Sequence[str] | None = None) -> Options:
     """Parse; a wrong value ends with one message and exit code 2."""
     p = Parameters()
     parser = argparse.ArgumentParser(prog="balanced_network.py", description="Balanced random network, on NEST or SpiNNaker.")
-    parser.add_argument("--simulator", choices=sorted(BACKENDS), default="nest")
+    parser.add_argument(
+        "--simulator",
+        choices=sorted(BACKENDS),
+        default=os.environ.get("PYNN_SIMULATOR", "nest").lower(),
+        help="default: $PYNN_SIMULATOR, or nest",
+    )
     parser.add_argument("--neurons", type=int, default=5000, help="in total, 4 of 5 excitatory (default 5000; Brunel: 12500)")
     parser.add_argument("--duration", type=float, default=1000.0, metavar="MS", help="biological time (default 1000)")
     parser.add_argument("--seed", type=int, default=1)

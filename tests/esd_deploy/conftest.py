@@ -11,7 +11,7 @@ from esd_build import documents
 from esd_build.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.config import SiteConfig
-from esd_deploy.connection import ConnectionLostError, JobState, RemoteFile
+from esd_deploy.connection import ConnectionLostError, JobState, RefusedError, RemoteFile
 from esd_deploy.launch import Shape
 from esd_deploy.plan import Plan, Request, plan
 
@@ -56,6 +56,8 @@ class FakeConnection:
     batch: dict[str, str] = field(default_factory=dict)
     deleted: list[str] = field(default_factory=list)
     offsets: list[int] = field(default_factory=list)
+    refuse: bool = False
+    begun: set[str] = field(default_factory=set)
     started: int = 0
     aborted: int = 0
 
@@ -76,13 +78,18 @@ class FakeConnection:
         self.uploaded[path] = content
         self._maybe_lost("upload")
 
+    @property
+    def unstarted(self) -> set[str]:
+        return set(self.urls) - self.begun
+
     def start(self, job: str) -> None:
+        self.begun.add(job)
         self.started += 1
         self._maybe_lost("start")
 
     def state(self, job: str) -> JobState:
         self._maybe_lost("state")
-        if job != JOB:
+        if job in self.unstarted:
             return JobState("READY")
         return self.states.pop(0) if len(self.states) > 1 else self.states[0]
 
@@ -111,7 +118,7 @@ class FakeConnection:
     def _maybe_lost(self, call: str) -> None:
         if call in self.lose:
             self.lose.remove(call)
-            raise ConnectionLostError(f"{call}: no answer")
+            raise (RefusedError if self.refuse else ConnectionLostError)(f"{call}: no answer")
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.errors import ToolError, UsageError
 from esd_deploy import record
-from esd_deploy.connection import JobState
+from esd_deploy.connection import JobState, RefusedError
 from esd_deploy.record import RunRecord
 from esd_deploy.run import LOCK, TRAVELLING, Run
 from esd_deploy.unicore_job import files
@@ -205,3 +205,18 @@ def test_the_record_travels_with_the_job(planned, tmp_path, connection):
 
 def test_a_short_job_is_asked_about_often_and_a_long_one_seldom():
     assert [pause(waited, 15) for waited in (0, 20, 100, 10_000)] == [0.5, 1.0, 5.0, 15]
+
+
+def test_a_token_that_is_refused_for_a_moment_ends_no_wait(planned, tmp_path, connection):
+    run = live(planned, tmp_path, connection)
+    run.submit()
+    connection.lose, connection.refuse = ["state", "state"], True
+
+    assert run.wait().succeeded
+
+
+def test_a_token_that_is_refused_from_the_start_is_not_tried_again(planned, tmp_path, connection):
+    connection.lose, connection.refuse = ["find"], True
+
+    with pytest.raises(RefusedError):
+        live(planned, tmp_path, connection).submit()

@@ -1,4 +1,3 @@
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -13,7 +12,7 @@ from esd_localsite.status import SiteStatus, State
 @pytest.fixture
 def layout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Layout:
     """A site whose state lies in a temporary folder."""
-    monkeypatch.setattr(lifecycle, "Layout", partial(Layout, root=tmp_path))
+    monkeypatch.setattr(lifecycle, "find_layout", lambda name, **_: Layout(name, tmp_path))
     layout = Layout("demo", root=tmp_path)
     layout.state.mkdir()
     return layout

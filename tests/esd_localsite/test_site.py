@@ -6,13 +6,16 @@ import shlex
 import ssl
 import stat
 import subprocess
+import time
 
 import httpx
 import pytest
 
-from esd_localsite import lifecycle
+from esd_localsite import fault_switches, lifecycle
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.faults import Fault, FaultKind
 from esd_localsite.layout import Layout
-from esd_localsite.programs import environment
+from esd_localsite.programs import environment, run
 from esd_localsite.status import SiteStatus, State
 
 pytestmark = pytest.mark.integration
@@ -102,3 +105,46 @@ def test_up_on_the_running_site_changes_nothing(running_site: SiteStatus) -> Non
     assert lifecycle.up(running_site.name) == running_site
     assert Layout(running_site.name).lock.read_text() == supervisor
     assert lifecycle.status(running_site.name).state is State.RUNNING
+
+
+def test_daemons_that_are_killed_on_purpose_come_back(running_site: SiteStatus) -> None:
+    assert running_site.registry is not None
+    registry = f"https://{running_site.registry}/v2/"
+    fault_switches.inject(running_site.name, Fault(kind=FaultKind.REGISTRY_DOWN))
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(registry, verify=context(running_site), trust_env=False)
+    fault_switches.inject(running_site.name, Fault(kind=FaultKind.ENDPOINT_RESTART))
+    assert fault_switches.clear(running_site.name) == (FaultKind.REGISTRY_DOWN,)
+    assert httpx.get(registry, verify=context(running_site), trust_env=False).status_code == 200
+    assert lifecycle.status(running_site.name).state is State.RUNNING
+
+
+def test_a_node_goes_down_with_its_jobs_and_comes_back(running_site: SiteStatus) -> None:
+    fault_switches.inject(running_site.name, Fault(kind=FaultKind.NODE_DOWN, node="c2"))
+    assert "c2 down" in slurm(running_site, "sinfo", "--noheader", "--Node", "--format=%N %T")
+    fault_switches.clear(running_site.name)
+    assert srun(running_site, "-w", "c2", "hostname") == ["c2"]
+    with pytest.raises(LocalSiteError, match="'c9' is no node"):
+        fault_switches.inject(running_site.name, Fault(kind=FaultKind.NODE_DOWN, node="c9"))
+    assert fault_switches.switched_on(running_site.name) == ()
+
+
+def test_the_login_nodes_disk_is_small_as_long_as_the_quota_is(running_site: SiteStatus) -> None:
+    fault_switches.inject(running_site.name, Fault(kind=FaultKind.DISK_QUOTA, megabytes=3))
+    job = {"Executable": "dd if=/dev/zero of=$SCRATCH/big bs=1M count=9; rm -f $SCRATCH/big", "Job type": "INTERACTIVE"}
+    login = (running_site.username, running_site.password_file.read_text().strip())
+    with httpx.Client(auth=login, verify=context(running_site), trust_env=False) as unicore:
+        location = unicore.post(f"{running_site.unicore_url}/jobs", json=job).headers["Location"]
+        end = time.monotonic() + 30
+        while unicore.get(location).json()["status"] != "SUCCESSFUL":
+            assert time.monotonic() < end
+        said = unicore.get(
+            f"{location.replace('/jobs/', '/storages/')}-uspace/files/stderr", headers={"Accept": "application/octet-stream"}
+        )
+    assert "No space left on device" in said.text
+    fault_switches.clear(running_site.name)
+    assert not (running_site.scratch / "big").exists()
+
+
+def slurm(site: SiteStatus, *argv: str) -> str:
+    return run(argv, extra={"SLURM_CONF": str(site.slurm_conf)})

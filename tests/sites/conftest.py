@@ -17,6 +17,16 @@ from esd_build.registry import PublishedImage, Registry
 from esd_localsite.status import SiteStatus
 
 ROOT = Path(__file__).parents[2]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """`pytest tests/sites --site=S --image=I` is `esd-deploy validate`, for those who prefer pytest."""
+    group = parser.getgroup("validation")
+    group.addoption("--site", help="a site to validate, by name or YAML file; default: a local site of the session's own")
+    group.addoption("--image", default="nest:edge", help="the image to validate there")
+    group.addoption("--suite", choices=("quick", "full"), help="default: quick on the local site, full on one that is named")
+
+
 EXAMPLE = ROOT / "examples" / "balanced_network" / "balanced_network.py"
 
 
@@ -38,6 +48,16 @@ class Deploy:
     def run(self, script: Path, *options: str, code: int = 0) -> dict[str, Any]:
         """`esd-deploy run … --json`: the record."""
         return json.loads(self("run", str(script), "--site", str(self.site_file), "--json", *options, code=code).stdout)
+
+    def validate(self, *options: str, code: int | None = None) -> str:
+        """`esd-deploy validate …`: what it printed; a verdict is no error unless one is expected."""
+        finished = subprocess.run(self.command("validate", *options), cwd=self.runs, capture_output=True, text=True, check=False)
+        assert finished.returncode in ({0, 1} if code is None else {code}), finished.stdout + finished.stderr
+        return finished.stdout
+
+    def last_validation(self) -> dict[str, Any]:
+        """The report of the newest validation."""
+        return json.loads(max(self.runs.glob("runs/validations/*/validation.json"), key=lambda path: path.stat().st_mtime).read_text())
 
     def folder(self, record: dict[str, Any]) -> Path:
         return self.runs / "runs" / record["id"]
@@ -63,6 +83,18 @@ def deploy(running_site: SiteStatus, tmp_path_factory: pytest.TempPathFactory) -
     standard = (ROOT / "site-configs" / "local.yaml").read_text()
     site_file.write_text(standard.replace("/esd-localsite/local/", f"/esd-localsite/{running_site.name}/"))
     return Deploy(site_file, folder)
+
+
+@pytest.fixture(scope="session")
+def deploy_to(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[Deploy, str]:
+    """The commands, and the site to validate: the one that was named, else the session's own with the image in its registry."""
+    named = request.config.getoption("--site", None)
+    if named:
+        file = Path(named)
+        return Deploy(file, tmp_path_factory.mktemp("validate")), str(file.resolve()) if file.is_file() else named
+    request.getfixturevalue("published")
+    deploy = request.getfixturevalue("deploy")
+    return deploy, str(deploy.site_file)
 
 
 @pytest.fixture

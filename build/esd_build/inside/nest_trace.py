@@ -62,7 +62,7 @@ def izhikevich(y: np.ndarray, p: dict[str, float]) -> list[float]:
 
 
 def lif_adaptive(y: np.ndarray, p: dict[str, float]) -> list[float]:
-    """Leaky membrane, three decaying currents (nA, nF, mV, ms); V is held while the refractory time runs."""
+    """Leaky membrane, three decaying currents (pA, pF, mV, ms); V is held while the refractory time runs."""
     v, exc, inh, adapt = y
     moving = 0.0 if p["refractory"] else 1.0
     dv = moving * (-(v - p["E_L"]) / p["tau_m"] + (exc - inh - adapt + p["I_e"]) / p["C_m"])

@@ -77,12 +77,13 @@ def checked(response: requests.Response, doing: str, accepted: frozenset[int]) -
 def said(response: requests.Response) -> str:
     """The registry's own words about a refusal, one line, or '' where it has none."""
     text = response.text[:2000]
+    plain = " ".join(text.split())[:200] if "<" not in text else ""
     try:
         errors = [error for error in json.loads(text)["errors"] if isinstance(error, dict)]
     except (ValueError, KeyError, TypeError):
-        return " ".join(text.split())[:200] if "<" not in text else ""
+        return plain
     parts = [f"{error.get('code', '')}: {error.get('message', '')} {error.get('detail') or ''}".strip() for error in errors]
-    return "; ".join(parts)[:500]
+    return "; ".join(parts)[:500] or plain
 
 
 def _final(response: requests.Response, doing: str, words: str) -> EsdError:

@@ -1,11 +1,7 @@
 """A registry as this project uses it: look an image up, push it, pull it, attach documents to it."""
 
-import contextlib
-import os
-import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from itertools import islice
 from pathlib import Path
 
 import platformdirs
@@ -19,14 +15,11 @@ from esd_build.registry.blobs import Blob, Progress, unseen
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.downloads import Download
 from esd_build.registry.harbor import Finding, findings, is_harbor
-from esd_build.registry.manifests import EMPTY_OBJECT, MANIFEST, Attachment, Descriptor, PublishedImage
+from esd_build.registry.manifests import Attachment, Descriptor, PublishedImage
 from esd_build.registry.patience import Patience
 from esd_build.registry.referrers import Referrers
 from esd_build.registry.session import Connection
-from esd_build.registry.uploads import Upload
-
-_CREATED = frozenset({201, 202})
-_BLOCK = 64 * 1024
+from esd_build.registry.store import Store, files_explained
 
 
 class Registry:
@@ -49,11 +42,11 @@ class Registry:
         self._ca_file = ca_file
         account = credentials or Credentials.find(host)
         self.connection = Connection(host, ca_file=ca_file, credentials=account, patience=patience or Patience())
-        self._unfinished = unfinished or platformdirs.user_cache_path("esd-images") / "uploads"
+        self.store = Store(self.connection, unfinished or platformdirs.user_cache_path("esd-images") / "uploads")
 
     def find(self, reference: ImageReference) -> PublishedImage | None:
         """What the registry serves under a tag or digest; None where there is no such thing."""
-        content = self._manifest(reference)
+        content = self.store.manifest(reference)
         return None if content is None else manifests.published_image(reference, content)
 
     def resolve(self, reference: ImageReference) -> PublishedImage:
@@ -69,13 +62,7 @@ class Registry:
 
     def tags(self, reference: ImageReference) -> list[str]:
         """All tags of the reference's repository; [] where there is none yet."""
-        url: str | None = f"https://{self.connection.container(reference).tags_url()}"
-        found: list[str] = []
-        while url:
-            answer = self.connection.patiently("GET", url, f"listing the tags of {reference.repository}", accepted=frozenset({200, 404}))
-            found += [str(tag) for tag in answer.json().get("tags") or []] if answer.ok else []
-            url = answer.links.get("next", {}).get("url")
-        return found
+        return self.store.tags(reference)
 
     def push(
         self,
@@ -100,12 +87,11 @@ class Registry:
                 f"{reference} is there already and immutable, with another content ({there}); nothing was sent. "
                 "`esd-build tags` explains; a new build gets a new tag by itself"
             )
-        with self._files_explained(f"pushing {sif.path.name} to {reference}"):
-            Upload(self.connection, reference, sif, journal_folder=self._unfinished, progress=progress).run()
-            self._push_empty_object(reference)
-            # A tag that names it already may be one that a rule of the registry does not let anybody write, not even the same.
-            if there != wanted.digest:
-                self._put_manifest(reference, str(reference.tag or wanted.digest), manifest)
+        self.store.put_blob(reference, sif, progress)
+        self.store.put_bytes(reference)
+        # A tag that names it already may be one that a rule of the registry does not let anybody write, not even the same.
+        if there != wanted.digest:
+            self.store.put_manifest(reference, str(reference.tag or wanted.digest), manifest)
         return self._read_back(reference, wanted, sif)
 
     def examine(self, reference: ImageReference, sif: Blob, annotations: Mapping[str, str], tags: Iterable[str]) -> tuple[Finding, ...]:
@@ -124,22 +110,22 @@ class Registry:
         project = look(self.host, name, account, self._ca_file)
         wanted = manifests.digest_of(manifests.image_manifest(sif, annotations))
         others = {tag: self.digest(replace(reference, tag=tag)) not in {None, wanted} for tag in tags}
-        needed = 0 if self.has_blob(reference, sif.digest, sif.size) else sif.size
+        needed = 0 if self.store.has_blob(reference, sif.digest, sif.size) else sif.size
         return findings(project, reference, others, needed)
 
     def digest(self, reference: ImageReference) -> str | None:
         """The digest of whatever a tag names, an image or not; None where there is no such tag."""
-        content = self._manifest(reference)
+        content = self.store.manifest(reference)
         return None if content is None else manifests.digest_of(content)
 
     def move(self, tag: str, image: PublishedImage) -> PublishedImage:
         """Let a tag name an image that is in its repository already, and read it back."""
         target = replace(image.reference, tag=tag, digest=None)
-        content = self._manifest(image.reference)
+        content = self.store.manifest(image.reference)
         if content is None:
             raise UsageError(f"{image.reference} is not in the registry any more")
         if self.digest(target) != image.reference.digest:
-            self._put_manifest(target, tag, content)
+            self.store.put_manifest(target, tag, content)
         found = self.resolve(target)
         if found.reference.digest != image.reference.digest:
             raise ToolError(f"registry {self.host} serves another image as {target} than it was told just now; did somebody else move it?")
@@ -147,7 +133,7 @@ class Registry:
 
     def pull(self, published: PublishedImage, target: Path, *, progress: Progress = unseen) -> Path:
         """Fetch a SIF file. It appears under `target` whole and with the right digest, or not at all; a second try goes on after a cut."""
-        with self._files_explained(f"pulling {published.reference}"):
+        with files_explained(f"pulling {published.reference}"):
             Download(self.connection, published.reference, published.sif_digest, published.size, target, progress=progress).run()
         return target
 
@@ -160,83 +146,41 @@ class Registry:
         media_type: str | None = None,
         annotations: Mapping[str, str] | None = None,
     ) -> Attachment:
-        """Attach a document to an image. The same document attached twice is there once."""
-        subject = self._descriptor(reference)
+        """Attach a document to an image, SIF or OCI. The same document attached twice is there once."""
+        subject = self.descriptor(reference)
         document = Blob.of(file)
         manifest = manifests.attachment_manifest(subject, artifact_type, document, media_type or artifact_type, annotations or {})
-        with self._files_explained(f"attaching {file.name} to {reference}"):
-            Upload(self.connection, reference, document, journal_folder=self._unfinished).run()
-            self._push_empty_object(reference)
-            digest = manifests.digest_of(manifest)
-            if not self._put_manifest(reference, digest, manifest):
-                listed = manifests.attachment_descriptor(manifest, artifact_type, annotations or {})
-                # Without an API the list is read, changed and written back: on this machine by one at a time.
-                with FileLock(self._unfinished / f"{subject.digest[7:]}.lock"):
-                    Referrers(self.connection, reference).add(subject.digest, listed)
+        self.store.put_blob(reference, document)
+        self.store.put_bytes(reference)
+        digest = manifests.digest_of(manifest)
+        if not self.store.put_manifest(reference, digest, manifest):
+            listed = manifests.attachment_descriptor(manifest, artifact_type, annotations or {})
+            # Without an API the list is read, changed and written back: on this machine by one at a time.
+            with FileLock(self.store.unfinished / f"{subject.digest[7:]}.lock"):
+                Referrers(self.connection, reference).add(subject.digest, listed)
         return Attachment(artifact_type, digest, document.digest, document.size, annotations or {})
 
     def attachments(self, reference: ImageReference) -> tuple[Attachment, ...]:
         """All documents that belong to an image."""
         referrers = Referrers(self.connection, reference)
-        found = (referrers.attachment(descriptor) for descriptor in referrers.of(self._descriptor(reference).digest))
+        found = (referrers.attachment(descriptor) for descriptor in referrers.of(self.descriptor(reference).digest))
         return tuple(attachment for attachment in found if attachment is not None)
 
     def read(self, reference: ImageReference, attachment: Attachment) -> bytes:
         """A document that belongs to an image, checked by its digest."""
-        with tempfile.TemporaryDirectory() as folder, self._files_explained(f"reading {attachment.artifact_type} of {reference}"):
-            target = Path(folder) / "document"
-            Download(self.connection, reference, attachment.blob_digest, attachment.size, target).run()
-            return target.read_bytes()
+        return self.store.get_blob(reference, attachment.blob_digest, attachment.size)
 
-    def has_blob(self, reference: ImageReference, digest: str, size: int) -> bool:
-        """Whether the reference's repository has a blob, whole."""
-        url = f"https://{self.connection.container(reference).get_blob_url(digest)}"
-        answer = self.connection.patiently("HEAD", url, f"looking for {digest}", accepted=frozenset({200, 404}))
-        return answer.ok and answer.headers.get("Content-Length") in {None, str(size)}
-
-    def _manifest(self, reference: ImageReference) -> bytes | None:
-        url = f"https://{self.connection.container(reference).manifest_url()}"
-        accepted = frozenset({200, 404})
-        with self.connection.patiently(
-            "GET", url, f"looking up {reference}", accepted=accepted, headers={"Accept": MANIFEST}, stream=True
-        ) as answer:
-            if not answer.ok:
-                return None
-            with self.connection.faults(f"looking up {reference}"):
-                content = b"".join(islice(answer.iter_content(_BLOCK), manifests.LONGEST // _BLOCK + 1))
-        if len(content) > manifests.LONGEST:
-            raise UsageError(f"{reference} is not an Apptainer image (its manifest is longer than {manifests.LONGEST} bytes)")
-        return content
+    def descriptor(self, reference: ImageReference) -> Descriptor:
+        """Type, digest and size of whatever a tag or digest names. Raises UsageError where there is nothing."""
+        content = self.store.manifest(reference)
+        if content is None:
+            raise UsageError(f"{reference} is not in the registry; {nearest(reference.tag or '', self.tags(reference))}")
+        return Descriptor(mediaType=manifests.type_of(content), digest=manifests.digest_of(content), size=len(content))
 
     def _read_back(self, reference: ImageReference, wanted: ImageReference, sif: Blob) -> PublishedImage:
         found = self.resolve(reference)
-        if found.reference.digest != wanted.digest or not self.has_blob(reference, sif.digest, sif.size):
+        if found.reference.digest != wanted.digest or not self.store.has_blob(reference, sif.digest, sif.size):
             raise ToolError(
                 f"registry {self.host} serves another image as {reference} than was pushed just now; did somebody else push it?"
             )
         return found
-
-    def _push_empty_object(self, reference: ImageReference) -> None:
-        with tempfile.TemporaryDirectory() as folder:
-            file = Path(folder) / "empty.json"
-            file.write_bytes(EMPTY_OBJECT)
-            Upload(self.connection, reference, Blob.of(file), journal_folder=Path(folder)).run()
-
-    def _put_manifest(self, reference: ImageReference, name: str, manifest: bytes) -> bool:
-        """Write a manifest; True where the registry says that it has put it into its list of referrers."""
-        url = f"https://{self.connection.container(reference).manifest_url(name)}"
-        doing = f"publishing {reference}"
-        answer = self.connection.patiently("PUT", url, doing, accepted=_CREATED, headers={"Content-Type": MANIFEST}, data=manifest)
-        return "OCI-Subject" in answer.headers
-
-    def _descriptor(self, reference: ImageReference) -> Descriptor:
-        image = self.resolve(reference)
-        return Descriptor(mediaType=MANIFEST, digest=str(image.reference.digest), size=len(self._manifest(image.reference) or b""))
-
-    @contextlib.contextmanager
-    def _files_explained(self, doing: str) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            place = f" ({os.fspath(error.filename)})" if error.filename else ""
-            raise ToolError(f"{doing}: {error.strerror or error}{place}; is the disk full?") from error

@@ -21,8 +21,8 @@ from esd_build.registry.blobs import Blob, Progress, unseen
 from esd_build.registry.patience import Faults
 from esd_build.registry.session import Connection
 
-_BLOCK = 1024**2
-_BLOCKS_BEHIND = 4
+_BLOCK = 64 * 1024  # fits the processor's cache: megabytes at a time cost twice the system's time
+_BLOCKS_BEHIND = 16
 
 
 class _Keeper:

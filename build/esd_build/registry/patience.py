@@ -1,5 +1,6 @@
 """How long passing faults are borne with."""
 
+import logging
 import random
 import time
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from esd_build.registry.answers import PassingFault
 
 T = TypeVar("T")
 
+_LOG = logging.getLogger("esd_build")
 _FEWEST_TRIES = 4
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 15.0
@@ -64,5 +66,7 @@ class Faults:
         self._count += 1
         if self._count >= _FEWEST_TRIES and now - self._since >= self._patience.limit_s:
             raise fault.final from fault
+        if self._count == _FEWEST_TRIES:
+            _LOG.warning("%s; trying again, for %.0f s at most", fault.final, self._patience.limit_s)
         pause_s = min(_FIRST_PAUSE_S * 2 ** (self._count - 1), _LONGEST_PAUSE_S) * random.uniform(0.75, 1.25)  # noqa: S311 - not for secrets
         self._patience.sleep(fault.pause_s if fault.pause_s is not None else pause_s)

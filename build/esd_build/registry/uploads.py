@@ -99,7 +99,8 @@ class Upload:
     def _start(self) -> _Session:
         url = f"https://{self._container.upload_blob_url()}"
         begun = self._connection.ask("POST", url, self._doing, accepted=frozenset({202}), headers={"Content-Length": "0"})
-        self._chunk = max(self._chunk, int(begun.headers.get("OCI-Chunk-Min-Length") or 0))
+        least = begun.headers.get("OCI-Chunk-Min-Length", "")
+        self._chunk = max(self._chunk, int(least) if least.isdecimal() else 0)
         return self._remembered(begun, 0)
 
     def _known(self) -> _Session | None:

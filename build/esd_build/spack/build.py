@@ -8,7 +8,10 @@ from esd_build.cache import Cache
 from esd_build.errors import ToolError
 from esd_build.progress import BuildProgress
 from esd_build.spack import provider, sources
+from esd_build.spack.environment import SpackEnvironment
+from esd_build.spack.lockfile import Lock
 from esd_build.spack.session import Workshop
+from esd_build.spack.tool import Spack
 from esd_build.stage import BuildPlan, Stage
 
 
@@ -19,12 +22,7 @@ def fetch_sources(workshop: Workshop, plan: BuildPlan, stage: Stage, builder: Pa
     """
     mirror = mirror_folder(workshop.cache)
     with workshop.spack(builder) as spack:
-        folder = spack.environments / "group"
-        folder.mkdir()
-        for name, text in provider.files(workshop.project, plan.recipe, plan.environment).items():
-            if name.startswith("environment/group/"):
-                (folder / Path(name).name).write_text(text)
-        workshop.cache.account.own(folder)
+        put_group(spack, provider.spack_environment(workshop.project, plan.environment), plan.recipe.group or plan.recipe.name)
         needed = sources.listed(spack, "group")
         missing = sources.fill(spack, needed, mirror, progress.say)
     workshop.cache.account.own(mirror)
@@ -33,6 +31,18 @@ def fetch_sources(workshop: Workshop, plan: BuildPlan, stage: Stage, builder: Pa
     target = workshop.cache.path(stage)
     workshop.cache.make_folder(target.parent)
     target.write_text("".join(f"{source.sha256 or 'commit'}  {source}  {source.path}\n" for source in needed))
+
+
+def put_group(spack: Spack, environment: SpackEnvironment, group: str) -> Lock:
+    """Lay one group of an environment's lock beside the environments, under the name `group`; returns its lock."""
+    specs = environment.group(group)
+    lock = environment.lock.group(specs)
+    folder = spack.environments / "group"
+    folder.mkdir()
+    (folder / "spack.yaml").write_text(provider.group_text(specs, view=False))
+    (folder / "spack.lock").write_text(lock.text)
+    spack.apptainer.account.own(folder)
+    return lock
 
 
 def mirror_folder(cache: Cache) -> Path:

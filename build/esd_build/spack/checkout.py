@@ -1,13 +1,14 @@
 """Where Spack and its packages come from: the pinned commits, out of repositories at hand or out of their public ones."""
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from esd_build.cache import Cache
 from esd_build.errors import ToolError, UsageError
-from esd_build.process import Finished, remove_as, run
+from esd_build.process import Finished, run
 from esd_build.spack.environment import Tool, Tools
 
 SPACK_VARIABLE, PACKAGES_VARIABLE = "SPACK_ROOT", "SPACK_PACKAGES"
@@ -60,7 +61,7 @@ def _cloned(tool: Tool, variable: str, cache: Cache) -> Path:
     _done(git(clone, "init", "--bare", "--quiet"), "making a git repository")
     fetched = git(clone, "fetch", "--quiet", "--depth", "1", tool.repository, tool.commit)
     if fetched.returncode != 0:
-        remove_as(cache.account, [clone])
+        shutil.rmtree(clone)
         raise ToolError(
             f"{tool.repository} could not be reached ({fetched.tail[-1] if fetched.tail else 'no answer'}); "
             f"name a git repository that has commit {tool.commit[:10]} ({tool.version}) with ${variable}"

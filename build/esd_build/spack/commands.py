@@ -1,28 +1,23 @@
 """The commands `esd-build spack …`: locks, sources, recipes of the environments that Spack installs."""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from esd_build.apptainer import Apptainer
-from esd_build.cache import Cache
 from esd_build.errors import ToolError
-from esd_build.factory import Factory
-from esd_build.process import Account
-from esd_build.progress import BuildProgress
+from esd_build.process import run
 from esd_build.project import Project
-from esd_build.spack import check, concretize, drift, sources
+from esd_build.spack import cache_commands, check, concretize, drift, sources
+from esd_build.spack.access import EnvironmentName, open_factory, open_spack
 from esd_build.spack.build import mirror_folder
 from esd_build.spack.environment import FULL, SpackEnvironment
-from esd_build.spack.tool import Spack
 
 app = typer.Typer(no_args_is_help=True, help=__doc__)
+app.add_typer(cache_commands.app)
 
-EnvironmentName = Annotated[str, typer.Argument(metavar="ENVIRONMENT", help="a folder of spack-envs/ with a spack.yaml")]
 AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
 
 
@@ -34,7 +29,7 @@ def lock(
 ) -> None:
     """Concretize an environment from nothing, and show how the result differs from the committed lock."""
     environment = SpackEnvironment.find(_project(), name)
-    with _spack(name) as spack:
+    with open_spack(name) as spack:
         found = concretize.concretize(spack, environment, target=target)
     if target:
         path = environment.project.root / "dist" / "locks" / f"{name.replace('/', '-')}-{target}.lock"
@@ -74,9 +69,9 @@ def mirror(
 ) -> None:
     """Fill a source mirror with all files that an environment's lock is built from, for a site without a network."""
     environment = SpackEnvironment.find(_project(), name)
-    factory = _factory(name)
+    factory = open_factory(name)
     target = directory.absolute() if directory else mirror_folder(factory.cache)
-    with _spack(name) as spack:
+    with open_spack(name) as spack:
         wanted = {package.hash for package in environment.lock.group(environment.group(group)).packages.values()}
         listed = [source for source in sources.listed(spack, name) if source.hash in wanted]
         absent = sources.absent(listed, target)
@@ -89,12 +84,16 @@ def mirror(
 
 @app.command()
 def audit() -> None:
-    """Let Spack judge the overlay repository: its audit of recipes, its style."""
-    with _spack("edge") as spack:
-        names = sorted(path.name.replace("_", "-") for path in (spack.environments / "spack_repo/esd/packages").iterdir())
-        judged = spack("audit", "packages", *(f"esd.{name}" for name in names))
-    typer.echo("\n".join(judged.tail))
-    raise typer.Exit(1 if judged.returncode else 0)
+    """Let Spack judge the overlay repository: its audit of recipes, and their style by the settings of Spack's own packages."""
+    with open_spack("edge") as spack:
+        overlay = spack.environments / "spack_repo" / "esd"
+        names = sorted(path.name.replace("_", "-") for path in (overlay / "packages").iterdir())
+        judged = [spack("audit", "packages", *(f"esd.{name}" for name in names))]
+        settings = ("--no-cache", "--config", str(spack.trees.packages / "pyproject.toml"), str(overlay))
+        judged += [run((sys.executable, "-m", "ruff", *check, *settings)) for check in (("check",), ("format", "--check"))]
+    for verdict in judged:
+        typer.echo("\n".join(verdict.tail))
+    raise typer.Exit(1 if any(verdict.returncode for verdict in judged) else 0)
 
 
 @app.command("drift")
@@ -112,19 +111,3 @@ def all_names(project: Project) -> list[str]:
 
 def _project() -> Project:
     return Project.find(Path.cwd())
-
-
-def _factory(name: str) -> Factory:
-    project = _project()
-    account = Account.current()
-    cache = Cache.open(account)
-    environment = project.environment(name, "spack")
-    return Factory(project, environment, cache, Apptainer(account, cache.root / "temporary"), BuildProgress())
-
-
-@contextmanager
-def _spack(name: str) -> Iterator[Spack]:
-    """Spack in the environment's builder image; the image is made first where it is missing."""
-    factory = _factory(name)
-    with factory.cache.lock, factory.workshop.spack(factory.builder()) as spack:
-        yield spack

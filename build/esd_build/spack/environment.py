@@ -10,7 +10,7 @@ from pydantic import Field, StringConstraints
 
 from esd_build import documents
 from esd_build.documents import Document
-from esd_build.errors import ConfigError, UsageError
+from esd_build.errors import ConfigError
 from esd_build.project import Environment, Project
 from esd_build.spack.lockfile import Lock
 
@@ -74,6 +74,11 @@ class SpackEnvironment:
         documents.choose(name, known, what="Spack environment")
         return cls(project, name, project.environment(name.split("/", maxsplit=1)[0]))
 
+    @classmethod
+    def named(cls, name: str) -> "SpackEnvironment":
+        """One of the checkout around the working directory."""
+        return cls.find(Project.find(Path.cwd()), name)
+
     @property
     def root(self) -> Path:
         """The folder of all environments."""
@@ -114,7 +119,7 @@ class SpackEnvironment:
         overlay = self.root / "spack_repo" / "esd"
         used = {package.name for package in lock.packages.values() if package.namespace == "esd"}
         files += [overlay / "packages" / module_name(name) / "package.py" for name in sorted(used)]
-        files += sorted((overlay / "build_systems").glob("*.py"))
+        files += sorted((*overlay.glob("*.py"), *(overlay / "build_systems").glob("*.py")))
         ours = (path for path in files if path.name != "tools.yaml")
         return {str(path.relative_to(self.root.resolve())): _sha256(path) for path in (p.resolve() for p in ours)}
 
@@ -150,9 +155,3 @@ def _sha256(path: Path) -> str:
     if not path.is_file():
         raise ConfigError(f"{path}: no such file; a spack.yaml includes it, or a lock uses it")
     return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def require_variant(name: str, environment: SpackEnvironment) -> None:
-    """Raises UsageError where a variant does not belong to the environment of the image."""
-    if environment.name.split("/")[0] != name:
-        raise UsageError(f"'{environment.name}' is not a variant of environment '{name}'")

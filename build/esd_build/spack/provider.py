@@ -86,11 +86,11 @@ def files(project: Project, recipe: Recipe, environment: Environment) -> Mapping
     }
 
 
-def group_text(specs: tuple[str, ...]) -> str:
-    """The `spack.yaml` of one group: already concretized, with a view of what runs."""
+def group_text(specs: tuple[str, ...], *, view: bool = True) -> str:
+    """The `spack.yaml` of one group, which its lock belongs to; with a view of what runs, where it is for an image."""
     listed = "".join(f"    - {spec}\n" for spec in specs)
-    view = f"  view:\n    default:\n      root: {VIEW}\n      link: run\n      link_type: symlink\n"
-    return f"spack:\n  include:\n    - ../common\n  specs:\n{listed}{view}"
+    shown = f"\n    default:\n      root: {VIEW}\n      link: run\n      link_type: symlink\n" if view else " false\n"
+    return f"spack:\n  include:\n    - ../common\n  specs:\n{listed}  view:{shown}"
 
 
 def folders(project: Project) -> Mapping[str, Path]:

@@ -1,7 +1,8 @@
 """The files that a lock is built from, and a mirror of them: a folder in Spack's own layout, for machines without a network."""
 
 import json
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from esd_build.stage import file_hash
 LISTER = Path(__file__).parent / "inside" / "list_sources.py"
 MIRROR = "mirror"
 _TIMEOUT_S = 30.0
+# How recipes name a file on the package index: kind, first letter, project, file.
+_ON_INDEX = re.compile(r"/packages/(?:source|py\d[^/]*)/[^/]/([^/]+)/[^/]+$")
 _AT_ONCE = 4
 
 
@@ -61,8 +64,16 @@ def parsed(finished: Finished) -> tuple[Source, ...]:
     """Read what the script in the image printed; raises ToolError with Spack's own words where it failed."""
     for line in finished.tail:
         if line.startswith("SOURCES "):
-            return tuple(Source(**{str(k): str(v) for k, v in entry.items()}) for entry in json.loads(line.removeprefix("SOURCES ")))
+            return tuple(found for entry in json.loads(line.removeprefix("SOURCES ")) if (found := _source(entry)))
     raise ToolError("Spack could not list the sources of the lock:\n" + "\n".join(finished.tail[-15:]))
+
+
+def _source(entry: Mapping[str, str]) -> Source | None:
+    """None for what lies in Spack's package repository itself, and so needs no mirror."""
+    if entry["url"].startswith("file:"):
+        return None
+    on_index = _ON_INDEX.search(entry["url"])
+    return Source(**{**entry, "index": entry["index"] or (on_index[1] if on_index else "")})
 
 
 def absent(sources: Iterable[Source], mirror: Path) -> tuple[Source, ...]:

@@ -15,11 +15,10 @@ from esd_build.process import Finished, remove_as, run
 from esd_build.project import Project
 from esd_build.spack.checkout import Trees
 
-# Where things lie inside the container.
+# Where things lie inside the container. The store is where images have it, so that what is built here fits there.
+STORE = "/opt/esd/store"
 SPACK, PACKAGES, SOLVER, WORK, CACHE = "/opt/spack", "/opt/spack-packages", "/opt/clingo", "/work", "/srv"
 _BUILTIN = f"{PACKAGES}/repos/spack_repo/builtin"
-# Spack makes its store even where it installs nothing, and the place of an image's store is not writable for an ordinary user.
-_OWN_STORE = "config:\n  install_tree:\n    root: /tmp/store\n"
 
 
 @dataclass(frozen=True)
@@ -55,6 +54,8 @@ class Spack:
             f"{self.trees.packages}:{PACKAGES}:ro",
             f"{self.solver}:{SOLVER}:ro",
             f"{self.work}:{WORK}",
+            f"{self.work / 'store'}:{STORE}",
+            f"{self.work / 'tmp'}:/tmp",
             f"{kept}:{CACHE}",
         )
 
@@ -81,9 +82,10 @@ def working_copy(project: Project, cache: Cache) -> Iterator[Path]:
     cache.make_folder(folder)
     try:
         shutil.copytree(project.root / "spack-envs", folder / "spack-envs", ignore=shutil.ignore_patterns("__pycache__"))
-        config = {**scope(f"{WORK}/spack-envs/spack_repo/esd", _BUILTIN), "config.yaml": _OWN_STORE}
         (folder / "scope").mkdir()
-        for name, text in config.items():
+        for name in ("store", "tmp"):  # what the container has of its own is too small for packages
+            (folder / name).mkdir()
+        for name, text in scope(f"{WORK}/spack-envs/spack_repo/esd", _BUILTIN).items():
             (folder / "scope" / name).write_text(text)
         cache.account.own(folder)
         yield folder
@@ -92,8 +94,9 @@ def working_copy(project: Project, cache: Cache) -> Iterator[Path]:
 
 
 def scope(overlay: str, builtin: str) -> Mapping[str, str]:
-    """The configuration that goes before all other: both repositories by path, ours first, and no bootstrapping from anywhere."""
+    """The configuration that goes before all other: both repositories by path, ours first, no bootstrapping, Spack's tree left alone."""
     return {
         "repos.yaml": f"repos:\n  esd: {overlay}\n  builtin: {builtin}\n",
         "bootstrap.yaml": "bootstrap:\n  enable: false\n",
+        "config.yaml": f"config:\n  source_cache: {CACHE}/source-cache\n",
     }

@@ -15,7 +15,7 @@ NEURONS, INPUTS, DURATION_MS, SEED = 500, 50, 300.0, 20260101
 def spikes() -> list[tuple[float, int]]:
     """Spike times (ms) and senders of a recurrent network of integrate-and-fire neurons on Poisson noise; one thread, no MPI."""
     os.environ["PYNEST_QUIET"] = "1"
-    import nest  # type: ignore[import-not-found]  # noqa: PLC0415 - a stack without it says so
+    import nest  # noqa: PLC0415 - a stack without it says so
 
     nest.ResetKernel()
     nest.set_verbosity("M_ERROR")

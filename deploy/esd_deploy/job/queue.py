@@ -7,6 +7,8 @@ import base64
 import json
 import os
 import runpy
+import shutil
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -33,6 +35,9 @@ def versions() -> dict[str, str]:
             found[name] = version(package)
         except PackageNotFoundError:
             continue
+    nest_config = shutil.which("nest-config")
+    if nest_config:  # a NEST that was not installed with pip
+        found["NEST"] = subprocess.run((nest_config, "--version"), capture_output=True, text=True, check=False).stdout.strip()
     return found
 
 

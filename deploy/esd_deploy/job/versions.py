@@ -25,7 +25,7 @@ def collect() -> dict[str, str]:
         found["MPI"] = MPI.Get_library_version().split(",")[0].strip("\0 ")
     with contextlib.suppress(ImportError):
         os.environ["PYNEST_QUIET"] = "1"
-        import nest  # type: ignore[import-not-found]  # noqa: PLC0415 - not every stack has it
+        import nest  # noqa: PLC0415 - not every stack has it
 
         found["NEST"] = str(nest.__version__)
     return {**found, **pmix()}

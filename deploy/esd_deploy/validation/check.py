@@ -39,7 +39,7 @@ def verdict(check: Check, evidence: Evidence, earlier: Mapping[str, Verdict]) ->
     try:
         return check.judge(evidence)
     except NotUnderstoodError as error:
-        return unknown(str(error))
+        return _not_understood(check, evidence, str(error))
 
 
 def _unusable(check: Check, evidence: Evidence, output: Output | None, step: str) -> Verdict | None:
@@ -48,6 +48,16 @@ def _unusable(check: Check, evidence: Evidence, output: Output | None, step: str
     if output.hung:
         return failed(f"step '{step}' hung: it had not ended after {output.limit_s} s ({output.last_words})", check.advice)
     return None
+
+
+def _not_understood(check: Check, evidence: Evidence, reason: str) -> Verdict:
+    """A step that ended badly is a finding; one that ended well and said something else could not be looked at."""
+    outputs = [evidence.output(step) for step in check.steps]
+    broken = next((output for output in outputs if output is not None and output.code), None)
+    if broken is None:
+        return unknown(reason)
+    advice = check.advice or "what the step printed is in the validation's folder"
+    return failed(f"step '{broken.step}' ends with {broken.code}: {broken.last_words}", advice)
 
 
 def _why(evidence: Evidence) -> str:

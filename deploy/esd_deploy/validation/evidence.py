@@ -1,6 +1,7 @@
 """What the steps of a validation left behind, as the judgements see it."""
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,7 +14,8 @@ from esd_deploy.config import SiteConfig
 from esd_deploy.validation.step import Step
 
 STEPS_FOLDER = "esd/steps"
-_NOISE = ("srun: Job ", "srun: Step created", "srun: job ", "INFO:", "WARNING:")
+_PASSING = re.compile(r"srun: (Job|Step|job) .*|INFO:.*|WARNING:.*")
+_LAUNCHER = re.compile(r"(srun|slurmstepd[-\w]*): .*")
 
 
 class NotUnderstoodError(ValueError):
@@ -62,12 +64,10 @@ class Output:
 
     @property
     def last_words(self) -> str:
-        """The end of standard error without what srun and Apptainer say in passing; else of standard output."""
-        for text in (self.stderr, self.stdout):
-            lines = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith(_NOISE)]
-            if lines:
-                return " / ".join(lines[-3:])[-500:]
-        return "no message"
+        """The end of standard error, the program's own words before srun's; else of standard output."""
+        errors = [line for line in _lines(self.stderr) if not _PASSING.fullmatch(line)]
+        own = [line for line in errors if not _LAUNCHER.fullmatch(line)]
+        return " / ".join((own or errors or _lines(self.stdout))[-3:])[-500:] or "no message"
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,10 @@ class Evidence:
         if found is None:
             raise NotUnderstoodError(f"step '{step}' did not run")
         return found
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]
 
 
 def read(folder: Path, steps: Iterable[Step]) -> tuple[Output, ...]:

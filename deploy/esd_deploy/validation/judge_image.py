@@ -28,6 +28,7 @@ class Inside(Facts):
     pmix_storage: str | None
     pmix_namespace: str | None
     pmix_hidden: tuple[str, ...]
+    tmp: str = ""
     pmix_client: str | None
     ucx: str | None
     mpi: bool

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from esd_deploy.validation.evidence import Evidence, Facts, Output
 from esd_deploy.validation.judge_image import Inside, illegal_instruction
+from esd_deploy.validation.nodes import nodes
 from esd_deploy.validation.steps import RANKS_PER_NODE
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
@@ -32,7 +33,7 @@ def inside(evidence: Evidence) -> Verdict:
     if not output.succeeded and "python3" in output.last_words:
         return failed(f"no Python in the image: {output.last_words}", "this image is none of esd-images; see docs/images.md")
     rank = output.facts(Inside)[0]
-    parts = (("an MPI library", rank.mpi), ("mpi4py", rank.mpi4py), ("a PMIx client library", rank.pmix_client is not None))
+    parts = (("MPI library", rank.mpi), ("mpi4py", rank.mpi4py), ("PMIx client library", rank.pmix_client is not None))
     missing = [name for name, there in parts if not there]
     if missing:
         return failed(
@@ -42,9 +43,11 @@ def inside(evidence: Evidence) -> Verdict:
 
 
 def pmix_folder(evidence: Evidence) -> Verdict:
-    """The folders where PMIx server and clients meet are visible in the container."""
+    """The folders where PMIx server and clients meet are visible in the container: the node's own, not others of the same name."""
     found = evidence.require("inside").facts(Inside)
-    hidden = sorted({_root(path) for rank in found for path in rank.pmix_hidden})
+    own = {node.name: node.get("tmp") for node in nodes(evidence.require("node"))}
+    covered = {"/tmp" for rank in found if rank.tmp and own.get(rank.node) not in {None, "", rank.tmp}}  # noqa: S108 - a name
+    hidden = sorted(covered | {_root(path) for rank in found for path in rank.pmix_hidden})
     if not hidden:
         return passed("the server's folders are visible")
     outputs = [evidence.output(step) for step in ("wireup-node", "wireup-nodes")]
@@ -52,7 +55,7 @@ def pmix_folder(evidence: Evidence) -> Verdict:
         return passed(f"hidden in the container: {', '.join(hidden)}; the ranks reach the server without")
     return failed(
         f"hidden in the container: {', '.join(hidden)}; the ranks do not reach the PMIx server",
-        f"`binds`: add {', '.join(hidden)}; no APPTAINER_NO_MOUNT or APPTAINER_CONTAIN in `environment`",
+        f"`binds`: add {', '.join(sorted(covered) or hidden)}; no APPTAINER_NO_MOUNT or APPTAINER_CONTAIN in `environment`",
     )
 
 

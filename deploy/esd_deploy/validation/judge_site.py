@@ -63,7 +63,8 @@ def plugin(evidence: Evidence) -> Verdict:
     if not output.succeeded or not listed:
         return unknown(f"`srun --mpi=list` says nothing: {output.last_words}")
     if evidence.site.mpi not in listed:
-        return failed(f"Slurm has no MPI plugin '{evidence.site.mpi}'; it has {', '.join(listed)}", f"`mpi`: one of {', '.join(listed)}")
+        fitting = [name for name in listed if "pmix" in name] or listed
+        return failed(f"Slurm has no MPI plugin '{evidence.site.mpi}'; it has {', '.join(listed)}", f"`mpi`: {' or '.join(fitting)}")
     return passed(f"`{evidence.site.mpi}` is among {', '.join(listed)}")
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from rich.table import Table
+from rich.text import Text
 
 from esd_deploy.validation.report import Report
 from esd_deploy.validation.table import COLOURS
@@ -108,10 +109,10 @@ def page(reports: Iterable[Report]) -> str:
 
 def matrix_table(reports: Iterable[Report]) -> Table:
     """The same matrix on a terminal: which image is proven where, and when."""
-    rows = Table("image", "site", "digest", "verdict", "checks", "when (UTC)", "suite")
+    rows = Table("image", "site", "verdict", "checks", "when (UTC)", "suite", "digest")
     for place in places(reports):
         last = place.last
         colour = COLOURS[last.outcome]
-        verdict = f"[{colour}]{last.outcome}[/{colour}]"
-        rows.add_row(place.image, place.site, last.digest[:19], verdict, last.counts, f"{last.time:%Y-%m-%d %H:%M}", last.suite)
+        verdict = Text(last.outcome, style=colour)
+        rows.add_row(place.image, place.site, verdict, last.counts, f"{last.time:%Y-%m-%d %H:%M}", last.suite, last.digest[7:19])
     return rows

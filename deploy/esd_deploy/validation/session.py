@@ -21,7 +21,7 @@ _GRACE_S = 120
 _RUNNING = frozenset({"RUNNING", "STAGINGOUT"})
 
 
-class _OutOfPatienceError(Exception):
+class OutOfPatienceError(Exception):
     """The job is not where it should be by now."""
 
 
@@ -35,7 +35,7 @@ class Patience:
 
     def wait(self, seconds: float) -> None:
         if self.clock() > self.deadline_s:
-            raise _OutOfPatienceError
+            raise OutOfPatienceError
         self.sleep(seconds)
 
 
@@ -82,7 +82,7 @@ class Session:
                 self.display.step(f"{self.plan.id}: {state.status}" + (f" ({state.message})" if state.message else ""))
                 if state.status in _RUNNING:
                     patience.deadline_s = time.monotonic() + self.plan.time_s + _GRACE_S
-        except _OutOfPatienceError:
+        except OutOfPatienceError:
             started = state is not None and state.status in _RUNNING
             return JobEnd(started=started, finished=False, message=self._waiting_for(url))
         failed = state is not None and state.status == FAILED
@@ -91,9 +91,10 @@ class Session:
     def _waiting_for(self, url: str) -> str:
         """Why the batch system has not started the job, in its own word."""
         try:
-            return self.connection.details(url).get("Reason", "")
+            reason = self.connection.details(url).get("Reason", "")
         except ToolError:
             return ""
+        return "" if reason == "None" else reason
 
     def _fetch(self, url: str, files: dict[str, bytes], retry: Retrying) -> None:
         self.display.step(f"{self.plan.id}: fetching the outputs")

@@ -9,7 +9,7 @@ from esd_deploy.launch import Shape
 from esd_deploy.validation.step import Step
 
 RANKS_PER_NODE = 2
-REPETITIONS = 5
+REPETITIONS = 3
 """Pairs of the same program in the container and outside of it, one after the other."""
 CONTAINERS = (1, 4, 16)
 TREE = "esd-tree"
@@ -79,7 +79,6 @@ def chosen(steps: Iterable[Step], names: Iterable[str]) -> tuple[Step, ...]:
 def _login() -> tuple[Step, ...]:
     return (
         Step("sinfo", ("sinfo", "--Node", "--noheader", "--format=%N|%T|%P|%E"), _SHORT_S, image=False, login=True),
-        Step("login", ("bash", "esd/node.sh"), _SHORT_S, image=False, login=True),
         # Many jobs may wait for one download.
         Step("pull", ("bash", "esd/pull.sh"), 3600, image=False, login=True),
     )

@@ -38,13 +38,15 @@ CHECKS: tuple[Check, ...] = (
     Check("tag", "the tag names this image", _tags("image"), judge_image.tag),
     Check("processor", "the image fits the processor", _tags("image"), judge_image.processor, ("node",)),
     Check("start", "a container starts", _tags("image container"), judge_image.starts, ("start",), ("image",), "`apptainer`"),
-    Check("exit-code", "exit codes come through", _tags("container"), judge_image.exit_code, ("exit-code",), ("start",), "`mpi`"),
+    Check("exit-code", "exit codes come through", _tags("container"), judge_image.exit_code, ("exit-code",), ("start", "plugin"), "`mpi`"),
     Check("no-network", "no network is needed on nodes", _tags("site container"), judge_site.network, ("node",), ("start",)),
     Check("mpi", "MPI and PMIx are in the image", _tags("image mpi"), judge_mpi.inside, ("inside",), ("start", "plugin"), "`mpi`"),
     Check("binds", "promised paths are visible", _tags("container"), judge_image.binds, ("inside",), ("start", "plugin"), "`binds`"),
     Check("leaks", "nothing of the host leaks in", _tags("container"), judge_image.leaks, ("inside",), ("start", "plugin"), "`mpi`"),
     Check("pmix", "PMIx server and client fit", _tags("mpi"), judge_mpi.pmix, ("inside",), ("mpi",), "`mpi`"),
-    Check("pmix-folder", "the PMIx server is visible", _tags("mpi container"), judge_mpi.pmix_folder, ("inside",), ("mpi",), "`binds`"),
+    Check(
+        "pmix-folder", "the PMIx server is visible", _tags("mpi container"), judge_mpi.pmix_folder, ("node", "inside"), ("mpi",), "`binds`"
+    ),
     Check("user-namespace", "ranks of a node share memory", _tags("mpi"), judge_mpi.user_namespace, ("inside",), ("mpi",), "`sharens`"),
     Check("threads", "no more threads than processors", _tags("threads"), judge_mpi.threads, ("inside",), ("start", "plugin"), "`mpi`"),
     Check("wireup-node", "MPI wires up on one node", _tags("mpi"), judge_mpi.wireup_node, ("wireup-node",), ("mpi",), _WIREUP),

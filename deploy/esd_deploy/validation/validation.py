@@ -1,6 +1,7 @@
 """A validation from its request to its report."""
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -39,6 +40,7 @@ class Validation:
     request: Request
     plan: ValidationPlan
     checks: tuple[Check, ...]
+    tag_now: Callable[[Site, PublishedImage], str | None]
 
     @classmethod
     def prepare(cls, site: Site, request: Request) -> "Validation":
@@ -53,7 +55,9 @@ class Validation:
         checks = with_needs(select(request.selection))
         steps = chosen(all_steps(site.config, nodes), step_names(checks))
         time_s = min(request.time_s or time_for(steps, site.config.limits.time_s), site.config.limits.time_s)
-        return cls(site, request, ValidationPlan(new_id(), site.config, site.published(request.image), nodes, steps, time_s), checks)
+        return cls(
+            site, request, ValidationPlan(new_id(), site.config, site.published(request.image), nodes, steps, time_s), checks, tag_now
+        )
 
     def run(self, output: Path = VALIDATIONS, display: Display | None = None, *, suggest: bool = False) -> Report:
         """Run it to its end and write `validation.json` into `output/<id>/`."""
@@ -61,7 +65,12 @@ class Validation:
         steps = display or Silent()
         before = _before(output, self.plan)
         job, evidence = self._evidence(self.plan, output / self.plan.id, steps)
-        evidence = replace(evidence, tag_now=self._tag_now(), tag_before=before, spikes=reference.load_spikes(self.plan.image.annotations))
+        evidence = replace(
+            evidence,
+            tag_now=self.tag_now(self.site, self.plan.image),
+            tag_before=before,
+            spikes=reference.load_spikes(self.plan.image.annotations),
+        )
         verdicts = judge(self.checks, evidence, reference.load(self.site.config))
         took = {one.step: one.seconds for one in evidence.outputs}
         report = Report.of(self.plan, _suite(self.request.selection), job, time.monotonic() - began, self.checks, verdicts, took)
@@ -86,20 +95,12 @@ class Validation:
         _, tried = self._evidence(plan, output / self.plan.id / "suggest", display)
         return remedy.suggestion(found, tried)
 
-    def _tag_now(self) -> str | None:
-        wanted = replace(self.plan.image.reference, digest=None)
-        try:
-            return None if wanted.tag is None else self._registry().resolve(wanted).reference.digest
-        except ToolError:
-            return None
-
-    def _registry(self) -> Registry:
-        return registry_of(self.site, self.plan.image)
-
     def attach(self, report: Path) -> str:
         """Attach the report to the image in the registry; returns the attachment's digest."""
         annotations = {"eu.ebrains.esd.site": self.plan.site.name, "org.opencontainers.image.created": _time_of(report)}
-        return self._registry().attach(self.plan.image.reference, ARTIFACT_TYPE, report, annotations=annotations).digest
+        return (
+            registry_of(self.site, self.plan.image).attach(self.plan.image.reference, ARTIFACT_TYPE, report, annotations=annotations).digest
+        )
 
 
 def registry_of(site: Site, image: PublishedImage) -> Registry:
@@ -107,6 +108,15 @@ def registry_of(site: Site, image: PublishedImage) -> Registry:
     own = image.reference.registry == site.endpoint.registry
     credentials = Credentials.find(image.reference.registry, named=False)
     return Registry(image.reference.registry, ca_file=site.endpoint.ca_file if own else None, credentials=credentials)
+
+
+def tag_now(site: Site, image: PublishedImage) -> str | None:
+    """What the image's tag names at this moment; None where it has none, or the registry does not answer."""
+    wanted = replace(image.reference, digest=None)
+    try:
+        return None if wanted.tag is None else registry_of(site, image).resolve(wanted).reference.digest
+    except ToolError:
+        return None
 
 
 def _time_of(report: Path) -> str:

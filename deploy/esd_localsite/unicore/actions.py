@@ -50,10 +50,12 @@ class Actor:
 
     def allocation_seen(self, record: JobRecord, workspace: Workspace) -> Event | None:
         """What came of the question for an allocation; None while it waits."""
+        asking = record.state.process is not None and Process.parse(record.state.process).is_alive  # before the look at the queue
         found = self.batch.find(record.id)
-        if found and batch_state(self.batch.words([found]).get(found, "")) is Batch.RUNNING:
+        state = batch_state(self.batch.words([found]).get(found, "")) if found else None
+        if found and state is Batch.RUNNING:
             return Submitted(found)
-        if record.state.process and Process.parse(record.state.process).is_alive:
+        if asking or state is Batch.WAITING:
             return None
         tail = "; ".join(line for line in workspace.output_tail(""))
         return Failed(f"Could not allocate resources: {tail or 'salloc ended without a word'}")

@@ -58,6 +58,8 @@ class EndpointConfig(_Strict):
     """Exported to login-node commands and to batch jobs."""
     login_environment: dict[str, str] = {}
     """Exported to login-node commands only."""
+    platforms_dir: Path | None = None
+    """Images of the neuromorphic queue, `<platform>.sif`; None: there is no queue."""
     login_precommand: bool = True
     """Whether precommands may run on the login node; where not, they silently become part of the batch job (facts, "Job description")."""
     slurm_conf: Path | None = None

@@ -24,7 +24,7 @@ from esd_localsite.unicore.life import Aborted, Action, Created, Event, Failed, 
 from esd_localsite.unicore.machine import advance
 from esd_localsite.unicore.mover import Mover
 from esd_localsite.unicore.processes import Launcher, account_of
-from esd_localsite.unicore.records import JobRecord, description_of
+from esd_localsite.unicore.records import JobRecord, Service, description_of
 from esd_localsite.unicore.resources import DescriptionError
 from esd_localsite.unicore.shelf import Shelf
 from esd_localsite.unicore.staging_actions import is_slow
@@ -75,7 +75,13 @@ class Engine:
         self._slow.shutdown(wait=False, cancel_futures=True)
 
     def create(
-        self, identity: Identity, submitted: Mapping[str, Any], *, group: str | None = None, allocation: str | None = None
+        self,
+        identity: Identity,
+        submitted: Mapping[str, Any],
+        *,
+        group: str | None = None,
+        allocation: str | None = None,
+        service: Service = "unicore",
     ) -> JobRecord:
         """A new job, or a task in an allocation (its batch id).
 
@@ -88,6 +94,7 @@ class Engine:
             account=self._config.account_name(identity.uid_name),
             group=group,
             allocation=allocation,
+            service=service,
             submitted=dict(submitted),
             created=datetime.now(UTC),
             directory=self._config.uspace_dir / job_id,
@@ -188,6 +195,8 @@ class Engine:
     def _kept(self, record: JobRecord, state: JobState) -> JobRecord:
         """The record with its next state, and with the batch system's details once a batch job is over."""
         changes: dict[str, object] = {"state": state}
+        if state.phase.is_final and not record.state.phase.is_final:
+            changes["ended"] = datetime.now(UTC)
         if record.state.phase.is_batch and not state.phase.is_batch:
             changes["details"] = self.details(record)
         return record.model_copy(update=changes)

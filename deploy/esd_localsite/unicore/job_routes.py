@@ -21,7 +21,7 @@ _ACTIONS: dict[str, Event] = {"start": Started(), "abort": Aborted(), "restart":
 def list_jobs(request: Request) -> Response:
     """The caller's jobs, newest first; with `tags`, those that bear all of them."""
     endpoint, owner, tags = endpoint_of(request), identity_of(request).name, wanted_tags(request)
-    own = [r for r in reversed(tuple(endpoint.engine.store)) if r.owner == owner and tags <= set(r.tags)]
+    own = [r for r in reversed(tuple(endpoint.engine.store)) if r.owner == owner and r.service == "unicore" and tags <= set(r.tags)]
     urls = [endpoint.urls.of("jobs", record.id) for record in own]
     return listing(request, list_document("jobs", urls, endpoint.urls.of("jobs")), "jobs")
 

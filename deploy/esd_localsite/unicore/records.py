@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 from pydantic import Field
 
@@ -12,6 +12,8 @@ from esd_localsite.unicore.description import JobDescription, JobType, parse_des
 from esd_localsite.unicore.life import JobState
 from esd_localsite.unicore.resources import DescriptionError
 from esd_localsite.unicore.shelf import Record
+
+Service: TypeAlias = Literal["unicore", "nmpi"]
 
 
 class JobRecord(Record):
@@ -27,6 +29,9 @@ class JobRecord(Record):
     """The description as the client sent it."""
     directory: Path
     tags: tuple[str, ...] = ()
+    service: Service = "unicore"
+    """Which of the endpoint's services it came through."""
+    ended: datetime | None = None
     allocation: str | None = None
     """For a task in an allocation: the allocation's batch id."""
     precommand_in_batch: bool = False

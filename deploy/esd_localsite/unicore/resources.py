@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from esd_localsite.unicore.config import Partition
 
-_DURATION = re.compile(r"(\d+)\s*([smhd]?)")
+_DURATION = re.compile(r"([0-9]{1,9})\s*([smhd]?)")
 _SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_MEMORY = re.compile(r"(\d+)\s*([KMGT]?)")
+_MEMORY = re.compile(r"([0-9]{1,12})\s*([KMGT]?)")
 _BYTES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+_COUNT = re.compile(r"[0-9]{1,9}")
 _WORD = re.compile(r"[\w.@:,=&|*()\[\]+-]+")
 _OPTIONS_OF_ONE_WORD = {"Project": "account", "NodeConstraints": "constraint", "QoS": "qos", "Reservation": "reservation"}
 
@@ -100,7 +101,7 @@ def _word(name: str, value: str) -> str:
 
 def _count(given: dict[str, str], name: str) -> int | None:
     text = given.pop(name, None)
-    if text is not None and not (text.isdecimal() and int(text) > 0):
+    if text is not None and not (_COUNT.fullmatch(text) and int(text) > 0):
         raise DescriptionError(f"Value '{text}' of resource '{name}' is invalid: a positive whole number is needed")
     return None if text is None else int(text)
 

@@ -12,15 +12,19 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount
+from starlette.routing import Mount, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from esd_localsite.nmpi import routes as nmpi_routes
+from esd_localsite.nmpi.queue import Queue
+from esd_localsite.nmpi.records import QueueRecord
 from esd_localsite.unicore import job_routes, oidc_routes, site_routes, storage_routes, transfer_routes
 from esd_localsite.unicore.endpoint import Endpoint
 from esd_localsite.unicore.faults import FaultyEdge
 from esd_localsite.unicore.files import PathError
 from esd_localsite.unicore.resources import DescriptionError
-from esd_localsite.unicore.users import Gate, Identity, Refusal
+from esd_localsite.unicore.shelf import Shelf
+from esd_localsite.unicore.users import Gate, Identity, Refusal, token_secret
 
 _SESSION = "X-UNICORE-SecuritySession"
 _log = logging.getLogger("esd_localsite.unicore")
@@ -71,13 +75,15 @@ def create_app(endpoint: Endpoint) -> Starlette:
         endpoint.transfers.stop()
 
     routes = [*site_routes.routes(), *job_routes.routes(), *transfer_routes.routes(), *storage_routes.routes(), *oidc_routes.routes()]
+    queue = queue_of(endpoint)
     app = Starlette(
-        routes=[Mount(f"/{endpoint.config.site_name}", routes=routes)],
+        routes=[Mount(f"/{endpoint.config.site_name}", Router(routes, redirect_slashes=False)), *(nmpi_routes.routes() if queue else ())],
         middleware=[
             Middleware(FaultyEdge, board=endpoint.faults),
             Middleware(Authentication, gate=endpoint.gate, below=f"/{endpoint.config.site_name}/rest/"),
         ],
         exception_handlers={
+            nmpi_routes.QueueError: nmpi_routes.refused,
             HTTPException: _http_error,
             PathError: _bad_request,
             DescriptionError: _bad_request,
@@ -89,7 +95,17 @@ def create_app(endpoint: Endpoint) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.endpoint = endpoint
+    app.state.queue = queue
     return app
+
+
+def queue_of(endpoint: Endpoint) -> Queue | None:
+    """The neuromorphic queue, where the site has one."""
+    config = endpoint.config
+    if config.platforms_dir is None:
+        return None
+    shelf = Shelf(config.state_dir / "nmpi", QueueRecord)
+    return Queue(shelf, endpoint.engine, config.platforms_dir, token_secret(config.state_dir / "token.key"))
 
 
 def _error(status: int, message: str) -> JSONResponse:

@@ -24,7 +24,8 @@ def list_storages(request: Request) -> Response:
     endpoint, owner, tags = endpoint_of(request), identity_of(request).name, wanted_tags(request)
     ids = [] if tags else [HOME]
     if request.query_params.get("filter") == "all":
-        ids += [uspace_id(record.id) for record in endpoint.engine.store if record.owner == owner and tags <= set(record.tags)]
+        own = (r for r in endpoint.engine.store if r.owner == owner and r.service == "unicore" and tags <= set(r.tags))
+        ids += [uspace_id(record.id) for record in own]
     urls = [endpoint.urls.of("storages", storage) for storage in ids]
     return listing(request, list_document("storages", urls, endpoint.urls.of("storages")), "storages")
 
@@ -50,7 +51,7 @@ async def move_file(request: Request) -> Response:
 def get_file(request: Request) -> Response:
     """A file's properties as JSON, or its bytes, as `Accept` says."""
     if "application/octet-stream" in request.headers.get("accept", ""):
-        return _download(request)
+        return send_file(request, _storage(request), _name(request))
     return answer(request, _storage(request).properties(_name(request)))
 
 
@@ -131,9 +132,9 @@ def _name(request: Request) -> str:
     return name
 
 
-def _download(request: Request) -> Response:
-    """Never compressed: the client takes the bytes as they come."""
-    stream = _storage(request).open(_name(request))
+def send_file(request: Request, storage: Storage, name: str) -> Response:
+    """The bytes of a file, or the part that `Range` asks for. Never compressed: the client takes the bytes as they come."""
+    stream = storage.open(name)
     try:
         size = os.fstat(stream.fileno()).st_size
         part = parse_range(request.headers.get("range"), size)

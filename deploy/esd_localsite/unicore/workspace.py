@@ -52,7 +52,7 @@ class Workspace:
 
     def output_tail(self, folder: str) -> tuple[str, ...]:
         """The last lines that a pre- or postcommand printed, for the job's log."""
-        return tuple(line for name in ("stdout", "stderr") for line in self._tail(f"{folder}/{name}"))
+        return tuple(line for name in ("stdout", "stderr") for line in self._tail(f"{folder}/{name}".lstrip("/")))
 
     def _tail(self, name: str) -> tuple[str, ...]:
         try:

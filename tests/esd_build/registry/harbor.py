@@ -32,12 +32,14 @@ class ProjectState:
 
 
 class Harbor(FaultProxy):
-    """Tokens live `token_life_s`; `tokens` counts those that were given out."""
+    """Tokens live `token_life_s`. `public`: whoever has no account may pull."""
 
     def __init__(self, upstream: RegistryServer, *, token_life_s: float = 1800) -> None:
         super().__init__(upstream)
         self.projects: dict[str, ProjectState] = {"esd": ProjectState()}
         self.token_life_s = token_life_s
+        self.public = False
+        self.anonymous: set[str] = set()
         self.tokens: dict[str, float] = {}
         self.given = 0
         self.referrers: dict[str, list[dict[str, object]]] = {}
@@ -73,11 +75,14 @@ class Harbor(FaultProxy):
             handler.reply(200, json.dumps(rules), {"Content-Type": "application/json", "X-Total-Count": str(len(rules))})
 
     def _token(self, handler: Handler) -> None:
-        if not is_account(handler):
+        nobody = "Authorization" not in handler.headers
+        if not is_account(handler) and not (nobody and self.public):
             refuse(handler, 401, "UNAUTHORIZED", "unauthorized")
             return
         self.given += 1
         token = f"token-{self.given}"
+        if nobody:
+            self.anonymous.add(token)
         self.tokens[token] = time.monotonic() + self.token_life_s
         content = {"token": token, "access_token": "", "expires_in": int(self.token_life_s), "issued_at": "2026-01-01T00:00:00Z"}
         handler.reply(200, json.dumps(content), {"Content-Type": "application/json"})
@@ -85,7 +90,9 @@ class Harbor(FaultProxy):
     def _registry(self, handler: Handler, path: str) -> bool:
         """True where the request was refused; False where the registry may answer it."""
         sent = handler.headers.get("Authorization", "")
-        if self.tokens.get(sent.removeprefix("Bearer "), 0) < time.monotonic():
+        token = sent.removeprefix("Bearer ")
+        reads = handler.command in {"GET", "HEAD"}
+        if self.tokens.get(token, 0) < time.monotonic() or (token in self.anonymous and not reads):
             # Harbor asks for a token only where nothing was sent, for Basic where something was.
             challenge = 'Basic realm="harbor"' if sent else self._challenge(path)
             refuse(handler, 401, "UNAUTHORIZED", "unauthorized to access repository", {"Www-Authenticate": challenge})

@@ -69,7 +69,7 @@ class FaultProxy:
     @property
     def received(self) -> int:
         """Bytes of all upload bodies that arrived here."""
-        return sum(seen.received for seen in self.seen if seen.method == "PATCH")
+        return sum(seen.received for seen in self.seen if "/blobs/uploads/" in seen.path)
 
     def fault_for(self, method: str, path: str) -> Fault | None:
         with self._lock:

@@ -138,7 +138,7 @@ def test_pull_that_is_cut_at_any_byte_reads_only_the_rest(through: Place, proxy:
     ranges = [seen.headers.get("Range") for seen in proxy.seen if seen.method == "GET" and "/blobs/" in seen.path]
     assert len(ranges) == 2
     again = int((ranges[1] or "bytes=0-").removeprefix("bytes=").removesuffix("-"))
-    assert byte - MB < again <= byte
+    assert byte - 64 * 1024 < again <= byte
 
 
 def test_pull_that_was_killed_is_gone_on_with_by_the_next_process(through: Place, proxy: FaultProxy, sif: Path, tmp_path: Path) -> None:
@@ -213,7 +213,8 @@ def test_manifest_that_was_altered_in_the_registry_is_refused(through: Place, pr
 
 
 def test_manifest_that_comes_back_altered_after_a_push_is_found_out(through: Place, proxy: FaultProxy, sif: Path) -> None:
-    proxy.faults.append(Fault("GET", "/manifests/", change=lambda content: content.replace(b'"annotations":{}', b'"annotations": {}')))
+    spaced = b'"annotations": {}'
+    proxy.faults.append(Fault("GET", "/manifests/", skip=1, change=lambda content: content.replace(spaced.replace(b" ", b""), spaced)))
     with pytest.raises(ToolError, match="serves another image"):
         through.registry.push(sif, through.reference("altered"), {})
 

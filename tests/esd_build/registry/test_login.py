@@ -152,6 +152,21 @@ def test_anonymous_push_to_a_registry_that_wants_a_login_says_how(
 
 
 @pytest.mark.integration
+def test_public_image_is_pulled_without_an_account_and_not_pushed(
+    server: RegistryServer, start: Callable[[FaultProxy], FaultProxy], sif: Path, tmp_path: Path
+) -> None:
+    harbor = Harbor(server)
+    start(harbor)
+    place = Place(harbor.host, server.tls.ca_file, tmp_path)
+    pushed = opened(harbor, server, tmp_path).push(sif, place.reference("public"), {})
+    harbor.public = True
+    assert place.registry.pull(pushed, tmp_path / "pulled.sif").read_bytes() == sif.read_bytes()
+    sif.write_bytes(b"another")
+    with pytest.raises(UsageError, match=r"wants a login for this \(UNAUTHORIZED"):
+        place.registry.push(sif, place.reference("public"), {})
+
+
+@pytest.mark.integration
 def test_basic_challenge_is_answered(through: Place, proxy: FaultProxy, server: RegistryServer, sif: Path, tmp_path: Path) -> None:
     proxy.faults.append(Fault("GET", status=401, headers={"Www-Authenticate": 'Basic realm="Registry Realm"'}))
     opened(proxy, server, tmp_path).push(sif, through.reference("basic"), {})

@@ -3,10 +3,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.esd_build.spack.conftest import ARBOR, LOCK, NEST, PYNN, PYTHON, WHEEL
 
 from esd_build.errors import ConfigError
 from esd_build.spack.lockfile import Lock, difference
-from tests.esd_build.spack.conftest import ARBOR, LOCK, NEST, PYNN, PYTHON, WHEEL
 
 
 def read(tmp_path: Path, content: object) -> Lock:

@@ -91,6 +91,10 @@ class InProcess:
     def _request(self, method: str, path: str, **options) -> httpx.Response:
         return asyncio.run(self._send(method, path, {"auth": (USER, PASSWORD), **options}))
 
+    def send(self, method: str, path: str, **options) -> httpx.Response:
+        """A request of any kind."""
+        return self._request(method, path, **options)
+
     async def _send(self, method: str, path: str, options: dict) -> httpx.Response:
         async with httpx.AsyncClient(transport=self._transport, base_url="https://127.0.0.1/LOCAL/rest/core/") as client:
             return await client.request(method, path, **options)

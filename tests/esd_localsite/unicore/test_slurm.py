@@ -5,6 +5,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import httpx
 import pytest
 from pyunicore.client import Job
 
@@ -82,3 +83,40 @@ def test_the_users_own_batch_file(slurm, finish, read, tmp_path):
     (tmp_path / "run.sbatch").write_text("#!/bin/bash\n#SBATCH --output=out\nhostname\nexit 4\n")
     job = finish(slurm.new_job({"Job type": "raw", "BSS file": "run.sbatch"}, inputs=[str(tmp_path / "run.sbatch")]), PATIENCE)
     assert (job.exit_code, read(job, "out")[0]) == (4, "c")
+
+
+def test_an_allocation_and_a_task_in_it(slurm, finish, wait, read):
+    allocation = slurm.new_job({"Job type": "ALLOCATE", "Resources": TWO_NODES})
+    wait(allocation, "RUNNING", "FAILED", seconds=PATIENCE)
+    assert allocation.properties["batchSystemID"].isdecimal()
+    task = finish(allocation.new_job({"Executable": "srun -n2 hostname"}), 60)
+    assert sorted(read(task, "stdout").split()) == ["c1", "c2"]
+    assert allocation.properties["status"] == "RUNNING"
+    allocation.abort()
+    assert finish(allocation).properties["statusMessage"] == "Job aborted."
+    again = slurm.new_job({"Executable": f"squeue -h -j {allocation.properties['batchSystemID']} -o %T", "Job type": "INTERACTIVE"})
+    assert read(finish(again), "stdout").strip() in {"", "CANCELLED"}
+
+
+def test_an_allocation_that_cannot_be_had(slurm, finish):
+    job = finish(slurm.new_job({"Job type": "ALLOCATE", "Resources": {"NodeConstraints": "nosuch"}}), 60)
+    assert job.properties["statusMessage"].startswith("Could not allocate resources: [stderr] salloc: error:")
+
+
+def test_no_task_without_an_allocation(slurm, finish):
+    job = finish(slurm.new_job({}))
+    with pytest.raises(httpx.HTTPError, match=r"500 Server Error: .* is no allocation"):
+        slurm.transport.post(url=job.resource_url, json={"Executable": "date"})
+
+
+def test_users_are_kept_apart_by_their_accounts(slurm, slurm_endpoint, finish, read, other_user):
+    secret = finish(slurm.new_job({"Executable": "echo mine > secret"}), PATIENCE)
+    path = f"{slurm_endpoint.folder}/uspace/{secret.job_id}"
+    look = {"Executable": f"id -un; cat {path}/secret; ls {path}"}
+    with httpx.Client(auth=other_user, verify=slurm_endpoint.verify) as other:
+        location = other.post(f"{slurm_endpoint.url}/jobs", json=look).headers["Location"]
+        end = time.monotonic() + PATIENCE
+        while (state := other.get(location).json())["status"] not in {"FAILED", "SUCCESSFUL"}:
+            assert time.monotonic() < end, state
+        stdout = f"{location.replace('/jobs/', '/storages/')}-uspace/files/stdout"
+        assert other.get(stdout, headers={"Accept": "application/octet-stream"}).text == "nobody\n"

@@ -56,6 +56,7 @@ def main(binds):
         "pmix_storage": environ.get("PMIX_GDS_MODULE"),
         "pmix_namespace": environ.get("PMIX_NAMESPACE"),
         "pmix_hidden": sorted({path for path in shown if path and not os.path.isdir(path)}),
+        "tmp": "{0.st_dev}:{0.st_ino}".format(os.stat("/tmp")),
         "pmix_client": version(library("libpmix.so.2", "libpmix.so"), "PMIx_Get_version"),
         "ucx": version(library("libucp.so.0"), "ucp_get_version_string"),
         "mpi": library("libmpi.so.40", "libmpi.so.12", "libmpi.so") is not None,

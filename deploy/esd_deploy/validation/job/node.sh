@@ -29,6 +29,7 @@ if (: >"esd/$mine") 2>/dev/null; then say folder_writable yes; else say folder_w
 rm -f "esd/$mine" 2>/dev/null
 if (: >"/tmp/$mine") 2>/dev/null; then say tmp_writable yes; else say tmp_writable no; fi
 rm -f "/tmp/$mine" 2>/dev/null
+say tmp "$(stat -c %d:%i /tmp)"
 [ -r esd/image.sif ] && say image_sha256 "$(sha256sum <esd/image.sif | cut -d ' ' -f 1)"
 
 address=${ESD_IMAGE_REFERENCE#oras://}
@@ -37,9 +38,17 @@ port=${address##*:}
 [ "$port" = "$address" ] && port=443
 if timeout 3 bash -c "exec 3<>'/dev/tcp/${address%%:*}/$port'" 2>/dev/null; then say registry reached; else say registry "not reached"; fi
 
-say zombies "$(ps -u "$(id -u)" -o stat=,comm= 2>/dev/null | awk '$1 ~ /^Z/ { print $2 }' | sort | one_line)"
-# What this step and the job's own script consist of is young, or known by name.
-say processes "$(ps -u "$(id -u)" -o etimes=,comm= 2>/dev/null | awk '$1 >= 5 && $2 !~ /^(bash|srun|slurm.*|timeout)$/ { print $2 }' | sort | one_line)"
+# Nodes may be seen together (two on one machine): what belongs to this very step, on whichever node, is not left over.
+of_this_step() { grep -qzx "SLURM_STEP_ID=${SLURM_STEP_ID:-}" "/proc/$1/environ" && grep -qzx "SLURM_JOB_ID=${SLURM_JOB_ID:-}" "/proc/$1/environ"; }
+others() {
+  ps -u "$(id -u)" -o pid=,ppid=,stat=,comm= | while read -r pid parent state name; do
+    case $name in bash | srun | slurm* | timeout) continue ;; esac
+    of_this_step "$pid" || of_this_step "$parent" || printf '%s %s\n' "$state" "$name"
+  done 2>/dev/null
+}
+found=$(others)
+say zombies "$(awk '$1 ~ /^Z/ { print $2 }' <<<"$found" | sort | one_line)"
+say processes "$(awk '$1 !~ /^Z/ { print $2 }' <<<"$found" | sort | one_line)"
 say shared_memory "$(find /dev/shm -mindepth 1 -maxdepth 1 -user "$(id -u)" -printf '%f\n' 2>/dev/null | sort | one_line)"
 instances=${APPTAINER_CONFIGDIR:-$HOME/.apptainer}/instances
 say instances "$(find "$instances" -name '*.json' -path "*/$(uname -n)/*" 2>/dev/null | sort | one_line)"

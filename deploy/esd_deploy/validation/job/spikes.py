@@ -28,6 +28,7 @@ events = recorder.events
 mine = sorted(zip((round(10 * t) for t in events["times"]), map(int, events["senders"]), strict=True))
 world = MPI.COMM_WORLD
 gathered = world.gather(mine, 0)
+world.Barrier()  # NEST made MPI and does not end it: a rank that left now could take its message with it
 if world.rank == 0:
     spikes = sorted(spike for part in gathered for spike in part)
     facts = {

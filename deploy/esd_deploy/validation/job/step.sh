@@ -2,7 +2,7 @@
 # step NAME LIMIT_S COMMAND…: runs a command with a time limit; what it printed, its exit code and its seconds go to esd/steps/NAME/.
 # A command that hangs is ended, with whatever it left in the allocation, and the next step begins.
 step() {
-  local name=$1 limit=$2 folder=esd/steps/$1 begun code
+  local limit=$2 folder=esd/steps/$1 begun code
   shift 2
   mkdir -p "$folder"
   begun=$EPOCHREALTIME

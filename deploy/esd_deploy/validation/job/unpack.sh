@@ -10,5 +10,6 @@ if [ "$1" = --remove ]; then
 fi
 mkdir -p "$tree"
 # Only what the user may read; the container's root file system alone, not what is bound into it.
+# shellcheck disable=SC2016 # the container's shell expands it
 "$1" exec "$2" sh -c 'tar -C / --one-file-system --ignore-failed-read -cf - $(cd / && ls -d usr opt etc lib* bin) 2>/dev/null' | tar -C "$tree" -xf -
 "$1" exec "$2" python3 esd/layout.py "$tree" >esd/tree.sh

@@ -25,8 +25,15 @@ class Nest(CMakePackage):
     variant("python", default=True, description="Build the Python interface")
     variant("mpi", default=True, description="Build with MPI")
     variant("openmp", default=True, description="Build with OpenMP threads")
-    variant("gsl", default=True, description="Build the models that need the GNU Scientific Library")
-    variant("unity", default=True, when="@3.10:", description="Compile many sources at once, several times as fast")
+    variant(
+        "gsl", default=True, description="Build the models that need the GNU Scientific Library"
+    )
+    variant(
+        "unity",
+        default=True,
+        when="@3.10:",
+        description="Compile many sources at once, several times as fast",
+    )
 
     depends_on("c", type="build")
     depends_on("cxx", type="build")
@@ -62,7 +69,12 @@ class Nest(CMakePackage):
     @run_before("cmake", when="+unity")
     def guard_headers(self):
         """A unity build needs include guards that these headers lack."""
-        for name in ("nest_impl", "urbanczik_archiving_node_impl", "secondary_event_impl", "eprop_archiving_node_recurrent_impl"):
+        for name in (
+            "nest_impl",
+            "urbanczik_archiving_node_impl",
+            "secondary_event_impl",
+            "eprop_archiving_node_recurrent_impl",
+        ):
             header = join_path(self.stage.source_path, "nestkernel", f"{name}.h")
             with open(header) as file:
                 text = file.read()
@@ -86,7 +98,10 @@ class Nest(CMakePackage):
         if spec.satisfies("@:3.9"):
             args.append(self.define("with-readline", spec["readline"].prefix))
         if spec.satisfies("+unity"):
-            args += [self.define("CMAKE_UNITY_BUILD", True), self.define("CMAKE_UNITY_BUILD_BATCH_SIZE", 16)]
+            args += [
+                self.define("CMAKE_UNITY_BUILD", True),
+                self.define("CMAKE_UNITY_BUILD_BATCH_SIZE", 16),
+            ]
         if spec.satisfies("+python"):
             args.append(self.define("Python_EXECUTABLE", python.path))
         return args

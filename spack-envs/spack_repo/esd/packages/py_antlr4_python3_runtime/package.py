@@ -16,4 +16,8 @@ class PyAntlr4Python3Runtime(BuiltinPyAntlr4Python3Runtime):
     def url_for_version(self, version):
         """The sdist's name changed its separators."""
         url = super().url_for_version(version)
-        return url.replace("/antlr4-python3-runtime-", "/antlr4_python3_runtime-") if version >= Version("4.13.2") else url
+        return (
+            url.replace("/antlr4-python3-runtime-", "/antlr4_python3_runtime-")
+            if version >= Version("4.13.2")
+            else url
+        )

@@ -24,4 +24,8 @@ class PyEbrainsDrive(PythonPackage):
     def url_for_version(self, version):
         """The sdist's name changed its separator."""
         url = super().url_for_version(version)
-        return url if version >= Version("0.6.1") else url.replace("/ebrains_drive-", "/ebrains-drive-")
+        return (
+            url
+            if version >= Version("0.6.1")
+            else url.replace("/ebrains_drive-", "/ebrains-drive-")
+        )

@@ -52,7 +52,13 @@ class PyPynn(PythonPackage):
         sources = join_path(python_purelib, "pyNN", "nest", "extensions")
         build = join_path(self.stage.path, "nest-extensions")
         cmake = which("cmake", required=True)
-        cmake("-S", sources, "-B", build, f"-Dwith-nest={self.spec['nest'].prefix.bin.join('nest-config')}")
+        cmake(
+            "-S",
+            sources,
+            "-B",
+            build,
+            f"-Dwith-nest={self.spec['nest'].prefix.bin.join('nest-config')}",
+        )
         cmake("--build", build, "--parallel", str(make_jobs))
         # Its own install target writes into NEST's prefix, which belongs to another package.
         mkdirp(self.prefix.lib.nest)

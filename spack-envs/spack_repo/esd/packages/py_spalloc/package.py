@@ -11,9 +11,21 @@ class PySpalloc(WheelPackage):
 
     license("Apache-2.0")
 
-    version("7.4.1", sha256="be06e919eaf38e078367cc9cf72b0cb9d65da85314058ebaea850099558f67d1", expand=False)
-    version("7.3.0", sha256="9ee06d56511a3e021cc4672d428fe1ae7877ddf52c56d992ce45107759e50040", expand=False)
-    version("7.2.1", sha256="8a0a06a786f859c117bc9e288611064ae57d3d2c7ee0a7e0ffa9820e6b43a363", expand=False)
+    version(
+        "7.4.1",
+        sha256="be06e919eaf38e078367cc9cf72b0cb9d65da85314058ebaea850099558f67d1",
+        expand=False,
+    )
+    version(
+        "7.3.0",
+        sha256="9ee06d56511a3e021cc4672d428fe1ae7877ddf52c56d992ce45107759e50040",
+        expand=False,
+    )
+    version(
+        "7.2.1",
+        sha256="8a0a06a786f859c117bc9e288611064ae57d3d2c7ee0a7e0ffa9820e6b43a363",
+        expand=False,
+    )
 
     depends_on("python@3.8:", type=("build", "run"))
     depends_on("py-spinnutilities@7.4.1", type="run", when="@7.4.1")

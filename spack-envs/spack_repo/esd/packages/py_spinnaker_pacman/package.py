@@ -11,9 +11,21 @@ class PySpinnakerPacman(WheelPackage):
 
     license("Apache-2.0")
 
-    version("7.4.1", sha256="7e65a2a644d9b94ddd4d915ae19d04aa91d493534b233f5317429c777d873832", expand=False)
-    version("7.3.0", sha256="449935a4f4b0a8765cb3e9a186b7676382f7042ce022f7b9383504d335f0f7b4", expand=False)
-    version("7.2.1", sha256="1e6da132eb487c5770ee86a2468ea77822ad0a875b5928a79b0a064a880ebac6", expand=False)
+    version(
+        "7.4.1",
+        sha256="7e65a2a644d9b94ddd4d915ae19d04aa91d493534b233f5317429c777d873832",
+        expand=False,
+    )
+    version(
+        "7.3.0",
+        sha256="449935a4f4b0a8765cb3e9a186b7676382f7042ce022f7b9383504d335f0f7b4",
+        expand=False,
+    )
+    version(
+        "7.2.1",
+        sha256="1e6da132eb487c5770ee86a2468ea77822ad0a875b5928a79b0a064a880ebac6",
+        expand=False,
+    )
 
     depends_on("python@3.8:", type=("build", "run"))
     depends_on("py-spinnutilities@7.4.1", type="run", when="@7.4.1")

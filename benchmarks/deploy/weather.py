@@ -1,0 +1,60 @@
+"""Throws the fault switches of a local site at random."""
+
+import contextlib
+import random
+import threading
+from collections import Counter
+from types import TracebackType
+
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.fault_switches import clear, inject
+from esd_localsite.faults import Fault, FaultKind
+
+# How often each is thrown, and how: those that end jobs are rarer, as they are at a real site.
+_FAULTS = (
+    (4, Fault(kind=FaultKind.EXPIRED_SESSIONS, times=3), 0),
+    (3, Fault(kind=FaultKind.EXPIRED_TOKENS, times=2), 0),
+    (4, Fault(kind=FaultKind.SUBMIT_503, times=2), 0),
+    (4, Fault(kind=FaultKind.CUT_BODY, times=3), 0),
+    (3, Fault(kind=FaultKind.SLOW, times=4, seconds=1.5), 0),
+    (2, Fault(kind=FaultKind.SBATCH_FAILS, times=1), 0),
+    (3, Fault(kind=FaultKind.ENDPOINT_RESTART), 0),
+    (1, Fault(kind=FaultKind.ENDPOINT_DOWN, seconds=4), 0),
+    (2, Fault(kind=FaultKind.REGISTRY_DOWN, seconds=4), 0),
+    (1, Fault(kind=FaultKind.PRECOMMAND_IN_BATCH, times=2), 0),
+    (1, Fault(kind=FaultKind.JOB_LOST, times=1), 0),
+    (1, Fault(kind=FaultKind.NODE_DOWN, node="c2"), 3),
+    (1, Fault(kind=FaultKind.DISK_QUOTA), 3),
+)
+
+
+class Weather:
+    """Bad while it is entered, fine afterwards."""
+
+    def __init__(self, site: str, *, every_s: tuple[float, float] = (3, 8), seed: int = 7) -> None:
+        self.thrown: Counter[str] = Counter()
+        self._site = site
+        self._every_s = every_s
+        self._random = random.Random(seed)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._rage)
+
+    def __enter__(self) -> "Weather":
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._stop.set()
+        self._thread.join()
+        clear(self._site)
+
+    def _rage(self) -> None:
+        weights = [weight for weight, _, _ in _FAULTS]
+        while not self._stop.wait(self._random.uniform(*self._every_s)):
+            ((_, fault, mend_s),) = self._random.choices(_FAULTS, weights)
+            with contextlib.suppress(LocalSiteError):
+                inject(self._site, fault)
+                self.thrown[str(fault.kind)] += 1
+                if mend_s:
+                    self._stop.wait(mend_s)
+                    clear(self._site, (fault.kind,))

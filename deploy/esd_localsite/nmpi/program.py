@@ -1,0 +1,128 @@
+"""What a job of the queue runs: a shell script and a UNICORE job description around it. Pure."""
+
+import re
+import shlex
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import urlsplit
+
+from esd_localsite.nmpi.platforms import Platform
+from esd_localsite.nmpi.records import Request
+
+WORK = "work"
+"""Folder of the job's code and results, below the job's directory."""
+HOME = "home"
+STARTED = "started"
+"""A file as old as the job's start: results are younger."""
+SCRIPT = "queue.sh"
+_ARCHIVE = "code.archive"
+_ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
+_DEFAULT_SCRIPT = "run.py"
+_LONGEST_H = 24
+_NOT_HERE = ("extra_pip_installs", "extra_git_repositories", "extra_makes", "spynnaker_version")
+
+_UNPACK = """\
+import sys, tarfile, zipfile
+name = sys.argv[1]
+if zipfile.is_zipfile(name):
+    zipfile.ZipFile(name).extractall(".")
+else:
+    with tarfile.open(name) as archive:
+        if hasattr(tarfile, "data_filter"):
+            archive.extractall(".", filter="data")
+        else:
+            for entry in archive:
+                if not (entry.isfile() or entry.isdir()) or entry.name.startswith("/") or ".." in entry.name.split("/"):
+                    sys.exit(f"the archive holds {entry.name!r}, which is no plain file below it")
+                archive.extract(entry, ".")
+"""
+
+
+class RequestError(Exception):
+    """A request that the queue refuses; the message is for the client."""
+
+
+def command_words(command: str, platform: Platform) -> tuple[str, ...]:
+    """The script and its arguments. Raises RequestError where the script is not among the job's code."""
+    try:
+        words = tuple(word.replace("{system}", platform.system) for word in shlex.split(command))
+    except ValueError as error:
+        raise RequestError(f"command '{command}': {error}") from error
+    if not words:
+        raise RequestError("command names no script")
+    script = PurePosixPath(words[0])
+    if script.is_absolute() or ".." in script.parts or "\0" in command or "\n" in command:
+        raise RequestError(f"command '{command}': the script must lie among the job's code")
+    return words
+
+
+def description(request: Request, platform: Platform, image: Path) -> dict[str, Any]:
+    """The engine's job. Raises RequestError."""
+    words = command_words(request.command, platform)
+    imports = [{"From": "inline://", "To": f"{HOME}/.spynnaker.cfg", "Data": platform.settings}, *_code(request, words[0])]
+    imports += [_input(item) for item in request.input_data or ()]
+    text = script(words, platform, image, hours=_hours(request), ignored=_ignored(request))
+    return {
+        "Name": "NMPI",
+        "Job type": "ON_LOGIN_NODE",
+        "Executable": f"bash {SCRIPT}",
+        "Imports": [*imports, {"From": "inline://", "To": SCRIPT, "Data": text}],
+    }
+
+
+def script(words: tuple[str, ...], platform: Platform, image: Path, *, hours: int, ignored: tuple[str, ...] = ()) -> str:
+    """The shell script: unpacks the code if need be, runs the command in the image, says what has to be known of the result."""
+    container = f'apptainer --silent exec --home "$own_home" --bind "$PWD" --pwd "$PWD" {shlex.quote(str(image))}'
+    remarks = [f"local site: hardware_config.{name} makes no difference here" for name in ignored]
+    return "\n".join(
+        (
+            "exec 2>&1",
+            f'own_home="$PWD/{HOME}"',
+            f"mkdir -p {WORK} {HOME} && cd {WORK} || exit 1",
+            *(f"echo {shlex.quote(remark)}" for remark in remarks),
+            f"if [ -e ../{_ARCHIVE} ]; then",
+            f"  mv ../{_ARCHIVE} . && {container} python3 -c {shlex.quote(_UNPACK)} {_ARCHIVE} || exit 1",
+            f"  rm {_ARCHIVE}",
+            "fi",
+            f"touch ../{STARTED}",
+            f"timeout {hours}h {container} python3 {shlex.join(words)}",
+            "code=$?",
+            *([f"echo {shlex.quote(platform.note)}"] if platform.note else []),
+            '[ $code -ne 124 ] || echo "local site: the job reached its time limit"',
+            "exit $code",
+            "",
+        )
+    )
+
+
+def _code(request: Request, name: str) -> list[dict[str, Any]]:
+    """The program's text, or where its archive is."""
+    code = request.code
+    parts = urlsplit(code) if re.match(r"[a-z+]{2,10}://\S+$", code) else None
+    if parts is None:
+        target = name if name.endswith(".py") else _DEFAULT_SCRIPT
+        return [{"From": "inline://", "To": f"{WORK}/{target}", "Data": code}]
+    if parts.scheme in {"http", "https"} and parts.path.lower().endswith(_ARCHIVES):
+        return [{"From": code, "To": _ARCHIVE}]
+    raise RequestError(f"'{code}': only the text of a program, or the address of one of {' '.join(_ARCHIVES)}, can be run here")
+
+
+def _input(item: dict[str, Any]) -> dict[str, Any]:
+    url = item.get("url")
+    if not isinstance(url, str) or not url.startswith("https://"):
+        raise RequestError("input_data: each entry needs a 'url', https://…")
+    name = PurePosixPath(urlsplit(url).path).name
+    if not name:
+        raise RequestError(f"input_data: '{url}' names no file")
+    return {"From": url, "To": f"{WORK}/{name}"}
+
+
+def _hours(request: Request) -> int:
+    hours = (request.hardware_config or {}).get("timeout", _LONGEST_H)
+    if not isinstance(hours, int) or isinstance(hours, bool) or not 0 < hours <= _LONGEST_H:
+        raise RequestError(f"hardware_config.timeout: whole hours, 1 to {_LONGEST_H}")
+    return hours
+
+
+def _ignored(request: Request) -> tuple[str, ...]:
+    return tuple(name for name in _NOT_HERE if (request.hardware_config or {}).get(name))

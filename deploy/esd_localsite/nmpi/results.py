@@ -1,0 +1,60 @@
+"""What a job left: files younger than its start, below its working folder; found and read with the user's rights."""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from esd_localsite.nmpi.program import STARTED, WORK
+from esd_localsite.nmpi.records import Output
+from esd_localsite.unicore.files import Storage
+from esd_localsite.unicore.workspace import Workspace
+
+_KEPT_BACK = ("reports", "application_generated_data_files")
+"""Folders that the service does not give back."""
+_CHUNK = 1024 * 1024
+_MOST = 10_000
+
+
+def outputs(workspace: Workspace) -> tuple[Output, ...]:
+    """All results. Links are passed over: what they lead to is none of the job's."""
+    root = workspace.directory / WORK
+    storage = Storage(root, workspace.account)
+    with workspace.account.file_rights():
+        try:
+            since = (workspace.directory / STARTED).stat().st_mtime_ns
+        except FileNotFoundError:
+            return ()
+        found = [path for _, path in zip(range(_MOST), _younger(root, since), strict=False)]
+    return tuple(_output(storage, path.relative_to(root).as_posix()) for path in sorted(found))
+
+
+def log(workspace: Workspace) -> str:
+    """What the job has said so far."""
+    try:
+        with Storage(workspace.directory, workspace.account).open("stdout") as stream:
+            return stream.read().decode(errors="replace")
+    except OSError:
+        return ""
+
+
+def _younger(root: Path, since: int) -> Iterator[Path]:
+    for folder, folders, names in os.walk(root):
+        if Path(folder) == root:
+            folders[:] = [name for name in folders if name not in _KEPT_BACK]
+        folders[:] = [name for name in folders if name != "__pycache__"]
+        for name in names:
+            path = Path(folder) / name
+            status = path.lstat()
+            if stat.S_ISREG(status.st_mode) and status.st_mtime_ns >= since:
+                yield path
+
+
+def _output(storage: Storage, path: str) -> Output:
+    digest, size = hashlib.sha1(usedforsecurity=False), 0
+    with storage.open(path) as stream:
+        while piece := stream.read(_CHUNK):
+            digest.update(piece)
+            size += len(piece)
+    return Output(path=path, size=size, hash=digest.hexdigest())

@@ -1,0 +1,101 @@
+"""Small jobs that ask a site something; the image cache; what registries answered before."""
+
+import pytest
+from tests.esd_deploy.conftest import JOB, FakeConnection
+
+from esd_build.errors import ToolError
+from esd_build.reference import ImageReference
+from esd_deploy import errand, image, image_cache
+from esd_deploy.connection import JobState
+from esd_deploy.endpoint import Credentials, Endpoint
+from esd_deploy.errand import Errand
+from esd_deploy.image import Memory
+
+LISTED = f"image {'a' * 64} 1000 1767225600 kept\nimage {'b' * 64} 2000 1767225600 damaged, removed\nfree 5000 /scratch/esd-images\n"
+
+
+def connection(stdout=b"answer", **options):
+    return FakeConnection(states=[JobState("SUCCESSFUL", exit_code=0)], results={"stdout": stdout, "stderr": b"why"}, **options)
+
+
+def test_an_errand_is_answered_and_leaves_nothing():
+    site = connection()
+    answer = errand.run(site, Errand(b"echo answer", (("A", "1"),)), sleep=lambda _s: None)
+
+    assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "answer", "why")
+    assert (site.jobs[0]["Job type"], site.jobs[0]["Environment"], site.deleted) == ("ON_LOGIN_NODE", {"A": "1"}, [JOB])
+
+
+def test_an_errand_that_a_site_does_not_run_is_an_error_and_leaves_nothing():
+    site = connection()
+    site.states = [JobState("FAILED", "no login node jobs here")]
+
+    with pytest.raises(ToolError, match="no login node jobs here"):
+        errand.run(site, Errand(b""), sleep=lambda _s: None)
+
+    assert site.deleted == [JOB]
+
+
+def test_a_lost_answer_makes_no_second_errand():
+    site = connection(lose=["create"])
+    errand.run(site, Errand(b""), sleep=lambda _s: None)
+
+    assert len(site.jobs) == 1
+
+
+def test_the_project_is_activated_before_the_scratch_folder_is_used(config):
+    site = config.model_copy(update={"activation": "jutil env activate -p {account}", "account": "br ain"})
+
+    assert errand.of("images.sh", site, ()).script.startswith(b"jutil env activate -p 'br ain'\n")
+
+
+def test_the_image_cache_is_listed(config):
+    found = image_cache.ask(connection(LISTED.encode()), config, "check")
+
+    assert (found.folder, found.free) == ("/scratch/esd-images", 5000)
+    assert [(one.size, one.state) for one in found.images] == [(1000, "kept"), (2000, "damaged, removed")]
+
+
+def test_a_list_that_broke_off_is_no_list():
+    with pytest.raises(ToolError, match="not listed to its end"):
+        image_cache.understood(LISTED.splitlines()[0])
+
+
+WANTED = ImageReference.parse("registry.example.org/esd/nest:edge")
+ENDPOINT = Endpoint("https://u.example.org/X/rest/core", "registry.example.org", None, Credentials("s"), "")
+
+
+def test_a_registry_that_is_down_is_replaced_by_what_it_said_before(image_memory, published, monkeypatch, caplog):
+    monkeypatch.setattr(image, "Registry", lambda *_a, **_o: Answers(published))
+    first = image.resolve(WANTED, ENDPOINT)
+    monkeypatch.setattr(image, "Registry", lambda *_a, **_o: Answers(None))
+
+    assert image.resolve(WANTED, ENDPOINT) == first == published
+    assert "as it was the last time" in caplog.text
+
+
+def test_a_registry_that_is_down_and_never_answered_is_an_error(image_memory, monkeypatch):
+    monkeypatch.setattr(image, "Registry", lambda *_a, **_o: Answers(None))
+
+    with pytest.raises(ToolError, match="down"):
+        image.resolve(WANTED, ENDPOINT)
+
+
+class Answers:
+    def __init__(self, found):
+        self.found = found
+
+    def resolve(self, _wanted):
+        if self.found is None:
+            raise ToolError("registry down")
+        return self.found
+
+
+@pytest.fixture
+def published(request):
+    return request.getfixturevalue("image")
+
+
+@pytest.fixture
+def image_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(Memory, "of_user", classmethod(lambda cls: cls(tmp_path / "resolved")))
