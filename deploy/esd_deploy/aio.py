@@ -4,7 +4,7 @@
     record = await run.wait_async()
     records = await gather(runs)
 
-What takes long is the pause between two questions, and that can be cancelled at any moment: the job goes on, and `wait` or `esd-deploy attach`
+What takes long is the pause between two questions, and that can be cancelled at any moment: the job goes on; `wait` or `esd-deploy attach`
 takes it up. A question itself runs in a thread.
 """
 

@@ -11,6 +11,7 @@ from esd_deploy import (
     comparing,
     drift_command,
     exporting,
+    handling,
     images_command,
     login_command,
     plan_command,
@@ -24,6 +25,7 @@ from esd_deploy.validation import command as validation_command
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 app.add_typer(running.app)
+app.add_typer(handling.app)
 app.add_typer(shown.app)
 app.add_typer(watching.app)
 app.add_typer(site_commands.app, name="site")

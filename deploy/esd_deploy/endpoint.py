@@ -71,7 +71,7 @@ def resolve(config: SiteConfig, *, token: str | None = None, environ: Mapping[st
         return _of_local_site(config.status_file, queue=config.kind == "nmpi")
     if config.credentials is None:
         raise AssertionError("the site model lets no such configuration through")
-    credentials = _read(config.credentials, os.environ if environ is None else environ, config.name, token)
+    credentials = _read(config, config.credentials, os.environ if environ is None else environ, token)
     hint = f"is the site in maintenance? Its address is in site-configs/{config.name}.yaml"
     url = config.url or config.unicore_registry or config.queue_url or ""
     return Endpoint(url, config.registry or "", config.ca_file, credentials, hint, config.unicore_site)
@@ -100,9 +100,10 @@ def _of_local_site(path: Path, *, queue: bool) -> Endpoint:
 _STATES = {"stopped": "is stopped", "crashed": "crashed"}
 
 
-def _read(source: CredentialsSource, environ: Mapping[str, str], site: str, token: str | None) -> Credentials:
+def _read(config: SiteConfig, source: CredentialsSource, environ: Mapping[str, str], token: str | None) -> Credentials:
+    site = config.name
     if source.has_token or token:
-        found = tokens(source, site, given=token, environ=environ)
+        found = tokens(source, site, given=token, environ=environ, ca_file=config.ca_file)
         try:
             return Credentials(found.bearer(), tokens=found)
         except UsageError as error:

@@ -29,7 +29,7 @@ def login(
         raise UsageError(f"site '{config.name}' has no login: {path} names no `credentials.oidc`")
     if not client:
         raise UsageError(f"{issuer} wants to know which client asks: --client-id, or ${CLIENT}; its administrator registers one")
-    oidc.log_in(issuer, client, _show)
+    oidc.log_in(issuer, client, _show, ca_file=config.ca_file)
     typer.echo(f"logged in at {issuer}; `esd-deploy` renews tokens by itself from now on")
 
 

@@ -6,6 +6,7 @@ The refresh token lies in a file that only its owner can read, and goes nowhere 
 import hashlib
 import json
 import os
+import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,7 +46,18 @@ def folder() -> Path:
     return Path(os.environ.get("ESD_STATE_DIR") or platformdirs.user_state_dir("esd-images")) / "logins"
 
 
-def access_token(issuer: str, *, http: httpx.Client | None = None, where: Path | None = None) -> str | None:
+def client(ca_file: Path | None = None) -> httpx.Client:
+    """Trusts the machine's certificate authorities, and that of `ca_file` besides."""
+    trusted = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            trusted.load_verify_locations(ca_file)
+        except OSError as error:
+            raise UsageError(f"{ca_file}: not a readable file of certificates (PEM)") from error
+    return httpx.Client(verify=trusted, timeout=_TIMEOUT_S)
+
+
+def access_token(issuer: str, *, http: httpx.Client | None = None, where: Path | None = None, ca_file: Path | None = None) -> str | None:
     """A fresh access token by the login that is kept; None without one.
 
     An issuer may give a new refresh token each time and end the old one: the new one is kept before anything else happens, under a lock,
@@ -56,10 +68,10 @@ def access_token(issuer: str, *, http: httpx.Client | None = None, where: Path |
         return None
     with FileLock(f"{path}.lock"):
         login = _load(path)
-        with http or httpx.Client(timeout=_TIMEOUT_S) as client:
+        with http or client(ca_file) as session:
             answer = _post(
-                client,
-                _endpoint(client, issuer, "token_endpoint"),
+                session,
+                _endpoint(session, issuer, "token_endpoint"),
                 {"grant_type": "refresh_token", "refresh_token": login.refresh_token, "client_id": login.client_id},
             )
         if "access_token" not in answer:
@@ -75,13 +87,14 @@ def log_in(
     *,
     http: httpx.Client | None = None,
     where: Path | None = None,
+    ca_file: Path | None = None,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Path:
     """Ask the user to confirm a code in a browser, anywhere; keep the login. Returns the file that it is in."""
-    with http or httpx.Client(timeout=_TIMEOUT_S) as client:
+    with http or client(ca_file) as session:
         started = _post(
-            client,
-            _endpoint(client, issuer, "device_authorization_endpoint"),
+            session,
+            _endpoint(session, issuer, "device_authorization_endpoint"),
             {"client_id": client_id, "scope": "openid offline_access"},
         )
         if "device_code" not in started:
@@ -90,7 +103,7 @@ def log_in(
             )
         page = str(started.get("verification_uri_complete") or started["verification_uri"])
         show(Prompt(page, str(started["user_code"]), int(started.get("expires_in", 600))))
-        answer = _confirmed(client, issuer, client_id, started, sleep)
+        answer = _confirmed(session, issuer, client_id, started, sleep)
     if "refresh_token" not in answer:
         raise ToolError(f"{issuer} gives client '{client_id}' no refresh token; ask its administrator for offline access")
     path = _path(issuer, where)
@@ -100,14 +113,14 @@ def log_in(
 
 
 def _confirmed(
-    client: httpx.Client, issuer: str, client_id: str, started: dict[str, Any], sleep: Callable[[float], None]
+    session: httpx.Client, issuer: str, client_id: str, started: dict[str, Any], sleep: Callable[[float], None]
 ) -> dict[str, Any]:
     """Ask until the user has confirmed (RFC 8628, 3.4 and 3.5)."""
     wait_s = float(started.get("interval", 5))
     for _ in range(max(1, int(float(started.get("expires_in", 600)) / max(wait_s, 1)))):
         sleep(wait_s)
         form = {"grant_type": _DEVICE, "device_code": str(started["device_code"]), "client_id": client_id}
-        answer = _post(client, _endpoint(client, issuer, "token_endpoint"), form)
+        answer = _post(session, _endpoint(session, issuer, "token_endpoint"), form)
         if "access_token" in answer:
             return answer
         if answer.get("error") == "slow_down":
@@ -117,21 +130,21 @@ def _confirmed(
     raise UsageError(f"{issuer}: nobody confirmed the login in time; try again")
 
 
-def _endpoint(client: httpx.Client, issuer: str, name: str) -> str:
-    found = _answer(client, "GET", f"{issuer}/.well-known/openid-configuration", {}).get(name)
+def _endpoint(session: httpx.Client, issuer: str, name: str) -> str:
+    found = _answer(session, "GET", f"{issuer}/.well-known/openid-configuration", {}).get(name)
     if not str(found).startswith("https://"):
         raise ToolError(f"{issuer} names no {name} with TLS ('{found}'); it cannot be used")
     return str(found)
 
 
-def _post(client: httpx.Client, url: str, form: dict[str, str]) -> dict[str, Any]:
-    return _answer(client, "POST", url, form)
+def _post(session: httpx.Client, url: str, form: dict[str, str]) -> dict[str, Any]:
+    return _answer(session, "POST", url, form)
 
 
-def _answer(client: httpx.Client, method: str, url: str, form: dict[str, str]) -> dict[str, Any]:
+def _answer(session: httpx.Client, method: str, url: str, form: dict[str, str]) -> dict[str, Any]:
     """The JSON object that an issuer answers; its refusals are objects, too."""
     try:
-        answer = client.request(method, url, data=form or None)
+        answer = session.request(method, url, data=form or None)
         content = answer.json()
     except httpx.HTTPError as error:
         raise ToolError(f"{url} does not answer ({type(error).__name__}); try again later") from error

@@ -9,7 +9,7 @@ from rich.table import Table
 
 from esd_build.apptainer import Apptainer
 from esd_build.cache import Cache
-from esd_build.errors import UsageError
+from esd_build.errors import EsdError, UsageError
 from esd_build.fitting import BOARD_CHIPS, CHIP_SDRAM, Fit, Mapper
 from esd_build.process import Account
 from esd_deploy import options, shown
@@ -20,6 +20,10 @@ from esd_deploy.plan import read_file, script_name
 app = typer.Typer()
 
 
+class TooBigError(EsdError):
+    """The network does not fit (exit code 1)."""
+
+
 @app.command("plan")
 def plan_command(
     script: options.Script,
@@ -28,6 +32,7 @@ def plan_command(
     site: options.SiteName,
     inputs: options.Inputs = None,
     image: Annotated[Path | None, typer.Option(help="The spinnaker image; default: dist/images/spinnaker-edge.sif.")] = None,
+    boards: Annotated[int | None, typer.Option(min=1, help="Boards that may be had; exit code 1 where the network needs more.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """Map a PyNN script's network on a SpiNNaker machine that is not there: cores, chips, boards, memory, real-time factor."""
@@ -43,6 +48,8 @@ def plan_command(
         typer.echo(json.dumps({**fit.model_dump(), "run_s": fit.run_s}, indent=2))
     else:
         shown.out.print(table(script.name, fit))
+    if boards is not None and fit.boards > boards:
+        raise TooBigError(f"{script.name} needs {fit.boards} boards, {boards} may be had; make it smaller, or record and connect less")
 
 
 def rows(fit: Fit) -> list[tuple[str, str]]:
@@ -63,7 +70,7 @@ def rows(fit: Fit) -> list[tuple[str, str]]:
 
 def table(script: str, fit: Fit) -> Table:
     """The rows as a table for a terminal."""
-    result = Table(title=f"{script} on SpiNNaker: it fits", show_header=False, title_justify="left")
+    result = Table(title=f"{script} on SpiNNaker, mapped", show_header=False, title_justify="left")
     for name, value in rows(fit):
         result.add_row(name, value)
     return result

@@ -1,4 +1,4 @@
-"""The commands of `esd-deploy` that run something, or go on with what runs: run, submit, attach, fetch, cancel, delete, rerun, script."""
+"""The commands of `esd-deploy` that begin something: run, submit, script; and what all commands about runs share."""
 
 import json
 import sys
@@ -12,8 +12,8 @@ import typer
 
 from esd_build.errors import EsdError, ToolError, UsageError
 from esd_build.model_building import ModelBuilder
-from esd_deploy import backends, launch, model_input, options, outcome, preflight, record, rerun, shown
-from esd_deploy.display import Display, display
+from esd_deploy import backends, launch, model_input, options, outcome, preflight, record, shown
+from esd_deploy.display import display
 from esd_deploy.launch import Shape
 from esd_deploy.plan import Plan, Request
 from esd_deploy.record import RunRecord
@@ -84,7 +84,7 @@ def run_command(  # noqa: PLR0913 - each parameter is an option of the command l
     wanted = wish.request(script, arguments, image)
     place, plan = _planned(site, wanted, force=force, dry_run=dry_run, signed=require_signature, model=model)
     if dry_run:
-        _print_plan(plan)
+        print_plan(plan)
         return
     with display(quiet=as_json) as steps:
         run = place.start(plan, runs=output, display=steps)
@@ -128,71 +128,6 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
 
 
 @app.command()
-def attach(run_id: options.AnyRun, *, site: options.KnownSite = None, output: options.Output = RUNS, as_json: options.Json = False) -> None:
-    """Wait for a run that was started before, and fetch its results. From another machine: by its job's URL or its id, with --site."""
-    with display(quiet=as_json) as steps, going_on(run_id, output):
-        run = known_run(run_id, output, site, steps, adopt=True)
-        run.resume()
-        run.wait()
-    finish(run, as_json=as_json)
-
-
-@app.command()
-def fetch(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, as_json: options.Json = False) -> None:
-    """Fetch what a run has made so far."""
-    with display(quiet=as_json) as steps:
-        run = known_run(run_id, output, site, steps)
-        run.refresh()
-        run.finish()
-    typer.echo(run.record.model_dump_json(indent=2) if as_json else f"{len(run.record.files)} files in {outcome.shown(run.folder)}")
-    _require_all(run.record)
-
-
-@app.command()
-def cancel(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS) -> None:
-    """End a run at its site."""
-    run = known_run(run_id, output, site, None)
-    typer.echo(f"{run_id}: {run.cancel().status}")
-
-
-@app.command()
-def delete(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, force: options.Force = False) -> None:
-    """Remove a run's job and its folder at the site; what was fetched stays here."""
-    run = known_run(run_id, output, site, None)
-    if not force and (not run.record.ended or run.record.missing or not run.record.files):
-        raise UsageError(f"run '{run_id}' has not ended, or not all of it is here; `esd-deploy fetch {run_id}` first, or --force")
-    run.delete()
-    typer.echo(f"{run_id}: removed at {run.record.site}")
-
-
-@app.command("rerun")
-def rerun_command(
-    run_id: options.RunId,
-    *,
-    site: options.KnownSite = None,
-    output: options.Output = RUNS,
-    as_json: options.Json = False,
-    dry_run: options.DryRun = False,
-    force: options.Force = False,
-) -> None:
-    """Run again exactly what a record says: the same script, image digest, arguments and shape."""
-    known = record.load(output, run_id)
-    place = Site.load(site or str(known.site_file or known.site))
-    plan = rerun.plan(known, output / run_id, place)
-    if not force:
-        preflight.require(place, plan)
-    if dry_run:
-        _print_plan(plan)
-        return
-    with display(quiet=as_json) as steps:
-        run = place.start(plan, runs=output, display=steps, rerun_of=run_id)
-        with going_on(run.id, output):
-            run.submit()
-            run.wait()
-    finish(run, as_json=as_json)
-
-
-@app.command()
 def script(  # noqa: PLR0913 - each parameter is an option of the command line
     script: options.Script,
     arguments: options.Arguments = None,
@@ -229,16 +164,8 @@ def _planned(
     return place, plan
 
 
-def known_run(run_id: str, output: Path, site: str | None, steps: Display | None, *, adopt: bool = False) -> Run:
-    """A run by its id; with `adopt` also one that this machine has no record of, by its id or its job's URL at `site`."""
-    strange = run_id.startswith("https://") or run_id not in record.known(output)
-    if adopt and site and strange:
-        return rerun.adopt(Site.load(site), run_id, runs=output, display=steps)
-    known = record.load(output, run_id)
-    return Site.load(site or str(known.site_file or known.site)).run(run_id, runs=output, display=steps)
-
-
-def _print_plan(plan: Plan) -> None:
+def print_plan(plan: Plan) -> None:
+    """The launch line, and all that would be sent to the site."""
     typer.echo(str(plan.launch))
     typer.echo(json.dumps(backends.backend(plan.site.kind).description(plan), indent=2))
 
@@ -253,10 +180,11 @@ def finish(run: Run, *, as_json: bool) -> None:
         typer.echo(str(outcome.shown(run.folder / record.FILE_NAME)))
     if not ended.succeeded:
         raise RunFailedError(outcome.failure(ended, run.folder))
-    _require_all(ended)
+    require_all(ended)
 
 
-def _require_all(ended: RunRecord) -> None:
+def require_all(ended: RunRecord) -> None:
+    """Raises ToolError where a result that is at the site could not be had."""
     if ended.missing:
         lines = "\n".join(f"  {one.path}: {one.reason}" for one in ended.missing[:10])
         raise ToolError(f"run {ended.id}: {len(ended.missing)} of its results could not be fetched; they are at the site still\n{lines}")

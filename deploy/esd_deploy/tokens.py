@@ -77,7 +77,14 @@ class Tokens:
             raise UsageError(f"the token has ended, and there is no newer one; looked at {'; '.join(self.places)}")
 
 
-def tokens(source: CredentialsSource, site: str, *, given: str | None = None, environ: Mapping[str, str] = os.environ) -> Tokens:
+def tokens(
+    source: CredentialsSource,
+    site: str,
+    *,
+    given: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    ca_file: Path | None = None,
+) -> Tokens:
     """The places of a site's tokens, in their order; a token `given` by hand goes before all."""
     places: dict[str, Place] = {}
     if given:
@@ -94,7 +101,7 @@ def tokens(source: CredentialsSource, site: str, *, given: str | None = None, en
         places["the EBRAINS JupyterLab (not here)"] = jupyter
     if source.oidc:
         issuer = source.oidc
-        places[f"`esd-deploy login --site {site}` (not done)"] = lambda: oidc.access_token(issuer)
+        places[f"`esd-deploy login --site {site}` (not done)"] = lambda: oidc.access_token(issuer, ca_file=ca_file)
     return Tokens(places)
 
 

@@ -60,12 +60,16 @@ def docker_registry(layout: Layout) -> Daemon:
     return Daemon("registry", serve, user="docker-registry") if layout.needs_root else Daemon("registry", (*_TIED, *serve), user=None)
 
 
+# Large blocks (a password's hash takes 16 MB) go back to the system at once, not into each thread's reserve.
+_FLAT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
+
+
 def unicore(layout: Layout) -> Daemon:
     """The UNICORE endpoint, which acts for the users and therefore starts as root, where there is more than one account."""
     argv = (sys.executable, "-m", "esd_localsite.unicore", "--config", str(layout.unicore_config))
     if not layout.needs_root:
-        return Daemon("unicore", (*_TIED, *argv), user=None, environment=python_environment())
-    return Daemon("unicore", argv, environment={**_slurm(layout), **python_environment()})
+        return Daemon("unicore", (*_TIED, *argv), user=None, environment={**python_environment(), **_FLAT_MEMORY})
+    return Daemon("unicore", argv, environment={**_slurm(layout), **python_environment(), **_FLAT_MEMORY})
 
 
 def _slurm(layout: Layout) -> dict[str, str]:

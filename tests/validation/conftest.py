@@ -1,6 +1,7 @@
 """Recorded validations: one folder a fault in tests/data/validation, with the site's file and what the steps printed."""
 
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,7 @@ def published(folder: Path) -> PublishedImage:
     return PublishedImage(ImageReference("registry.example.org", "esd/nest", "edge", DIGEST), f"sha256:{digest}", 1000, LABELS)
 
 
+@cache
 def recorded(name: str, *, nodes: int = 2) -> Evidence:
     """What was recorded of one validation."""
     folder = DATA / name

@@ -8,7 +8,8 @@ from tests.validation.conftest import output
 from esd_deploy.validation import judge_mpi, judge_transport
 from esd_deploy.validation.check import verdict
 from esd_deploy.validation.evidence import JobEnd
-from esd_deploy.validation.suite import CHECKS
+from esd_deploy.validation.reference import References
+from esd_deploy.validation.suite import CHECKS, judge
 from esd_deploy.validation.verdict import failed, passed, skipped, unknown
 
 BY_NAME = {check.name: check for check in CHECKS}
@@ -101,3 +102,10 @@ def test_a_network_that_the_site_does_not_name_is_unknown(good):
     silent = replace(good, site=good.site.model_copy(update={"network": None}))
 
     assert judge_transport.between(silent).outcome == "unknown"
+
+
+def test_on_one_node_what_needs_several_stands_in_nobodys_way(good):
+    found = judge(CHECKS, replace(good, nodes=1), References())
+
+    assert found["wireup-nodes"].outcome == "skipped"
+    assert "rests on 'wireup-nodes'" not in found["nest"].reason

@@ -18,6 +18,7 @@ FAULTS = {
     "no-sharens": ({"user-namespace"}, "cannot read each other's memory", "`sharens: true`"),
     "ucx-tcp": ({"transport-node"}, "by the network, not by memory", "UCX_TLS"),
     "promised-infiniband": ({"transport-nodes"}, "but the site has infiniband", "OMPI_MCA_pml"),
+    "hang": ({"wireup-nodes"}, "exit code 14", "--suggest"),
     "no-mpi": ({"mpi"}, "no MPI library", "with MPI"),
     "other-processor": ({"processor", "start"}, "is for sapphirerapids", "`target`"),
     "leaking-path": ({"leaks"}, "PYTHONPATH=/usr/lib/python3/dist-packages", "`environment`: remove"),
@@ -80,13 +81,13 @@ def test_a_node_that_is_down_is_named_although_the_job_never_started():
 
 def test_a_time_limit_that_is_too_short_is_named_and_what_was_not_seen_is_unknown():
     stderr = (DATA / "short-time" / "stderr").read_text()
-    found = verdicts(replace(recorded("short-time"), job=JobEnd(finished=False, stderr=stderr, time_limit_s=5)))
+    found = verdicts(replace(recorded("short-time"), job=JobEnd(finished=False, stderr=stderr, time_limit_s=60)))
 
     assert failed(found) == {"job"}
-    assert "time limit of 5 s" in found["job"].reason
+    assert "time limit of 60 s" in found["job"].reason
     assert "--time" in found["job"].advice
     assert found["leftovers"].outcome == "unknown"
-    assert "time limit of 5 s" in found["leftovers"].reason
+    assert "time limit of 60 s" in found["leftovers"].reason
 
 
 def test_a_tag_that_moves_while_it_is_validated_is_named(good):

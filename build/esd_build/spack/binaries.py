@@ -103,7 +103,8 @@ def digests_of(place: Place, lock: Lock) -> dict[str, str]:
 
 def _installed(spack: Spack, environment: str) -> None:
     """Unpack the environment's packages into the working folder's store; nothing is built."""
-    _done(spack("install", "--only-concrete", "--cache-only", "--no-check-signature", environment=environment), "unpacking built packages")
+    options = ("--only-concrete", "--cache-only", "--include-build-deps", "--no-check-signature")
+    _done(spack("install", *options, environment=environment), "unpacking built packages")
 
 
 def _done(finished: Finished, doing: str) -> None:

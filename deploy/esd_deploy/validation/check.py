@@ -11,7 +11,7 @@ Judge = Callable[[Evidence], Verdict]
 
 @dataclass(frozen=True)
 class Check:
-    """`needs` are checks without which this one means nothing; `advice` is for a step of its that hangs."""
+    """`needs` are checks without which this one means nothing; `advice` is for a step of its that hangs; `around` tidies up."""
 
     name: str
     title: str
@@ -23,6 +23,7 @@ class Check:
     quick: bool = True
     on_request: bool = False
     several_nodes: bool = False
+    around: tuple[str, ...] = ()
 
 
 def verdict(check: Check, evidence: Evidence, earlier: Mapping[str, Verdict]) -> Verdict:

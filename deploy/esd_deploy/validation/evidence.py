@@ -15,6 +15,7 @@ from esd_deploy.validation.step import Step
 
 STEPS_FOLDER = "esd/steps"
 _PASSING = re.compile(r"srun: (Job|Step|job) .*|INFO:.*|WARNING:.*")
+_CRASH = re.compile(r"Caught signal \d+ \([^)]*\)|Segmentation fault|Illegal instruction|Bus error|Floating point exception")
 _LAUNCHER = re.compile(r"(srun|slurmstepd[-\w]*): .*")
 
 
@@ -64,7 +65,10 @@ class Output:
 
     @property
     def last_words(self) -> str:
-        """The end of standard error, the program's own words before srun's; else of standard output."""
+        """What a program that crashed says of it; else the end of standard error, the program's own words before srun's."""
+        crash = _CRASH.search(self.stderr)
+        if crash:
+            return crash[0].strip()
         errors = [line for line in _lines(self.stderr) if not _PASSING.fullmatch(line)]
         own = [line for line in errors if not _LAUNCHER.fullmatch(line)]
         return " / ".join((own or errors or _lines(self.stdout))[-3:])[-500:] or "no message"

@@ -53,9 +53,12 @@ def pmix_folder(evidence: Evidence) -> Verdict:
     outputs = [evidence.output(step) for step in ("wireup-node", "wireup-nodes")]
     if all(output is not None and output.succeeded for output in outputs):
         return passed(f"hidden in the container: {', '.join(hidden)}; the ranks reach the server without")
+    if not covered:
+        # Where a server is reached by TCP alone, its folders are hidden on well-kept sites too.
+        return unknown(f"hidden in the container: {', '.join(hidden)}; whether that is why MPI fails, `binds` with them would show")
     return failed(
         f"hidden in the container: {', '.join(hidden)}; the ranks do not reach the PMIx server",
-        f"`binds`: add {', '.join(sorted(covered) or hidden)}; no APPTAINER_NO_MOUNT or APPTAINER_CONTAIN in `environment`",
+        f"`binds`: add {', '.join(sorted(covered))}; no APPTAINER_NO_MOUNT or APPTAINER_CONTAIN in `environment`",
     )
 
 

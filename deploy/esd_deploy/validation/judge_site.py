@@ -74,7 +74,7 @@ def host_names(evidence: Evidence) -> Verdict:
     wrong = [f"{node.name} calls itself '{node.get('host')}'" for node in found if node.get("host").partition(".")[0] != node.name]
     if wrong:
         return failed(
-            f"{', '.join(wrong)}: Open MPI then finds no path between ranks of one node, and hangs",
+            f"{', '.join(wrong)}: Open MPI may find no path between ranks of one node, and hang",
             "set the node's host name to its NodeName in slurm.conf (or NodeHostname there to the host name)",
         )
     return passed(", ".join(node.name for node in found))
@@ -141,11 +141,14 @@ def leftovers(evidence: Evidence) -> Verdict:
         return failed(
             "; ".join(left), "see which step left it (its output is in the validation's folder); clean the node in Slurm's epilog"
         )
-    return passed("no zombies, no processes, nothing in /dev/shm, no instance files")
+    # --sharens keeps a file for each shared namespace in the user's home, and does not always get to removing it.
+    files = sum(len(node.words("instances") - before[node.name].words("instances")) for node in after)
+    remark = f"; {files} instance files of --sharens remain (APPTAINER_CONFIGDIR on the node's own disk keeps them out of $HOME)"
+    return passed("no zombies, no processes, nothing in /dev/shm" + (remark if files else ""))
 
 
 def _left(before: Node, after: Node) -> list[str]:
-    kinds = {"zombies": "zombies", "processes": "processes", "shared_memory": "files in /dev/shm", "instances": "instance files"}
+    kinds = {"zombies": "zombies", "processes": "processes", "shared_memory": "files in /dev/shm"}
     new = {what: sorted(after.words(key) - before.words(key)) for key, what in kinds.items()}
     return [f"{after.name}: {what} {', '.join(found[:5])}" for what, found in new.items() if found]
 

@@ -62,5 +62,6 @@ def _text(used: Transports) -> str:
 
 
 def _forced(evidence: Evidence) -> str:
-    names = [name for name in evidence.site.environment if name.startswith(("UCX_", "OMPI_MCA_btl", "OMPI_MCA_pml", "APPTAINERENV_UCX"))]
+    forcing = ("UCX_TLS", "UCX_NET_DEVICES", "OMPI_MCA_btl", "APPTAINERENV_UCX_TLS", "APPTAINERENV_OMPI_MCA_btl")
+    names = [name for name in evidence.site.environment if name in forcing]
     return f"remove {', '.join(names)}" if names else "OMPI_MCA_pml: ucx"

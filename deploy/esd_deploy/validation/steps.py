@@ -144,7 +144,7 @@ def _performance(at: Launcher) -> tuple[Step, ...]:
         Step("unpack", ("bash", "esd/unpack.sh", at.site.apptainer, launch.IMAGE_LINK), _LONG_S),
         *pairs,
         Step("start-up", ("bash", "esd/startup.sh", at.site.apptainer, launch.IMAGE_LINK, *map(str, CONTAINERS)), _LONG_S),
-        Step("tidy-up", ("bash", "esd/unpack.sh", "--remove"), _MPI_S),
+        Step("tidy-up", ("bash", "esd/unpack.sh", "--remove"), _LONG_S),
     )
 
 

@@ -79,7 +79,14 @@ CHECKS: tuple[Check, ...] = (
         "`environment`: what forces a transport (UCX_TLS, OMPI_MCA_pml)",
         several_nodes=True,
     ),
-    Check("nest", "NEST with ranks and threads", _tags("nest"), judge_nest.nest, ("nest-threads", "nest-ranks"), ("wireup-node",)),
+    Check(
+        "nest",
+        "NEST with ranks and threads",
+        _tags("nest"),
+        judge_nest.nest,
+        ("nest-threads", "nest-ranks"),
+        ("wireup-node", "wireup-nodes"),
+    ),
     Check("spikes", "NEST's spikes are the reference's", _tags("nest"), judge_nest.spikes, ("nest-threads", "nest-ranks"), ("nest",)),
     Check("pynn", "PyNN on NEST", _tags("pynn"), judge_nest.pynn, ("pynn",), ("start", "plugin"), quick=False),
     Check("nestml", "a NESTML model compiles here", _tags("nestml"), judge_nest.nestml, ("nestml",), ("start", "plugin"), quick=False),
@@ -120,10 +127,11 @@ CHECKS: tuple[Check, ...] = (
         "container against bare programs",
         _tags("performance"),
         judge_performance.ratio,
-        ("unpack", *_PAIRS, "tidy-up"),
+        ("unpack", *_PAIRS),
         ("nest",),
         "the node's disk (`TMPDIR`)",
         quick=False,
+        around=("tidy-up",),
     ),
     Check(
         "start-up",
@@ -136,6 +144,7 @@ CHECKS: tuple[Check, ...] = (
     ),
     Check("leftovers", "nothing is left behind", _tags("site"), judge_site.leftovers, ("node", "node-after")),
 )
+_SEVERAL = frozenset(check.name for check in CHECKS if check.several_nodes)
 TAGS = frozenset(tag for check in CHECKS for tag in check.tags)
 
 
@@ -180,13 +189,15 @@ def with_needs(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 def step_names(checks: Iterable[Check]) -> frozenset[str]:
     """The steps that these checks look at; the image is pulled for every one."""
-    return frozenset({"pull", "node", *(step for check in checks for step in check.steps)})
+    return frozenset({"pull", "node", *(step for check in checks for step in (*check.steps, *check.around))})
 
 
 def judge(checks: Iterable[Check], evidence: Evidence, references: References) -> dict[str, Verdict]:
     """The verdicts by check, in the suite's order. Pure."""
     found: dict[str, Verdict] = {}
     for check in checks:
-        verdict_ = verdict(check, evidence, found)
+        # What cannot be looked at on one node does not stand in the way of what can.
+        earlier = {name: known for name, known in found.items() if evidence.nodes > 1 or name not in _SEVERAL}
+        verdict_ = verdict(check, evidence, earlier)
         found[check.name] = compared(verdict_, references) if "performance" in check.tags else verdict_
     return found

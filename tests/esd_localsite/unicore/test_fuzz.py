@@ -20,7 +20,7 @@ from esd_localsite.unicore.script import allocation_script, batch_script, login_
 from .conftest import OTHER
 
 QUICK = settings(max_examples=200, deadline=None, derandomize=True, database=None)
-SLOW = settings(QUICK, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SLOW = settings(QUICK, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 _KEYS = (
     "Executable,Arguments,Environment,Resources,Imports,Exports,Name,Stdout,Stderr,Umask,Tags,Parameters,ApplicationName,Data,From,To,"

@@ -1,0 +1,58 @@
+"""A run through the neuromorphic queue of a local site: platform Demo, PyNN on NEST."""
+
+from pathlib import Path
+
+import pytest
+
+from esd_localsite.status import SiteStatus
+
+pytestmark = pytest.mark.site
+
+NETWORK = """
+import importlib, json, os
+sim = importlib.import_module("pyNN." + os.environ["PYNN_SIMULATOR"])
+sim.setup(timestep=1.0)
+cells = sim.Population(50, sim.IF_curr_exp(i_offset=1.0), label="cells")
+cells.record("spikes")
+sim.run(200.0)
+spikes = sum(len(train) for train in cells.get_data("spikes").segments[0].spiketrains)
+json.dump({"spikes": spikes}, open("metrics.json", "w"))
+"""
+
+
+@pytest.fixture
+def queue(running_site: SiteStatus, image: Path, tmp_path: Path):
+    """Writes a site's file for the queue, charging a collaboratory."""
+    status = Path("/var/lib/esd-localsite") / running_site.name / "status.json"
+
+    def make(collab: str) -> Path:
+        path = tmp_path / f"queue-{collab}.yaml"
+        path.write_text(
+            f"kind: nmpi\ndescription: a queue\nstatus_file: {status}\nbackend: nest\n"
+            f"nmpi: {{platform: Demo, collab: {collab}}}\nlimits: {{nodes: 1, time_s: 3600}}\npoll_s: 1\n"
+        )
+        return path
+
+    return make
+
+
+def test_a_network_runs_and_its_record_is_as_of_unicore(deploy, queue, script) -> None:
+    finished = deploy("run", str(script(NETWORK)), "--site", str(queue("demo")), "--output", "queued")
+    assert "SUCCESSFUL" in finished.stdout
+
+    record = next(deploy.runs.glob("queued/*/run.json")).read_text()
+    assert '"spikes": 300' in record
+    assert '"NEST": "3.10.0"' in record
+    assert '"mode": "queue"' in record
+    assert "Bearer" not in record
+
+
+@pytest.mark.parametrize(("collab", "says"), [("no-quota", "has no quota"), ("nowhere", "not found")])
+def test_a_collaboratory_that_may_not_is_said(deploy, queue, script, collab, says) -> None:
+    refused = deploy("run", str(script(NETWORK)), "--site", str(queue(collab)), code=4)
+    assert says in refused.stderr
+
+
+def test_a_failed_script_brings_its_traceback(deploy, queue, script) -> None:
+    failed = deploy("run", str(script("raise ValueError('no such network')\n")), "--site", str(queue("demo")), code=1)
+    assert "no such network" in failed.stderr

@@ -1,0 +1,143 @@
+"""What is not lost, on a real site: a run repeated, taken up elsewhere, fetched through faults; an image without its registry."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from esd_deploy import rerun
+from esd_deploy.site import Site
+from esd_localsite.fault_switches import clear, inject
+from esd_localsite.faults import Fault, FaultKind
+
+pytestmark = pytest.mark.site
+
+IMAGE = ("--image", "nest:edge")
+PROGRAM = """
+import os, random
+from pathlib import Path
+Path("result.bin").write_bytes(random.Random(1).randbytes(200_000))
+for name in ("with blank", "quote'\\"", "$(touch evil)", "größe", "percent%20", "question?mark#"):
+    Path(name).write_text(os.environ["PYNN_SIMULATOR"])
+"""
+RESULT = hashlib.sha256(__import__("random").Random(1).randbytes(200_000)).hexdigest()
+NAMES = {"with blank", "quote'\"", "$(touch evil)", "größe", "percent%20", "question?mark#"}
+
+
+@pytest.fixture
+def first(deploy, published, script):
+    """A run that has ended."""
+    return deploy.run(script(PROGRAM), *IMAGE)
+
+
+def right(record) -> bool:
+    found = {file["path"]: file for file in record["files"]}
+    return found["result.bin"]["sha256"] == RESULT and all(found[name]["checked"] for name in {"result.bin", *NAMES})
+
+
+def test_odd_names_come_home_and_a_run_is_repeated_and_taken_up_elsewhere(deploy, first, tmp_path):
+    assert right(first)
+    assert (deploy.folder(first) / "with blank").read_text() == "nest"
+    assert first["ending"]["kind"] == "succeeded"
+
+    again = json.loads(deploy("rerun", first["id"], "--json").stdout)
+    assert (again["rerun_of"], again["script"], right(again)) == (first["id"], first["script"], True)
+
+    elsewhere = deploy("attach", first["id"], "--site", str(deploy.site_file), "--output", str(tmp_path), "--json")
+    assert json.loads(elsewhere.stdout)["image"] == first["image"]
+    by_url = deploy("attach", first["job"]["url"], "--site", str(deploy.site_file), "--output", str(tmp_path / "url"), "--json")
+    assert right(json.loads(by_url.stdout))
+
+
+def test_a_job_is_deleted_only_on_request_and_only_once_its_results_are_here(deploy, first):
+    deploy("delete", first["id"])
+
+    assert "no longer knows" in deploy("fetch", first["id"], code=4).stderr
+
+
+MIXTURE = (
+    Fault(kind=FaultKind.SUBMIT_503, times=2),
+    Fault(kind=FaultKind.CUT_BODY, times=4),
+    Fault(kind=FaultKind.EXPIRED_SESSIONS, times=5),
+    Fault(kind=FaultKind.SLOW, times=2, seconds=1),
+)
+
+
+@pytest.fixture
+def mended(running_site):
+    """Switches all faults off afterwards."""
+    if os.geteuid() != 0:
+        pytest.skip("needs root: faults are thrown as root")
+    yield running_site.name
+    clear(running_site.name)
+
+
+def test_a_mixture_of_faults_costs_time_only(deploy, published, script, mended):
+    for fault in MIXTURE:
+        inject(mended, fault)
+
+    record = deploy.run(script(PROGRAM), *IMAGE)
+
+    assert right(record)
+    place = Site.load(str(deploy.site_file))
+    assert place.connect(place.endpoint).find(record["id"]) == [record["job"]["url"]]
+
+
+def test_an_image_that_is_in_the_cache_runs_without_its_registry(deploy, first, script, mended):
+    inject(mended, Fault(kind=FaultKind.REGISTRY_DOWN))
+
+    record = deploy.run(script(PROGRAM), *IMAGE)
+
+    assert (right(record), record["pull"]["downloaded"], record["image"]["digest"]) == (True, False, first["image"]["digest"])
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("fault", "ending"),
+    [
+        (Fault(kind=FaultKind.EXPIRED_SESSIONS, times=20), "succeeded"),
+        (Fault(kind=FaultKind.SUBMIT_503, times=3), "succeeded"),
+        (Fault(kind=FaultKind.CUT_BODY, times=6), "succeeded"),
+        (Fault(kind=FaultKind.SLOW, times=5, seconds=2), "succeeded"),
+        (Fault(kind=FaultKind.SBATCH_FAILS, times=1), "succeeded"),
+        (Fault(kind=FaultKind.SBATCH_FAILS, times=20), "not submitted"),
+        (Fault(kind=FaultKind.PRECOMMAND_IN_BATCH, times=1), "succeeded"),
+        (Fault(kind=FaultKind.ENDPOINT_RESTART), "succeeded"),
+        (Fault(kind=FaultKind.DISK_QUOTA, times=1), "image not pulled"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else f"{value.kind}-{value.times}",
+)
+def test_each_fault_is_survived_or_called_by_its_name(deploy, first, script, mended, fault, ending):
+    inject(mended, fault)
+
+    record = deploy.run(script(PROGRAM), *IMAGE, code=0 if ending == "succeeded" else 1)
+
+    assert record["ending"]["kind"] == ending
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("kind", "ending"), [(FaultKind.NODE_DOWN, "node failure"), (FaultKind.JOB_LOST, "unknown")])
+def test_a_job_that_dies_with_its_node_or_vanishes_is_repeated_from_its_record(deploy, first, script, mended, kind, ending):
+    place = Site.load(str(deploy.site_file))
+    runs = deploy.runs / "runs"
+    run = place.submit(script("import time; time.sleep(20)"), image="nest:edge", nodes=2, runs=runs)
+    while run.refresh().status != "RUNNING":
+        run._sleep(0.5)
+    inject(mended, Fault(kind=kind, times=1 if kind is FaultKind.JOB_LOST else None))
+
+    ended = run.wait()
+    clear(mended)
+
+    assert not ended.succeeded
+    assert ended.ending.kind in {ending, "cancelled"}
+    assert rerun.plan(ended, run.folder, place).image.reference == rerun.plan(ended, run.folder, place).image.reference
+    shutil.rmtree(run.folder)
+
+
+def test_no_secret_is_in_anything_that_was_written(deploy, first, running_site):
+    password = Path(running_site.password_file).read_bytes().strip()
+
+    assert [path for path in deploy.runs.rglob("*") if path.is_file() and password in path.read_bytes()] == []
