@@ -7,11 +7,18 @@ IMAGE ?= nest
 ENV ?= edge
 PROVIDER ?= debian
 SITE ?= local
+TARGET ?=
+VALIDATE ?=
+MOVE ?= yes
+
+CHOSEN = --env $(ENV) --provider $(PROVIDER) $(if $(TARGET),--target $(TARGET))
+# What `make push` wrote: the reference of the image that later steps are about.
+REFERENCE = $$(cat dist/images/$(IMAGE)-$(ENV).reference)
 
 BIN := .venv/bin
 SCRIPTS := $(wildcard ci/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
 
-.PHONY: help setup system python demo test image push validate check format lock spack-lock clean
+.PHONY: help setup system python demo test image plan contract push sign promote publish ci-local validate check format lock spack-lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -31,13 +38,32 @@ test:  ## set-up and every test that this machine can run
 	@ci/test.sh
 
 image: setup  ## build dist/images/$(IMAGE)-$(ENV).sif  (IMAGE=nest ENV=edge PROVIDER=debian)
-	@$(BIN)/esd-build image $(IMAGE) --env $(ENV) --provider $(PROVIDER)
+	@$(BIN)/esd-build image $(IMAGE) $(CHOSEN)
+
+plan: python  ## which stages would be built, and why
+	@$(BIN)/esd-build plan $(IMAGE) $(CHOSEN)
+
+contract: setup  ## check a built image against its contract
+	@$(BIN)/esd-build test $(IMAGE) $(CHOSEN)
 
 push: python  ## push an image (REGISTRY=host/project, or the local site's)
-	@ci/push.sh $(IMAGE) $(ENV) $(REGISTRY)
+	@MOVE=$(MOVE) ci/push.sh $(IMAGE) $(ENV) $(REGISTRY)
+
+sign: python  ## sign what was pushed (ESD_SIGNING_KEY, COSIGN_PASSWORD)
+	@$(BIN)/esd-build sign "$(REFERENCE)"
+
+promote: python  ## let the moving tag name what was pushed
+	@$(BIN)/esd-build promote "$(REFERENCE)" | tee dist/images/$(IMAGE)-$(ENV).promoted
+
+publish: python  ## push, sign, validate, promote
+	@ci/publish.sh
+
+ci-local: setup  ## the whole pipeline of ci/, against a registry and a site of this machine
+	@ci/local.sh $(IMAGE) $(ENV)
 
 validate: python  ## check an image on a site (SITE=local)
-	@$(BIN)/esd-deploy validate --site $(SITE) --image $(IMAGE):$(ENV)
+	@$(BIN)/esd-deploy validate --site $(SITE) --image $(if $(filter no,$(MOVE)),"$(REFERENCE)",$(IMAGE):$(ENV)) \
+	  --junit dist/images/$(IMAGE)-$(ENV).junit.xml $(VALIDATE)
 
 check: python  ## lint and types
 	$(BIN)/ruff check .
@@ -45,6 +71,8 @@ check: python  ## lint and types
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
 	$(BIN)/shellcheck $(SCRIPTS)
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci ci/gitlab-ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows ci/github-actions.yml
 
 format: python  ## let ruff lay out the code
 	$(BIN)/ruff check --fix .

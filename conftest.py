@@ -15,7 +15,9 @@ from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
 from esd_build.apptainer import Apptainer
+from esd_build.containers import Engine
 from esd_build.errors import EsdError
+from esd_build.opening import open_environment
 from esd_build.process import Account, run
 from esd_build.project import Environment, Project
 
@@ -40,11 +42,35 @@ class ApptainerBackend(BaseBackend):
         return self.result(finished.returncode, command, finished.text.encode(), b"")
 
 
+class EngineBackend(BaseBackend):
+    """Runs testinfra's commands in containers of an OCI image, as the same ordinary user."""
+
+    NAME = "engine"
+
+    def __init__(self, engine: Engine, name: str, account: Account) -> None:
+        self._engine, self._name, self._user = engine, name, f"{account.uid}:{account.gid}"
+        super().__init__(hostname=name)
+
+    def run(self, command: str, *args: str, **_options: object) -> CommandResult:
+        finished = self._engine.execute(self._name, ("sh", "-c", self.get_command(command, *args)), self._user)
+        return self.result(finished.returncode, command, finished.text.encode(), b"")
+
+
+def _engine() -> Engine:
+    try:
+        return Engine.connect()
+    except EsdError as error:
+        pytest.skip(f"no container can be run here: {error}")
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Which image the contract is checked of."""
     group = parser.getgroup("image contract")
     group.addoption("--image-file", type=Path, help="the SIF file to test; default: the image of that name in dist/images/")
     group.addoption("--image-env", default="edge", help="the environment that the image was built from")
+    group.addoption("--image-provider", help="how it was installed; default: what the environment's release.yaml says")
+    group.addoption("--image-target", help="the processor that it is for; default: the environment's")
+    group.addoption("--image-oci", help="name of the image's OCI twin in Docker or Podman: commands run in that instead")
 
 
 @pytest.fixture(autouse=True)
@@ -62,7 +88,8 @@ def nothing_real(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 @pytest.fixture(scope="session")
 def environment(request: pytest.FixtureRequest) -> Environment:
     """The pins that the image must keep to."""
-    return Project(ROOT).environment(request.config.getoption("--image-env"))
+    option = request.config.getoption
+    return open_environment(Project(ROOT), option("--image-env"), option("--image-provider"), option("--image-target"))
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Pushes an image: push.sh IMAGE ENV [REGISTRY]. Without a registry it goes to the local site's, which must be up.
+# Pushes an image: push.sh IMAGE ENV [REGISTRY]. Without a registry it goes to the local site's, which must be up. With MOVE=no the moving
+# tag stays where it is: `make promote` moves it, once the image has proven itself. The reference is kept beside the image.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -11,4 +12,8 @@ if [ -z "$registry" ]; then
   export ESD_REGISTRY_CA
   registry=$host/esd
 fi
-exec .venv/bin/esd-build push "$image" --env "$environment" --registry "$registry"
+options=()
+[ "${MOVE:-yes}" = yes ] || options+=(--no-move)
+reference=$(.venv/bin/esd-build push "$image" --env "$environment" --registry "$registry" "${options[@]}")
+printf '%s\n' "$reference" >"dist/images/$image-$environment.reference"
+printf '%s\n' "$reference"

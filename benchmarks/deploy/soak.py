@@ -59,6 +59,8 @@ class Soak:
     site_file: Path
     folder: Path
     tally: Tally
+    tag: str
+    """Of this soak only: an earlier one at the same site has left jobs, too."""
 
     def call(self, number: int, *arguments: str, kill: bool = False) -> int:
         """One command of a user; its output is kept, for it may not hold a token either."""
@@ -78,7 +80,7 @@ class Soak:
 
     def one(self, number: int) -> None:
         """One run to its result, whatever it takes a user."""
-        begin = ("run", str(JOB), "--site", str(self.site_file), "--image", "nest:edge", "--tag", "soak")
+        begin = ("run", str(JOB), "--site", str(self.site_file), "--image", "nest:edge", "--tag", self.tag)
         for attempt in range(TRIES):
             runs = self.known(number)
             open_runs = [one for one in runs if not one.ended or one.ending is None or one.missing]
@@ -109,9 +111,9 @@ class Soak:
 
 
 def duplicates(soak: Soak, runs: int) -> tuple[int, list[str]]:
-    """Jobs at the site with the soak's tag that are not the one job of a run."""
+    """How many jobs of this soak are at the site, and which of them are not the one job of a run, or are missing."""
     place = Site.load(str(soak.site_file))
-    at_site = set(place.connect(place.endpoint).find("soak"))
+    at_site = set(place.connect(place.endpoint).find(soak.tag))
     ours = {one.job.url for number in range(runs) for one in soak.known(number) if one.job.url}
     return len(at_site), sorted(map(str, at_site ^ ours))
 
@@ -147,7 +149,7 @@ def main() -> None:
     random.seed(given.seed)
     folder = Path(tempfile.mkdtemp(prefix="esd-soak-"))
     tokens = TokenFile(given.site, folder / "token")
-    soak = Soak(site_file(given.site, tokens.path, folder), folder, Tally())
+    soak = Soak(site_file(given.site, tokens.path, folder), folder, Tally(), folder.name)
     weather, leaks, begun = Weather(given.site), Leaks(tokens), time.monotonic()
     with tokens, leaks, weather, ThreadPoolExecutor(given.at_once) as pool:
         list(pool.map(soak.one, range(given.runs)))

@@ -1,6 +1,7 @@
 """kill -9 in the middle of a push and of a pull: bytes that are sent again. python -m benchmarks.registry.kill_resume [--mb 512].
 
-Once through a proxy that passes bytes on as they come, once through one that takes in a request whole, as nginx does by default.
+Through a proxy that takes in a request whole, as nginx does by default; through one that passes bytes on as they come; and to a stand-in
+for a registry that keeps every byte of an upload, as the specification has it.
 """
 
 import argparse
@@ -13,10 +14,16 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.registry.measure import CLIENT, random_file
+from tests.esd_build.registry.keeping import Keeping
 from tests.esd_build.registry.proxy import FaultProxy
 from tests.esd_build.registry.servers import RegistryServer, running_registry
 
 _STEP_S = 0.005
+BETWEEN: dict[str, Callable[[RegistryServer], FaultProxy]] = {
+    "request by request": partial(FaultProxy, takes_in_whole=True),
+    "byte by byte": FaultProxy,
+    "every byte kept": Keeping,
+}
 
 
 def kill_at(argv: tuple[str, ...], done: Callable[[], bool]) -> None:
@@ -30,9 +37,8 @@ def kill_at(argv: tuple[str, ...], done: Callable[[], bool]) -> None:
     process.wait()
 
 
-def pushed(server: RegistryServer, file: Path, program: Callable[[str], tuple[str, ...]], *, takes_in_whole: bool) -> tuple[int, int]:
+def pushed(proxy: FaultProxy, server: RegistryServer, file: Path, program: Callable[[str], tuple[str, ...]]) -> tuple[int, int]:
     """Bytes that came with the push that was killed half-way, and with the one after it. `program` is the command for a host."""
-    proxy = FaultProxy(server, takes_in_whole=takes_in_whole)
     with proxy.running(server.tls):
         kill_at(program(proxy.host), lambda: proxy.received > file.stat().st_size // 2)
         before = proxy.received
@@ -76,13 +82,13 @@ def main() -> None:
     size = chosen.mb * 1024**2
     rows = {}
     for who in ("ours", "oras") if chosen.oras else ("ours",):
-        for how, whole in (("request by request", True), ("byte by byte", False)):
+        for how, between in BETWEEN.items():
             with tempfile.TemporaryDirectory() as name, running_registry(Path(name)) as server:
                 folder = Path(name)
                 file = random_file(folder / "image.sif", size)
                 program = partial(ours, server, folder, file) if who == "ours" else partial(by_oras, chosen.oras, server, file)
-                rows[f"push, {how}, {who}"] = pushed(server, file, program, takes_in_whole=whole)
-                if who == "ours" and not whole:
+                rows[f"push, {how}, {who}"] = pushed(between(server), server, file, program)
+                if who == "ours" and how == "byte by byte":
                     rows["pull, ours"] = pulled(server, folder, file)
     print(f"a file of {size / 1e6:.0f} MB, killed (SIGKILL) half-way, then the same command again\n")
     print("| | MB before the kill | MB after it | MB in all, of the file's |\n|---|---|---|---|")

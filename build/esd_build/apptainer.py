@@ -13,7 +13,9 @@ from packaging.version import Version
 from spython.main.base import Client as SpythonClient
 from spython.main.build import build as spython_build
 
-from esd_build.errors import ToolError
+from esd_build import sif
+from esd_build.errors import ToolError, UsageError
+from esd_build.packing import Packing
 from esd_build.process import Account, Finished, run
 
 MINIMUM_VERSION = Version("1.3")  # the first with --sharens
@@ -50,6 +52,23 @@ class _Client(SpythonClient):  # type: ignore[misc]
 
 
 @dataclass(frozen=True)
+class Order:
+    """What to build: a definition in the folder `context`, which relative paths start from.
+
+    `argument_file` (a name in that folder) gives the definition's arguments; `bind` is a `host:container` folder for `%post`;
+    `name` becomes the image's identifier.
+    """
+
+    name: str
+
+    definition: str
+    context: Path
+    argument_file: str
+    bind: str | None
+    packing: Packing
+
+
+@dataclass(frozen=True)
 class Apptainer:
     """Apptainer as one account uses it."""
 
@@ -76,20 +95,24 @@ class Apptainer:
                 "an administrator allows it with: sysctl kernel.unprivileged_userns_clone=1 user.max_user_namespaces=15000"
             )
 
-    def build(
-        self, definition: str, image: Path, *, context: Path, argument_file: str, bind: str | None, on_line: Callable[[str], None]
-    ) -> None:
-        """Build `image` from a definition in the folder `context`, which relative paths start from.
-
-        `argument_file` (a name in that folder) gives the definition's arguments; `bind` is a `host:container` folder for `%post`.
-        Raises ToolError with the log's end.
-        """
-        options = ["--build-arg-file", argument_file, *(["--bind", bind] if bind else [])]
-        client = _Client(lambda argv: run(argv, account=self.account, environment=self._environment(), cwd=context, on_line=on_line))
-        client.build(recipe=definition, image=str(image), sudo=False, force=True, quiet=True, options=options)
+    def build(self, order: Order, image: Path, on_line: Callable[[str], None]) -> None:
+        """Build an image. Raises ToolError with the log's end."""
+        options = ["--build-arg-file", order.argument_file, "--mksquashfs-args", order.packing.arguments]
+        options += ["--bind", order.bind] if order.bind else []
+        environment = {**self._environment(), "SOURCE_DATE_EPOCH": str(order.packing.epoch)}
+        client = _Client(lambda argv: run(argv, account=self.account, environment=environment, cwd=order.context, on_line=on_line))
+        client.build(recipe=order.definition, image=str(image), sudo=False, force=True, quiet=True, options=options)
         finished = client.finished
         if finished is None or finished.returncode != 0:
-            raise ToolError(_explain(f"building {image.name} from {definition} failed", finished.tail if finished else ()))
+            raise ToolError(_explain(f"building {image.name} from {order.definition} failed", finished.tail if finished else ()))
+        sif.normalise(image, epoch=order.packing.epoch, name=order.name)
+
+    def is_whole(self, image: Path) -> bool:
+        """Whether a file is an image that was not cut off."""
+        try:
+            return sif.root_file_system(image).size > 0
+        except (UsageError, OSError):
+            return False
 
     def execute(
         self, image: Path, command: Sequence[str], *, binds: Mapping[Path, str] | None = None, variables: Mapping[str, str] | None = None

@@ -9,6 +9,7 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
+from esd_build import packages
 from esd_build.errors import ToolError
 from esd_build.process import Account
 from esd_build.stage import Stage
@@ -29,7 +30,12 @@ class Cache:
         """The account's cache: $ESD_IMAGES_CACHE, else the XDG cache folder (of the build user, where the caller is root)."""
         chosen = os.environ.get("ESD_IMAGES_CACHE")
         own = account.home / ".cache" / "esd-images" if account.is_other else platformdirs.user_cache_path("esd-images")
-        cache = cls(Path(chosen).absolute() if chosen else own, account)
+        return cls.at(Path(chosen).absolute() if chosen else own, account)
+
+    @classmethod
+    def at(cls, root: Path, account: Account) -> "Cache":
+        """A cache in a folder, with all that belongs in one."""
+        cache = cls(root, account)
         for folder in ("images", "compiled", "wheels", "sources", "spack", "temporary", "logs", "locks"):
             cache.make_folder(cache.root / folder)
         return cache
@@ -52,7 +58,7 @@ class Cache:
             case "compile":
                 return self.root / "compiled" / f"{stage.key}.tar"
             case "download":
-                return self.root / stage.name / stage.key
+                return self.root / stage.folder / stage.key
 
     def has(self, stage: Stage) -> bool:
         """Whether the result of a stage is there."""
@@ -63,7 +69,7 @@ class Cache:
         path = self.packages_file(image, key)
         if not path.exists():
             return None
-        return dict(line.split("=", 1) for line in path.read_text().splitlines() if "=" in line)
+        return packages.parse(path.read_text())
 
     def packages_file(self, image: str, key: str) -> Path:
         return self.root / "images" / f"{image}-{key}.packages.txt"

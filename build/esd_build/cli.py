@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -13,30 +14,23 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from esd_build import model_cli, publishing_commands
-from esd_build.apptainer import Apptainer
-from esd_build.cache import Cache
+from esd_build import image_commands, model_cli, publishing_commands
 from esd_build.errors import EsdError, UsageError
-from esd_build.factory import Factory
+from esd_build.history import History, Standing
+from esd_build.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_environment, open_factory
 from esd_build.plan import BuildPlan
-from esd_build.process import Account
-from esd_build.progress import BuildProgress
-from esd_build.project import Environment, Project, Recipe
+from esd_build.project import Project
 from esd_build.spack import commands as spack_commands
 from esd_build.spack import esd_commands
+from esd_build.stage import Stage
+from esd_build.target import require_runs_here
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
 app.add_typer(publishing_commands.app)
 app.add_typer(model_cli.app)
+app.add_typer(image_commands.app)
 app.add_typer(spack_commands.app, name="spack")
 app.add_typer(esd_commands.app, name="esd")
-
-ImageName = Annotated[str, typer.Argument(metavar="IMAGE", help="a folder of recipes/")]
-EnvironmentName = Annotated[str, typer.Option("--env", help="a folder of spack-envs/")]
-ProviderName = Annotated[
-    str | None, typer.Option("--provider", help="how the environment is installed; default: what its release.yaml says")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
 
 
 @app.callback()
@@ -63,23 +57,30 @@ def list_images(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def plan(image: ImageName, env: EnvironmentName = "edge", provider: ProviderName = None, as_json: AsJson = False) -> None:
-    """Show what would be built, and the hashes that decide it. Builds nothing."""
-    factory, recipe = _factory(image, env, provider)
+def plan(
+    image: ImageName, env: EnvironmentName = "edge", provider: ProviderName = None, target: TargetName = None, as_json: AsJson = False
+) -> None:
+    """Show what would be built and why, and the hashes that decide it. Builds nothing."""
+    factory, recipe = open_factory(image, env, provider, target)
     planned = factory.plan(recipe)
-    if as_json:
-        stages = [
-            {"name": s.name, "kind": s.kind, "key": s.key, "cached": factory.cache.has(s), "inputs": s.inputs} for s in planned.stages
-        ]
-        _print_json({"image": recipe.name, "environment": env, "file": planned.file_name, "stages": stages})
-    else:
-        _show_plan(planned, factory.cache)
+    standings = History(factory.cache).standings(planned)
+    if not as_json:
+        _show_plan(planned, standings)
+        return
+    stages = [_described(stage, standings[stage.name]) for stage in planned.stages]
+    _print_json({"image": recipe.name, "environment": env, "file": planned.file_name, "stages": stages})
 
 
 @app.command("image")
-def build_image(image: ImageName, env: EnvironmentName = "edge", provider: ProviderName = None) -> None:
+def build_image(
+    image: ImageName,
+    env: EnvironmentName = "edge",
+    provider: ProviderName = None,
+    target: TargetName = None,
+    draft: Annotated[bool, typer.Option("--draft", help="pack quickly, into <image>-<env>-draft.sif: larger, to be tried only")] = False,
+) -> None:
     """Build an image into dist/images/ and print its path."""
-    factory, recipe = _factory(image, env, provider)
+    factory, recipe = open_factory(image, env, provider, target, draft=draft)
     typer.echo(factory.image(recipe).relative_to(factory.project.root))
 
 
@@ -89,34 +90,32 @@ def prepare(
     output: Annotated[Path, typer.Option("--output", "-o", help="a folder that does not exist yet")],
     env: EnvironmentName = "edge",
     provider: ProviderName = None,
+    target: TargetName = None,
 ) -> None:
     """Make a folder in which plain `apptainer build` builds the image, to read or to debug."""
-    factory, recipe = _factory(image, env, provider)
+    factory, recipe = open_factory(image, env, provider, target)
     folder = factory.prepare(recipe, output.absolute())
     typer.echo(f"cd {folder} && apptainer build --force --build-arg-file build-arguments {recipe.name}.sif {recipe.definition.name}")
 
 
 @app.command("test")
-def check_contract(image: ImageName, env: EnvironmentName = "edge") -> None:
+def check_contract(
+    image: ImageName,
+    env: EnvironmentName = "edge",
+    provider: ProviderName = None,
+    target: TargetName = None,
+    oci: Annotated[str | None, typer.Option(help="check this OCI twin of the image instead, in Docker or Podman")] = None,
+) -> None:
     """Check a built image against its contract: versions, MPI, labels, a NESTML model, and what every image must keep to."""
     project = Project.find(Path.cwd())
-    recipe, environment = project.recipe(image), project.environment(env)
-    file = _built(project, recipe, environment)
+    recipe, environment = project.recipe(image), open_environment(project, env, provider, target)
+    require_runs_here(environment.target)
+    file = built(project, recipe, environment)
     tests = [project.root / "tests" / "images", *recipe.folder.glob("test_*.py")]
-    command = [sys.executable, "-m", "pytest", "--image-file", str(file), "--image-env", environment.name, *map(str, tests)]
+    chosen = {"--image-file": str(file), "--image-env": env, "--image-provider": provider, "--image-target": target, "--image-oci": oci}
+    options = [f"{name}={value}" for name, value in chosen.items() if value]
+    command = [sys.executable, "-m", "pytest", *options, *map(str, tests)]
     raise typer.Exit(min(subprocess.run(command, cwd=project.root, check=False).returncode, 1))
-
-
-@app.command()
-def sbom(image: ImageName) -> None:
-    """List what is inside an image (not there yet)."""
-    _later("sbom", f"`apptainer exec dist/images/{image}-edge.sif cat /opt/esd/packages.txt` lists the Debian packages")
-
-
-@app.command()
-def oci(image: ImageName) -> None:
-    """Make an OCI image for Docker and Podman (not there yet)."""
-    _later("oci", f"`esd-build image {image}` makes a SIF file, which Apptainer runs")
 
 
 def main() -> NoReturn:
@@ -135,33 +134,19 @@ def main() -> NoReturn:
     sys.exit(0)
 
 
-def _factory(image: str, env: str, provider: str | None) -> tuple[Factory, Recipe]:
-    project = Project.find(Path.cwd())
-    recipe, environment = project.recipe(image), project.environment(env, provider)
-    account = Account.current()
-    cache = Cache.open(account)
-    return Factory(project, environment, cache, Apptainer(account, cache.root / "temporary"), BuildProgress()), recipe
+def _described(stage: Stage, standing: Standing) -> dict[str, object]:
+    kept = standing.state == "kept"
+    return {"name": stage.name, "kind": stage.kind, "key": stage.key, "cached": kept, **vars(standing), "inputs": stage.inputs}
 
 
-def _built(project: Project, recipe: Recipe, environment: Environment) -> Path:
-    file = project.images / f"{recipe.name}-{environment.label}.sif"
-    if not file.is_file():
-        raise UsageError(f"{file.relative_to(project.root)} is not built yet: `make image IMAGE={recipe.name} ENV={environment.name}`")
-    return file
-
-
-def _show_plan(planned: BuildPlan, cache: Cache) -> None:
-    """A line for each stage, and under it what its hash is made of."""
+def _show_plan(planned: BuildPlan, standings: Mapping[str, Standing]) -> None:
+    """A line for each stage, with what would happen to it and why; under it what its hash is made of."""
     for stage in planned.stages:
-        state = "in the cache" if cache.has(stage) else "to be made"
-        typer.echo(f"{stage.name:<12}{stage.kind:<10}{stage.key or 'known once its base is built':<30}{state}")
+        standing = standings[stage.name]
+        typer.echo(f"{stage.name:<20}{stage.kind:<10}{stage.key or '?':<18}{standing.state:<9}{standing.why}")
         inputs = ", ".join(f"{name} {(value or '?')[:8]}" for name, value in stage.inputs.items())
         typer.echo(textwrap.fill(inputs, 120, initial_indent="    ", subsequent_indent="    ", break_long_words=False))
 
 
 def _print_json(content: object) -> None:
     typer.echo(json.dumps(content, indent=2))
-
-
-def _later(command: str, instead: str) -> NoReturn:
-    raise UsageError(f"`esd-build {command}` is not there yet (it comes with the image factory); {instead}")

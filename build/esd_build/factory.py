@@ -2,15 +2,20 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
-from esd_build import context, downloads, machine, product
-from esd_build.apptainer import Apptainer
+from filelock import Timeout
+
+from esd_build import context, downloads, machine, packages, papers, product, shelf
+from esd_build.apptainer import Apptainer, Order
 from esd_build.cache import Cache
 from esd_build.definition import Definition
 from esd_build.errors import ToolError, UsageError
+from esd_build.history import History
+from esd_build.packing import Packing
 from esd_build.plan import BuildPlan, Stage, build_arguments, make_plan
 from esd_build.process import remove_as
 from esd_build.progress import BuildProgress
@@ -18,6 +23,7 @@ from esd_build.project import Environment, Project, Recipe
 from esd_build.spack import build as spack_build
 from esd_build.spack import provider
 from esd_build.spack.session import Workshop
+from esd_build.stage import DOWNLOADED
 
 _PACKAGES = "/opt/esd/packages.txt"
 
@@ -38,19 +44,29 @@ class Factory:
 
     def image(self, recipe: Recipe) -> Path:
         """Build what is missing, and put the image into `dist/images/`, with a description beside it."""
-        self.apptainer.version()
-        self.apptainer.require_namespaces()
-        with self.cache.lock:
+        self._require_tools()
+        with self._alone():
             plan = self._make(recipe)
+            self._prune(plan)
             with _disk_full_explained():
                 return self._hand_out(plan)
+
+    def build(self, recipe: Recipe) -> Path:
+        """Build what is missing, and return the image's place in the cache."""
+        self._require_tools()
+        with self._alone():
+            return self.cache.path(self._make(recipe).image)
+
+    def _require_tools(self) -> None:
+        self.apptainer.version()
+        self.apptainer.require_namespaces()
 
     def prepare(self, recipe: Recipe, folder: Path) -> Path:
         """Make a build folder in which plain `apptainer build` makes the image. Builds the base image where there is one."""
         if folder.exists() and any(folder.iterdir()):
             raise UsageError(f"{folder} is not empty; name a folder that does not exist yet")
         folder.mkdir(parents=True, exist_ok=True)
-        with self.cache.lock:
+        with self._alone():
             self._prerequisites(recipe)
             plan = self.plan(recipe)
             self._fill(plan, folder)
@@ -60,11 +76,13 @@ class Factory:
         """Build an image and what it stands on, as far as the cache does not have it."""
         self._prerequisites(recipe)
         plan = self.plan(recipe)
-        if self.cache.has(plan.image):
+        if self.cache.has(plan.image) and self.apptainer.is_whole(self.cache.path(plan.image)):
             self.progress.say(f"==> {recipe.name}: built before ({plan.image.key})")
         else:
+            self.progress.say(f"    {plan.image.name}: {History(self.cache).standings(plan)[plan.image.name].why}")
             with self.progress.step(f"building {recipe.name} ({plan.image.key})"), _disk_full_explained():
                 self._build(plan)
+        History(self.cache).note(plan)
         return plan
 
     def builder(self) -> Path:
@@ -82,19 +100,20 @@ class Factory:
         if self._by_spack(recipe):
             self.builder()
         plan = self.plan(recipe)
-        for stage in plan.stages:
+        for stage in plan.own:
             if stage.kind == "download" and not self.cache.has(stage):
                 with self.progress.step(f"downloading {stage.name}"), _disk_full_explained():
                     if stage.name == provider.SOURCES:
                         spack_build.fetch_sources(self.workshop, plan, stage, self.builder(), self.progress)
                         continue
-                    fetch = {"wheels": downloads.wheels, "sources": downloads.sources}[stage.name]
+                    fetch = {"wheels": downloads.wheels, "sources": downloads.sources}[stage.folder]
                     fetch(plan.environment, self.cache.path(stage), self.progress.line)
 
     def _build(self, plan: BuildPlan) -> None:
         self.cache.require_space()
         image = self.cache.path(plan.image)
         with self._temporary("context") as folder, self.cache.log(plan.image).open("w") as log:
+            print(datetime.now(UTC).isoformat(), file=log, flush=True)
             part = folder / image.name
             self._fill(plan, folder)
             self.cache.account.own(folder)
@@ -105,9 +124,9 @@ class Factory:
 
             bind = f"{self.cache.root / 'compiled'}:/mnt" if plan.stage(f"{plan.recipe.name}/build") else None
             bind = spack_build.binds(self.cache) if self._by_spack(plan.recipe) else bind
-            self.apptainer.build(
-                plan.recipe.definition.name, part, context=folder, argument_file=context.ARGUMENTS, bind=bind, on_line=note
-            )
+            packing = Packing.of(plan.recipe, plan.environment)
+            order = Order(str(plan.image.key), plan.recipe.definition.name, folder, context.ARGUMENTS, bind, packing)
+            self.apptainer.build(order, part, note)
             if plan.recipe.base is None:
                 self._note_packages(plan.image, part)
             part.replace(image)
@@ -118,6 +137,13 @@ class Factory:
         if listing.returncode != 0:
             raise ToolError(f"the new image '{stage.name}' has no {_PACKAGES}, or does not start:\n{listing.text}")
         self.cache.packages_file(stage.name, str(stage.key)).write_text(listing.text + "\n")
+        self._compare_with_lock(packages.parse(listing.text))
+
+    def _compare_with_lock(self, found: Mapping[str, str]) -> None:
+        lock = self.environment.folder / "apt.lock"
+        if lock.is_file():
+            for line in packages.differences(packages.parse(lock.read_text()), found):
+                self.progress.say(f"    not as in {lock.parent.name}/{lock.name}: {line}")
 
     def _by_spack(self, recipe: Recipe) -> bool:
         return self.environment.provider == "spack" and recipe.group is not None
@@ -130,10 +156,8 @@ class Factory:
             context.fill(folder, {**definition, **spack_build.images(plan, self.cache)}, self._arguments(plan))
             return
         contents = {path.name: path for path in recipe.files}
-        contents |= {name: plan.environment.file(name) for name in recipe.inputs if name.endswith(".txt")}
-        contents |= {
-            stage.name: self.cache.path(stage) for stage in plan.stages if stage.kind == "download" and stage.name in recipe.inputs
-        }
+        contents |= {name: plan.environment.file(name) for name in recipe.inputs if name not in DOWNLOADED}
+        contents |= {stage.folder: self.cache.path(stage) for stage in plan.own if stage.kind == "download"}
         if recipe.base:
             base = next(stage for stage in plan.stages if stage.kind == "image" and stage.name == recipe.base)
             contents["base.sif"] = self.cache.path(base)
@@ -150,6 +174,28 @@ class Factory:
         if "mirror" in used:
             values["mirror"] = machine.debian_mirror()
         return {name: values[name] for name in used}
+
+    def _prune(self, plan: BuildPlan) -> None:
+        """Keep the cache below its limit; what this plan needs stays."""
+        needed = frozenset(self.cache.path(stage) for stage in plan.stages if self.cache.has(stage))
+        going = shelf.surplus(shelf.kept(self.cache), shelf.limit(), needed)
+        if going:
+            self.progress.say(f"    the cache is over its limit: removing {len(going)} results, the longest unused first")
+            shelf.remove(self.cache, going)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One build at a time in a cache; says so where another is at work."""
+        lock = self.cache.lock
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            self.progress.say(f"    another build is at work in {self.cache.root}; waiting for it")
+            lock.acquire()
+        try:
+            yield
+        finally:
+            lock.release()
 
     @contextlib.contextmanager
     def _temporary(self, name: str) -> Iterator[Path]:
@@ -170,6 +216,8 @@ class Factory:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not product.is_whole(target, key=str(plan.image.key)):
             product.write(source, target, plan, self.apptainer.labels(source))
+        if not papers.are_there(target):
+            papers.write(target, plan, self.project, self.cache, self.apptainer)
         return target
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 
 from esd_build.definition import Definition
 from esd_build.errors import ConfigError, UsageError
+from esd_build.packing import Packing
 from esd_build.project import Environment, Project, Recipe
 from esd_build.spack import provider as spack_provider
-from esd_build.stage import PLACES, BuildPlan, KnownPackages, Stage, build_arguments, file_hash, hash_of
+from esd_build.stage import DOWNLOADED, PLACES, BuildPlan, KnownPackages, Stage, build_arguments, file_hash, hash_of
 
 __all__ = ["PLACES", "BuildPlan", "KnownPackages", "Stage", "build_arguments", "file_hash", "hash_of", "make_plan"]
 
@@ -22,27 +23,28 @@ def make_plan(project: Project, recipe: Recipe, environment: Environment, archit
         return spack_provider.make_plan(
             project, recipe, environment, architecture, lambda other, same: make_plan(project, other, same, architecture, known_packages)
         )
-    stages: list[Stage] = []
+    inherited: tuple[Stage, ...] = ()
     base: Stage | None = None
     shared, environment = environment, environment.of(recipe.name)
     if recipe.base:
         base_plan = make_plan(project, project.recipe(recipe.base), shared, architecture, known_packages)
-        stages += base_plan.stages
-        base = base_plan.image
-    stages += _downloads(recipe, environment)
+        inherited, base = base_plan.stages, base_plan.image
+    stages = [*inherited, *_downloads(recipe, environment)]
     common = {"architecture": hash_of(architecture.encode()), **({"base": base.key} if base else {})}
     compile_text = Definition(recipe.definition.read_text()).stages.get("build")
     if compile_text is not None:
         stages.append(_compilation(recipe, environment, compile_text, common, known_packages, base))
-    stages.append(_image(recipe, environment, common, stages))
+    stages.append(_image(recipe, environment, common, stages[len(inherited) :]))
     return BuildPlan(recipe, environment, tuple(stages))
 
 
 def _downloads(recipe: Recipe, environment: Environment) -> list[Stage]:
+    """What is fetched; where an image has a list of its own, the stage bears the image's name, too."""
     stages = []
     if "wheels" in recipe.inputs:
-        inputs = {"requirements.txt": file_hash(environment.file("requirements.txt")), "python": hash_of(environment.python.encode())}
-        stages.append(Stage("wheels", "download", inputs))
+        lock = environment.file("requirements.txt")
+        inputs = {"requirements.txt": file_hash(lock), "python": hash_of(environment.python.encode())}
+        stages.append(Stage("wheels" if lock.parent == environment.folder else f"{recipe.name}/wheels", "download", inputs))
     if "sources" in recipe.inputs:
         stages.append(Stage("sources", "download", {"sources.txt": file_hash(environment.file("sources.txt"))}))
     return stages
@@ -74,10 +76,11 @@ def _version_hash(packages: Mapping[str, str] | None, name: str, recipe: Recipe)
 
 def _image(recipe: Recipe, environment: Environment, common: Mapping[str, str | None], before: list[Stage]) -> Stage:
     own = {path.name: file_hash(path) for path in recipe.files if path != recipe.definition}
-    lists: dict[str, str] = {name: file_hash(environment.file(name)) for name in recipe.inputs if name.endswith(".txt")}
-    earlier = {stage.name: stage.key for stage in before if stage.name in {"wheels", "sources", f"{recipe.name}/build"}}
+    lists: dict[str, str] = {name: file_hash(environment.file(name)) for name in recipe.inputs if name not in DOWNLOADED}
+    earlier = {stage.name: stage.key for stage in before if stage.kind != "image"}
     text = _text_and_arguments(recipe.definition.read_text(), recipe, environment)
-    return Stage(recipe.name, "image", {**common, **text, **own, **lists, **earlier})
+    packing = {"packing": hash_of(str(Packing.of(recipe, environment)).encode())}
+    return Stage(recipe.name, "image", {**common, **text, **own, **lists, **packing, **earlier})
 
 
 def _text_and_arguments(text: str, recipe: Recipe, environment: Environment) -> dict[str, str]:

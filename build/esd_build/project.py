@@ -1,6 +1,7 @@
 """The project's data as models: recipes (what an image is) and environments (what is inside)."""
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,6 +13,7 @@ from esd_build.errors import ConfigError, UsageError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Provider = Literal["debian", "spack"]
+Compression = Literal["small", "fast"]
 
 
 class Recipe(Document):
@@ -22,10 +24,11 @@ class Recipe(Document):
     description: str
     base: Name | None = Field(None, description="the image that this one is built on, in the same environment")
     providers: tuple[Provider, ...]
-    inputs: tuple[Literal["apt.txt", "requirements.txt", "wheels", "sources"], ...] = Field(
+    inputs: tuple[Literal["apt.txt", "apt.lock", "requirements.txt", "wheels", "sources"], ...] = Field(
         description="what of the environment goes into the build folder; `wheels` and `sources` are downloaded, hash-checked"
     )
     compiled_with: tuple[str, ...] = Field((), description="Debian packages of the base whose version decides whether to compile anew")
+    compression: Compression = Field("small", description="`fast` for an image that others stand on: it is read often, and goes nowhere")
     group: str | None = Field(None, description="provider spack: the group of spack.yaml that goes in; `full` is all of it")
 
     @property
@@ -71,16 +74,31 @@ class Environment(Document):
     suite: str = Field(description="Debian suite of the base image")
     python: str = Field(pattern=r"^3\.\d+$", description="Python version that the wheels are for")
     target: str = Field(pattern=r"^[a-z0-9_]+$", description="microarchitecture, in archspec's words")
+    dated: date = Field(date(2026, 1, 1), description="the date that all images of the environment bear; no file in them is younger")
     pins: dict[str, Pin]
     images: dict[Name, ImagePins] = Field(default_factory=dict, description="pins that hold in one image only, and go before the others")
     image: Name | None = Field(None, description="whose lists and pins these are; None: what all images share")
     variant: Name | None = Field(None, description="a folder below the environment's, with a spack.yaml and a lock of its own")
     default_provider: bool = Field(True, description="whether the provider is the one that release.yaml names")
 
+    default_target: bool = Field(True, description="whether the target is the one that release.yaml names")
+
+    draft: bool = Field(False, description="whether its images are packed quickly, to be tried and not to be given away")
+
     @property
     def label(self) -> str:
         """The environment's name in file names: with what sets it apart from the environment as release.yaml says it is."""
-        return "-".join((self.name, *([self.variant] if self.variant else [] if self.default_provider else [self.provider])))
+        provider = [self.variant] if self.variant else [] if self.default_provider else [self.provider]
+        return "-".join((self.name, *provider, *([] if self.default_target else [self.target]), *(["draft"] if self.draft else [])))
+
+    def with_target(self, target: str) -> "Environment":
+        """The same versions for another processor."""
+        return self if target == self.target else self.model_copy(update={"target": target, "default_target": False})
+
+    @property
+    def midnight(self) -> datetime:
+        """The beginning of the environment's date (UTC): SOURCE_DATE_EPOCH of its builds."""
+        return datetime.combine(self.dated, time(), UTC)
 
     def of(self, image: str) -> "Environment":
         """The environment as one image sees it: its own pins and lists go before the shared ones."""

@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from esd_build.project import Environment, Recipe
+from esd_build.target import march
 
 Kind = Literal["download", "compile", "image"]
 
 # Arguments that say where something is, or that are keys themselves: not part of what goes in.
 PLACES = frozenset({"mirror", "base", "compile_key", "plan"})
+
+DOWNLOADED = frozenset({"wheels", "sources"})
+"""Inputs of a recipe that are folders of the cache; the others are lists of the environment."""
 
 
 class KnownPackages(Protocol):
@@ -28,6 +32,11 @@ class Stage:
     name: str
     kind: Kind
     inputs: Mapping[str, str | None]
+
+    @property
+    def folder(self) -> str:
+        """What it is called in the build folder: `wheels`, for the wheels of whichever image."""
+        return self.name.rpartition("/")[2]
 
     @property
     def key(self) -> str | None:
@@ -48,6 +57,12 @@ class BuildPlan:
     @property
     def image(self) -> Stage:
         return self.stages[-1]
+
+    @property
+    def own(self) -> tuple[Stage, ...]:
+        """The stages of this image, without those of the images that it stands on."""
+        others = [number for number, stage in enumerate(self.stages[:-1]) if stage.kind == "image"]
+        return self.stages[others[-1] + 1 if others else 0 :]
 
     def stage(self, name: str) -> Stage | None:
         return next((stage for stage in self.stages if stage.name == name), None)
@@ -79,5 +94,7 @@ def build_arguments(recipe: Recipe, environment: Environment) -> dict[str, str]:
         "provider": environment.provider,
         "suite": environment.suite,
         "target": environment.target,
-        "march": environment.target.replace("_", "-"),  # archspec's x86_64_v3 is the compiler's x86-64-v3
+        "date": environment.midnight.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "epoch": str(int(environment.midnight.timestamp())),
+        "march": march(environment.target),
     }

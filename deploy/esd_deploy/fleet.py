@@ -1,5 +1,6 @@
 """Many runs at once: one record at a time in memory, one connection for each site, and no question about a run that has ended."""
 
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -61,12 +62,14 @@ class _Connections:
     def __init__(self, load: Load) -> None:
         self._load = load
         self._runs: dict[str, Run] = {}
+        self._lock = threading.Lock()
 
     def run(self, runs: Path, one: RunRecord) -> Run:
         name = str(one.site_file or one.site)
-        first = self._runs.get(name)
-        if first is None:
-            first = self._runs[name] = self._load(name).run(one.id, runs=runs)
+        with self._lock:
+            first = self._runs.get(name)
+            if first is None:
+                first = self._runs[name] = self._load(name).run(one.id, runs=runs)
         return first if first.id == one.id else first.sibling(one, runs / one.id)
 
 

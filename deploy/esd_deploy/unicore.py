@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pyunicore.client import Client, Job, PathFile, Registry, Storage, Transport
 
 from esd_build.documents import choose
-from esd_build.errors import ToolError, UsageError
+from esd_build.errors import ToolError
 from esd_deploy.connection import ConnectionLostError, GoneError, JobState, RemoteFile
 from esd_deploy.endpoint import Endpoint
 from esd_deploy.unicore_http import PooledTransport, errors
@@ -27,7 +27,6 @@ class UnicoreConnection:
         self._client = client
         self._transport = transport
         self._folders: OrderedDict[str, Storage] = OrderedDict()
-        self._server = "/".join(str(client.resource_url).split("/")[:3]) + "/"
 
     @classmethod
     def open(cls, endpoint: Endpoint) -> "UnicoreConnection":
@@ -105,9 +104,6 @@ class UnicoreConnection:
         self._folders.pop(job, None)
 
     def _job(self, url: str) -> Job:
-        """Credentials go to this site's own server only, whatever a record or a server names."""
-        if not url.startswith(self._server):
-            raise UsageError(f"{url} is no job at {self._endpoint.url}; name its site with --site")
         return Job(self._transport, url, cache_time=0)
 
     def _folder(self, job: str) -> Storage:
@@ -125,7 +121,7 @@ class UnicoreConnection:
         return folder
 
 
-def _from_registry(transport: Transport, endpoint: Endpoint) -> str:
+def _from_registry(transport: PooledTransport, endpoint: Endpoint) -> str:
     """The base URL of the named site, as the UNICORE registry gives it. Raises UsageError with the nearest name."""
     known = Registry(transport, endpoint.url).site_urls
     url = str(known[choose(str(endpoint.site_name), known, what=f"site of the UNICORE registry {endpoint.url}:")])
@@ -133,6 +129,7 @@ def _from_registry(transport: Transport, endpoint: Endpoint) -> str:
         raise ToolError(
             f"the UNICORE registry {endpoint.url} gives '{url}' for {endpoint.site_name}; a token is not sent there without TLS"
         )
+    transport.allow(url)
     return url
 
 

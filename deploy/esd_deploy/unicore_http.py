@@ -29,6 +29,7 @@ class PooledTransport(Transport):  # type: ignore[misc]
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._secret = endpoint.credentials
+        self._origins = {_origin(endpoint.url)}
         super().__init__(_credential(endpoint), verify=True)
         self.last_session_id: str | None = None
         self._http = httpx.Client(verify=_tls(endpoint), timeout=_TIMEOUT, limits=_LIMITS)
@@ -50,13 +51,24 @@ class PooledTransport(Transport):  # type: ignore[misc]
         self.settings_changed = False
         return response
 
+    def allow(self, url: str) -> None:
+        """Let requests go to one more server: what a UNICORE registry gave for the site that was asked for."""
+        self._origins.add(_origin(url))
+
+    def _require_known(self, url: str) -> None:
+        """Credentials go to the site's own server only, whatever a record or a server names."""
+        if _origin(url) not in self._origins:
+            raise UsageError(f"{url} is not at {', '.join(sorted(self._origins))}: no credentials are sent there; is it another site's?")
+
     def _request(self, method: str, asked: dict[str, str], options: dict[str, Any]) -> httpx.Response:
+        self._require_known(str(options["url"]))
         return self._http.request(method.upper(), headers=self._headers({"headers": dict(asked)}), **options)
 
     @contextmanager
     def get_stream(self, **options: Any) -> Iterator[httpx.Response]:
         """A download; pyunicore checks the status of everything but these: an error page would become the file."""
         asked = options.pop("headers", {})
+        self._require_known(str(options["url"]))
         with self._http.stream("GET", headers=self._headers({"headers": dict(asked)}), **options) as response:
             if response.status_code in _REFUSED and self._secret.renew():
                 raise ConnectionLostError("the token was renewed during a download")
@@ -64,6 +76,10 @@ class PooledTransport(Transport):  # type: ignore[misc]
                 response.read()
                 raise httpx.HTTPError(f"{response.status_code} Server Error: for url: {response.url}")
             yield response
+
+
+def _origin(url: str) -> str:
+    return "/".join(url.split("/")[:3]).lower()
 
 
 class _Renewing(RefreshHandler):  # type: ignore[misc]

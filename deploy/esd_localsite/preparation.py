@@ -117,7 +117,9 @@ def memory_mb() -> int:
 
 def write_accounts(layout: Layout, options: SiteOptions) -> None:
     """The users' accounts and homes; the machine's own files stay as they are."""
-    own = site_accounts.assign([user.name for user in options.users], layout.homes, site_accounts.is_taken)
+    known = site_accounts.known_accounts(layout.homes)
+    names = dict.fromkeys((*known, *(user.name for user in options.users)))
+    own = site_accounts.assign(names, layout.homes, known, site_accounts.is_taken)
     write(layout.passwd, site_accounts.merged(Path("/etc/passwd").read_text(), (account.passwd_line for account in own)))
     write(layout.group, site_accounts.merged(Path("/etc/group").read_text(), (account.group_line for account in own)))
     make_folder(layout.homes)

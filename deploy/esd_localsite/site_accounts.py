@@ -1,7 +1,7 @@
 """Unix accounts that exist inside a site only: an own /etc/passwd and /etc/group, seen by the site's processes and nobody else."""
 
 import pwd
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,13 +29,19 @@ class SiteAccount:
         return f"{self.name}:x:{self.uid}:"
 
 
-def assign(names: Iterable[str], homes: Path, taken: Callable[[int], bool]) -> tuple[SiteAccount, ...]:
-    """An account for each name, with numbers that the machine does not use."""
-    free = (uid for uid in range(_FIRST_ID, _LAST_ID + 1) if not taken(uid))
+def assign(names: Iterable[str], homes: Path, known: Mapping[str, int], taken: Callable[[int], bool]) -> tuple[SiteAccount, ...]:
+    """An account for each name. `known`: numbers given earlier, which stay with their names; new ones are those that nobody uses."""
+    used = set(known.values())
+    free = (uid for uid in range(_FIRST_ID, _LAST_ID + 1) if uid not in used and not taken(uid))
     try:
-        return tuple(SiteAccount(name, next(free), homes / name) for name in names)
+        return tuple(SiteAccount(name, known.get(name) or next(free), homes / name) for name in names)
     except RuntimeError as error:
         raise LocalSiteError(f"no free user ids between {_FIRST_ID} and {_LAST_ID}") from error
+
+
+def known_accounts(homes: Path) -> dict[str, int]:
+    """Who has had an account at the site: told by the owners of the homes. They keep it, for their files and jobs are still there."""
+    return {home.name: home.stat().st_uid for home in sorted(homes.iterdir())} if homes.is_dir() else {}
 
 
 def merged(machine: str, lines: Iterable[str]) -> str:

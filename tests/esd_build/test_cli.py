@@ -33,7 +33,7 @@ def test_plan_for_people_has_a_hash_for_each_stage(monkeypatch: pytest.MonkeyPat
     assert call(monkeypatch, "plan", "nest") == 0
     lines = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == ["base", "wheels", "sources", "nest/build", "nest"]
-    assert lines[0].endswith("to be made")
+    assert lines[0].endswith("never made here")
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_plan_for_people_has_a_hash_for_each_stage(monkeypatch: pytest.MonkeyPat
         (("plan", "nest", "--nope"), 3, "No such option: --nope"),
         (("test", "nest"), 3, "dist/images/nest-edge.sif is not built yet: `make image IMAGE=nest ENV=edge`"),
         (("push", "nest", "--registry", "host.eu/esd"), 3, "is not built yet"),
-        (("sbom", "nest"), 3, "`esd-build sbom` is not there yet"),
-        (("oci", "nest"), 3, "`esd-build oci` is not there yet"),
+        (("sbom", "nest"), 3, "dist/images/nest-edge.sif is not built yet"),
+        (("plan", "nest", "--target", "x86_64_v9"), 3, "unknown target 'x86_64_v9'; did you mean 'x86_64"),
     ],
 )
 def test_errors_are_one_message_and_an_exit_code(

@@ -6,10 +6,12 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 from rich.console import Console
 
 from esd_build import factory as factory_module
 from esd_build import product
+from esd_build.apptainer import Order
 from esd_build.cache import Cache
 from esd_build.errors import ToolError, UsageError
 from esd_build.factory import Factory
@@ -18,6 +20,8 @@ from esd_build.process import Account, Finished
 from esd_build.progress import BuildProgress
 from esd_build.project import Environment, Project
 
+PAPERS = (".cdx.json", ".provenance.json")
+
 
 class FakeApptainer:
     """Stands in for Apptainer: notes what it was asked to build, and what lay in the build folder."""
@@ -25,6 +29,7 @@ class FakeApptainer:
     def __init__(self) -> None:
         self.built: list[tuple[str, str | None, dict[str, str]]] = []
         self.contents: list[set[str]] = []
+        self.orders: list[Order] = []
         self.fails: Exception | None = None
 
     def version(self) -> None:
@@ -33,17 +38,19 @@ class FakeApptainer:
     def require_namespaces(self) -> None:
         """They work."""
 
-    def build(
-        self, definition: str, image: Path, *, context: Path, argument_file: str, bind: str | None, on_line: Callable[[str], None]
-    ) -> None:
-        arguments = dict(line.split("=", 1) for line in (context / argument_file).read_text().splitlines())
-        self.contents.append({path.name for path in context.iterdir()})
+    def is_whole(self, image: Path) -> bool:
+        return image.read_text().startswith("image from")
+
+    def build(self, order: Order, image: Path, on_line: Callable[[str], None]) -> None:
+        arguments = dict(line.split("=", 1) for line in (order.context / order.argument_file).read_text().splitlines())
+        self.contents.append({path.name for path in order.context.iterdir()})
+        self.orders.append(order)
         image.write_text("half an image")
         if self.fails:
             raise self.fails
-        self.built.append((definition, bind, arguments))
+        self.built.append((order.definition, order.bind, arguments))
         on_line("[1/1] done")
-        image.write_text(f"image from {definition}")
+        image.write_text(f"image from {order.definition}")
 
     def execute(self, image: Path, command: Sequence[str]) -> Finished:
         return Finished(0, ("g++=14", "python3=3.13"))
@@ -57,6 +64,11 @@ def fake_download(environment: Environment, target: Path, on_line: Callable[[str
     (target / "package.whl").write_text("wheel")
 
 
+def fake_papers(image: Path, *_: object) -> None:
+    for ending in PAPERS:
+        image.with_suffix(ending).write_text(product.read(image).sha256)
+
+
 @pytest.fixture
 def apptainer() -> FakeApptainer:
     return FakeApptainer()
@@ -68,6 +80,9 @@ def make(project: Project, apptainer: FakeApptainer, monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("ESD_IMAGES_MIRROR", "http://mirror.example/debian")
     monkeypatch.setattr("esd_build.downloads.wheels", fake_download)
     monkeypatch.setattr("esd_build.downloads.sources", fake_download)
+    monkeypatch.setattr(
+        "esd_build.papers.write", lambda image, *_: [image.with_suffix(e).write_text(product.read(image).sha256) for e in PAPERS]
+    )
     monkeypatch.setattr(factory_module, "remove_as", lambda _account, paths: [shutil.rmtree(path) for path in paths])
     account = Account("me", os.geteuid(), os.getegid(), project.root / "home")
     progress = BuildProgress(Console(file=io.StringIO()))
@@ -169,7 +184,11 @@ def test_full_disk_while_handing_out_leaves_no_part(make: Factory, monkeypatch: 
     monkeypatch.setattr("shutil.copyfile", full)
     with pytest.raises(ToolError, match="No space left"):
         image(make)
-    assert [path.name for path in make.project.images.iterdir()] == ["nest-edge.json"]
+    assert sorted(path.name for path in make.project.images.iterdir()) == [
+        "nest-edge.cdx.json",
+        "nest-edge.json",
+        "nest-edge.provenance.json",
+    ]
 
 
 def test_prepared_folder_can_be_read_before_building(make: Factory, tmp_path: Path, apptainer: FakeApptainer) -> None:
@@ -184,3 +203,57 @@ def test_prepared_folder_can_be_read_before_building(make: Factory, tmp_path: Pa
 def test_packages_of_an_unbuilt_base_are_unknown(make: Factory) -> None:
     assert make.cache.packages("base", "0" * 16) is None
     assert not make.cache.has(Stage("nest", "image", {"base": None}))
+
+
+def test_image_in_the_cache_that_was_cut_off_is_built_anew(make: Factory, apptainer: FakeApptainer) -> None:
+    image(make)
+    key = make.plan(make.project.recipe("nest")).image
+    make.cache.path(key).write_text("half an")
+    assert image(make).read_text() == "image from nest.def"
+    assert [definition for definition, _, _ in apptainer.built] == ["base.def", "nest.def", "nest.def"]
+
+
+def test_the_same_date_and_name_for_the_same_inputs(make: Factory, apptainer: FakeApptainer) -> None:
+    image(make)
+    base, nest = apptainer.orders
+    assert base.packing.epoch == nest.packing.epoch == int(make.environment.midnight.timestamp())
+    assert nest.name == make.plan(make.project.recipe("nest")).image.key
+
+
+def test_a_second_build_at_the_same_time_says_that_it_waits(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(make.progress, "say", said.append)
+    other = Cache.at(make.cache.root, make.cache.account).lock
+    real = FileLock.acquire
+
+    def acquire(lock: FileLock, **options: object) -> object:
+        if "timeout" not in options:
+            other.release()  # the other build ends while this one waits
+        return real(lock, **options)
+
+    other.acquire()
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    image(make)
+    assert f"    another build is at work in {make.cache.root}; waiting for it" in said
+
+
+def test_packages_that_are_not_as_recorded_are_said(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(make.progress, "say", said.append)
+    (make.environment.folder / "apt.lock").write_text("# recorded\ng++=13\npython3=3.13\n")
+    image(make)
+    assert [line for line in said if "apt.lock" in line] == ["    not as in edge/apt.lock: g++: 13 → 14"]
+
+
+def test_cache_over_its_limit_keeps_what_the_plan_needs(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    image(make)
+    old = make.cache.path(make.plan(make.project.recipe("nest")).image)
+    (make.project.root / "recipes/nest/settings.conf").write_text("threads = 4\n")
+    monkeypatch.setenv("ESD_IMAGES_CACHE_LIMIT", "0")
+    monkeypatch.setattr(
+        "esd_build.shelf.remove_as", lambda _account, paths: [p.unlink() if p.is_file() else shutil.rmtree(p) for p in paths]
+    )
+    image(make)
+    plan = make.plan(make.project.recipe("nest"))
+    assert not old.exists()
+    assert all(make.cache.has(stage) for stage in plan.stages if stage.kind != "compile")

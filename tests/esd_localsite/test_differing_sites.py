@@ -1,5 +1,6 @@
 """What makes one site differ from another: MPI plugins, accounts, modules."""
 
+import os
 import pwd
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from esd_localsite import module_install, mpi_plugins
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.module_install import launcher, plan_module
 from esd_localsite.modules import module_file, shell_start
-from esd_localsite.site_accounts import assign, is_taken, merged
+from esd_localsite.site_accounts import assign, is_taken, known_accounts, merged
 
 
 @pytest.fixture
@@ -43,13 +44,21 @@ def test_a_plugin_that_is_not_there_is_named(machine, tmp_path):
 
 
 def test_accounts_get_numbers_that_are_free():
-    found = assign(["ada", "bob"], Path("/homes"), lambda uid: uid == 61000)
+    found = assign(["ada", "bob"], Path("/homes"), {}, lambda uid: uid == 61000)
     assert [account.passwd_line for account in found] == [
         "ada:x:61001:61001:local site:/homes/ada:/bin/bash",
         "bob:x:61002:61002:local site:/homes/bob:/bin/bash",
     ]
     with pytest.raises(LocalSiteError, match="no free user ids"):
-        assign(["ada"], Path("/homes"), lambda uid: True)
+        assign(["ada"], Path("/homes"), {}, lambda uid: True)
+
+
+def test_a_number_stays_with_its_name_also_when_its_user_has_gone(tmp_path):
+    (tmp_path / "ada").mkdir()
+    known = known_accounts(tmp_path)
+    assert known == {"ada": os.geteuid()}
+    numbers = {account.name: account.uid for account in assign(["bob", "ada"], tmp_path, {"ada": 61000}, lambda uid: False)}
+    assert numbers == {"ada": 61000, "bob": 61001}
 
 
 def test_the_machines_accounts_stay_but_for_a_name_that_is_the_sites():

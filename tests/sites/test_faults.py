@@ -42,12 +42,12 @@ def test_ctrl_c_leaves_the_job_running_and_attach_brings_it_back(deploy, publish
 
 def test_digest_that_the_registry_does_not_have(deploy, published, registry, script) -> None:
     wrong = f"{registry.host}/esd/nest@sha256:{'0' * 64}"
-    finished = deploy("run", str(script("")), "--site", str(deploy.site_file), "--image", wrong, code=3)
+    finished = deploy("run", str(script("pass")), "--site", str(deploy.site_file), "--image", wrong, code=3)
     assert "is not in the registry" in finished.stderr
 
 
 def test_unknown_tag_offers_the_nearest(deploy, published, script) -> None:
-    finished = deploy("run", str(script("")), "--site", str(deploy.site_file), "--image", "nest:edgy", code=3)
+    finished = deploy("run", str(script("pass")), "--site", str(deploy.site_file), "--image", "nest:edgy", code=3)
     assert "did you mean 'edge'?" in finished.stderr
 
 
@@ -75,7 +75,7 @@ def test_time_limit_is_named(deploy, published, script) -> None:
 def test_site_that_is_not_up(deploy, script, tmp_path) -> None:
     elsewhere = tmp_path / "elsewhere.yaml"
     elsewhere.write_text(deploy.site_file.read_text().replace("/esd-localsite/", "/esd-localsite/none-of-this-name-"))
-    finished = deploy("run", str(script("")), "--site", str(elsewhere), "--image", "nest", code=4)
+    finished = deploy("run", str(script("pass")), "--site", str(elsewhere), "--image", "nest", code=4)
     assert "esd-deploy local up" in finished.stderr
 
 

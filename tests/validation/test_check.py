@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.validation.conftest import output
+from tests.validation.conftest import Changed, output, recorded
 
 from esd_deploy.validation import judge_mpi, judge_transport
 from esd_deploy.validation.check import verdict
@@ -109,3 +109,15 @@ def test_on_one_node_what_needs_several_stands_in_nobodys_way(good):
 
     assert found["wireup-nodes"].outcome == "skipped"
     assert "rests on 'wireup-nodes'" not in found["nest"].reason
+
+
+UCX = "[c1:1] select: component ucx selected\n[c1:1] UCX  INFO    ucp_context_0 intra-node cfg#1 tag(%s)\n"
+
+
+@pytest.mark.parametrize(
+    ("transport", "outcome"), [("sysv/memory posix/memory", "passed"), ("sysv/memory tcp/eth0", "failed"), ("tcp/eth0", "failed")]
+)
+def test_ranks_with_namespaces_of_their_own_are_well_where_ucx_copes(transport, outcome):
+    split = Changed(recorded("no-sharens"))
+
+    assert judge_mpi.user_namespace(split.output("transport-node", stderr=UCX % transport)).outcome == outcome

@@ -6,7 +6,7 @@ Follows the token authentication of the distribution project. oras-py's own keep
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 import requests
@@ -18,6 +18,7 @@ from esd_build.registry.answers import checked, said
 from esd_build.registry.credentials import LOGIN_FILE, Credentials
 
 _USED_LIFE = 0.8  # of a token's life; the rest is for a slow request
+_REPOSITORY = re.compile(r"/v2/(.+)/(?:manifests|blobs|tags|referrers)/")
 _SCHEME = re.compile(r"\s*(bearer|basic)\b", re.IGNORECASE)
 
 
@@ -74,7 +75,9 @@ class Login:
         if scheme[1].lower() == "bearer":
             challenge = parse_auth_header(wanted)
             self._challenge = _Challenge(challenge.realm or "", challenge.service, challenge.scope)
-        # Harbor answers a token that expired by asking for Basic: what it asked for at first still holds.
+        elif self._challenge is not None:
+            # Harbor answers a token that expired, or that is for less, by asking for Basic: its token service is known from before.
+            self._challenge = replace(self._challenge, scope=_scope(refusal.request))
         if self._challenge is not None:
             self._ask_for_token(self._challenge)
         else:
@@ -117,3 +120,10 @@ class Login:
             return f"registry {self._host} wants a login for this{known}; {advice}"
         advice = f"wrong, expired, or without the right to do this; it came from {self.credentials.source}"
         return f"registry {self._host} refuses the account '{self.credentials.username}'{known}; {advice}"
+
+
+def _scope(request: requests.PreparedRequest) -> str | None:
+    """What a request needs, in the words of token services; None where it is about no repository."""
+    match = _REPOSITORY.match(urlsplit(request.url or "").path)
+    actions = "pull" if request.method in {"GET", "HEAD"} else "pull,push"
+    return f"repository:{match[1]}:{actions}" if match else None

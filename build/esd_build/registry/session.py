@@ -94,7 +94,7 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
         stream: bool = False,
     ) -> requests.Response:
         """A request with the login that the registry asks for. Overrides oras': that one knows no expired token and retries for minutes."""
-        url = self._own(url)
+        url = self.own(url)
         options: dict[str, Any] = {"data": data, "json": json, "stream": stream}
         response = self._send(method, url, headers={**(headers or {}), **self.login.header()}, **options)
         if response.status_code != requests.codes.unauthorized:
@@ -133,8 +133,8 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
         follow = method in {"GET", "HEAD"}
         return self.session.request(method, url, verify=self._tls_verify, timeout=_TIMEOUTS_S, allow_redirects=follow, **options)
 
-    def _own(self, url: str) -> str:
-        """The URL, where it is one of this registry: uploads go where the registry says, and must not carry the login elsewhere."""
+    def own(self, url: str) -> str:
+        """The whole URL, where it is one of this registry: uploads go where the registry says, and must not carry the login elsewhere."""
         parts = urlsplit(urljoin(f"https://{self.host}/", url))
         if (parts.scheme, parts.netloc) != ("https", self.host):
             raise ToolError(f"registry {self.host} sends us to {url[:200]}, which is another server; nothing was sent there")

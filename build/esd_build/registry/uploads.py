@@ -151,7 +151,7 @@ class Upload:
         place = answer.headers.get("Location") or url
         if not place:
             raise ToolError(f"{self._doing}: the registry does not say where to send the bytes (no Location)")
-        session = _Session(url=place, offset=offset)
+        session = _Session(url=self._connection.own(place), offset=offset)
         self._journal.write(session)
         return session
 

@@ -8,6 +8,8 @@ from esd_build.spack.lockfile import Lock
 
 def problems(environment: SpackEnvironment) -> tuple[str, ...]:
     """Everything that is wrong with an environment's lock, one sentence each; empty where all is well."""
+    if not (environment.folder / "spack.lock").is_file():
+        return ("it has no lock yet",)
     lock = environment.lock
     tools = read_tools(environment.project)
     return (*_pins_file(environment), *_roots(environment, lock), *_record(environment, lock, tools), *_pins(environment, lock))

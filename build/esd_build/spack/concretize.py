@@ -73,8 +73,10 @@ def explained(finished: Finished, release: Environment, name: str) -> str:
     reasons = _reasons(finished)
     if not reasons or not re.search(r"concretiz|satisf|require|conflict|cannot match|unify|depends on", " ".join(reasons)):
         raise ToolError(f"Spack could not concretize {name}:\n" + "\n".join(finished.tail[-20:]))
-    involved = {found for reason in reasons for pattern in _ABOUT for found in pattern.findall(reason)}
-    words = set(re.findall(r"[a-z0-9][a-z0-9-]*", " ".join(reasons)))
+    # The first line names everything that was asked for, not what it failed by.
+    causes = [reason for reason in reasons if not reason.startswith("failed to concretize")]
+    involved = {found for reason in causes for pattern in _ABOUT for found in pattern.findall(reason)}
+    words = set(re.findall(r"[a-z0-9][a-z0-9-]*", " ".join(causes)))
     pins = [
         f"  {label} is pinned to {pin.version} ({pin.package}; {pin.evidence})"
         for label, pin in release.pins.items()

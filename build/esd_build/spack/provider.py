@@ -8,6 +8,7 @@ from pathlib import Path
 
 from esd_build.definition import Definition
 from esd_build.errors import ConfigError
+from esd_build.packing import Packing
 from esd_build.project import Environment, Project, Recipe
 from esd_build.spack import check
 from esd_build.spack.environment import SpackEnvironment, read_tools
@@ -44,8 +45,13 @@ def make_plan(project: Project, recipe: Recipe, environment: Environment, archit
     sources = Stage(SOURCES, "download", {"lock": inputs["lock"]})
     built = {**inputs, **_text(Definition(text).stages["build"], values, shared), "builder": builder.image.key}
     compiled = Stage(f"{recipe.name}/build", "compile", built)
-    whole = {"base": base.image.key, compiled.name: compiled.key, "externals": inputs["externals"], **_text(text, values, shared)}
+    packed = {"base": base.image.key, compiled.name: compiled.key, "externals": inputs["externals"], **_packing(shared, environment)}
+    whole = {**packed, **_text(text, values, shared)}
     return BuildPlan(shared, environment, (*before, sources, compiled, Stage(recipe.name, "image", whole)))
+
+
+def _packing(recipe: Recipe, environment: Environment) -> dict[str, str]:
+    return {"packing": hash_of(str(Packing.of(recipe, environment)).encode())}
 
 
 def arguments(project: Project, recipe: Recipe, environment: Environment) -> dict[str, str]:

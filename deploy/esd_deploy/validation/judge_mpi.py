@@ -8,6 +8,7 @@ from esd_deploy.validation.evidence import Evidence, Facts, Output
 from esd_deploy.validation.judge_image import Inside, illegal_instruction
 from esd_deploy.validation.nodes import nodes
 from esd_deploy.validation.steps import RANKS_PER_NODE
+from esd_deploy.validation.transport import transports
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
 WIREUP_ADVICE = "`mpi`, `binds` and `environment` in the site's file; `--suggest` tries the known remedies"
@@ -126,6 +127,10 @@ def user_namespace(evidence: Evidence) -> Verdict:
     split = sorted({rank.node for rank in found if len({other.namespace for other in found if other.node == rank.node}) > 1})
     if not split:
         return passed("the ranks of each node share one")
+    output = evidence.output("transport-node")
+    used = transports(output.stdout + output.stderr, between_nodes=False) if output is not None and output.succeeded else None
+    if used is not None and used.layer == "ucx" and used.kinds == {"memory"} and not used.errors:
+        return passed(f"each rank on {', '.join(split)} has its own; UCX copes, by {', '.join(sorted(used.names))}")
     reason = f"each rank on {', '.join(split)} has its own: they cannot read each other's memory (CMA), large messages are copied twice"
     if evidence.site.sharens:
         return failed(

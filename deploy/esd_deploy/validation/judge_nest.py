@@ -111,7 +111,9 @@ def testsuite(evidence: Evidence) -> Verdict:
     if suite.missing:
         return skipped(f"cannot run in this image: {suite.missing}")
     if suite.failures or not suite.tests:
-        return failed(f"{suite.failures} of {suite.tests} of NEST's MPI tests failed", "esd/nest-testsuite.xml in the validation's folder")
+        return failed(
+            f"{suite.failures} of {suite.tests} of NEST's MPI tests failed", "esd/nest-testsuite-0.xml in the validation's folder"
+        )
     return passed(f"{suite.tests} of NEST's MPI tests")
 
 

@@ -114,5 +114,7 @@ def matrix_table(reports: Iterable[Report]) -> Table:
         last = place.last
         colour = COLOURS[last.outcome]
         verdict = Text(last.outcome, style=colour)
-        rows.add_row(place.image.rsplit("/", 1)[-1], place.site, verdict, last.counts, f"{last.time:%Y-%m-%d %H:%M}", last.suite, last.digest[7:19])
+        rows.add_row(
+            place.image.rsplit("/", 1)[-1], place.site, verdict, last.counts, f"{last.time:%Y-%m-%d %H:%M}", last.suite, last.digest[7:19]
+        )
     return rows

@@ -10,6 +10,7 @@ from esd_deploy import launch
 from esd_deploy.config import SiteConfig
 from esd_deploy.launch import Shape
 from esd_deploy.plan import JobDescription
+from esd_deploy.validation.carried import pytest_zip
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.steps import RANKS_PER_NODE
 
@@ -35,8 +36,10 @@ class ValidationPlan:
         probes = importlib.resources.files("esd_deploy") / "validation" / "job"
         pull = (importlib.resources.files("esd_deploy") / "job" / "pull.sh").read_bytes()
         own = {f"esd/{one.name}": one.read_bytes() for one in probes.iterdir() if one.name.endswith((".sh", ".py"))}
+        carried = {"esd/pytest.zip": pytest_zip()} if any(step.name.startswith("nest-testsuite") for step in self.steps) else {}
         return {
             **own,
+            **carried,
             "esd/pull.sh": pull,
             _LOGIN: login_script(self.steps).encode(),
             _BATCH: batch_script(self.site, self.steps).encode(),

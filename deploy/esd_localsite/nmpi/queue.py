@@ -12,6 +12,7 @@ from esd_localsite.nmpi import results
 from esd_localsite.nmpi.platforms import PLATFORMS, Platform
 from esd_localsite.nmpi.program import RequestError, description
 from esd_localsite.nmpi.records import Output, QueueRecord, QueueStatus, Request
+from esd_localsite.unicore.creation import Origin
 from esd_localsite.unicore.engine import Engine
 from esd_localsite.unicore.life import Phase
 from esd_localsite.unicore.records import JobRecord
@@ -57,7 +58,7 @@ class Queue:
         if not image.is_file():
             raise NoImageError(f"platform {request.hardware_platform} has no image at this site ({image})")
         with self._lock:
-            job = self.engine.create(identity, submitted, service="nmpi")
+            job = self.engine.create(identity, submitted, Origin(service="nmpi"))
             number = max((record.number for record in self.shelf), default=_FIRST_NUMBER - 1) + 1
             record = QueueRecord(
                 id=str(number),

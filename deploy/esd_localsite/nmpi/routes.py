@@ -1,5 +1,6 @@
 """Routes of the queue. Who asks is told by a bearer token of the site's issuer; errors come as `{"detail": …}`, 503 as `{"error": …}`."""
 
+import hmac
 import json
 from collections.abc import Callable
 from typing import Any
@@ -131,7 +132,9 @@ def data(request: HttpRequest) -> Response:
     """The bytes of a result: for whoever has the address, as with the service."""
     queue, path = _queue(request), request.path_params["path"]
     record = queue.find(request.path_params["job"])
-    if record is None or request.path_params["key"] != queue.key(record) or path not in {output.path for output in queue.outputs(record)}:
+    if record is None or not hmac.compare_digest(request.path_params["key"].encode(), queue.key(record).encode()):
+        raise QueueError(404, "Not Found")
+    if path not in {output.path for output in queue.outputs(record)}:
         raise QueueError(404, "Not Found")
     job = queue.engine.store.get(record.job)
     if job is None:

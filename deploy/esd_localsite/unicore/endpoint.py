@@ -81,9 +81,14 @@ def identity_of(request: Request) -> Identity:
 
 
 def account_of_caller(request: Request) -> Account:
-    """The Unix account of whoever asks, in the group that was chosen. Raises HTTPException 403, also for a group that is not theirs."""
-    account = account_of(endpoint_of(request).config.account_name(identity_of(request).uid_name))
-    group = preferences(request).get("group")
+    """The Unix account of whoever asks, in the group that was chosen.
+
+    Raises HTTPException 403, also for an account or group that is not theirs.
+    """
+    identity, wanted = identity_of(request), preferences(request)
+    account, group = account_of(endpoint_of(request).config.account_name(identity.uid_name)), wanted.get("group")
+    if wanted.get("uid", identity.uid_name) != identity.uid_name:
+        raise HTTPException(403, f"Access denied: you have no account '{wanted['uid']}'")
     try:
         return account.in_group(group) if group else account
     except KeyError:

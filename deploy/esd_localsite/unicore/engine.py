@@ -7,7 +7,6 @@ perhaps done is done again; only a batch job is looked for first, because it mus
 import logging
 import threading
 import time
-import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -18,13 +17,14 @@ from esd_localsite.faults import FaultBoard, FaultKind
 from esd_localsite.unicore.actions import Actor
 from esd_localsite.unicore.batch import BatchError, BatchSystem
 from esd_localsite.unicore.config import EndpointConfig
-from esd_localsite.unicore.description import JobDescription, parse_description, tags_of
+from esd_localsite.unicore.creation import DIRECT, Origin, new_record
+from esd_localsite.unicore.description import JobDescription, parse_description
 from esd_localsite.unicore.faults import check_quota
 from esd_localsite.unicore.life import Aborted, Action, Created, Event, Failed, JobState, Phase, Rules, Tick
 from esd_localsite.unicore.machine import advance
 from esd_localsite.unicore.mover import Mover
 from esd_localsite.unicore.processes import Launcher, account_of
-from esd_localsite.unicore.records import JobRecord, Service, description_of
+from esd_localsite.unicore.records import JobRecord, description_of
 from esd_localsite.unicore.resources import DescriptionError
 from esd_localsite.unicore.shelf import Shelf
 from esd_localsite.unicore.staging_actions import is_slow
@@ -74,37 +74,14 @@ class Engine:
         self._thread.join()
         self._slow.shutdown(wait=False, cancel_futures=True)
 
-    def create(
-        self,
-        identity: Identity,
-        submitted: Mapping[str, Any],
-        *,
-        group: str | None = None,
-        allocation: str | None = None,
-        service: Service = "unicore",
-    ) -> JobRecord:
-        """A new job, or a task in an allocation (its batch id).
-
-        As with UNICORE, a wrong description makes a job too: one that FAILED, with the reason.
-        """
-        job_id = str(uuid.uuid4())
-        record = JobRecord(
-            id=job_id,
-            owner=identity.name,
-            account=self._config.account_name(identity.uid_name),
-            group=group,
-            allocation=allocation,
-            service=service,
-            submitted=dict(submitted),
-            created=datetime.now(UTC),
-            directory=self._config.uspace_dir / job_id,
-            tags=tags_of(submitted),
-            precommand_in_batch=not self._config.login_precommand or self._faults.take(FaultKind.PRECOMMAND_IN_BATCH) is not None,
-        ).noting(f"Created with ID {job_id}.")
+    def create(self, identity: Identity, submitted: Mapping[str, Any], origin: Origin = DIRECT) -> JobRecord:
+        """A new job. As with UNICORE, a wrong description makes a job too: one that FAILED, with the reason."""
+        in_batch = not self._config.login_precommand or self._faults.take(FaultKind.PRECOMMAND_IN_BATCH) is not None
+        record = new_record(self._config, identity, submitted, origin, precommand_in_batch=in_batch)
         self.workspace(record).create()
         self.store.save(record)
-        self.apply(job_id, self._checked(record))
-        return self.store.get(job_id) or record
+        self.apply(record.id, self._checked(record))
+        return self.store.get(record.id) or record
 
     def apply(self, job_id: str, event: Event) -> None:
         """Let an event happen to a job, with all that follows at once. A job that is gone is left in peace."""
@@ -147,12 +124,15 @@ class Engine:
         active = [record for record in self.store if not record.state.phase.is_final]
         words = self._words([r.state.batch_id for r in active if r.state.phase.is_batch and r.state.batch_id])
         for record in active:
-            with self._lock(record.id):
-                # Looked at under the lock: between two looks a client may have aborted or removed the job.
-                current = self.store.get(record.id)
-                event = current and self._observe(current, words)
-                if event:
-                    self.apply(record.id, event)
+            self._guarded(partial(self._look, record.id, words))
+
+    def _look(self, job_id: str, words: Mapping[str, str]) -> None:
+        with self._lock(job_id):
+            # Looked at under the lock: between two looks a client may have aborted or removed the job.
+            current = self.store.get(job_id)
+            event = current and self._observe(current, words)
+            if event:
+                self.apply(job_id, event)
 
     def take_up(self) -> None:
         """Perform what an earlier life of the endpoint had decided on and perhaps not done."""

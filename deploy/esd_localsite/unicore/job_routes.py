@@ -1,7 +1,5 @@
 """Routes about jobs."""
 
-from functools import partial
-
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -9,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from esd_localsite.unicore.answers import job_document, list_document
+from esd_localsite.unicore.creation import Origin
 from esd_localsite.unicore.description import JobType, tags_of
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of, preferences
 from esd_localsite.unicore.life import Aborted, Event, Phase, Restarted, Started
@@ -32,7 +31,7 @@ async def create_job(request: Request) -> Response:
     account_of_caller(request)  # refuses a group that is not the caller's
     group = preferences(request).get("group")
     fields = await json_body(request)
-    record = await run_in_threadpool(partial(endpoint.engine.create, identity, fields, group=group))
+    record = await run_in_threadpool(endpoint.engine.create, identity, fields, Origin(group=group))
     return Response(status_code=201, headers={"Location": endpoint.urls.of("jobs", record.id)})
 
 
@@ -41,8 +40,8 @@ async def create_task(request: Request) -> Response:
     endpoint, allocation = endpoint_of(request), job_of(request, request.path_params["job"])
     if description_of(allocation).job_type is not JobType.ALLOCATE or allocation.state.phase is not Phase.RUNNING:
         raise HTTPException(500, f"Job {allocation.id} is no allocation, or it is not available")
-    create = partial(endpoint.engine.create, identity_of(request), await json_body(request))
-    record = await run_in_threadpool(partial(create, group=allocation.group, allocation=allocation.state.batch_id))
+    origin = Origin(group=allocation.group, allocation=allocation.state.batch_id)
+    record = await run_in_threadpool(endpoint.engine.create, identity_of(request), await json_body(request), origin)
     return Response(status_code=201, headers={"Location": endpoint.urls.of("jobs", record.id)})
 
 

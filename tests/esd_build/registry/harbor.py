@@ -9,6 +9,7 @@ import base64
 import fnmatch
 import hashlib
 import json
+import re
 import time
 import urllib.parse
 from dataclasses import dataclass, field
@@ -39,7 +40,7 @@ class Harbor(FaultProxy):
         self.projects: dict[str, ProjectState] = {"esd": ProjectState()}
         self.token_life_s = token_life_s
         self.public = False
-        self.anonymous: set[str] = set()
+        self.scopes: dict[str, str] = {}
         self.tokens: dict[str, float] = {}
         self.given = 0
         self.referrers: dict[str, list[dict[str, object]]] = {}
@@ -76,13 +77,13 @@ class Harbor(FaultProxy):
 
     def _token(self, handler: Handler) -> None:
         nobody = "Authorization" not in handler.headers
+        asked = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(handler.path).query)).get("scope", "")
         if not is_account(handler) and not (nobody and self.public):
             refuse(handler, 401, "UNAUTHORIZED", "unauthorized")
             return
         self.given += 1
         token = f"token-{self.given}"
-        if nobody:
-            self.anonymous.add(token)
+        self.scopes[token] = asked.removesuffix(",push") if nobody else asked
         self.tokens[token] = time.monotonic() + self.token_life_s
         content = {"token": token, "access_token": "", "expires_in": int(self.token_life_s), "issued_at": "2026-01-01T00:00:00Z"}
         handler.reply(200, json.dumps(content), {"Content-Type": "application/json"})
@@ -91,10 +92,11 @@ class Harbor(FaultProxy):
         """True where the request was refused; False where the registry may answer it."""
         sent = handler.headers.get("Authorization", "")
         token = sent.removeprefix("Bearer ")
-        reads = handler.command in {"GET", "HEAD"}
-        if self.tokens.get(token, 0) < time.monotonic() or (token in self.anonymous and not reads):
+        needed = scope_of(path, "pull" if handler.command in {"GET", "HEAD"} else "pull,push")
+        if self.tokens.get(token, 0) < time.monotonic() or not self.scopes[token].startswith(needed):
             # Harbor asks for a token only where nothing was sent, for Basic where something was.
-            challenge = 'Basic realm="harbor"' if sent else self._challenge(path)
+            bearer = f'Bearer realm="https://{self.host}/service/token",service="harbor-registry",scope="{needed}"'
+            challenge = 'Basic realm="harbor"' if sent else bearer
             refuse(handler, 401, "UNAUTHORIZED", "unauthorized to access repository", {"Www-Authenticate": challenge})
             return True
         if "/referrers/" in path:
@@ -137,9 +139,11 @@ class Harbor(FaultProxy):
             known.append({**kind, "digest": digest, "size": len(content), "annotations": manifest.get("annotations", {})})
             handler.more_headers["OCI-Subject"] = manifest["subject"]["digest"]
 
-    def _challenge(self, path: str) -> str:
-        name = path.removeprefix("/v2/").split("/manifests/")[0].split("/blobs/")[0]
-        return f'Bearer realm="https://{self.host}/service/token",service="harbor-registry",scope="repository:{name}:pull,push"'
+
+def scope_of(path: str, actions: str) -> str:
+    """What a request needs, as Harbor says it."""
+    name = re.split(r"/(?:manifests|blobs|tags|referrers)/", path.removeprefix("/v2/"))[0]
+    return f"repository:{name}:{actions}"
 
 
 def rule(number: int, repositories: str, tags: str) -> dict[str, object]:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.esd_build.registry.conftest import MB
+from tests.esd_build.registry.keeping import Keeping
 from tests.esd_build.registry.proxy import Fault, FaultProxy
 from tests.esd_build.registry.servers import Place, RegistryServer
 
@@ -121,6 +122,32 @@ def test_behind_a_proxy_that_takes_in_whole_requests_a_killed_push_sends_only_th
     proxy.seen.clear()
     assert place.registry.push(sif, place.reference("killed", "killed"), {}).sif_digest == Blob.of(sif).digest
     assert proxy.received - len(b"{}") == SIZE - 2 * MB
+
+
+@pytest.mark.parametrize("byte", [0, 1, 65536, MB - 1])
+def test_where_the_registry_keeps_what_it_got_only_the_rest_is_sent(
+    server: RegistryServer, start: Callable[[FaultProxy], FaultProxy], sif: Path, tmp_path: Path, byte: int
+) -> None:
+    proxy = start(Keeping(server))
+    place = Place(proxy.host, server.tls.ca_file, tmp_path / "unfinished", patience_s=0.1)
+    proxy.faults.append(Fault("PATCH", skip=1, cut_request_after=byte))
+    assert place.registry.push(sif, place.reference("kept", "kept"), {}).sif_digest == Blob.of(sif).digest
+    assert SIZE <= proxy.received <= SIZE + len(b"{}")
+
+
+def test_killed_push_goes_on_in_a_new_process_inside_a_chunk(
+    server: RegistryServer, start: Callable[[FaultProxy], FaultProxy], sif: Path, tmp_path: Path
+) -> None:
+    proxy = start(Keeping(server))
+    place = Place(proxy.host, server.tls.ca_file, tmp_path / "unfinished", patience_s=0)
+    proxy.faults.append(Fault("PATCH", skip=1, cut_request_after=65536))
+    proxy.faults.append(Fault("PATCH", skip=1, times=99, cut_request_after=0))
+    with pytest.raises(ToolError, match="broke off"):
+        place.registry.push(sif, place.reference("killed", "inside"), {})
+    proxy.faults.clear()
+    proxy.seen.clear()
+    assert place.registry.push(sif, place.reference("killed", "inside"), {}).sif_digest == Blob.of(sif).digest
+    assert SIZE - MB - 65536 <= proxy.received <= SIZE - MB - 65536 + len(b"{}")
 
 
 def test_upload_that_the_registry_has_forgotten_is_begun_anew(through: Place, proxy: FaultProxy, sif: Path) -> None:

@@ -86,7 +86,7 @@ def test_robot_account_gets_a_token_and_pushes(
     pushed = opened(harbor, server, tmp_path).push(sif, place.reference("robot"), {})
     assert pushed.size == sif.stat().st_size
     assert isinstance(harbor, Harbor)
-    assert harbor.given == 1
+    assert harbor.given == 2  # one to read, one to write: Harbor gives no more than was asked for
     assert all(SECRET not in str(seen.headers) for seen in harbor.seen if seen.path.startswith("/v2/"))
 
 
@@ -101,7 +101,7 @@ def test_token_that_expires_during_a_push_is_renewed(
     harbor.faults.append(Fault("PATCH", skip=1, before=harbor.tokens.clear))
     harbor.faults.append(Fault("PATCH", skip=2, before=harbor.tokens.clear))
     assert opened(harbor, server, tmp_path).push(sif, place.reference("expires"), {}).size == sif.stat().st_size
-    assert harbor.given == 3
+    assert harbor.given == 2 + 2
     basic = [seen for seen in harbor.seen if seen.path.startswith("/v2/") and seen.headers.get("Authorization", "").startswith("Basic")]
     assert basic == []
 
@@ -118,8 +118,10 @@ def test_token_near_its_end_is_renewed_before_it_is_refused(
     harbor.faults.append(Fault("PATCH", skip=1, before=lambda: now.append(now.pop() + 1700)))
     place = Place(harbor.host, server.tls.ca_file, tmp_path)
     registry.push(sif, place.reference("renewed"), {})
-    assert harbor.given == 2
-    assert [seen.status for seen in harbor.seen if seen.path.startswith("/v2/")].count(401) == 1  # the first of all
+    assert harbor.given == 2 + 1
+    assert [seen.status for seen in harbor.seen if seen.path.startswith("/v2/")].count(
+        401
+    ) == 2  # nothing sent at first, then a token to read with
 
 
 @pytest.mark.integration

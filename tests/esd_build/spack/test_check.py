@@ -45,6 +45,11 @@ def test_a_recipe_that_the_lock_does_not_use_does_not_count(release: Project) ->
     assert found(release) == ()
 
 
+def test_an_environment_without_a_lock(release: Project) -> None:
+    (release.root / "spack-envs/25.04/spack.lock").unlink()
+    assert found(release) == ("it has no lock yet",)
+
+
 def test_new_configuration_counts(release: Project) -> None:
     (release.root / "spack-envs/common/config.yaml").write_text("config: {}\n")
     assert found(release) == ("common/config.yaml was not there when the lock was made",)

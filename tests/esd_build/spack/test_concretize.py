@@ -99,6 +99,7 @@ def test_a_pin_that_no_longer_concretizes_is_named_in_the_words_of_the_release(r
 def test_pins_that_cannot_be_had_together(release: Project) -> None:
     text = explained(Finished(1, UNSATISFIABLE), release.environment("25.04"), "25.04")
     assert "  PyNN is pinned to 0.12.3 (py-pynn; seen)\n" in text
+    assert "NEST is pinned" not in text  # it was asked for, and is not why
     assert "Python" not in text
     assert "1. Cannot satisfy 'py-neo@0.14:' 1(0.13.4)" in text
     assert "Warning" not in text

@@ -175,3 +175,23 @@ def ended(transfer):
     while transfer.properties["status"] in {"CREATED", "RUNNING"}:
         assert time.monotonic() < end
     return transfer
+
+
+METACHARACTERS = "a;touch ${PWD}/pwned $(touch pwned) `touch pwned` 'x' \"y\" | & > <"
+
+
+@pytest_integration
+@pytest.mark.parametrize("field", ["Name", "Stdout", "Stderr", "Tags", "Job type", "Umask", "BSS file", "To", "Queue", "Project", "SOURCE"])
+def test_what_is_no_command_is_never_taken_for_one(client, finish, field):
+    """Executable, Arguments and the user's commands are shell text; nothing else is."""
+    description = {
+        "To": {"Imports": [{"From": "inline://", "To": METACHARACTERS, "Data": "x"}]},
+        "Queue": {"Resources": {"Queue": METACHARACTERS}},
+        "Project": {"Resources": {"Project": METACHARACTERS}},
+        "SOURCE": {"Executable": "", "ApplicationName": "Bash shell", "Parameters": {"SOURCE": METACHARACTERS}},
+        "Tags": {"Tags": [METACHARACTERS]},
+    }.get(field, {field: METACHARACTERS})
+    for kind in ("BATCH", "INTERACTIVE"):
+        job = finish(client.new_job({"Executable": "true", "Job type": kind, **description}))
+        assert "pwned" not in contents(job.working_dir)
+        job.delete()

@@ -1,0 +1,38 @@
+#!/usr/bin/env bash
+# make ci-local: the steps of ci/gitlab-ci.yml and ci/github-actions.yml, one after the other, against a registry and a site of this
+# machine that exist only for that: ci/local.sh IMAGE ENV. What the pipelines keep as secrets is made anew and thrown away.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+image=$1 environment=$2 site=ci-$$
+work=$(mktemp -d)
+finish() {
+  .venv/bin/esd-deploy local down --name "$site" --purge >/dev/null 2>&1 || true
+  rm -rf "$work"
+}
+trap finish EXIT
+
+step() {
+  printf '\n==> make %s\n' "$*"
+  make --no-print-directory "$@" "IMAGE=$image" "ENV=$environment"
+}
+
+printf '==> a registry and a site for this pipeline (%s)\n' "$site"
+.venv/bin/esd-deploy local up --name "$site" >/dev/null
+status=/var/lib/esd-localsite/$site/status.json
+read -r REGISTRY ESD_REGISTRY_CA < <(python3 -c 'import json, sys
+site = json.load(open(sys.argv[1])); print(site["registry"] + "/esd", site["ca_file"])' "$status")
+sed "s#^status_file:.*#status_file: $status#" site-configs/local.yaml >"$work/ci.yaml"
+COSIGN_PASSWORD=$(head -c 18 /dev/urandom | base64)
+export REGISTRY ESD_REGISTRY_CA COSIGN_PASSWORD MOVE=no
+.venv/bin/esd-build keys "$work/ci" >/dev/null
+export ESD_SIGNING_KEY=$work/ci.key
+
+step plan
+step image
+step contract
+step push
+step sign
+step validate SITE="$work/ci.yaml" "VALIDATE=${VALIDATE:---quick}"
+step promote
+printf '\n==> the pipeline passed: %s\n' "$(cat "dist/images/$image-$environment.promoted")"

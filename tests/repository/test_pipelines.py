@@ -1,0 +1,50 @@
+"""The pipelines of ci/: they call make and nothing else, what they call exists, and they build images that exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from esd_build.project import Project
+
+PROJECT = Project(Path(__file__).parents[2])
+TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT.root / "Makefile").read_text(), re.MULTILINE))
+LOCAL = (PROJECT.root / "ci" / "local.sh").read_text()
+ORDER = ["plan", "image", "contract", "push", "sign", "validate", "promote"]
+
+
+def load(name: str) -> dict:
+    return YAML(typ="safe").load((PROJECT.root / "ci" / name).read_text())
+
+
+def gitlab_commands() -> list[str]:
+    pipeline = load("gitlab-ci.yml")
+    jobs = [job for stage in pipeline["stages"] for job in pipeline.values() if isinstance(job, dict) and job.get("stage") == stage]
+    return [line for job in jobs for line in job["script"]]
+
+
+def github_commands() -> list[str]:
+    return [step["run"] for job in load("github-actions.yml")["jobs"].values() for step in job["steps"] if "run" in step]
+
+
+@pytest.mark.parametrize("commands", [gitlab_commands(), github_commands()], ids=["gitlab", "github"])
+def test_only_make_is_called_and_its_targets_exist(commands: list[str]) -> None:
+    assert all(re.fullmatch(r"make [a-z-]+", command) for command in commands)
+    assert {command.split()[1] for command in commands} <= TARGETS
+
+
+def test_all_do_the_same_steps_in_the_same_order() -> None:
+    assert [command.split()[1] for command in gitlab_commands()] == ["check", *ORDER]
+    publish = re.search(r"for step in ([a-z ]+);", (PROJECT.root / "ci" / "publish.sh").read_text())[1].split()
+    assert [*(c.split()[1] for c in github_commands() if c != "make publish"), *publish] == ["check", *ORDER]
+    assert re.findall(r"^step ([a-z]+)", LOCAL, re.MULTILINE) == ORDER
+
+
+def test_matrices_name_images_and_environments_that_go_together() -> None:
+    gitlab = load("gitlab-ci.yml")[".images"]["parallel"]["matrix"][0]
+    github = load("github-actions.yml")["jobs"]["image"]["strategy"]["matrix"]
+    assert (gitlab["IMAGE"], gitlab["ENV"]) == (github["image"], github["environment"])
+    for image in gitlab["IMAGE"]:
+        for environment in gitlab["ENV"]:
+            assert PROJECT.environment(environment).provider in PROJECT.recipe(image).providers
