@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from esd_build.project import Compression, Environment, Recipe
 
 _ARGUMENTS: dict[Compression, str] = {
-    # What is pulled by every site: measured in docs/images.md. zstd unpacks about as fast as nothing at all; xz would save 5 % more, and
-    # cost every start of Python a second.
+    # What is pulled by every site; docs/images.md has the measurements.
     "small": "-comp zstd -Xcompression-level 19 -b 1M",
     # What is unpacked a minute later to build on.
     "fast": "-comp zstd -Xcompression-level 3",

@@ -42,8 +42,8 @@ class Recipe(Document):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What lies beside the definition and is meant for it: everything but the description and the tests."""
-        own = (p for p in self.folder.iterdir() if p.is_file() and p.suffix not in {".yaml", ".py", ".pyc"})
+        """What lies beside the definition and is meant for it: everything but the description, the tests, and what they compare with."""
+        own = (p for p in self.folder.iterdir() if p.is_file() and p.suffix not in {".yaml", ".json", ".py", ".pyc"})
         return tuple(sorted(own))
 
 

@@ -72,8 +72,9 @@ def judge(facts: Known) -> list[Finding]:
 
 
 def _architecture(facts: Known) -> Finding:
-    built = facts.labels.get("org.label-schema.build-arch")
-    node = _node_target(facts)
+    target, node = facts.labels.get(f"{LABEL}target"), _node_target(facts)
+    own = archspec.cpu.TARGETS[target].family.name if target in archspec.cpu.TARGETS else None
+    built = facts.labels.get("org.label-schema.build-arch") or own
     family = archspec.cpu.TARGETS[node].family.name if node in archspec.cpu.TARGETS else None
     if built is None or family is None:
         return Finding("architecture", "unknown", f"image: {built or 'no label'}; site: {family or 'no `target`'}")

@@ -44,7 +44,9 @@ def test_a_site_that_is_not_up_says_how_to_start_it(capsys, down):
     assert (code, "esd-deploy local up" in err) == (4, True)
 
 
-@pytest.mark.parametrize("arguments", [("run", "--bla"), ("bla",), ("validate", "--site", "local"), ("drift",), ("report", "--image", "nest")])
+@pytest.mark.parametrize(
+    "arguments", [("run", "--bla"), ("bla",), ("validate", "--site", "local"), ("drift",), ("report", "--image", "nest")]
+)
 def test_a_wrong_call_is_not_taken_for_a_wrong_file(capsys, arguments):
     assert call(capsys, *arguments)[0] == 3
 

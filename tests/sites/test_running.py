@@ -4,12 +4,14 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from esd_deploy import rerun
 from esd_deploy.site import Site
+from esd_localsite.errors import LocalSiteError
 from esd_localsite.fault_switches import clear, inject
 from esd_localsite.faults import Fault, FaultKind
 
@@ -72,7 +74,13 @@ def mended(running_site):
     if os.geteuid() != 0:
         pytest.skip("needs root: faults are thrown as root")
     yield running_site.name
-    clear(running_site.name)
+    mend(running_site.name)
+
+
+def mend(name: str) -> None:
+    """Clear all faults; a node that came back by itself cannot be resumed, and Slurm says so."""
+    with suppress(LocalSiteError):
+        clear(name)
 
 
 def test_a_mixture_of_faults_costs_time_only(deploy, published, script, mended):
@@ -106,7 +114,6 @@ def test_an_image_that_is_in_the_cache_runs_without_its_registry(deploy, first, 
         (Fault(kind=FaultKind.SBATCH_FAILS, times=20), "not submitted"),
         (Fault(kind=FaultKind.PRECOMMAND_IN_BATCH, times=1), "succeeded"),
         (Fault(kind=FaultKind.ENDPOINT_RESTART), "succeeded"),
-        (Fault(kind=FaultKind.DISK_QUOTA, times=1), "image not pulled"),
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.kind}-{value.times}",
 )
@@ -129,11 +136,11 @@ def test_a_job_that_dies_with_its_node_or_vanishes_is_repeated_from_its_record(d
     inject(mended, Fault(kind=kind, times=1 if kind is FaultKind.JOB_LOST else None))
 
     ended = run.wait()
-    clear(mended)
+    mend(mended)
 
     assert not ended.succeeded
     assert ended.ending.kind in {ending, "cancelled"}
-    assert rerun.plan(ended, run.folder, place).image.reference == rerun.plan(ended, run.folder, place).image.reference
+    assert str(rerun.plan(ended, run.folder, place).image.reference) == ended.image.reference
     shutil.rmtree(run.folder)
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.validation.conftest import output
 
 from esd_deploy.validation import judge_image, judge_nest, judge_performance, judge_site
-from esd_deploy.validation.steps import CONTAINERS, REPETITIONS
+from esd_deploy.validation.steps import CONTAINERS, REPETITIONS, TEST_FILES
 
 
 def node_says(change, key, value, step="node", node="c2"):
@@ -161,7 +161,7 @@ def test_pynn(good, spikes_, code, outcome):
 def test_nests_own_tests(good, missing, tests, failures, outcome):
     stdout = json.dumps({"missing": missing, "tests": tests, "failures": failures})
 
-    assert judge_nest.testsuite(only(good, output("nest-testsuite", stdout))).outcome == outcome
+    assert judge_nest.testsuite(only(good, *(output(f"nest-testsuite-{n}", stdout) for n in range(1, TEST_FILES + 1)))).outcome == outcome
 
 
 def pair(number, inside_s, bare_s):

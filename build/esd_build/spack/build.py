@@ -56,7 +56,7 @@ def fill(workshop: Workshop, plan: BuildPlan, folder: Path) -> None:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
     for name, source in provider.folders(workshop.project).items():
-        shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "system-*", "solver"))
+        shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "system-*", "solver.in", "requirements.txt"))
 
 
 def images(plan: BuildPlan, cache: Cache) -> Mapping[str, Path]:

@@ -15,7 +15,7 @@ from esd_build.spack.environment import read_tools
 from esd_build.spack.tool import Spack, working_copy
 from esd_build.stage import file_hash
 
-_SOLVER = "common/solver"
+_SOLVER = "common"
 
 
 @dataclass(frozen=True)

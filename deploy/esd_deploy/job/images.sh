@@ -19,7 +19,7 @@ state_of() { # SIF: what is to be said of it
     (flock 9 && rm -f "$1") 9>"$name.lock"
     printf 'damaged, removed'
   elif [ "$ESD_ACTION" = gc ] && [ $((now - $(stat -c %Y "$1"))) -gt $((ESD_KEEP_DAYS * 86400)) ]; then
-    if (flock -n 9 && rm -f "$1" "$name.lock") 9>"$name.lock"; then printf 'removed'; else printf 'in use'; fi
+    if (flock -n 9 && rm -f "$1") 9>"$name.lock"; then printf 'removed'; else printf 'in use'; fi
   elif [ "$ESD_ACTION" = check ]; then
     printf 'whole'
   else

@@ -1,6 +1,7 @@
 """Judgements on the simulators: the right version, parallel as asked, and the spikes that this image gives everywhere. Pure."""
 
 from esd_deploy.validation.evidence import Evidence, Facts, Output
+from esd_deploy.validation.steps import TEST_FILES
 from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
 
 _NEST = "eu.ebrains.esd.nest"
@@ -37,6 +38,7 @@ class Suite(Facts):
     missing: str | None
     tests: int
     failures: int
+    files: int = 0
 
 
 def nest(evidence: Evidence) -> Verdict:
@@ -106,15 +108,18 @@ def nestml(evidence: Evidence) -> Verdict:
 
 def testsuite(evidence: Evidence) -> Verdict:
     """NEST's own MPI tests, as they are installed in the image."""
-    output = evidence.require("nest-testsuite")
-    suite = output.facts(Suite)[0]
-    if suite.missing:
-        return skipped(f"cannot run in this image: {suite.missing}")
-    if suite.failures or not suite.tests:
-        return failed(
-            f"{suite.failures} of {suite.tests} of NEST's MPI tests failed", "esd/nest-testsuite-0.xml in the validation's folder"
-        )
-    return passed(f"{suite.tests} of NEST's MPI tests")
+    names = [f"nest-testsuite-{number}" for number in range(1, TEST_FILES + 1)]
+    found = _broken(evidence, *names)
+    if found:
+        return found
+    parts = [evidence.require(name).facts(Suite)[0] for name in names]
+    missing = next((part.missing for part in parts if part.missing), None)
+    if missing:
+        return skipped(f"cannot run in this image: {missing}")
+    tests, failures = sum(part.tests for part in parts), sum(part.failures for part in parts)
+    if failures or not tests:
+        return failed(f"{failures} of {tests} of NEST's MPI tests failed", "esd/nest-testsuite-*.xml in the validation's folder")
+    return passed(f"{tests} tests, of {min(parts[0].files, TEST_FILES)} of {parts[0].files} files of NEST's MPI tests for two ranks")
 
 
 def spikes_found(evidence: Evidence) -> str:

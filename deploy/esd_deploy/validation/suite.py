@@ -8,7 +8,7 @@ from esd_deploy.validation import judge_image, judge_mpi, judge_nest, judge_perf
 from esd_deploy.validation.check import Check, verdict
 from esd_deploy.validation.evidence import Evidence
 from esd_deploy.validation.reference import References, compared
-from esd_deploy.validation.steps import CONTAINERS, REPETITIONS
+from esd_deploy.validation.steps import CONTAINERS, REPETITIONS, TEST_FILES
 from esd_deploy.validation.verdict import Verdict
 
 _PAIRS = tuple(
@@ -17,6 +17,7 @@ _PAIRS = tuple(
     for kind in ("network", "pingpong")
     for place in ("container", "bare")
 )
+_TESTS = tuple(f"nest-testsuite-{number}" for number in range(1, TEST_FILES + 1))
 _NETWORKS = tuple(f"network-container-{number}" for number in range(1, REPETITIONS + 1))
 
 
@@ -95,7 +96,7 @@ CHECKS: tuple[Check, ...] = (
         "NEST's own MPI tests",
         _tags("nest"),
         judge_nest.testsuite,
-        ("nest-testsuite",),
+        _TESTS,
         ("nest",),
         quick=False,
         on_request=True,

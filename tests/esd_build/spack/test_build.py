@@ -32,9 +32,7 @@ def plan(release: Project) -> BuildPlan:
 
 
 def test_a_build_folder_has_lock_configuration_and_recipes(workshop: Workshop, plan: BuildPlan, tmp_path: Path) -> None:
-    solver = workshop.project.root / "spack-envs/common/solver"
-    solver.mkdir()
-    (solver / "requirements.txt").write_text("clingo==5.8.0\n")
+    (workshop.project.root / "spack-envs/common/requirements.txt").write_text("clingo==5.8.0\n")
     build.fill(workshop, plan, tmp_path / "folder")
     found = {str(path.relative_to(tmp_path / "folder")) for path in (tmp_path / "folder").rglob("*") if path.is_file()}
     assert found == {

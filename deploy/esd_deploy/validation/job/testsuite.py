@@ -36,5 +36,6 @@ else:
     found = list(ET.parse(report).iter("testsuite"))
     count = {key: sum(int(one.get(key, "0")) for one in found) for key in ("tests", "failures", "errors")}
     facts = {"missing": None, "tests": count["tests"], "failures": count["failures"] + count["errors"]}
+facts["files"] = len(everything)
 if rank == 0:
     sys.stdout.write(json.dumps(facts) + "\n")
