@@ -78,6 +78,10 @@ class SiteConfig(Document):
     binds: tuple[Bind, ...] = Field((), description="paths (or $VARIABLES with one) made visible in the container, besides Apptainer's own")
     modules: tuple[str, ...] = Field((), description="environment modules for runs without an image")
     activation: str | None = Field(None, description="shell line that activates a project first; {account} is the budget")
+    submit: Literal["unicore", "sbatch"] = Field(
+        "unicore",
+        description="who submits batch work: unicore (the server does), or sbatch (a job on the login node calls `sbatch --wait`)",
+    )
     login_node: bool = Field(True, description="the site runs precommands and interactive jobs on its login nodes")
     partition: str | None = Field(None, description="Slurm partition where the caller names none (UNICORE's Queue)")
     partitions: dict[str, Partition] = Field(default_factory=dict, description="the partitions and what a job gets there")

@@ -61,7 +61,11 @@ _TEXTS: tuple[tuple[str, Kind], ...] = (
     (r"oom[-_ ]kill|Out Of Memory|OUT_OF_MEMORY|StdMemory|exceeded memory limit", "out of memory"),
     (r"CANCELLED AT|Force Terminated job", "cancelled"),
 )
-_OWN: tuple[tuple[str, Kind], ...] = ((r"^pull on ", "image not pulled"), (r"^job on .*wire-up", "wire-up failed"))
+_OWN: tuple[tuple[str, Kind], ...] = (
+    (r"^pull on ", "image not pulled"),
+    (r"^submit on .*sbatch: error", "not submitted"),
+    (r"^job on .*wire-up", "wire-up failed"),
+)
 
 
 def ending(state: JobState, details: Mapping[str, str], *, stderr: str = "", own: str = "") -> Ending:
@@ -75,6 +79,11 @@ def ending(state: JobState, details: Mapping[str, str], *, stderr: str = "", own
         or _by_text(stderr, _TEXTS, "standard error")
         or _by_code(state)
     )
+
+
+def batch_details(text: str) -> dict[str, str]:
+    """What `scontrol show job --oneliner` printed, as a batch job's details; empty where it said nothing."""
+    return dict(re.findall(r"(?:^|\s)([A-Za-z]\w*)=(\S*)", text))
 
 
 def _by_batch_state(details: Mapping[str, str]) -> Ending | None:

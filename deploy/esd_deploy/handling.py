@@ -60,12 +60,15 @@ def rerun_command(
     output: options.Output = RUNS,
     as_json: options.Json = False,
     dry_run: options.DryRun = False,
+    require_signature: options.RequireSignature = False,
     force: options.Force = False,
 ) -> None:
     """Run again exactly what a record says: the same script, image digest, arguments and shape."""
     known = record.load(output, run_id)
     place = Site.load(site or str(known.site_file or known.site))
     plan = rerun.plan(known, output / run_id, place)
+    if require_signature:
+        rerun.require_signature(plan, place)
     if not force:
         preflight.require(place, plan)
     if dry_run:

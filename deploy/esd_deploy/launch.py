@@ -131,12 +131,7 @@ def batch_script(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, 
     """A batch script for `sbatch`, for authors who submit by themselves: the same launch as in a job of esd-deploy."""
     lines = (
         "#!/usr/bin/env bash",
-        f"#SBATCH --nodes={shape.nodes}",
-        f"#SBATCH --ntasks-per-node={shape.tasks_per_node}",
-        f"#SBATCH --cpus-per-task={shape.threads}",
-        f"#SBATCH --time={clock(time_s)}",
-        *([f"#SBATCH --partition={config.partition}"] if config.partition else []),
-        *([f"#SBATCH --account={config.account}"] if config.account else []),
+        *batch_options(config, shape, time_s),
         "set -euo pipefail",
         *activate(config),
         *prepare(config, contained=image is not None),
@@ -145,6 +140,18 @@ def batch_script(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, 
         str(program(config, shape, command, contained=image is not None)),
     )
     return "\n".join(lines) + "\n"
+
+
+def batch_options(config: SiteConfig, shape: Shape, time_s: int) -> tuple[str, ...]:
+    """What a batch script asks of Slurm, as the script's own comments."""
+    return (
+        f"#SBATCH --nodes={shape.nodes}",
+        f"#SBATCH --ntasks-per-node={shape.tasks_per_node}",
+        f"#SBATCH --cpus-per-task={shape.threads}",
+        f"#SBATCH --time={clock(time_s)}",
+        *((f"#SBATCH --partition={config.partition}",) if config.partition else ()),
+        *((f"#SBATCH --account={config.account}",) if config.account else ()),
+    )
 
 
 def _image_link(config: SiteConfig, image: PublishedImage) -> str:

@@ -102,6 +102,8 @@ def check(request: Request, site: SiteConfig) -> None:
         raise UsageError(f"site '{site.name}' has no modules to run from (`modules` in its configuration); give --image, e.g. --image nest")
     if mode == "login" and request.shape.ranks > 1:
         raise UsageError("a login node runs one process; leave out --nodes and --tasks-per-node, or use --mode module")
+    if mode == "module" and site.submit == "sbatch" and not site.login_node:
+        raise UsageError(f"site '{site.name}' runs nothing on its login nodes, so `submit: sbatch` cannot work; use `submit: unicore`")
     if mode in {"login", "container"} and not site.login_node:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes (`login_node` in its configuration); use --mode module")
     if not read_file(request.script):

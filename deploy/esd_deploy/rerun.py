@@ -42,6 +42,13 @@ def plan(known: RunRecord, folder: Path, place: Site) -> Plan:
     )
 
 
+def require_signature(again: Plan, place: Site) -> None:
+    """Raises UsageError unless one of the user's trusted keys signed the image that the record names; asks the registry."""
+    if again.image is None:
+        raise UsageError("--require-signature: that run had no image; there is nothing that could be signed")
+    place.signed_only().look_up(again.image.reference, place.endpoint)
+
+
 def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None) -> Run:
     """A run that this machine has no record of, by its job's URL or by its id, which is the job's tag.
 

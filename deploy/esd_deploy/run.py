@@ -8,10 +8,10 @@ from filelock import FileLock, Timeout
 from tenacity import Retrying, nap
 
 from esd_build.errors import ToolError, UsageError
-from esd_deploy import aio, backends, outcome, page, reports, results, submission
+from esd_deploy import aio, backends, outcome, page, reports, results, submission, unicore_job
 from esd_deploy.connection import ENDED, READY, Connection, JobState
 from esd_deploy.display import Display, Silent
-from esd_deploy.ending import ending
+from esd_deploy.ending import batch_details, ending
 from esd_deploy.plan import Plan
 from esd_deploy.record import RunRecord, load
 from esd_deploy.record_parts import EndingRecord
@@ -131,7 +131,9 @@ class Run:
             return self.record
         retry = self._retry()
         with suppress(ToolError):
-            self._keep(self.record.with_details(_short(retry(self._connection.details, self._url))))
+            # Where the job itself called sbatch, the server knows nothing of the batch job, and the job noted it.
+            told_here = batch_details(self._tail(unicore_job.BATCH_DETAILS))
+            self._keep(self.record.with_details(_short(told_here or retry(self._connection.details, self._url))))
         with suppress(ToolError):
             for other in submission.surplus(self._connection, self.id, self._url, retry):
                 self._display.step(f"{self.id}: a second job of this run is at the site: {other}")

@@ -141,10 +141,11 @@ def script(  # noqa: PLR0913 - each parameter is an option of the command line
     time: options.Time = None,
     partition: options.PartitionName = None,
     account: options.Account = None,
+    require_signature: options.RequireSignature = False,
 ) -> None:
     """Print a batch script that does the same as `run`, for those who call sbatch themselves."""
     wish = Wish(Shape(nodes, tasks_per_node, threads), time, mode, None, partition, account, None)
-    plan = Site.load(site).plan(wish.request(script, arguments, image))
+    _, plan = _planned(site, wish.request(script, arguments, image), force=True, signed=require_signature)
     if plan.mode in {"login", "queue"}:
         raise UsageError(f"--mode {plan.mode} is no batch job; just run `{plan.launch}`")
     print(launch.batch_script(plan.site, plan.shape, plan.command, image=plan.image, time_s=plan.time_s), end="")

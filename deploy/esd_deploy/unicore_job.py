@@ -9,6 +9,8 @@ from esd_deploy.plan import JobDescription, Plan
 
 JOB_FILES = ("pull.sh", "job.sh", "wireup.py", "versions.py")
 LAUNCH_FILE = "esd/launch.sh"
+BATCH_FILE = "esd/batch.sh"
+BATCH_DETAILS = "esd/batch.details"
 
 
 def files(plan: Plan) -> dict[str, bytes]:
@@ -18,20 +20,34 @@ def files(plan: Plan) -> dict[str, bytes]:
         **plan.own_files,
         **{f"esd/{name}": (own / name).read_bytes() for name in JOB_FILES},
         LAUNCH_FILE: launch.launch_file(plan.site, plan.shape, plan.command, mode=plan.mode).encode(),
+        **(_batch_files(plan) if _calls_sbatch(plan) else {}),
     }
+
+
+def _calls_sbatch(plan: Plan) -> bool:
+    return plan.site.submit == "sbatch" and plan.mode != "login"
+
+
+def _batch_files(plan: Plan) -> dict[str, bytes]:
+    lines = ("#!/usr/bin/env bash", *launch.batch_options(plan.site, plan.shape, plan.time_s), "exec bash esd/job.sh", "")
+    submit = importlib.resources.files("esd_deploy") / "job" / "submit.sh"
+    return {"esd/submit.sh": submit.read_bytes(), BATCH_FILE: "\n".join(lines).encode()}
 
 
 def description(plan: Plan) -> JobDescription:
     """The UNICORE job description. It holds no secret, and can be archived."""
+    by_hand = _calls_sbatch(plan)
+    # A login-node job is one stage: there submit.sh pulls the image itself.
+    pull = {"User precommand": "bash esd/pull.sh", "RunUserPrecommandOnLoginNode": "true"} if plan.image and not by_hand else {}
     return {
         # UNICORE replaces a name that holds '-', '_' or a blank.
         "Name": "esd" + re.sub(r"[^A-Za-z0-9]", "", Path(plan.script_name).stem),
         "Tags": [plan.run_id, *plan.tags],
         "Executable": "bash",
-        "Arguments": ["esd/job.sh"],
+        "Arguments": ["esd/submit.sh" if by_hand else "esd/job.sh"],
         "Environment": {**launch.variables(plan.site, plan.shape), **_image_variables(plan)},
-        **({"Job type": "ON_LOGIN_NODE"} if plan.mode == "login" else {"Resources": _resources(plan)}),
-        **({"User precommand": "bash esd/pull.sh", "RunUserPrecommandOnLoginNode": "true"} if plan.image else {}),
+        **({"Job type": "ON_LOGIN_NODE"} if plan.mode == "login" or by_hand else {"Resources": _resources(plan)}),
+        **pull,
         "haveClientStageIn": "true",
     }
 

@@ -1,7 +1,9 @@
 """Throwing the fault switches of a running site: what the board cannot do alone is done here, as root."""
 
+import re
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from esd_localsite import control, lock, readiness
 from esd_localsite.control import Order, Verb
@@ -14,6 +16,7 @@ from esd_localsite.programs import run
 _ANSWER_TIMEOUT_S = 60.0
 _ASK_EVERY_S = 0.1
 _FAULTY_DISK_MB = 16
+_SMALL_DISK = "quota"
 _DAEMON = {FaultKind.ENDPOINT_DOWN: "unicore", FaultKind.ENDPOINT_RESTART: "unicore", FaultKind.REGISTRY_DOWN: "registry"}
 _OF_CLUSTERS = frozenset({FaultKind.NODE_DOWN, FaultKind.DISK_QUOTA})
 _PAST = frozenset({FaultKind.ENDPOINT_RESTART})
@@ -44,13 +47,13 @@ def clear(name: str, kinds: Sequence[FaultKind] = ()) -> tuple[FaultKind, ...]:
     layout, plan = _running(name)
     board = FaultBoard(layout.faults)
     cleared = [fault for fault in board.all() if not kinds or fault.kind in kinds]
+    if not kinds or FaultKind.DISK_QUOTA in kinds:
+        _unmount_small_disk(layout)  # whatever the board says: a quota that was used up left its disk
     for fault in cleared:
         if fault.kind in _DAEMON:
             _bring_up(layout, plan, _DAEMON[fault.kind])
         elif fault.kind is FaultKind.NODE_DOWN:
-            _set_node(layout, fault.node or NODES[-1], "State=RESUME")
-        elif fault.kind is FaultKind.DISK_QUOTA:
-            _in_site(layout, "umount", "--lazy", str(layout.scratch))
+            _resume_node(layout, fault.node or NODES[-1])
         board.switch_off(fault.kind)
     return tuple(fault.kind for fault in cleared)
 
@@ -93,10 +96,37 @@ def _set_node(layout: Layout, node: str, *changes: str) -> None:
     run(("scontrol", "update", f"NodeName={node}", *changes), extra={"SLURM_CONF": str(layout.slurm_conf)})
 
 
+def _resume_node(layout: Layout, node: str) -> None:
+    """Slurm refuses to resume a node that came back by itself ("Invalid node state")."""
+    told = run(("scontrol", "show", "node", node, "--oneliner"), extra={"SLURM_CONF": str(layout.slurm_conf)})
+    if may_resume(told):
+        _set_node(layout, node, "State=RESUME")
+
+
+def may_resume(told: str) -> bool:
+    """Whether a node that `scontrol show node` tells of is down or drained."""
+    state = re.search(r"\bState=(\S+)", told)
+    return state is not None and bool({"DOWN", "DRAIN", "FAIL"} & set(re.split(r"[+*]", state[1])))
+
+
 def _mount_small_disk(layout: Layout, megabytes: int) -> None:
     """Over SCRATCH, as the login side sees it: the nodes have mounts of their own, and keep the old one."""
+    _unmount_small_disk(layout)
     options = f"size={megabytes}m,mode=0755,uid={JOB_USER},gid={JOB_USER}"
-    _in_site(layout, "mount", "-t", "tmpfs", "-o", options, "quota", str(layout.scratch))
+    _in_site(layout, "mount", "-t", "tmpfs", "-o", options, _SMALL_DISK, str(layout.scratch))
+
+
+def _unmount_small_disk(layout: Layout) -> None:
+    pid = lock.supervisor_pid(layout)
+    if pid is None:
+        return
+    for _ in range(small_disks(Path(f"/proc/{pid}/mounts").read_text(), str(layout.scratch))):
+        _in_site(layout, "umount", "--lazy", str(layout.scratch))
+
+
+def small_disks(mounts: str, scratch: str) -> int:
+    """How many of them lie over SCRATCH, by a process's `mounts`."""
+    return sum(line.split()[:2] == [_SMALL_DISK, scratch] for line in mounts.splitlines())
 
 
 def _in_site(layout: Layout, *command: str) -> None:

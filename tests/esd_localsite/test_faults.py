@@ -1,9 +1,11 @@
 """The board of fault switches."""
 
 import os
+from types import SimpleNamespace
 
 import pytest
 
+from esd_localsite import fault_switches
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.faults import MEANING, Fault, FaultBoard, FaultKind
 
@@ -57,3 +59,24 @@ def test_the_board_is_read_again_only_when_it_changed(board, monkeypatch):
 def test_every_fault_says_what_it_does():
     assert set(MEANING) == set(FaultKind)
     assert str(Fault(kind=FaultKind.SLOW, times=1)).startswith("slow (1 more time): every answer takes")
+
+
+@pytest.mark.parametrize(
+    ("state", "expected"), [("DOWN", True), ("DOWN*+DRAIN", True), ("IDLE+DRAIN", True), ("IDLE", False), ("MIXED", False)]
+)
+def test_only_a_node_that_is_down_is_resumed(state, expected):
+    """Slurm refuses others: "Invalid node state"."""
+    assert fault_switches.may_resume(f"NodeName=c2 Arch=x86_64 State={state} ThreadsPerCore=1") is expected
+
+
+def test_a_small_disk_is_seen_whatever_the_board_says():
+    mounts = "quota /site/scratch tmpfs rw 0 0\nquota /site/other tmpfs rw 0 0\ntmpfs /site/scratch tmpfs rw 0 0\n"
+    assert fault_switches.small_disks(mounts, "/site/scratch") == 1
+
+
+def test_clear_takes_a_disk_away_whose_fault_was_used_up(board, monkeypatch, tmp_path):
+    done = []
+    monkeypatch.setattr(fault_switches, "_running", lambda _name: (SimpleNamespace(faults=board.path), None))
+    monkeypatch.setattr(fault_switches, "_unmount_small_disk", done.append)
+    assert fault_switches.clear("any", (FaultKind.DISK_QUOTA,)) == ()
+    assert len(done) == 1

@@ -10,7 +10,7 @@ die() {
 }
 
 note_hashes() { # of what the program left; not of links, and not of files that the batch system and UNICORE still write
-  find . -path './.UNICORE_*' -prune -o -type f ! -path ./stdout ! -path ./stderr ! -name 'bss_*' ! -name 'UNICORE_SCRIPT*' \
+  find . -path './.UNICORE_*' -prune -o -type f ! -path ./stdout ! -path ./stderr ! -path './esd/batch.*' ! -name 'bss_*' ! -name 'UNICORE_SCRIPT*' \
     ! -path ./esd/results.sha256.part -print0 | xargs -0 -r sha256sum --zero -- >esd/results.sha256.part &&
     mv esd/results.sha256.part esd/results.sha256
 }

@@ -61,7 +61,7 @@ class Endpoint:
         )
         faults = FaultBoard(config.faults_file or config.state_dir / "faults.json")
         batch = FaultyBatch(_batch(config, launcher), faults)
-        engine = Engine(config, launcher, batch, faults)
+        engine = Engine(config, launcher, batch, faults, token_of=gate.token_of)
         transfers = Transfers(Shelf(config.state_dir / "transfers", TransferRecord), engine)
         return cls(config, gate, issuer, engine, transfers, Shelf(config.state_dir / "sites", SiteRecord), datetime.now(UTC), faults)
 

@@ -18,6 +18,7 @@ from esd_localsite.unicore.actions import Actor
 from esd_localsite.unicore.batch import BatchError, BatchSystem
 from esd_localsite.unicore.config import EndpointConfig
 from esd_localsite.unicore.creation import DIRECT, Origin, new_record
+from esd_localsite.unicore.credentials import TokenOf
 from esd_localsite.unicore.description import JobDescription, parse_description
 from esd_localsite.unicore.faults import check_quota
 from esd_localsite.unicore.life import Aborted, Action, Created, Event, Failed, JobState, Phase, Rules, Tick
@@ -46,6 +47,7 @@ class Engine:
         batch: BatchSystem,
         faults: FaultBoard,
         *,
+        token_of: TokenOf = lambda _user: None,
         clock: Callable[[], float] = time.time,
     ) -> None:
         times = config.times
@@ -56,7 +58,7 @@ class Engine:
         self._rules = Rules(times.grace_seconds, times.submit_attempts, times.submit_retry_seconds)
         self.batch = batch
         self.store = Shelf(config.state_dir / "jobs", JobRecord)
-        self.mover = Mover(config, partial(storage_of, self.store))
+        self.mover = Mover(config, partial(storage_of, self.store), token_of)
         self._actor = Actor(config, launcher, batch, self.mover, clock)
         self._slow = ThreadPoolExecutor(_SLOW_AT_ONCE, "staging")
         self._locks: dict[str, threading.RLock] = {}

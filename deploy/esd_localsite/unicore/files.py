@@ -3,6 +3,7 @@
 import grp
 import os
 import pwd
+import re
 import shutil
 import stat
 import uuid
@@ -19,6 +20,7 @@ from esd_localsite.unicore.processes import Account
 
 _CHUNK = 256 * 1024
 _FORBIDDEN = ("\0", "\n")
+_HALF = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part")
 
 
 class PathError(Exception):
@@ -57,7 +59,7 @@ class Storage:
                 return (name,)
             tops = [path] if path.is_dir() else sorted(path.parent.glob(path.name)) if set("*?[") & set(path.name) else []
             below = (file for top in tops for file in ([top] if top.is_file() else sorted(top.rglob("*"))))
-            return tuple(str(file.relative_to(self.root)) for file in below if file.is_file())
+            return tuple(str(file.relative_to(self.root)) for file in below if file.is_file() and not _is_half(file))
 
     def common_part(self, name: str) -> PurePosixPath:
         """The folder that `matching` files are below of."""
@@ -73,6 +75,23 @@ class Storage:
             stream.close()
             raise IsADirectoryError(f"'{name}' is no regular file")
         return stream
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """A file's bytes, in chunks."""
+        with self.open(name) as stream:
+            while piece := stream.read(_CHUNK):
+                yield piece
+
+    def receive(self, name: str, pieces: Iterator[bytes]) -> None:
+        """Write a file, which appears when it is complete."""
+        upload = self.upload(name)
+        try:
+            for piece in pieces:
+                upload.write(piece)
+            upload.finish()
+        except BaseException:
+            upload.cancel()
+            raise
 
     def upload(self, name: str) -> "Upload":
         """Begin to write a file, making its folders."""
@@ -157,8 +176,15 @@ def read_range(stream: BinaryIO, first: int, length: int) -> Iterator[bytes]:
             yield chunk
 
 
+def _is_half(path: Path) -> bool:
+    """Whether it is what `Upload` writes to: nobody is shown half a file."""
+    return _HALF.fullmatch(path.name) is not None
+
+
 def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for entry in sorted(folder.iterdir()):
+        if _is_half(entry):
+            continue
         with suppress(FileNotFoundError):  # removed while we look
             try:
                 yield entry, entry.stat()

@@ -1,14 +1,18 @@
 """What a job brings in and sends out: the `Imports` and `Exports` of its description."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from esd_localsite.unicore.credentials import Credentials, parse_credentials
 from esd_localsite.unicore.fields import Json, file_name, flag
 from esd_localsite.unicore.resources import DescriptionError
 
 _PROTOCOLS = ("BFT",)
 """Transfer protocols that may stand before an address; BFT is plain HTTPS."""
+_REMOTE = re.compile(r"(?P<storage>.+/rest/core/storages/[^/]+)/files(?P<name>/.*)?")
+"""The path of a file's address at a UNICORE server."""
 
 
 @dataclass(frozen=True)
@@ -27,13 +31,21 @@ class LocalFile:
 
 
 @dataclass(frozen=True)
+class RemoteFile:
+    """A file in a storage of another UNICORE server; the name may end in a wildcard."""
+
+    storage_url: str
+    name: str
+
+
+@dataclass(frozen=True)
 class WebFile:
-    """A file that some other server gives to everybody."""
+    """A file that some other server gives away."""
 
     url: str
 
 
-Place = StoredFile | LocalFile | WebFile
+Place = StoredFile | LocalFile | RemoteFile | WebFile
 
 
 @dataclass(frozen=True)
@@ -44,6 +56,7 @@ class Import:
     source: str
     data: str | None = None
     fail_on_error: bool = True
+    credentials: Credentials | None = None
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,7 @@ class Export:
     path: str
     target: str
     fail_on_error: bool = True
+    credentials: Credentials | None = None
 
 
 def parse_imports(fields: Mapping[str, Json]) -> tuple[Import, ...]:
@@ -63,7 +77,12 @@ def parse_imports(fields: Mapping[str, Json]) -> tuple[Import, ...]:
 def parse_exports(fields: Mapping[str, Json]) -> tuple[Export, ...]:
     """The `Exports`. Raises DescriptionError."""
     return tuple(
-        Export(file_name(str(entry["From"]), "Exports/From"), str(entry["To"]), flag(entry, "FailOnError", default=True))
+        Export(
+            file_name(str(entry["From"]), "Exports/From"),
+            str(entry["To"]),
+            flag(entry, "FailOnError", default=True),
+            parse_credentials(entry),
+        )
         for entry in _entries(fields, "Exports")
     )
 
@@ -80,12 +99,16 @@ def place(address: str, own_hosts: frozenset[str], own_path: str) -> Place:
         host = parts.netloc.lower()
     except ValueError as error:
         raise DescriptionError(f"'{address}' is no address: {error}") from error
+    if "@" in host:
+        raise DescriptionError("An address must not hold a name or password: write them as 'Credentials'")
     prefix = f"{own_path}/rest/core/storages/"
     if parts.scheme == "https" and host in own_hosts and parts.path.startswith(prefix):
         storage, _, name = parts.path.removeprefix(prefix).partition("/files")
         return StoredFile(storage, unquote(name))
     if parts.scheme == "file" and not host:
         return LocalFile(unquote(parts.path))
+    if parts.scheme == "https" and host and (remote := _REMOTE.fullmatch(parts.path)):
+        return RemoteFile(f"https://{parts.netloc}{remote['storage']}", unquote(remote["name"] or "/"))
     if parts.scheme in {"http", "https"} and host:
         return WebFile(address)
     raise DescriptionError(f"'{address}' cannot be reached from here: use https://, file:///, or inline:// with 'Data'")
@@ -113,4 +136,6 @@ def _import(entry: Mapping[str, Json]) -> Import:
     text = None
     if inline:
         text = "\n".join(map(str, data)) + "\n" if isinstance(data, list) else str(data)
-    return Import(file_name(str(entry["To"]), "Imports/To"), source, text, flag(entry, "FailOnError", default=True))
+    return Import(
+        file_name(str(entry["To"]), "Imports/To"), source, text, flag(entry, "FailOnError", default=True), parse_credentials(entry)
+    )

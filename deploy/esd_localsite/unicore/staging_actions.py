@@ -6,7 +6,7 @@ from functools import partial
 from esd_localsite.unicore.description import JobDescription
 from esd_localsite.unicore.files import PathError, Storage
 from esd_localsite.unicore.life import Done, Event, Failed
-from esd_localsite.unicore.mover import Mover
+from esd_localsite.unicore.mover import Asker, Mover
 from esd_localsite.unicore.records import JobRecord
 from esd_localsite.unicore.resources import DescriptionError
 from esd_localsite.unicore.staging import Import
@@ -26,7 +26,7 @@ def stage_in(record: JobRecord, job: JobDescription, workspace: Workspace, mover
         if file.data is not None:
             workspace.write(file.path, file.data)
         else:
-            mover.bring(file.source, directory, file.path, record.owner, _unmetered)
+            mover.bring(file.source, directory, file.path, Asker(record.owner, file.credentials), _unmetered)
 
     for file in job.imports:
         problem = _attempt(partial(bring, file))
@@ -39,7 +39,8 @@ def stage_out(record: JobRecord, job: JobDescription, workspace: Workspace, move
     """Send all exports."""
     directory = Storage(record.directory, workspace.account)
     for file in job.exports:
-        problem = _attempt(partial(mover.send, directory, file.path, file.target, record.owner, _unmetered))
+        asker = Asker(record.owner, file.credentials)
+        problem = _attempt(partial(mover.send, directory, file.path, file.target, asker, _unmetered))
         if problem and file.fail_on_error:
             return Failed(f"Stage-out failed: {file.path} to {file.target}: {problem}")
     return Done()

@@ -2,12 +2,15 @@
 
 import os
 import re
+from collections.abc import Mapping
+from typing import BinaryIO
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from esd_localsite.unicore.answers import list_document, storage_document, uspace_id
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of
@@ -145,7 +148,21 @@ def send_file(request: Request, storage: Storage, name: str) -> Response:
     headers = {"Content-Length": str(length), "Accept-Ranges": "bytes"}
     if part:
         headers["Content-Range"] = f"bytes {first}-{first + length - 1}/{size}"
-    return StreamingResponse(read_range(stream, first, length), 206 if part else 200, headers, "application/octet-stream")
+    return FileBytes(stream, first, length, headers, whole=part is None)
+
+
+class FileBytes(StreamingResponse):
+    """Part of a file, which is closed at the end also where the client goes away: Starlette leaves that to chance."""
+
+    def __init__(self, stream: BinaryIO, first: int, length: int, headers: Mapping[str, str], *, whole: bool) -> None:
+        super().__init__(read_range(stream, first, length), 200 if whole else 206, headers, "application/octet-stream")
+        self._stream = stream
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._stream.close()
 
 
 async def _receive(request: Request, upload: Upload) -> None:

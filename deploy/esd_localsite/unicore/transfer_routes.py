@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from esd_localsite.unicore.answers import list_document, transfer_document
+from esd_localsite.unicore.credentials import parse_credentials
 from esd_localsite.unicore.description import tags_of
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, preferences
 from esd_localsite.unicore.fields import Json, optional
@@ -30,11 +31,12 @@ def list_transfers(request: Request) -> Response:
 
 
 async def create_transfer(request: Request) -> Response:
-    """`{"file": …, "source" or "target": …}`, for the storage in the path."""
+    """`{"file": …, "source" or "target": …}`, for the storage in the path; `Credentials` may be among `extraParameters`."""
     fields = await json_body(request)
     account_of_caller(request)  # refuses a group that is not the caller's
     record = _record(request, fields)
-    await run_in_threadpool(endpoint_of(request).transfers.start, record)
+    extra = fields.get("extraParameters")
+    await run_in_threadpool(endpoint_of(request).transfers.start, record, parse_credentials(extra if isinstance(extra, dict) else {}))
     return Response(status_code=201, headers={"Location": endpoint_of(request).urls.of("transfers", record.id)})
 
 

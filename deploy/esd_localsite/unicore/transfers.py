@@ -3,9 +3,10 @@
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
+from esd_localsite.unicore.credentials import Credentials
 from esd_localsite.unicore.engine import Engine
 from esd_localsite.unicore.files import PathError
-from esd_localsite.unicore.mover import Meter
+from esd_localsite.unicore.mover import Asker, Meter
 from esd_localsite.unicore.processes import account_of
 from esd_localsite.unicore.records import TransferRecord, TransferStatus
 from esd_localsite.unicore.resources import DescriptionError
@@ -30,10 +31,10 @@ class Transfers:
             if not record.status.is_final:
                 self._note(record, status=TransferStatus.FAILED, message="The server was restarted")
 
-    def start(self, record: TransferRecord) -> None:
-        """Begin; the record tells how it goes."""
+    def start(self, record: TransferRecord, credentials: Credentials | None = None) -> None:
+        """Begin; the record tells how it goes. The credentials are kept nowhere."""
         self.shelf.save(record)
-        self._pool.submit(self._run, record.id)
+        self._pool.submit(self._run, record.id, Asker(record.owner, credentials))
 
     def abort(self, transfer_id: str) -> None:
         """End it; harmless where it has ended."""
@@ -45,7 +46,7 @@ class Transfers:
         """Leave what runs to its end or to the end of the process."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _run(self, transfer_id: str) -> None:
+    def _run(self, transfer_id: str, asker: Asker) -> None:
         record = self.shelf.get(transfer_id)
         if record is None or record.status.is_final:
             return
@@ -60,21 +61,21 @@ class Transfers:
                 raise AbortedError
             self.shelf.show(now.model_copy(update={"transferred": done}))
 
-        problem = self._move(record, meter)
+        problem = self._move(record, asker, meter)
         now = self.shelf.get(transfer_id)
         if now and not now.status.is_final:
             self._note(now, status=TransferStatus.FAILED if problem else TransferStatus.DONE, message=problem or "", transferred=done)
 
-    def _move(self, record: TransferRecord, meter: Meter) -> str | None:
+    def _move(self, record: TransferRecord, asker: Asker, meter: Meter) -> str | None:
         """What went wrong; None where nothing did."""
         try:
             account = account_of(record.account)
             account = account.in_group(record.group) if record.group else account
             storage = self._engine.mover.storage_of(record.storage, record.owner, account)
             if record.sends:
-                self._engine.mover.send(storage, record.file, record.address, record.owner, meter)
+                self._engine.mover.send(storage, record.file, record.address, asker, meter)
             else:
-                self._engine.mover.bring(record.address, storage, record.file, record.owner, meter)
+                self._engine.mover.bring(record.address, storage, record.file, asker, meter)
         except (PathError, DescriptionError) as error:
             return str(error)
         except OSError as error:

@@ -102,6 +102,7 @@ class Gate:
         self._oidc = oidc
         self._pepper = secrets.token_bytes(32)
         self._proved: dict[str, bytes] = {}
+        self._shown: dict[str, str] = {}
         self._issuer = issuer
         self.session_seconds = session_seconds
         self._clock = clock
@@ -110,11 +111,13 @@ class Gate:
 
     def identify(self, authorization: str | None, session: str | None) -> Identity | Refusal | None:
         """A session overrides the credentials, as in UNICORE. None: no credentials at all."""
+        scheme, _, value = (authorization or "").partition(" ")
         if session is not None:
+            if scheme.lower() == "bearer":
+                self._token(value.strip())  # it may be a newer one, to be passed on
             return self._known(session) or Refusal.UNKNOWN_SESSION
         if authorization is None:
             return None
-        scheme, _, value = authorization.partition(" ")
         check = {"basic": self._password, "bearer": self._token}.get(scheme.lower())
         return (check and check(value.strip())) or Refusal.WRONG_CREDENTIALS
 
@@ -135,6 +138,10 @@ class Gate:
         claims |= {"renewable": "true"} if renewable else {}
         claims |= {"aud": self._issuer} if limited else {}
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
+
+    def token_of(self, user: str) -> str | None:
+        """The token that the user showed last, to be passed on to other servers; kept in memory only."""
+        return self._shown.get(user)
 
     def _known(self, session: str) -> Identity | None:
         with self._lock:
@@ -174,14 +181,23 @@ class Gate:
         return Identity(user, entry.uid_name, method) if entry else None
 
     def _token(self, value: str) -> Identity | None:
+        known = self._user_of_token(value)
+        if known is None or known[0] not in self._users:
+            return None
+        if known[1] == "OIDC":  # this server's own tokens are of no use elsewhere
+            self._shown[known[0]] = value
+        return self.identity(*known)
+
+    def _user_of_token(self, value: str) -> tuple[str, str] | None:
+        """User and method."""
         user = self._oidc.user_of(value) if self._oidc else None
         if user is not None:
-            return self.identity(user, "OIDC")
+            return user, "OIDC"
         try:
             claims = jwt.decode(value, self._secret, algorithms=[_ALGORITHM], issuer=self._issuer, options=_CLAIMS)
         except jwt.InvalidTokenError:
             return None
-        return self.identity(str(claims["sub"]), "ETD")
+        return str(claims["sub"]), "ETD"
 
 
 def token_secret(path: Path) -> bytes:

@@ -7,7 +7,7 @@ import pytest
 from pyunicore.client import TransferStatus
 
 from esd_localsite.unicore.resources import DescriptionError
-from esd_localsite.unicore.staging import LocalFile, StoredFile, WebFile, place
+from esd_localsite.unicore.staging import LocalFile, RemoteFile, StoredFile, WebFile, place
 
 HERE = (frozenset({"h:1", "localhost:1"}), "/S")
 
@@ -18,7 +18,8 @@ HERE = (frozenset({"h:1", "localhost:1"}), "/S")
         ("https://h:1/S/rest/core/storages/HOME/files/a/b%20c", StoredFile("HOME", "/a/b c")),
         ("https://LOCALHOST:1/S/rest/core/storages/x-uspace/files/", StoredFile("x-uspace", "/")),
         ("BFT:https://h:1/S/rest/core/storages/HOME/files/a", StoredFile("HOME", "/a")),
-        ("https://h:1/T/rest/core/storages/HOME/files/a", WebFile("https://h:1/T/rest/core/storages/HOME/files/a")),
+        ("https://h:1/T/rest/core/storages/HOME/files/a", RemoteFile("https://h:1/T/rest/core/storages/HOME", "/a")),
+        ("BFT:https://o/T/rest/core/storages/x-uspace/files", RemoteFile("https://o/T/rest/core/storages/x-uspace", "/")),
         ("http://h:1/S/rest/core/storages/HOME/files/a", WebFile("http://h:1/S/rest/core/storages/HOME/files/a")),
         ("file:///etc/hostname", LocalFile("/etc/hostname")),
         ("https://example.org/x", WebFile("https://example.org/x")),
@@ -28,7 +29,9 @@ def test_what_an_address_means(address, expected):
     assert place(address, *HERE) == expected
 
 
-@pytest.mark.parametrize("address", ["", "x", "ftp://h/x", "UFTP:https://h:1/x", "file://host/x", "https://[", "https:///x"])
+@pytest.mark.parametrize(
+    "address", ["", "x", "ftp://h/x", "UFTP:https://h:1/x", "file://host/x", "https://[", "https:///x", "https://u:p@h/x"]
+)
 def test_addresses_that_lead_nowhere(address):
     with pytest.raises(DescriptionError):
         place(address, *HERE)

@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# The whole run as one job on the login node: pulls the image, calls `sbatch --wait`, and ends as the batch job ends. Ended by a
+# signal, it cancels the batch job; where it is killed without one, its guard does. The batch job's number is in esd/batch.id, what
+# Slurm said of it at its end in esd/batch.details.
+set -uo pipefail
+
+die() {
+  printf 'submit on %s: %s\n' "$(uname -n)" "$*" | tee esd/failure.txt >&2
+  exit 1
+}
+
+# By name, for sbatch keeps the number in its buffer while it waits; the job's folder has a name of its own.
+ESD_BATCH_NAME=esd-$(basename "$PWD")
+export ESD_BATCH_NAME
+
+cancel() {
+  scancel --user="$(id -un)" --name="$ESD_BATCH_NAME"
+}
+
+if [ -n "${ESD_IMAGE_REFERENCE:-}" ]; then
+  bash esd/pull.sh || exit
+fi
+# shellcheck source=/dev/null
+source esd/launch.sh
+activate || die "the project could not be activated; correct \`activation\` and \`account\` in the site's configuration"
+command -v sbatch >/dev/null || die "no program 'sbatch' here; use \`submit: unicore\` in the site's configuration"
+
+trap 'cancel && touch esd/batch.ended; exit 143' TERM INT HUP
+# In a session of its own, so that it outlives a kill of this job's whole process group.
+export -f cancel
+setsid bash -c 'while kill -0 "$1" 2>/dev/null; do sleep 2; done; [ -e esd/batch.ended ] || cancel' guard "$$" </dev/null >/dev/null 2>&1 &
+
+sbatch --wait --parsable --job-name="$ESD_BATCH_NAME" --output=esd/batch.stdout --error=esd/batch.stderr esd/batch.sh >esd/batch.id 2>esd/sbatch.stderr &
+wait "$!"
+code=$?
+touch esd/batch.ended
+id=$(cut -d ';' -f 1 esd/batch.id) # NUMBER or NUMBER;CLUSTER
+[ -n "$id" ] || die "sbatch: error: $(tail -n 3 esd/sbatch.stderr)"
+scontrol show job --oneliner "$id" >esd/batch.details 2>/dev/null || true
+cat esd/batch.stdout 2>/dev/null
+cat esd/batch.stderr >&2 2>/dev/null
+exit "$code"

@@ -1,0 +1,62 @@
+"""submit.sh as a shell program, with a fake Slurm on the PATH."""
+
+import importlib.resources
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.integration
+SCRIPT = importlib.resources.files("esd_deploy") / "job" / "submit.sh"
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> Path:
+    (tmp_path / "esd").mkdir()
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "esd/launch.sh").write_text("activate() { true; }\n")
+    fake(tmp_path, "scontrol", "echo JobId=7 JobState=FAILED")
+    fake(tmp_path, "scancel", 'echo "$@" > "$FAKE/cancelled"')
+    return tmp_path
+
+
+def fake(job: Path, name: str, text: str) -> None:
+    (job / "bin" / name).write_text(f"#!/bin/bash\n{text}\n")
+    (job / "bin" / name).chmod(0o755)
+
+
+def start(job: Path) -> subprocess.Popen[str]:
+    environment = {"PATH": f"{job}/bin:{os.environ['PATH']}", "FAKE": str(job)}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(("bash", SCRIPT), cwd=job, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
+
+
+def test_the_batch_jobs_exit_code_and_output_are_the_jobs(job):
+    fake(job, "sbatch", "echo 7; echo out > esd/batch.stdout; echo err > esd/batch.stderr; exit 5")
+    with start(job) as process:
+        assert process.communicate(timeout=30) == ("out\n", "err\n")
+    assert process.returncode == 5
+    assert (job / "esd/batch.details").read_text() == "JobId=7 JobState=FAILED\n"
+    assert not (job / "cancelled").exists()
+
+
+def test_an_sbatch_that_refuses_says_why(job):
+    fake(job, "sbatch", "echo 'no such partition' >&2; exit 1")
+    with start(job) as process:
+        assert "sbatch: error: no such partition" in process.communicate(timeout=30)[1]
+    assert process.returncode == 1
+
+
+@pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])
+def test_the_batch_job_is_cancelled_with_the_job_however_it_is_killed(job, by):
+    os.mkfifo(job / "begun")
+    os.mkfifo(job / "cancelled")  # reading it waits for scancel
+    fake(job, "sbatch", 'echo go > "$FAKE/begun"; exec sleep 60')
+    with start(job) as process:
+        (job / "begun").read_text()
+        os.killpg(process.pid, by)
+        if by == signal.SIGKILL:
+            process.wait(timeout=30)  # the guard takes a zombie for alive
+        assert f"--name=esd-{job.name}" in (job / "cancelled").read_text()
