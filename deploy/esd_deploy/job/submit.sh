@@ -13,6 +13,7 @@ die() {
 ESD_BATCH_NAME=esd-$(basename "$PWD")
 export ESD_BATCH_NAME
 
+# shellcheck disable=SC2329 # the trap and the guard call it
 cancel() {
   scancel --user="$(id -un)" --name="$ESD_BATCH_NAME"
 }
@@ -28,6 +29,7 @@ command -v sbatch >/dev/null || die "no program 'sbatch' here; use \`submit: uni
 trap 'cancel && touch esd/batch.ended; exit 143' TERM INT HUP
 # In a session of its own, so that it outlives a kill of this job's whole process group.
 export -f cancel
+# shellcheck disable=SC2016 # "$1" is the guard's own
 setsid bash -c 'while kill -0 "$1" 2>/dev/null; do sleep 2; done; [ -e esd/batch.ended ] || cancel' guard "$$" </dev/null >/dev/null 2>&1 &
 
 sbatch --wait --parsable --job-name="$ESD_BATCH_NAME" --output=esd/batch.stdout --error=esd/batch.stderr esd/batch.sh >esd/batch.id 2>esd/sbatch.stderr &
