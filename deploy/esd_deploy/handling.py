@@ -8,7 +8,7 @@ from esd_build.errors import UsageError
 from esd_deploy import options, outcome, preflight, record, rerun
 from esd_deploy.display import Display, display
 from esd_deploy.run import Run
-from esd_deploy.running import finish, going_on, print_plan, require_all
+from esd_deploy.running import carry_out, finish, going_on, require_all
 from esd_deploy.site import RUNS, Site
 
 app = typer.Typer()
@@ -71,15 +71,7 @@ def rerun_command(
         rerun.require_signature(plan, place)
     if not force:
         preflight.require(place, plan)
-    if dry_run:
-        print_plan(plan)
-        return
-    with display(quiet=as_json) as steps:
-        run = place.start(plan, runs=output, display=steps, rerun_of=run_id)
-        with going_on(run.id, output):
-            run.submit()
-            run.wait()
-    finish(run, as_json=as_json)
+    carry_out(place, plan, output, as_json=as_json, dry_run=dry_run, rerun_of=run_id)
 
 
 def known_run(run_id: str, output: Path, site: str | None, steps: Display | None, *, adopt: bool = False) -> Run:

@@ -83,12 +83,17 @@ def run_command(  # noqa: PLR0913 - each parameter is an option of the command l
     wish = Wish(Shape(nodes, tasks_per_node, threads), time, mode, inputs, partition, account, tag)
     wanted = wish.request(script, arguments, image)
     place, plan = _planned(site, wanted, force=force, dry_run=dry_run, signed=require_signature, model=model)
+    carry_out(place, plan, output, as_json=as_json, dry_run=dry_run)
+
+
+def carry_out(place: Site, plan: Plan, runs: Path, *, as_json: bool, dry_run: bool, rerun_of: str | None = None) -> None:
+    """Submit a plan, wait for its end and show it; with `dry_run` print it only."""
     if dry_run:
         print_plan(plan)
         return
     with display(quiet=as_json) as steps:
-        run = place.start(plan, runs=output, display=steps)
-        with going_on(run.id, output):
+        run = place.start(plan, runs=runs, display=steps, rerun_of=rerun_of)
+        with going_on(run.id, runs):
             run.submit()
             run.wait()
     finish(run, as_json=as_json)
