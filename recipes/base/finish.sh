@@ -13,6 +13,9 @@ sed -i -E 's/^([^:]*:[^:]*):[0-9]+:/\1:20000:/' /etc/shadow
 # Tests of Python packages, and what else of them no run uses. astropy, which NESTML's units need, imports its test runner.
 packages="/usr/local/lib $*"
 find $packages -type d \( -name tests -o -name test \) -path '*-packages/*' -not -path '*/astropy/tests' -prune -exec rm -rf {} +
+# Benchmarks of packages; tables of the earth's rotation (astropy's units need none); what is built for another MPI than the image has.
+find $packages -type d -name benchmarks -path '*-packages/*' -prune -exec rm -rf {} +
+find $packages \( -path '*/astropy_iers_data/data/eopc04.*' -o -path '*/astropy_iers_data/data/finals2000A.*' -o -name 'MPI.mpich.*.so' \) -delete
 find $packages -name '*.so*' -type f -exec strip --strip-unneeded {} +
 rm -rf /usr/lib/python3.*/test
 
