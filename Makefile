@@ -5,15 +5,16 @@ SHELL := /bin/bash
 
 IMAGE ?= nest
 ENV ?= edge
-PROVIDER ?= debian
+PROVIDER ?=
 SITE ?= local
 TARGET ?=
 VALIDATE ?=
 MOVE ?= yes
 
-CHOSEN = --env $(ENV) --provider $(PROVIDER) $(if $(TARGET),--target $(TARGET))
-# What `make push` wrote: the reference of the image that later steps are about.
-REFERENCE = $$(cat dist/images/$(IMAGE)-$(ENV).reference)
+CHOSEN = --env $(ENV) $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(TARGET),--target $(TARGET))
+# What the steps of one image leave for each other: dist/images/$(NAME).reference is what `make push` pushed.
+NAME = $(IMAGE)-$(subst /,-,$(ENV))$(if $(PROVIDER),-$(PROVIDER))$(if $(TARGET),-$(TARGET))
+REFERENCE = $$(cat dist/images/$(NAME).reference)
 
 BIN := .venv/bin
 SCRIPTS := $(wildcard ci/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
@@ -37,7 +38,7 @@ demo: setup  ## from nothing to a table: image, local site, a network on two nod
 test:  ## set-up and every test that this machine can run
 	@ci/test.sh
 
-image: setup  ## build dist/images/$(IMAGE)-$(ENV).sif  (IMAGE=nest ENV=edge PROVIDER=debian)
+image: setup  ## build dist/images/$(IMAGE)-$(ENV).sif  (IMAGE=nest ENV=edge, PROVIDER= TARGET= for others than the environment's)
 	@$(BIN)/esd-build image $(IMAGE) $(CHOSEN)
 
 plan: python  ## which stages would be built, and why
@@ -47,13 +48,13 @@ contract: setup  ## check a built image against its contract
 	@$(BIN)/esd-build test $(IMAGE) $(CHOSEN)
 
 push: python  ## push an image (REGISTRY=host/project, or the local site's)
-	@MOVE=$(MOVE) ci/push.sh $(IMAGE) $(ENV) $(REGISTRY)
+	@MOVE=$(MOVE) REGISTRY=$(REGISTRY) ci/push.sh $(NAME) $(IMAGE) $(CHOSEN)
 
 sign: python  ## sign what was pushed (ESD_SIGNING_KEY, COSIGN_PASSWORD)
 	@$(BIN)/esd-build sign "$(REFERENCE)"
 
 promote: python  ## let the moving tag name what was pushed
-	@$(BIN)/esd-build promote "$(REFERENCE)" | tee dist/images/$(IMAGE)-$(ENV).promoted
+	@$(BIN)/esd-build promote "$(REFERENCE)" | tee dist/images/$(NAME).promoted
 
 publish: python  ## push, sign, validate, promote
 	@ci/publish.sh
@@ -62,8 +63,8 @@ ci-local: setup  ## the whole pipeline of ci/, against a registry and a site of 
 	@ci/local.sh $(IMAGE) $(ENV)
 
 validate: python  ## check an image on a site (SITE=local)
-	@$(BIN)/esd-deploy validate --site $(SITE) --image $(if $(filter no,$(MOVE)),"$(REFERENCE)",$(IMAGE):$(ENV)) \
-	  --junit dist/images/$(IMAGE)-$(ENV).junit.xml $(VALIDATE)
+	@$(BIN)/esd-deploy validate --site $(SITE) --image $(if $(filter no,$(MOVE)),"$(REFERENCE)",$(IMAGE):$(subst /,-,$(ENV))) \
+	  --junit dist/images/$(NAME).junit.xml $(VALIDATE)
 
 check: python  ## lint and types
 	$(BIN)/ruff check .

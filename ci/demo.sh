@@ -11,7 +11,7 @@ step '1/5  the image'
 step '2/5  the local site: two Slurm nodes, a registry, a UNICORE server'
 "$bin/esd-deploy" local up
 step '3/5  push the image to the registry'
-ci/push.sh nest edge
+ci/push.sh nest-edge nest --env edge
 step '4/5  the balanced network on two nodes, in the container, through UNICORE'
 record=$("$bin/esd-deploy" run examples/balanced_network/balanced_network.py --site local --image nest:edge --nodes 2 |
   awk '{ print > "/dev/stderr"; last = $0 } END { print last }') # its last line is the path of the run record

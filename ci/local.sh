@@ -35,4 +35,4 @@ step push
 step sign
 step validate SITE="$work/ci.yaml" "VALIDATE=${VALIDATE:---quick}"
 step promote
-printf '\n==> the pipeline passed: %s\n' "$(cat "dist/images/$image-$environment.promoted")"
+printf '\n==> the pipeline passed: %s\n' "$(cat "dist/images/$image-${environment//\//-}.promoted")"

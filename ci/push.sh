@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Pushes an image: push.sh IMAGE ENV [REGISTRY]. Without a registry it goes to the local site's, which must be up. With MOVE=no the moving
-# tag stays where it is: `make promote` moves it, once the image has proven itself. The reference is kept beside the image.
+# Pushes an image: push.sh NAME IMAGE [OPTION ...], with the options that built it. Without $REGISTRY it goes to the local site's, which must
+# be up. With MOVE=no the moving tag stays where it is: `make promote` moves it, once the image has proven itself. The reference is kept in
+# dist/images/NAME.reference.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-image=$1 environment=$2 registry=${3:-}
+name=$1 registry=${REGISTRY:-}
+shift
 if [ -z "$registry" ]; then
   read -r host ESD_REGISTRY_CA < <(.venv/bin/esd-deploy local status --json |
     python3 -c 'import json, sys; site = json.load(sys.stdin); print(site["registry"] or "", site["ca_file"] or "")') || true
@@ -12,8 +14,7 @@ if [ -z "$registry" ]; then
   export ESD_REGISTRY_CA
   registry=$host/esd
 fi
-options=()
-[ "${MOVE:-yes}" = yes ] || options+=(--no-move)
-reference=$(.venv/bin/esd-build push "$image" --env "$environment" --registry "$registry" "${options[@]}")
-printf '%s\n' "$reference" >"dist/images/$image-$environment.reference"
+[ "${MOVE:-yes}" = yes ] || set -- "$@" --no-move
+reference=$(.venv/bin/esd-build push "$@" --registry "$registry")
+printf '%s\n' "$reference" >"dist/images/$name.reference"
 printf '%s\n' "$reference"

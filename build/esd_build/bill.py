@@ -1,4 +1,4 @@
-"""The bill of materials of an image, as CycloneDX 1.6 writes it: Debian packages, Python distributions, what was compiled from source."""
+"""The bill of materials of an image, as CycloneDX 1.6 writes it: Debian's, Python's and Spack's packages, what was compiled from source."""
 
 import uuid
 from collections.abc import Iterable
@@ -22,7 +22,7 @@ def document(product: Product, packages: Iterable[Package], created: str) -> str
     """The bill as JSON: the same image has the same bill. `created` is the image's own date (RFC 3339)."""
     image = Component(
         type=ComponentType.CONTAINER,
-        name=f"{product.image}-{product.environment}",
+        name=f"{product.image}-{product.label}",
         version=product.key,
         bom_ref="image",
         description=product.labels.get("org.opencontainers.image.description"),
@@ -43,6 +43,8 @@ def purl(package: Package) -> PackageURL:
     if package.origin == "deb":
         qualifiers = {"arch": package.architecture} if package.architecture else {}
         return PackageURL("deb", "debian", package.name, package.version, qualifiers)
+    if package.origin == "spack":
+        return PackageURL("generic", "spack", package.name, package.version)
     return PackageURL("pypi", None, package.name, package.version)
 
 

@@ -97,7 +97,7 @@ class Factory:
     def _prerequisites(self, recipe: Recipe) -> None:
         if recipe.base:
             self._make(self.project.recipe(recipe.base))
-        if self._by_spack(recipe):
+        if self.environment.installs_by_spack(recipe):
             self.builder()
         plan = self.plan(recipe)
         for stage in plan.own:
@@ -123,7 +123,7 @@ class Factory:
                 self.progress.line(line)
 
             bind = f"{self.cache.root / 'compiled'}:/mnt" if plan.stage(f"{plan.recipe.name}/build") else None
-            bind = spack_build.binds(self.cache) if self._by_spack(plan.recipe) else bind
+            bind = spack_build.binds(self.cache) if self.environment.installs_by_spack(plan.recipe) else bind
             packing = Packing.of(plan.recipe, plan.environment)
             order = Order(str(plan.image.key), plan.recipe.definition.name, folder, context.ARGUMENTS, bind, packing)
             self.apptainer.build(order, part, note)
@@ -145,12 +145,9 @@ class Factory:
             for line in packages.differences(packages.parse(lock.read_text()), found):
                 self.progress.say(f"    not as in {lock.parent.name}/{lock.name}: {line}")
 
-    def _by_spack(self, recipe: Recipe) -> bool:
-        return self.environment.provider == "spack" and recipe.group is not None
-
     def _fill(self, plan: BuildPlan, folder: Path) -> None:
         recipe = plan.recipe
-        if self._by_spack(recipe):
+        if self.environment.installs_by_spack(recipe):
             spack_build.fill(self.workshop, plan, folder)
             definition = {recipe.definition.name: recipe.definition}
             context.fill(folder, {**definition, **spack_build.images(plan, self.cache)}, self._arguments(plan))
@@ -167,7 +164,7 @@ class Factory:
         """The values of the definition's arguments; no others, Apptainer would warn of them."""
         compilation = plan.stage(f"{plan.recipe.name}/build")
         values = build_arguments(plan.recipe, plan.environment)
-        if self._by_spack(plan.recipe):
+        if self.environment.installs_by_spack(plan.recipe):
             values = {**provider.arguments(self.project, plan.recipe, plan.environment), "builder": "builder.sif"}
         values |= {"base": "base.sif", "plan": str(plan.image.key), "compile_key": str(compilation.key if compilation else "")}
         used = Definition(plan.recipe.definition.read_text()).arguments

@@ -7,7 +7,9 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Literal
 
-Origin = Literal["deb", "pypi", "source"]
+from esd_build.spack.lockfile import Lock
+
+Origin = Literal["deb", "pypi", "source", "spack"]
 
 READ = (
     "var/lib/dpkg/status",
@@ -55,6 +57,13 @@ def sources(lock: str) -> Iterator[Package]:
     """What `sources.txt` says was compiled into the image."""
     for name, version, sha256 in re.findall(r"^([A-Za-z0-9._-]+)==(\S+)\s+(?:\\\s+)?--hash=sha256:([0-9a-f]{64})", lock, re.MULTILINE):
         yield Package("source", normalised(name), version, sha256=sha256)
+
+
+def spack(lock: Lock) -> Iterator[Package]:
+    """What Spack installed of a lock; what it took from the base image is dpkg's to tell."""
+    for found in lock.runtime:
+        if not found.is_external:
+            yield Package("spack", found.name, found.version)
 
 
 def normalised(name: str) -> str:

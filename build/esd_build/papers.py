@@ -13,9 +13,10 @@ from esd_build.inventory import Package
 from esd_build.process import remove_as
 from esd_build.project import Project
 from esd_build.provenance import Builder, Material
+from esd_build.spack import provider
 from esd_build.stage import BuildPlan, Stage, file_hash
 
-BILL, PROVENANCE = ".cdx.json", ".provenance.json"
+BILL, PROVENANCE, LOCK = ".cdx.json", ".provenance.json", ".spack.lock"
 
 
 def are_there(image: Path) -> bool:
@@ -26,9 +27,13 @@ def are_there(image: Path) -> bool:
 
 
 def write(image: Path, plan: BuildPlan, project: Project, cache: Cache, apptainer: Apptainer) -> None:
-    """Write both documents beside an image that was just handed out."""
+    """Write both documents beside an image that was just handed out; with Spack's lock where Spack installed it."""
     described = product.read(image)
     packages = list_packages(image, plan, cache)
+    if plan.environment.installs_by_spack(plan.recipe):
+        lock = provider.group_lock(project, plan.recipe, plan.environment)
+        image.with_suffix(LOCK).write_text(lock.text, encoding="utf-8")
+        packages += inventory.spack(lock)
     created = f"{plan.environment.midnight:%Y-%m-%dT%H:%M:%S+00:00}"
     image.with_suffix(BILL).write_text(bill.document(described, packages, created), encoding="utf-8")
     materials = [provenance.checkout(project), *_materials(plan, cache), *(Material(str(bill.purl(p)), p.sha256) for p in packages)]

@@ -19,7 +19,7 @@ def make_plan(project: Project, recipe: Recipe, environment: Environment, archit
     """The plan of one image; raises UsageError where recipe and environment do not go together."""
     if environment.provider not in recipe.providers:
         raise UsageError(f"image '{recipe.name}' has no provider '{environment.provider}', which environment '{environment.name}' needs")
-    if environment.provider == "spack" and recipe.group:
+    if environment.installs_by_spack(recipe):
         return spack_provider.make_plan(
             project, recipe, environment, architecture, lambda other, same: make_plan(project, other, same, architecture, known_packages)
         )

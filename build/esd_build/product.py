@@ -11,12 +11,16 @@ from esd_build.plan import BuildPlan, file_hash
 
 
 class Product(BaseModel):
-    """`<image>-<environment>.json`: what the SIF file beside it was made from. `size` is in bytes, `sha256` in hex."""
+    """`<image>-<label>.json`: what the SIF file beside it was made from. `size` is in bytes, `sha256` in hex.
+
+    `label` is the environment's name with what sets the image apart from those that release.yaml describes (`edge-x86_64_v4`).
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     image: str
     environment: str
+    label: str
     provider: str
     key: str
     sha256: str
@@ -44,6 +48,7 @@ def _describe(image: Path, plan: BuildPlan, labels: Mapping[str, str]) -> Produc
     return Product(
         image=plan.recipe.name,
         environment=plan.environment.name,
+        label=plan.environment.label,
         provider=plan.environment.provider,
         key=str(plan.image.key),
         sha256=file_hash(image),

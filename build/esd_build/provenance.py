@@ -74,7 +74,7 @@ def statement(product: Product, materials: Sequence[Material], builder: Builder,
     }
     content = {
         "_type": "https://in-toto.io/Statement/v1",
-        "subject": [{"name": f"{product.image}-{product.environment}.sif", "digest": {"sha256": product.sha256}}],
+        "subject": [{"name": f"{product.image}-{product.label}.sif", "digest": {"sha256": product.sha256}}],
         "predicateType": "https://slsa.dev/provenance/v1",
         "predicate": {"buildDefinition": definition, "runDetails": details},
     }

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from esd_build import product, tags
+from esd_build import papers, product, tags
 from esd_build.errors import UsageError
 from esd_build.reference import ImageReference
 from esd_build.registry import Blob, PublishedImage, Registry
@@ -13,11 +13,11 @@ from esd_build.registry.harbor import Finding
 from esd_build.tags import Tags
 
 DOCUMENTS = {
-    ".cdx.json": "application/vnd.cyclonedx+json",
-    ".provenance.json": "application/vnd.in-toto+json",
-    ".spack.lock": "application/vnd.spack.lock+json",
+    papers.BILL: "application/vnd.cyclonedx+json",
+    papers.PROVENANCE: "application/vnd.in-toto+json",
+    papers.LOCK: "application/vnd.spack.lock+json",
 }
-"""Documents that belong to `<image>-<environment>.sif`: the ending of the file beside it → its artifact type in the registry."""
+"""Documents that belong to `<image>-<label>.sif`: the ending of the file beside it → its artifact type in the registry."""
 
 _PUBLISHED_LABELS = ("org.opencontainers.", "eu.ebrains.")
 

@@ -10,6 +10,7 @@ from rich.console import Console
 
 from esd_build import product, publishing, signing, tags
 from esd_build.errors import EsdError, UsageError
+from esd_build.opening import AsJson, EnvironmentName, ProviderName, TargetName, built, open_environment
 from esd_build.project import Project
 from esd_build.publishing import Publication
 from esd_build.reference import ImageReference
@@ -19,13 +20,13 @@ from esd_build.transfer import transfer
 app = typer.Typer()
 _console = Console(stderr=True, highlight=False, soft_wrap=True)
 
-Word = Annotated[str, typer.Argument(metavar="IMAGE|REF", help="a folder of recipes/, or registry/project/image:tag")]
+Word = Annotated[
+    str, typer.Argument(metavar="IMAGE|REF", help="a folder of recipes/ (its tag is --env, or IMAGE:TAG), or registry/project/image:tag")
+]
 Place = Annotated[
     str | None, typer.Option("--registry", envvar="ESD_REGISTRY", help="registry and project, such as docker-registry.ebrains.eu/esd")
 ]
-EnvironmentName = Annotated[str, typer.Option("--env", help="a folder of spack-envs/")]
 CaFile = Annotated[Path | None, typer.Option(envvar="ESD_REGISTRY_CA", help="PEM file of the registry's certificate authority")]
-AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
 
 
 class NotSignedError(EsdError):
@@ -33,10 +34,13 @@ class NotSignedError(EsdError):
 
 
 @app.command()
-def push(
+def push(  # noqa: PLR0913 - each parameter is an option of the command line
     image: Annotated[str, typer.Argument(metavar="IMAGE", help="a folder of recipes/")],
+    *,
     registry: Place = None,
     env: EnvironmentName = "edge",
+    provider: ProviderName = None,
+    target: TargetName = None,
     tag: Annotated[str | None, typer.Option(help="one tag of your own, instead of those that `esd-build tags` shows")] = None,
     move: Annotated[bool, typer.Option(help="let the moving tag name this image, too")] = True,
     ca_file: CaFile = None,
@@ -46,7 +50,7 @@ def push(
     The account comes from the file that $ESD_REGISTRY_LOGIN names (a robot account as Harbor exports it; chmod 600), from
     $ESD_REGISTRY_USER and $ESD_REGISTRY_PASSWORD, or from what `docker login` or `oras login` stored.
     """
-    file = _built(image, env)
+    file = _built(image, env, provider, target)
     reference = _reference(image, registry, env)
     publication = Publication.of(file, reference, tag=tag, move=move)
     _console.print(f"==> pushing {file.name} ({file.stat().st_size / 1e6:.0f} MB) to {registry}/{image}", markup=False)
@@ -56,10 +60,18 @@ def push(
 
 
 @app.command("tags")
-def show_tags(image: Word, registry: Place = None, env: EnvironmentName = "edge", ca_file: CaFile = None, as_json: AsJson = False) -> None:
+def show_tags(
+    image: Word,
+    registry: Place = None,
+    env: EnvironmentName = "edge",
+    provider: ProviderName = None,
+    target: TargetName = None,
+    ca_file: CaFile = None,
+    as_json: AsJson = False,
+) -> None:
     """Explain the tags of an image: those that a push would write, and with --registry those that are there."""
     there = _tags_there(_reference(image, registry, env), registry, ca_file) if registry or "/" in image else {}
-    own = () if "/" in image else _own_tags(image, env)
+    own = () if "/" in image else _own_tags(_built(image, env, provider, target))
     if as_json:
         typer.echo(json.dumps({"next_push": dict(own), "registry": there}, indent=2))
         return
@@ -146,12 +158,13 @@ def keys(name: Annotated[Path, typer.Argument(metavar="NAME", help="makes NAME.k
 
 
 def _reference(word: str, registry: str | None, env: str) -> ImageReference:
-    """A whole reference as it is; the name of an image as the moving tag of its environment."""
+    """A whole reference as it is; the name of an image with its tag, or as the moving tag of its environment."""
     if "/" in word:
         return ImageReference.parse(word)
     if registry is None:
         raise UsageError(f"'{word}': in which registry? Give --registry host/project, or set ESD_REGISTRY")
-    return ImageReference.parse(f"{registry.rstrip('/')}/{word}:{env}")
+    tagged = word if ":" in word or "@" in word else f"{word}:{env.replace('/', '-')}"
+    return ImageReference.parse(f"{registry.rstrip('/')}/{tagged}")
 
 
 def _open(reference: ImageReference, ca_file: Path | None, named: str | None = None) -> Registry:
@@ -159,17 +172,12 @@ def _open(reference: ImageReference, ca_file: Path | None, named: str | None = N
     return Registry(reference.registry, ca_file=ca_file, credentials=Credentials.find(reference.registry, named=is_named))
 
 
-def _built(image: str, env: str) -> Path:
+def _built(image: str, env: str, provider: str | None, target: str | None) -> Path:
     project = Project.find(Path.cwd())
-    recipe, environment = project.recipe(image), project.environment(env)
-    file = project.images / f"{recipe.name}-{environment.label}.sif"
-    if not file.is_file():
-        raise UsageError(f"{file.relative_to(project.root)} is not built yet: `make image IMAGE={recipe.name} ENV={environment.name}`")
-    return file
+    return built(project, project.recipe(image), open_environment(project, env, provider, target))
 
 
-def _own_tags(image: str, env: str) -> tuple[tuple[str, str], ...]:
-    file = _built(image, env)
+def _own_tags(file: Path) -> tuple[tuple[str, str], ...]:
     return tags.tags_of(product.read(file), file).explanation
 
 

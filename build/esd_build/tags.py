@@ -16,7 +16,7 @@ _BUILD_DATE = "org.label-schema.build-date"
 
 @dataclass(frozen=True)
 class Tags:
-    """`<environment>`, and `<environment>-<yyyymmdd>-<first 8 digits of the SIF file's sha256>`."""
+    """`<label>`, and `<label>-<yyyymmdd>-<first 8 digits of the SIF file's sha256>`, with the label of the file's name."""
 
     moving: str
     immutable: str
@@ -33,7 +33,7 @@ class Tags:
 def tags_of(product: Product, file: Path) -> Tags:
     """The tags of a finished image: the same image has the same tags, whenever it is pushed."""
     day = built_on(product.labels) or datetime.fromtimestamp(file.stat().st_mtime, UTC).date()
-    return Tags(product.environment, f"{product.environment}-{day:%Y%m%d}-{product.sha256[:8]}")
+    return Tags(product.label, f"{product.label}-{day:%Y%m%d}-{product.sha256[:8]}")
 
 
 def is_immutable(tag: str) -> bool:

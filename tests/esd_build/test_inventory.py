@@ -3,6 +3,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from cyclonedx.schema import SchemaVersion
+from cyclonedx.validation.json import JsonStrictValidator
 
 from esd_build import bill, components, inventory, provenance
 from esd_build.inventory import Package
@@ -22,13 +24,15 @@ Version: 1
 METADATA = "Metadata-Version: 2.4\nName: Py_NN\nVersion: 0.13.0\nLicense-Expression: CECILL-2.0\n\ntext\n"
 SITE = "usr/local/lib/python3.13/dist-packages"
 PRODUCT = Product(
-    image="nest", environment="edge", provider="debian", key="k" * 16, sha256="ab" * 32, size=10, stages={"nest": "k" * 16},
+    image="nest", environment="edge", label="edge", provider="debian", key="k" * 16, sha256="ab" * 32, size=10,
+    stages={"nest": "k" * 16},
     labels={"eu.ebrains.esd.nest": "3.10.0", "org.opencontainers.image.description": "NEST"},
 )  # fmt: skip
 PACKAGES = (
     Package("deb", "gcc-14", "14.2.0-19", architecture="amd64"),
     Package("pypi", "py-nn", "0.13.0", "CECILL-2.0"),
     Package("source", "nest-simulator", "3.10.0", sha256="cd" * 32),
+    Package("spack", "openmpi", "5.0.5"),
 )
 
 
@@ -71,6 +75,7 @@ def test_size_by_component_adds_up(root: Path) -> None:
 def test_bill_names_everything_and_is_the_same_each_time() -> None:
     text = bill.document(PRODUCT, PACKAGES, "2026-11-20T00:00:00+00:00")
     assert text == bill.document(PRODUCT, PACKAGES, "2026-11-20T00:00:00+00:00")
+    assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     content = json.loads(text)
     assert (content["bomFormat"], content["specVersion"]) == ("CycloneDX", "1.6")
     assert content["metadata"]["component"]["hashes"] == [{"alg": "SHA-256", "content": PRODUCT.sha256}]
@@ -78,6 +83,7 @@ def test_bill_names_everything_and_is_the_same_each_time() -> None:
         "pkg:deb/debian/gcc-14@14.2.0-19?arch=amd64",
         "pkg:pypi/py-nn@0.13.0",
         "pkg:pypi/nest-simulator@3.10.0",
+        "pkg:generic/spack/openmpi@5.0.5",
     }
     nest = next(c for c in content["components"] if c["name"] == "nest-simulator")
     assert nest["hashes"] == [{"alg": "SHA-256", "content": "cd" * 32}]

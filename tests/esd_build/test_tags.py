@@ -9,9 +9,17 @@ from esd_build.product import Product
 LABELS = {"org.label-schema.build-date": "Saturday_21_November_2026_7:41:17_UTC"}
 
 
-def product(**labels: str) -> Product:
+def product(label: str = "25.04", **labels: str) -> Product:
     return Product(
-        image="nest", environment="25.04", provider="debian", key="k", sha256="758ada9c7ef3" + "0" * 52, size=1, stages={}, labels=labels
+        image="nest",
+        environment="25.04",
+        label=label,
+        provider="debian",
+        key="k",
+        sha256="758ada9c7ef3" + "0" * 52,
+        size=1,
+        stages={},
+        labels=labels,
     )
 
 
@@ -19,6 +27,11 @@ def test_tags_name_environment_day_and_content() -> None:
     own = tags.tags_of(product(**LABELS), Path("none"))
     assert (own.moving, own.immutable) == ("25.04", "25.04-20261121-758ada9c")
     assert [tag for tag, _ in own.explanation] == [own.moving, own.immutable]
+
+
+def test_image_for_another_processor_does_not_move_the_environment_s_tag() -> None:
+    own = tags.tags_of(product(label="25.04-x86_64_v4", **LABELS), Path("none"))
+    assert (own.moving, own.immutable) == ("25.04-x86_64_v4", "25.04-x86_64_v4-20261121-758ada9c")
 
 
 @pytest.mark.parametrize(

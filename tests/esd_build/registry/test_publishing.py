@@ -36,9 +36,9 @@ def build(project: Project, content: str) -> None:
     sif = project.images / "nest-edge.sif"
     sif.write_text(content)
     labels = {"org.label-schema.build-date": "Saturday_21_November_2026_7:41:17_UTC", "eu.ebrains.esd.nest": "3.10.0", "other": "not shown"}
-    described = {"image": "nest", "environment": "edge", "provider": "debian", "key": "k", "size": sif.stat().st_size, "stages": {}}
-    digest = hashlib.sha256(sif.read_bytes()).hexdigest()
-    sif.with_suffix(".json").write_text(json.dumps({**described, "sha256": digest, "labels": labels}))
+    made_from = {"image": "nest", "environment": "edge", "label": "edge", "provider": "debian", "key": "k", "stages": {}}
+    content = {"size": sif.stat().st_size, "sha256": hashlib.sha256(sif.read_bytes()).hexdigest()}
+    sif.with_suffix(".json").write_text(json.dumps({**made_from, **content, "labels": labels}))
     sif.with_suffix(".cdx.json").write_text(SBOM)
 
 
@@ -126,7 +126,7 @@ def test_signed_by_name_and_checked_by_key(call: Call, tmp_path: Path) -> None:
         (("push", "nest", "--tag", "no tag"), "'no tag' is not a valid tag"),
         (("push", "nets"), "unknown image 'nets'; did you mean 'nest'?"),
         (("sign", "nest", "--key", "none.key"), "none.key: No such file or directory"),
-        (("inspect", "nest:edge"), "is not a valid tag"),
+        (("inspect", "nest:ed:ge"), "is not a valid tag"),
         (("promote", "host.eu/esd/nest:edge"), "has no immutable tag"),
     ],
 )
