@@ -1,5 +1,6 @@
 """Docker, or Podman's socket that speaks its language: the only module that knows their words and errors."""
 
+import contextlib
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,15 +25,15 @@ class Engine:
     client: docker.DockerClient
 
     @classmethod
-    def connect(cls) -> "Engine":
+    @contextmanager
+    def connect(cls) -> Iterator["Engine"]:
         """The engine that DOCKER_HOST names, else Docker's or Podman's usual socket. Raises ToolError where none answers."""
         for address in _addresses():
-            try:
-                client = docker.DockerClient(base_url=address, timeout=_TIMEOUT_S)
-                client.ping()
-            except (docker.errors.DockerException, requests.exceptions.RequestException):
-                continue
-            return cls(client)
+            client = _answering(address)
+            if client:
+                with contextlib.closing(client):
+                    yield cls(client)
+                return
         raise ToolError(
             f"no container engine answers at {', '.join(_addresses())}; start Docker, or `podman system service --time 0 unix:///path` "
             "and set DOCKER_HOST=unix:///path"
@@ -73,6 +74,14 @@ class Engine:
             yield
         except (docker.errors.DockerException, requests.exceptions.RequestException) as error:
             raise ToolError(f"{doing}: the container engine says: {error}") from error
+
+
+def _answering(address: str) -> docker.DockerClient | None:
+    try:
+        # Asks for the engine's version at once, and so fails where nothing answers.
+        return docker.DockerClient(base_url=address, timeout=_TIMEOUT_S)
+    except (docker.errors.DockerException, requests.exceptions.RequestException):
+        return None
 
 
 def _addresses() -> tuple[str, ...]:

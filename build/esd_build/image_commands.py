@@ -111,10 +111,11 @@ def oci(
     """Make the same image for Docker and Podman, in their own store; prints its name and identifier."""
     factory, recipe = open_factory(image, env, provider, target)
     file = built(factory.project, recipe, factory.environment)
-    engine = Engine.connect()
-    twin = twins.make(file, name or f"localhost/esd/{recipe.name}:{factory.environment.label}", factory.cache, factory.apptainer, engine)
-    if push:
-        typer.echo(f"pushed as {engine.push(twin.name)}", err=True)
+    name = name or f"localhost/esd/{recipe.name}:{factory.environment.label}"
+    with Engine.connect() as engine:
+        twin = twins.make(file, name, factory.cache, factory.apptainer, engine)
+        if push:
+            typer.echo(f"pushed as {engine.push(twin.name)}", err=True)
     typer.echo(f"{twin.name} {twin.identifier}")
 
 

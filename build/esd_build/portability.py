@@ -11,7 +11,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from esd_build.documents import Document
-from esd_build.model import Target
+from esd_build.model import TARGETS, Target
 from esd_build.model_report import ModelReport
 
 Verdict = Literal["passed", "failed", "skipped"]
@@ -34,6 +34,20 @@ class Tolerance(Document):
     spinnaker: float
 
 
+class Plasticity(Document):
+    """A plastic synapse onto the neuron, and NEST's own of the same kind; `tolerance` is of its weight, in the weight's unit."""
+
+    file: str
+    weight: float
+    delay_ms: float
+    first_ms: float
+    every_ms: float
+    parameters: dict[str, float]
+    reference: str
+    reference_parameters: dict[str, float]
+    tolerance: float
+
+
 class Case(Document):
     """One model's comparison. `weights`: of the spikes at each of `ports`, in the model's units."""
 
@@ -46,6 +60,8 @@ class Case(Document):
     reference: Reference
     tolerance_mv: Tolerance
     spike_steps: int = Field(0, ge=0, description="how many steps a spike may be early or late")
+    plasticity: Plasticity | None = None
+    targets: tuple[Target, ...] = TARGETS
 
 
 class Cases(Document):
@@ -59,10 +75,11 @@ class Cases(Document):
 
 @dataclass(frozen=True)
 class Trace:
-    """One neuron: the membrane potential (mV) after each step, and the steps that ended in a spike."""
+    """One neuron: the membrane potential (mV) after each step, the steps that ended in a spike, a plastic synapse's weights."""
 
     potentials: Mapping[int, float]
     spikes: tuple[int, ...]
+    weights: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -90,19 +107,26 @@ def schedule(cases: Cases, case: Case) -> list[list[float]]:
 
 
 def nest_request(cases: Cases, case: Case, report: ModelReport) -> dict[str, Any]:
-    """What inside/nest_trace.py is asked for."""
+    """What inside/nest_trace.py is asked for. NESTML names a neuron that comes with a plastic synapse after both."""
+    learning, reference = case.plasticity, case.reference
+    names = [report.model, report.synapse] if learning else [report.model]
+    own = _synapse(cases, learning, "__with_".join(map(str, reversed(names))), learning.parameters) if learning else None
+    known = _synapse(cases, learning, learning.reference, learning.reference_parameters) if learning else None
     return {
-        "model": report.model,
         "module": report.module,
         "timestep_ms": case.timestep_ms or cases.timestep_ms,
-        "parameters": case.parameters,
         "ports": case.ports,
         "inputs": schedule(cases, case),
-        "reference_kind": case.reference.kind,
-        "reference": case.reference.name,
-        "reference_parameters": case.reference.parameters,
-        "reference_start": case.reference.start,
+        "model": {"name": "__with_".join(map(str, names)), "parameters": case.parameters, "synapse": own},
+        "reference_kind": reference.kind,
+        "reference": {"name": reference.name, "parameters": reference.parameters, "start": reference.start, "synapse": known},
     }
+
+
+def _synapse(cases: Cases, learning: Plasticity, name: str, parameters: Mapping[str, float]) -> dict[str, Any]:
+    duration = cases.steps * cases.timestep_ms
+    times = [learning.first_ms + learning.every_ms * n for n in range(round((duration - learning.first_ms) / learning.every_ms))]
+    return {"name": name, "parameters": parameters, "weight": learning.weight, "delay_ms": learning.delay_ms, "times_ms": times}
 
 
 def spinnaker_request(cases: Cases, case: Case, report: ModelReport) -> dict[str, Any]:
@@ -114,7 +138,8 @@ def spinnaker_request(cases: Cases, case: Case, report: ModelReport) -> dict[str
 def nest_traces(found: Mapping[str, Any]) -> tuple[Trace, Trace]:
     """The model's trace and the reference's."""
     model, reference = (
-        Trace(dict(zip(part["steps"], part["V_m"], strict=True)), tuple(part["spikes"])) for part in (found["model"], found["reference"])
+        Trace(dict(zip(part["steps"], part["V_m"], strict=True)), tuple(part["spikes"]), tuple(part.get("weights", ())))
+        for part in (found["model"], found["reference"])
     )
     return model, reference
 
@@ -146,3 +171,12 @@ def agreement(one: Trace, other: Trace, tolerance_mv: float, spike_steps: int) -
     spikes = f"{len(mine)} spikes" if len(mine) == len(theirs) else f"{len(mine)} and {len(theirs)} spikes"
     detail = f"{distance:.2g} mV apart at most (allowed {tolerance_mv:g}), {spikes}, {late} steps apart at most"
     return ("passed" if mine and same_spikes(mine, theirs, spike_steps) and distance <= tolerance_mv else "failed"), detail
+
+
+def same_weights(one: Trace, other: Trace, tolerance: float) -> tuple[Verdict, str]:
+    """Whether a plastic synapse learnt the same: as many weights, none further apart, and not all alike."""
+    distance = max((abs(a - b) for a, b in zip(one.weights, other.weights, strict=False)), default=float("inf"))
+    alike = len(one.weights) == len(other.weights) and distance <= tolerance and len(set(other.weights)) > 1
+    low, high = min(other.weights, default=0.0), max(other.weights, default=0.0)
+    detail = f"{len(one.weights)} weights from {low:.4g} to {high:.4g}, {distance:.2g} apart at most (allowed {tolerance:g})"
+    return ("passed" if alike else "failed"), detail

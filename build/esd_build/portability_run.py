@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from esd_build.errors import ToolError
-from esd_build.model import TARGETS, ModelSource, Target, inside
+from esd_build.model import ModelSource, Target, inside
 from esd_build.model_building import BuiltModel, ModelBuilder
+from esd_build.model_report import ModelReport
 from esd_build.portability import (
     Case,
     Cases,
@@ -18,6 +19,7 @@ from esd_build.portability import (
     agreement,
     nest_request,
     nest_traces,
+    same_weights,
     spinnaker_request,
     spinnaker_trace,
 )
@@ -38,17 +40,18 @@ class Comparison:
         """A row for each model and target; NEST first, because SpiNNaker is compared with it."""
         for name, case in self.cases.models.items():
             on_nest: Trace | None = None
-            for target in TARGETS:
+            for target in case.targets:
                 self.say(f"==> {name} for {target}")
                 row, trace = self._row(name, case, target, on_nest)
                 on_nest = trace if target == "nest" else on_nest
                 yield row
 
     def _row(self, name: str, case: Case, target: Target, on_nest: Trace | None) -> tuple[Row, Trace | None]:
-        source = ModelSource(self.cases.folder / case.file)
+        learning = case.plasticity
+        source = ModelSource(self.cases.folder / case.file, self.cases.folder / learning.file if learning else None)
         built = self.builder.build(self.builder.plan(source, target, self.images[target]))
         stages: dict[str, Verdict] = {step.name: step.state for step in built.report.steps}
-        reasons = [f"{step.name}: {step.detail}" for step in built.report.steps if step.state == "failed"]
+        reasons = _reasons(built.report)
         if "failed" in stages.values():
             return Row(name, target, {**stages, **_NOT_REACHED}, "; ".join(reasons)), None
         try:
@@ -84,7 +87,10 @@ def _compared(case: Case, target: Target, found: dict[str, Any], on_nest: Trace 
     if target == "nest":
         model, reference = nest_traces(found)
         verdict, detail = agreement(model, reference, case.tolerance_mv.nest, case.spike_steps)
-        return model, verdict, f"against {_REFERENCES[case.reference.kind].format(case.reference.name)}: {detail}"
+        if case.plasticity:
+            learnt, weights = same_weights(model, reference, case.plasticity.tolerance)
+            verdict, detail = ("failed" if "failed" in (verdict, learnt) else verdict), f"{detail}; {weights}"
+        return model, verdict, f"against {_reference(case)}: {detail}"
     model = spinnaker_trace(found)
     if on_nest is None:
         return model, "skipped", "there is no trace of NEST to compare with"
@@ -92,4 +98,13 @@ def _compared(case: Case, target: Target, found: dict[str, Any], on_nest: Trace 
     return model, verdict, f"against the model on NEST: {detail}"
 
 
-_REFERENCES = {"nest": "NEST's {}", "equations": "its equations, solved independently"}
+def _reference(case: Case) -> str:
+    if case.reference.kind == "equations":
+        return "its equations, solved independently"
+    return f"NEST's {case.reference.name}" + (f" and {case.plasticity.reference}" if case.plasticity else "")
+
+
+def _reasons(report: ModelReport) -> list[str]:
+    """What failed, with the first of NESTML's own words where the model was at fault."""
+    said = [str(message) for message in report.messages if message.level == "error"][:1]
+    return [f"{step.name}: {step.detail}" for step in report.steps if step.state == "failed"] + said
