@@ -67,6 +67,7 @@ class Mapper:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         for name, content in files.items():
+            (work / name).parent.mkdir(parents=True, exist_ok=True)
             (work / name).write_bytes(content)
         self.account.own(work)
         command = ("python3", "/inside/fit.py", "/work", f"/work/{script}", *arguments)

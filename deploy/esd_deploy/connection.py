@@ -22,6 +22,10 @@ class RefusedError(ToolError):
     """The site does not let this caller in."""
 
 
+class FullError(ToolError):
+    """The caller's space at the site is used up: trying again helps only when somebody has made room."""
+
+
 class GoneError(ToolError):
     """The site no longer knows the job, or the file."""
 

@@ -1,7 +1,7 @@
 """Many runs at once: one record at a time in memory, one connection for each site, and no question about a run that has ended."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,9 @@ from esd_deploy.record import RunRecord
 from esd_deploy.run import Run
 from esd_deploy.site import Site
 
-_AT_ONCE = 4
+_ASKED_AT_ONCE = 4
+_BROUGHT_AT_ONCE = 2
+"""Runs; each brings several files at once."""
 Load = Callable[[str], Site]
 
 
@@ -42,18 +44,42 @@ def standing(one: RunRecord, problem: str = "") -> Standing:
     return Standing(one.id, one.site, one.script.name, one.status, one.ended, one.ending.kind if one.ending else "", problem)
 
 
-def refresh(runs: Path, tag: str | None = None, *, load: Load = Site.load, only: frozenset[str] | None = None) -> list[Standing]:
-    """Ask about every run that has not ended and was submitted (of `only`, where that is given); a site that fails is told in `problem`."""
-    connections = _Connections(load)
-    names = [one.id for one in records(runs, tag) if only is None or one.id in only]
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
-        return list(pool.map(lambda run_id: _ask(runs, run_id, connections), names))
+def refresh(runs: Path, tag: str | None = None, *, load: Load = Site.load) -> list[Standing]:
+    """Ask about every run that has not ended and was submitted; a site that fails is told in `problem`."""
+    return Fleet(runs, load).refresh([one.id for one in records(runs, tag)])
 
 
-def live(runs: Path, run_id: str, *, load: Load = Site.load) -> Run:
-    """One run with its site."""
-    known = record.load(runs, run_id)
-    return load(str(known.site_file or known.site)).run(run_id, runs=runs)
+class Fleet:
+    """The runs of a folder, asked again and again over the same connections. Nothing of a run stays in memory but its standing."""
+
+    def __init__(self, runs: Path, load: Load = Site.load) -> None:
+        self._runs = runs
+        self._connections = _Connections(load)
+
+    def refresh(self, run_ids: Iterable[str]) -> list[Standing]:
+        """How each of these runs stands; only what has not ended is asked about."""
+        with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+            return list(pool.map(self._ask, run_ids))
+
+    def bring(self, run_ids: Iterable[str]) -> Iterator[Standing]:
+        """Fetch the results of runs that have ended, and tell how; each is given as soon as it and those before it are here."""
+        with ThreadPoolExecutor(_BROUGHT_AT_ONCE) as pool:
+            yield from pool.map(self._bring, run_ids)
+
+    def _ask(self, run_id: str) -> Standing:
+        one = record.load(self._runs, run_id)
+        if one.ended or one.job.url is None:
+            return standing(one)
+        return self._told(one, Run.refresh)
+
+    def _bring(self, run_id: str) -> Standing:
+        return self._told(record.load(self._runs, run_id), Run.finish)
+
+    def _told(self, one: RunRecord, act: Callable[[Run], RunRecord]) -> Standing:
+        try:
+            return standing(act(self._connections.run(self._runs, one)))
+        except EsdError as error:
+            return standing(record.load(self._runs, one.id), str(error).splitlines()[0])
 
 
 class _Connections:
@@ -71,13 +97,3 @@ class _Connections:
             if first is None:
                 first = self._runs[name] = self._load(name).run(one.id, runs=runs)
         return first if first.id == one.id else first.sibling(one, runs / one.id)
-
-
-def _ask(runs: Path, run_id: str, connections: _Connections) -> Standing:
-    one = record.load(runs, run_id)
-    if one.ended or one.job.url is None:
-        return standing(one)
-    try:
-        return standing(connections.run(runs, one).refresh())
-    except EsdError as error:
-        return standing(one, str(error).splitlines()[0])

@@ -5,7 +5,8 @@ from pathlib import Path
 import typer
 
 from esd_build.errors import UsageError
-from esd_deploy import options, outcome, preflight, record, rerun
+from esd_deploy import local_checks, options, outcome, preflight, record, rerun
+from esd_deploy.catalogue import load_site
 from esd_deploy.display import Display, display
 from esd_deploy.run import Run
 from esd_deploy.running import carry_out, finish, going_on, require_all
@@ -65,8 +66,12 @@ def rerun_command(
 ) -> None:
     """Run again exactly what a record says: the same script, image digest, arguments and shape."""
     known = record.load(output, run_id)
-    place = Site.load(site or str(known.site_file or known.site))
-    plan = rerun.plan(known, output / run_id, place)
+    local_checks.require_folder(output)
+    if require_signature:
+        local_checks.require_signable(contained=known.image is not None)
+    config, _ = load_site(site or str(known.site_file or known.site))
+    plan = rerun.plan(known, output / run_id, config)
+    place = Site.of(config)
     if require_signature:
         rerun.require_signature(plan, place)
     if not force:

@@ -11,9 +11,10 @@ import platformdirs
 
 from esd_build import signing
 from esd_build.documents import choose
-from esd_build.errors import ToolError
+from esd_build.errors import ToolError, UsageError
 from esd_build.reference import ImageReference
 from esd_build.registry import PublishedImage, Registry
+from esd_deploy.catalogue import Catalogue
 from esd_deploy.endpoint import Endpoint
 
 DEFAULT_ENVIRONMENT = "edge"
@@ -30,6 +31,11 @@ def reference(word: str, *, registry: str, repository: str, known: Iterable[str]
     name, _, environment = word.partition(":")
     choose(name, known, what="image")
     return ImageReference.parse(f"{registry}/{repository}/{name}:{environment or DEFAULT_ENVIRONMENT}")
+
+
+def of_word(word: str, *, registry: str, repository: str) -> ImageReference:
+    """As `reference`, among the images of the checkout."""
+    return reference(word, registry=registry, repository=repository, known=Catalogue.find().image_names)
 
 
 def resolve(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:
@@ -94,12 +100,23 @@ class Memory:
 
     def recall(self, wanted: ImageReference) -> PublishedImage | None:
         """The last answer about a reference; None without one."""
-        try:
-            answer = json.loads(self._path(wanted).read_text(encoding="utf-8"))
-            found = ImageReference.parse(answer["reference"])
-            return PublishedImage(found, str(answer["sif_digest"]), int(answer["size"]), answer["annotations"])
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        return _answer(self._path(wanted))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """SIF digest → `nest:edge`, of all answers: for people, who do not know images by their hash."""
+        answers = [answer for path in sorted(self.folder.glob("*.json")) if (answer := _answer(path)) is not None]
+        return {one.sif_digest: f"{one.reference.repository.rpartition('/')[2]}:{one.reference.tag or ''}".rstrip(":") for one in answers}
 
     def _path(self, wanted: ImageReference) -> Path:
         return self.folder / f"{hashlib.sha256(str(wanted).encode()).hexdigest()[:24]}.json"
+
+
+def _answer(path: Path) -> PublishedImage | None:
+    """What a file of the memory says; None where there is none, or it is not ours."""
+    try:
+        answer = json.loads(path.read_text(encoding="utf-8"))
+        found = ImageReference.parse(answer["reference"])
+        return PublishedImage(found, str(answer["sif_digest"]), int(answer["size"]), answer["annotations"])
+    except (OSError, ValueError, KeyError, TypeError, UsageError):
+        return None

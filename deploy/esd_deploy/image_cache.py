@@ -22,6 +22,11 @@ class CachedImage:
     used: datetime
     state: str
 
+    @property
+    def damaged(self) -> bool:
+        """Whether its content was not what its name says."""
+        return self.state.startswith("damaged")
+
 
 @dataclass(frozen=True)
 class ImageCache:

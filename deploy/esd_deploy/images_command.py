@@ -1,14 +1,16 @@
 """The command `esd-deploy images S`: the image cache at a site."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
-from esd_build.errors import UsageError
+from esd_build.errors import EsdError, UsageError
 from esd_deploy import image_cache, options
+from esd_deploy.image import Memory
 from esd_deploy.image_cache import Action, ImageCache
 from esd_deploy.shown import out
 from esd_deploy.site import Site
@@ -16,11 +18,17 @@ from esd_deploy.site import Site
 app = typer.Typer()
 
 
+class DamagedImageError(EsdError):
+    """A cached image is not what its name says (exit code 1)."""
+
+
 @app.command()
 def images(
     site: Annotated[str, typer.Argument(metavar="SITE", help="A name from `esd-deploy sites`, or a YAML file.")],
     *,
-    check: Annotated[bool, typer.Option("--check", help="Compute each file's hash anew; remove what is damaged.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compute each file's hash anew; name and remove what is damaged, then exit code 1.")
+    ] = False,
     gc: Annotated[bool, typer.Option("--gc", help="Remove what nobody used for --keep-days, and what broken pulls left.")] = False,
     keep_days: Annotated[int, typer.Option(min=0, help="For --gc.")] = 30,
     as_json: options.Json = False,
@@ -34,11 +42,24 @@ def images(
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2, default=str))
     else:
-        _show(found)
+        _show(found, Memory.of_user().names)
+    _require_whole(found, site)
 
 
-def _show(found: ImageCache) -> None:
-    table = Table("SIF digest", "MB", "last used (UTC)", "", title=f"{found.folder}: {found.free / 1e9:,.1f} GB free", title_justify="left")
+def _require_whole(found: ImageCache, site: str) -> None:
+    damaged = [f"sha256:{one.sha256}" for one in found.images if one.damaged]
+    if damaged:
+        raise DamagedImageError(
+            f"site '{site}': {len(damaged)} of {len(found.images)} images in {found.folder} were damaged, and were removed: "
+            f"{', '.join(damaged)}; the next run pulls them anew. Do not rely on what ran from them meanwhile"
+        )
+
+
+def _show(found: ImageCache, names: Mapping[str, str]) -> None:
+    table = Table(
+        "SIF digest", "image", "MB", "last used (UTC)", "", title=f"{found.folder}: {found.free / 1e9:,.1f} GB free", title_justify="left"
+    )
     for one in found.images:
-        table.add_row(f"sha256:{one.sha256}", f"{one.size / 1e6:,.0f}", f"{one.used:%Y-%m-%d %H:%M}", one.state)
+        digest = f"sha256:{one.sha256}"
+        table.add_row(digest, names.get(digest, ""), f"{one.size / 1e6:,.0f}", f"{one.used:%Y-%m-%d %H:%M}", one.state)
     out.print(table)

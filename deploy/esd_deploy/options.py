@@ -28,7 +28,9 @@ def mode(word: str | None) -> Mode | None:
     return cast("Mode", word)
 
 
-Script = Annotated[Path, typer.Argument(help="The program: a Python script.", show_default=False)]
+Script = Annotated[
+    Path, typer.Argument(help="The program: a Python script; or a folder or an archive (zip, tar) with run.py.", show_default=False)
+]
 Arguments = Annotated[list[str] | None, typer.Argument(metavar="[-- ARGUMENTS]", help="Its arguments, after --.")]
 SiteName = Annotated[str, typer.Option("--site", help="Where it runs: a name from `esd-deploy sites`, or a YAML file.")]
 Image = Annotated[str | None, typer.Option(help="nest, nest:25.04, or a whole reference; without it the site's own modules.")]
@@ -46,7 +48,9 @@ ModeName = Annotated[
     str | None,
     typer.Option("--mode", help="container (with --image), module or login (the site's own modules, in batch or on the login node)."),
 ]
-Inputs = Annotated[list[Path] | None, typer.Option("--input", "-i", help="A file that the script needs beside it; may be repeated.")]
+Inputs = Annotated[
+    list[Path] | None, typer.Option("--input", "-i", help="A file or a folder that the script needs beside it; may be repeated.")
+]
 PartitionName = Annotated[str | None, typer.Option("--partition", help="Slurm partition; the site's default without it.")]
 Account = Annotated[str | None, typer.Option(help="Budget that is charged.")]
 Tags = Annotated[list[str] | None, typer.Option(help="A word by which runs are found again together; may be repeated.")]

@@ -1,7 +1,6 @@
 """What one run will do, complete before anything happens: plain data, from which a backend computes the job."""
 
 import hashlib
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -9,6 +8,7 @@ from typing import Literal
 from esd_build.errors import UsageError
 from esd_build.registry import PublishedImage
 from esd_deploy import launch
+from esd_deploy.bundle import bundle, flat_name, input_files
 from esd_deploy.config import SiteConfig
 from esd_deploy.launch import Shape
 
@@ -20,7 +20,7 @@ queue: by a neuromorphic queue."""
 
 @dataclass(frozen=True)
 class Request:
-    """What the user asked for. `inputs` are files that the script needs beside it."""
+    """What the user asked for. `script`, and `inputs` that it needs beside it, may be folders too (bundle.py)."""
 
     script: Path
     arguments: tuple[str, ...] = ()
@@ -106,8 +106,10 @@ def check(request: Request, site: SiteConfig) -> None:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes, so `submit: sbatch` cannot work; use `submit: unicore`")
     if mode in {"login", "container"} and not site.login_node:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes (`login_node` in its configuration); use --mode module")
-    if not read_file(request.script):
+    if not bundle(request.script).program:
         raise UsageError(f"script {request.script} is empty: there is nothing to run")
+    for path in request.inputs:
+        _require_readable(path)
     _staged_names(request)
 
 
@@ -129,37 +131,36 @@ def plan(request: Request, site: SiteConfig, image: PublishedImage | None, run_i
     place = settled(request, site)
     partition = place.partitions.get(place.partition or "")
     longest = min(place.limits.time_s, (partition and partition.time_s) or place.limits.time_s)
+    handed = bundle(request.script)
     return Plan(
         run_id,
         place,
         image,
-        script_name(request.script),
-        read_file(request.script),
+        handed.name,
+        handed.program,
         request.arguments,
         request.shape,
         request.time_s or min(place.limits.default_time_s, longest),
         mode_of(request, site),
-        tuple((script_name(path), read_file(path)) for path in request.inputs),
+        (*handed.others, *(file for path in request.inputs for file in input_files(path))),
         request.tags,
     )
 
 
-def read_file(path: Path) -> bytes:
-    """Raises UsageError where a script or another input cannot be read."""
+def _require_readable(path: Path) -> None:
+    """Of a file that may be large, and is read only when all else is right."""
+    if path.is_dir():
+        return
     try:
-        return path.read_bytes()
+        path.open("rb").close()
     except OSError as error:
-        raise UsageError(f"script {path}: {error.strerror}") from error
-
-
-def script_name(path: Path) -> str:
-    """A file's name in the job's folder: what a URL or a shell would change in it becomes `_`."""
-    name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name)
-    return name if re.match(r"[A-Za-z0-9_]", name) else f"_{name[1:]}"
+        raise UsageError(f"input {path}: {error.strerror}") from error
 
 
 def _staged_names(request: Request) -> None:
-    names = [script_name(path) for path in (request.script, *request.inputs)]
+    handed = bundle(request.script)
+    folders = {name.partition("/")[0] for name, _ in handed.others}
+    names = [handed.name, *folders, *(path.resolve().name if path.is_dir() else flat_name(path) for path in request.inputs)]
     twice = sorted({name for name in names if names.count(name) > 1} | ({"esd", "run.json"} & set(names)))
     if twice:
         raise UsageError(f"the files of a run need names of their own in the job's folder; rename {', '.join(twice)}")

@@ -13,9 +13,9 @@ from esd_build.errors import EsdError, UsageError
 from esd_build.fitting import BOARD_CHIPS, CHIP_SDRAM, Fit, Mapper
 from esd_build.process import Account
 from esd_deploy import options, shown
+from esd_deploy.bundle import bundle, input_files
 from esd_deploy.catalogue import Catalogue, load_site
 from esd_deploy.display import display
-from esd_deploy.plan import read_file, script_name
 
 app = typer.Typer()
 
@@ -39,11 +39,12 @@ def plan_command(
     config, _ = load_site(site)
     if config.kind != "nmpi" or (config.nmpi and config.nmpi.platform != "SpiNNaker"):
         raise UsageError(f"site '{site}' is no SpiNNaker machine: `esd-deploy run --dry-run` shows what a job there would be")
-    files = {script_name(path): read_file(path) for path in (script, *(inputs or ()))}
+    handed = bundle(script)
+    files = {handed.name: handed.program, **dict(handed.others), **dict(file for path in inputs or () for file in input_files(path))}
     mapper = _mapper(image or Catalogue.find().root / "dist" / "images" / "spinnaker-edge.sif")
     with display(quiet=as_json) as steps:
         steps.step(f"mapping {script.name}")
-        fit = mapper.fit(script_name(script), files, arguments or ())
+        fit = mapper.fit(handed.name, files, arguments or ())
     if as_json:
         typer.echo(json.dumps({**fit.model_dump(), "run_s": fit.run_s}, indent=2))
     else:

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 from esd_build.errors import ToolError, UsageError
 from esd_build.reference import ImageReference
 from esd_build.registry import PublishedImage
+from esd_deploy.config import SiteConfig
 from esd_deploy.connection import Connection, GoneError
 from esd_deploy.display import Display
 from esd_deploy.launch import Shape
@@ -19,14 +20,14 @@ from esd_deploy.site import Site, new_id
 from esd_deploy.submission import patiently
 
 
-def plan(known: RunRecord, folder: Path, place: Site) -> Plan:
+def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
     """The same again: script and inputs from the run's folder (checked against the record), the image by its digest.
 
-    Raises UsageError where a file is not what ran, or where the record does not say enough. The registry is not asked.
+    Raises UsageError where a file is not what ran, or where the record does not say enough. Neither the site nor the registry is asked.
     """
     if known.shape is None:
         raise UsageError(f"the record of '{known.id}' does not say its shape (it was written by an older esd-deploy); use `esd-deploy run`")
-    site = place.config.model_copy(update={"partition": known.shape.partition, "account": known.shape.account})
+    site = config.model_copy(update={"partition": known.shape.partition, "account": known.shape.account})
     return Plan(
         run_id=new_id(),
         site=site,
@@ -45,7 +46,7 @@ def plan(known: RunRecord, folder: Path, place: Site) -> Plan:
 def require_signature(again: Plan, place: Site) -> None:
     """Raises UsageError unless one of the user's trusted keys signed the image that the record names; asks the registry."""
     if again.image is None:
-        raise UsageError("--require-signature: that run had no image; there is nothing that could be signed")
+        raise AssertionError("local_checks asked for an image before")
     place.signed_only().look_up(again.image.reference, place.endpoint)
 
 

@@ -1,6 +1,7 @@
 """The commands of `esd-deploy` that begin something: run, submit, script; and what all commands about runs share."""
 
 import json
+import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,10 +13,11 @@ import typer
 
 from esd_build.errors import EsdError, ToolError, UsageError
 from esd_build.model_building import ModelBuilder
-from esd_deploy import backends, launch, model_input, options, outcome, preflight, record, shown
+from esd_deploy import backends, launch, local_checks, model_input, options, outcome, preflight, record, shown
+from esd_deploy.catalogue import load_site
 from esd_deploy.display import display
 from esd_deploy.launch import Shape
-from esd_deploy.plan import Plan, Request
+from esd_deploy.plan import Plan, Request, mode_of
 from esd_deploy.record import RunRecord
 from esd_deploy.run import Run
 from esd_deploy.site import RUNS, Site
@@ -82,7 +84,7 @@ def run_command(  # noqa: PLR0913 - each parameter is an option of the command l
     """Run a script at a site, wait for it, fetch its results, keep a record in OUTPUT/<id>/run.json."""
     wish = Wish(Shape(nodes, tasks_per_node, threads), time, mode, inputs, partition, account, tag)
     wanted = wish.request(script, arguments, image)
-    place, plan = _planned(site, wanted, force=force, dry_run=dry_run, signed=require_signature, model=model)
+    place, plan = _planned(site, wanted, force=force, dry_run=dry_run, signed=require_signature, model=model, runs=output)
     carry_out(place, plan, output, as_json=as_json, dry_run=dry_run)
 
 
@@ -124,7 +126,8 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
 ) -> None:
     """Submit a script and return; `attach` waits for it later. The last line is the run's id (with --count one line for each)."""
     wish = Wish(Shape(nodes, tasks_per_node, threads), time, mode, inputs, partition, account, tag)
-    place, plan = _planned(site, wish.request(script, arguments, image), force=force, signed=require_signature, model=model)
+    wanted = wish.request(script, arguments, image)
+    place, plan = _planned(site, wanted, force=force, signed=require_signature, model=model, runs=output)
     with display(quiet=as_json or count > 1) as steps:
         for run in place.start_many(plan, count, runs=output, display=steps):
             with going_on(run.id, output):
@@ -150,18 +153,27 @@ def script(  # noqa: PLR0913 - each parameter is an option of the command line
 ) -> None:
     """Print a batch script that does the same as `run`, for those who call sbatch themselves."""
     wish = Wish(Shape(nodes, tasks_per_node, threads), time, mode, None, partition, account, None)
-    _, plan = _planned(site, wish.request(script, arguments, image), force=True, signed=require_signature)
-    if plan.mode in {"login", "queue"}:
-        raise UsageError(f"--mode {plan.mode} is no batch job; just run `{plan.launch}`")
+    wanted = wish.request(script, arguments, image)
+    kind = mode_of(wanted, load_site(site)[0])
+    if kind in {"login", "queue"}:
+        raise UsageError(f"--mode {kind} is no batch job; just run `{shlex.join(('python3', script.name, *wanted.arguments))}`")
+    _, plan = _planned(site, wanted, force=True, signed=require_signature)
     print(launch.batch_script(plan.site, plan.shape, plan.command, image=plan.image, time_s=plan.time_s), end="")
 
 
 def _planned(
-    site: str, request: Request, *, force: bool, dry_run: bool = False, signed: bool = False, model: Path | None = None
+    site: str,
+    request: Request,
+    *,
+    force: bool,
+    dry_run: bool = False,
+    signed: bool = False,
+    model: Path | None = None,
+    runs: Path | None = None,
 ) -> tuple[Site, Plan]:
-    if signed and request.image is None:
-        raise UsageError("--require-signature: without --image there is nothing that could be signed")
-    place = Site.load(site).signed_only() if signed else Site.load(site)
+    config, _ = load_site(site)
+    local_checks.require(request, config, runs=runs, signed=signed, model=model)
+    place = Site.of(config).signed_only() if signed else Site.of(config)
     plan = place.plan(request)
     if model is not None:
         plan = model_input.with_model(plan, model, ModelBuilder.here())

@@ -2,6 +2,7 @@
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Annotated
 
 import typer
@@ -29,12 +30,21 @@ def list_command(
     if refresh:
         fleet.refresh(output, tag)
     if as_json:
-        typer.echo(json.dumps([r.model_dump(mode="json") for r in fleet.records(output, tag)], indent=2))
+        _print_array(r.model_dump_json(indent=2) for r in fleet.records(output, tag))
         return
     table = Table("run", "site", "script", "status", "ended by", "image digest")
     for r in fleet.records(output, tag):
         table.add_row(r.id, r.site, r.script.name, r.status, r.ending.kind if r.ending else "", r.image.digest[:19] if r.image else "-")
     out.print(table)
+
+
+def _print_array(items: Iterable[str]) -> None:
+    """A JSON array, one item after the other: thousands of records need the memory of one."""
+    between = "[\n"
+    for item in items:
+        typer.echo(between + item, nl=False)
+        between = ",\n"
+    typer.echo("[]" if between == "[\n" else "\n]")
 
 
 @app.command()

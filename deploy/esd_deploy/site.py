@@ -9,7 +9,7 @@ from pathlib import Path
 from esd_build.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy import backends, image, page, record
-from esd_deploy.catalogue import Catalogue, load_site
+from esd_deploy.catalogue import load_site
 from esd_deploy.config import SiteConfig
 from esd_deploy.connection import Connection
 from esd_deploy.display import Display
@@ -37,7 +37,11 @@ class Site:
 
         Raises UsageError for an unknown name, ConfigError for a wrong file, ToolError where a local site is not up.
         """
-        config, _ = load_site(name)
+        return cls.of(load_site(name)[0], token=token)
+
+    @classmethod
+    def of(cls, config: SiteConfig, *, token: str | None = None) -> "Site":
+        """The site of a configuration; raises as `load`."""
         return cls(config, resolve(config, token=token), connect=backends.backend(config.kind).connect)
 
     def signed_only(self) -> "Site":
@@ -103,8 +107,7 @@ class Site:
         return page.table(f"site {self.config.name}", [(name, getattr(self.config, name)) for name in shown])
 
     def _reference(self, word: str) -> ImageReference:
-        known = Catalogue.find().image_names
-        return image.reference(word, registry=self.endpoint.registry, repository=self.config.repository, known=known)
+        return image.of_word(word, registry=self.endpoint.registry, repository=self.config.repository)
 
 
 def numbered(planned: Plan, number: int) -> Plan:

@@ -12,12 +12,14 @@ from pyunicore.client import Transport
 from pyunicore.credentials import AuthenticationFailedException, OIDCToken, RefreshHandler, UsernamePassword
 
 from esd_build.errors import ToolError, UsageError
-from esd_deploy.connection import ConnectionLostError, GoneError, RefusedError
+from esd_deploy.connection import ConnectionLostError, FullError, GoneError, RefusedError
 from esd_deploy.endpoint import Endpoint
 
 _TIMEOUT = httpx.Timeout(60, connect=20)
 _REFUSED = frozenset({401, 403})
 _BUSY = frozenset({408, 425, 429, 432})
+_FULL = r"quota exceeded|no space left"
+"""The kernel's words for EDQUOT and ENOSPC, which a server passes on in its own 500."""
 _LIMITS = httpx.Limits(max_connections=16, keepalive_expiry=60)
 
 
@@ -130,6 +132,8 @@ def meaning(error: httpx.HTTPError, endpoint: Endpoint) -> ToolError:
         return _refused(endpoint)
     if status in {404, 410}:
         return GoneError(f"{endpoint.url} no longer knows this: {error}; jobs are removed when their life time is over")
+    if re.search(_FULL, str(error), re.IGNORECASE):
+        return FullError(f"{endpoint.url}: your space at the site is used up ({error}); remove there what is no longer needed")
     busy = status >= 500 or status in _BUSY
     return ConnectionLostError(f"{endpoint.url}: {error}") if busy else ToolError(f"{endpoint.url} refused: {error}")
 

@@ -39,16 +39,24 @@ rounded); and on SpiNNaker fixed point in place of double precision. Differences
 
 @dataclass(frozen=True)
 class Statistics:
-    """One population of one run, after the transient; rates in Hz. `correlation` is the mean over pairs of binned trains."""
+    """One population of one run, after the transient; rates in Hz. `correlation` is the mean over pairs of binned trains.
+
+    `grain_hz`: what one spike more adds to a neuron's rate, so the distance at which rates can differ at all.
+    """
 
     rates: np.ndarray
     cvs: np.ndarray
     correlation: float
+    grain_hz: float
 
     @property
     def row(self) -> tuple[str, str, str]:
         """Rate with its spread over neurons, CV, correlation."""
-        return (f"{self.rates.mean():.2f} ± {self.rates.std():.2f}", f"{np.nanmean(self.cvs):.3f}", f"{self.correlation:.4f}")
+        return (
+            f"{self.rates.mean():.2f} ± {self.rates.std():.2f}",
+            f"{self.cvs.mean() if len(self.cvs) else math.nan:.3f}",
+            f"{self.correlation:.4f}",
+        )
 
 
 def read(path: Path) -> list[neo.SpikeTrain]:
@@ -59,16 +67,22 @@ def read(path: Path) -> list[neo.SpikeTrain]:
     return [neo.SpikeTrain(t.times[t.times >= start].rescale("ms"), units="ms", t_start=start, t_stop=t.t_stop) for t in trains]
 
 
+def rate_hz(train: neo.SpikeTrain) -> float:
+    """Elephant refuses a train without spikes, whose rate is 0."""
+    return float(mean_firing_rate(train, t_start=train.t_start, t_stop=train.t_stop).rescale("Hz")) if len(train) else 0.0
+
+
 def statistics(trains: Sequence[neo.SpikeTrain]) -> Statistics:
     """The same for every machine."""
-    rates = np.array([float(mean_firing_rate(t, t_start=t.t_start, t_stop=t.t_stop).rescale("Hz")) for t in trains])
+    rates = np.array([rate_hz(train) for train in trains])
+    grain_hz = float((1 / (trains[0].t_stop - trains[0].t_start)).rescale("Hz"))
     enough = [t for t in trains if len(t) >= Parameters().min_spikes]
-    cvs = np.array([float(cv(isi(t))) for t in enough]) if enough else np.array([math.nan])
+    cvs = np.array([float(cv(isi(t))) for t in enough])
     firing = [t for t in trains if len(t)][:PAIRS_OF]
     if len(firing) < 2:
-        return Statistics(rates, cvs, math.nan)
+        return Statistics(rates, cvs, math.nan, grain_hz)
     matrix = correlation_coefficient(BinnedSpikeTrain(firing, bin_size=BIN_MS * pq.ms, tolerance=None))
-    return Statistics(rates, cvs, float(np.nanmean(matrix[np.triu_indices(len(firing), 1)])))
+    return Statistics(rates, cvs, float(np.nanmean(matrix[np.triu_indices(len(firing), 1)])), grain_hz)
 
 
 def text(runs: dict[str, dict[str, Statistics]], fits: dict[str, dict[str, Any]]) -> str:
@@ -87,13 +101,26 @@ def text(runs: dict[str, dict[str, Statistics]], fits: dict[str, dict[str, Any]]
     return "\n".join([*lines, "", "![distributions](side-by-side.png)", "", CAUTION])
 
 
+def bins(values: np.ndarray, grain: float = 0.0) -> np.ndarray:
+    """Edges of at most 25 bins for all finite values. Values on a grid get bins of whole grains, else bins without a value appear."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return np.array([0.0, 1.0])
+    if not grain:
+        return np.histogram_bin_edges(finite, bins=25)
+    low, high = finite.min() - grain / 2, finite.max() + grain / 2
+    width = grain * math.ceil((high - low) / (25 * grain))
+    return low + width * np.arange(math.ceil((high - low) / width - 1e-9) + 1)
+
+
 def draw(runs: dict[str, dict[str, Statistics]]) -> Figure:
     """Distributions of rates and CVs over neurons, one colour for each run."""
     figure = Figure(figsize=(9, 6), layout="constrained")
     for row, label in zip(figure.subplots(2, 2), LABELS, strict=True):
         for axes, values, name in zip(row, ("rates", "cvs"), ("rate (Hz)", "CV of intervals"), strict=True):
             data = [getattr(both[label], values) for both in runs.values()]
-            edges = np.histogram_bin_edges(np.concatenate(data)[np.isfinite(np.concatenate(data))], bins=25)
+            grain = max((both[label].grain_hz for both in runs.values()), default=0.0) if values == "rates" else 0.0
+            edges = bins(np.concatenate(data), grain)
             for run, each in zip(runs, data, strict=True):
                 axes.stairs(np.histogram(each, edges, density=True)[0], edges, label=run)
             axes.set(xlabel=name, ylabel="density", title=label)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from esd_build import documents
-from esd_build.portability import Cases, Row, Trace, agreement, nest_traces, schedule, spinnaker_trace
+from esd_build.model_report import ModelReport
+from esd_build.portability import Cases, Row, Trace, agreement, nest_request, nest_traces, same_weights, schedule, spinnaker_trace
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -20,11 +21,12 @@ def trace(*potentials: float, spikes: tuple[int, ...] = (2,)) -> Trace:
 
 
 def test_every_model_that_is_compared_is_there(cases):
-    assert [case.file for case in cases.models.values() if not (MODELS / case.file).is_file()] == []
+    files = [file for case in cases.models.values() for file in (case.file, case.plasticity and case.plasticity.file) if file]
+    assert [file for file in files if not (MODELS / file).is_file()] == []
 
 
 def test_inputs_come_at_fixed_times_whatever_the_step(cases):
-    coarse, fine = schedule(cases, cases.models["lif_exp"]), schedule(cases, cases.models["aeif_exp"])
+    coarse, fine = schedule(cases, cases.models["lif_exp"]), schedule(cases, cases.models["aeif_exp, NEST's own"])
     assert [step for step, row in enumerate(coarse) if row[0]][:3] == [10, 17, 24]
     assert [step for step, row in enumerate(coarse) if row[1]][:2] == [15, 38]
     assert [step for step, row in enumerate(fine) if row[0]][:2] == [1000, 1700]
@@ -67,6 +69,45 @@ def test_both_simulators_count_steps_alike():
     part = {"steps": [1, 2], "V_m": [-69.0, -55.0], "spikes": [2]}
     model, _ = nest_traces({"model": part, "reference": part})
     assert agreement(spinnaker_trace(found), model, 1e-9, 0)[0] == "passed"
+
+
+def learnt(*weights: float) -> Trace:
+    return Trace({1: -70.0}, (), weights)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "verdict"),
+    [
+        (learnt(50.0, 44.0, 48.0), learnt(50.0, 44.0, 48.0 + 1e-10), "passed"),
+        (learnt(50.0, 44.0, 48.0), learnt(50.0, 44.0, 48.1), "failed"),
+        (learnt(50.0, 44.0), learnt(50.0, 44.0, 48.0), "failed"),
+        (learnt(50.0, 50.0), learnt(50.0, 50.0), "failed"),  # nothing was learnt, so nothing was shown
+        (learnt(), learnt(), "failed"),
+    ],
+)
+def test_synapses_agree_where_they_learnt_the_same(one, other, verdict):
+    assert same_weights(one, other, 1e-9)[0] == verdict
+
+
+def report(synapse: str | None = None) -> ModelReport:
+    return ModelReport(
+        model="lif_exp", synapse=synapse, target="nest", module="a_module", nestml="9.0.0", image="nest.sif", image_sha256="a" * 64,
+        key="0" * 16, sources=("lif_exp.nestml",), steps=(), messages=(),
+    )  # fmt: skip
+
+
+def test_a_plastic_synapse_is_asked_for_by_nestmls_name_of_the_pair(cases):
+    asked = nest_request(cases, cases.models["lif_exp with stdp_synapse"], report("stdp_synapse"))
+    assert asked["model"]["name"] == "lif_exp__with_stdp_synapse"
+    assert asked["model"]["synapse"]["name"] == "stdp_synapse__with_lif_exp"
+    assert asked["reference"]["synapse"]["name"] == "stdp_synapse"
+    assert asked["model"]["synapse"]["times_ms"] == asked["reference"]["synapse"]["times_ms"]
+    assert (asked["model"]["synapse"]["times_ms"][0], asked["model"]["synapse"]["times_ms"][-1]) == (4.0, 193.0)
+
+
+def test_a_neuron_without_a_synapse_has_its_own_name(cases):
+    asked = nest_request(cases, cases.models["lif_exp"], report())
+    assert (asked["model"]["name"], asked["model"]["synapse"]) == ("lif_exp", None)
 
 
 def test_a_row_fails_with_any_stage():

@@ -15,15 +15,6 @@ def call(capsys, *arguments):
     return ended.value.code, *capsys.readouterr()
 
 
-@pytest.fixture
-def down(tmp_path):
-    """A local site that is not up."""
-    path = tmp_path / "down.yaml"
-    lines = ("kind: unicore", "description: x", f"status_file: {tmp_path}/none.json", "mpi: pmix", "limits: {nodes: 2, time_s: 60}")
-    path.write_text("\n".join(lines))
-    return path
-
-
 FAULTS = {
     2: ("run", "net.py", "--site", DATA / "unknown-key.yaml"),
     3: ("run", "net.py", "--site", "nowhere"),
@@ -36,12 +27,6 @@ def test_errors_are_one_message_and_an_exit_code(capsys, code):
 
     assert (found, out) == (code, "")
     assert err.startswith("esd-deploy: ")
-
-
-def test_a_site_that_is_not_up_says_how_to_start_it(capsys, down):
-    code, _, err = call(capsys, "run", "net.py", "--site", down)
-
-    assert (code, "esd-deploy local up" in err) == (4, True)
 
 
 @pytest.mark.parametrize(

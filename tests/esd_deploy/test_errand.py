@@ -1,7 +1,8 @@
 """Small jobs that ask a site something; the image cache; what registries answered before."""
 
 import pytest
-from tests.esd_deploy.conftest import JOB, FakeConnection
+from tests.esd_deploy.conftest import DATA, JOB, FakeConnection
+from tests.esd_deploy.test_cli import call
 
 from esd_build.errors import ToolError
 from esd_build.reference import ImageReference
@@ -59,6 +60,33 @@ def test_the_image_cache_is_listed(config):
 def test_a_list_that_broke_off_is_no_list():
     with pytest.raises(ToolError, match="not listed to its end"):
         image_cache.understood(LISTED.splitlines()[0])
+
+
+def test_a_damaged_image_is_named_and_is_an_error(capsys, monkeypatch, image_memory, published):
+    monkeypatch.setenv("EXAMPLE_TOKEN", "s3cret")
+    monkeypatch.setattr("esd_deploy.backends.UnicoreBackend.connect", lambda *_arguments: connection(LISTED.encode()))
+    Memory.of_user().keep(WANTED, published)
+
+    code, out, err = call(capsys, "images", DATA / "valid.yaml", "--check")
+
+    damaged = f"sha256:{'b' * 64}"
+    assert (code, damaged in err, "1 of 2 images" in err) == (1, True, True), err
+    assert (published.sif_digest, "nest:edge" in next(line for line in out.splitlines() if damaged[:30] in line)) == (damaged, True)
+
+
+def test_a_whole_cache_is_no_error(capsys, monkeypatch, image_memory):
+    monkeypatch.setenv("EXAMPLE_TOKEN", "s3cret")
+    whole = connection(LISTED.replace("damaged, removed", "whole").encode())
+    monkeypatch.setattr("esd_deploy.backends.UnicoreBackend.connect", lambda *_arguments: whole)
+
+    assert call(capsys, "images", DATA / "valid.yaml", "--check", "--json")[0] == 0
+
+
+def test_what_is_no_answer_in_the_memory_names_nothing(image_memory, published):
+    Memory.of_user().keep(WANTED, published)
+    (Memory.of_user().folder / "other.json").write_text('{"reference": "nothing"}')
+
+    assert Memory.of_user().names == {published.sif_digest: "nest:edge"}
 
 
 WANTED = ImageReference.parse("registry.example.org/esd/nest:edge")

@@ -33,7 +33,7 @@ def test_a_run_is_repeated_from_its_record_without_asking_the_registry(place, sc
     first = submitted(place, script, tmp_path / "runs", inputs=[extra], tags=["t"], time_s=120)
     deaf = replace(place, look_up=None)
 
-    again = rerun.plan(first.record, first.folder, deaf)
+    again = rerun.plan(first.record, first.folder, deaf.config)
 
     assert (again.script, again.command, again.shape, again.time_s) == (
         script.read_bytes(), ("net.py", "--seed", "1 2"), replace(again.shape, nodes=2), 120,
@@ -52,7 +52,7 @@ def test_a_script_that_was_changed_since_is_not_passed_off_as_the_same(place, sc
     (first.folder / "net.py").write_text("print('other')")
 
     with pytest.raises(UsageError, match="is not the file that ran"):
-        rerun.plan(first.record, first.folder, place)
+        rerun.plan(first.record, first.folder, place.config)
 
 
 class Remote(FakeConnection):
@@ -78,7 +78,7 @@ def test_another_machine_attaches_by_id_or_url(config, image, script, tmp_path, 
     assert there.wait().succeeded
     assert (there.id, there.record.image, there.record.script) == (first.id, first.record.image, first.record.script)
     assert (tmp_path / "there" / first.id / "net.py").read_bytes() == script.read_bytes()
-    assert rerun.plan(there.record, there.folder, place).script == script.read_bytes()
+    assert rerun.plan(there.record, there.folder, place.config).script == script.read_bytes()
 
 
 def test_a_record_that_travelled_cannot_write_elsewhere(config, image, script, tmp_path):

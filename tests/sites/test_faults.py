@@ -1,12 +1,17 @@
 """What goes wrong at a real site: one message, the right exit code, nothing half-done, nothing lost."""
 
 import json
+import re
 import signal
 import subprocess
 
 import pytest
 
 from esd_build.reference import ImageReference
+from esd_deploy.site import Site
+from esd_localsite.fault_switches import clear, inject
+from esd_localsite.faults import Fault, FaultBoard, FaultKind
+from esd_localsite.layout import find_layout
 
 pytestmark = pytest.mark.site
 
@@ -66,6 +71,65 @@ def test_image_damaged_in_the_registry_never_runs(deploy, running_site, registry
     assert [path.name for path in cached.glob(f"*{pushed.sif_digest[7:]}*") if path.suffix != ".lock"] == []
 
 
+@pytest.fixture
+def mended(running_site, as_root):
+    """The site's name; all faults are switched off afterwards."""
+    yield running_site.name
+    clear(running_site.name)
+
+
+def test_disk_quota_that_is_used_up_is_told_at_once_and_the_run_is_taken_up_later(deploy, published, script, mended) -> None:
+    path = script("open('result.txt', 'w').write('done')\n")
+    inject(mended, Fault(kind=FaultKind.DISK_QUOTA))
+
+    finished = deploy("submit", str(path), "--site", str(deploy.site_file), *FAST, "--tag", "quota", code=4)
+
+    assert "your space at the site is used up" in finished.stderr
+    assert "Disk quota exceeded" in finished.stderr
+    (record,) = json.loads(deploy("list", "--tag", "quota", "--json").stdout)
+    assert f"esd-deploy attach {record['id']}" in finished.stderr
+    clear(mended)
+    ended = json.loads(deploy("attach", record["id"], "--json").stdout)
+    assert (ended["status"], ended["job"]["url"], (deploy.folder(record) / "result.txt").read_text()) == (
+        "SUCCESSFUL", record["job"]["url"], "done",
+    )  # fmt: skip
+    place = Site.load(str(deploy.site_file))
+    assert place.connect(place.endpoint).find(record["id"]) == [record["job"]["url"]]
+
+
+def test_image_that_finds_no_room_is_named_with_what_it_needs(deploy, published, script, mended) -> None:
+    """The uploads still fit; the scratch folder, which lost its cache, has 16 MB."""
+    path = script("open('result.txt', 'w').write('done')\n")
+    inject(mended, Fault(kind=FaultKind.DISK_QUOTA, times=1, megabytes=16))
+    FaultBoard(find_layout(mended).faults).switch_off(FaultKind.DISK_QUOTA)
+
+    record = deploy.run(path, *FAST, code=1)
+
+    assert record["ending"]["kind"] == "image not pulled"
+    assert re.search(rf"disk full: 16 MB free in .*/esd-images, the image has {published.size // 10**6} MB", record["ending"]["because"])
+    clear(mended)
+    again = json.loads(deploy("rerun", record["id"], "--json").stdout)
+    assert (again["status"], again["rerun_of"]) == ("SUCCESSFUL", record["id"])
+
+
+def test_damaged_image_in_the_cache_is_named_removed_and_pulled_anew(deploy, running_site, published, as_root, script) -> None:
+    digest = published.sif_digest.removeprefix("sha256:")
+    path = script("pass")
+    deploy.run(path, *FAST)
+    cached = running_site.scratch / "esd-images" / f"{digest}.sif"
+    with cached.open("r+b") as image:
+        image.seek(published.size // 2)
+        image.write(b"one wrong byte, or some")
+
+    finished = deploy("images", str(deploy.site_file), "--check", code=1)
+
+    assert f"sha256:{digest}" in finished.stderr
+    assert "nest:edge" in next(line for line in finished.stdout.splitlines() if "damaged, removed" in line)
+    assert not cached.exists()
+    assert deploy.run(path, *FAST)["pull"]["downloaded"] is True
+    assert "damaged" not in deploy("images", str(deploy.site_file), "--check").stdout
+
+
 def test_time_limit_is_named(deploy, published, script) -> None:
     path = script("import time\ntime.sleep(600)\n")
     finished = deploy("run", str(path), "--site", str(deploy.site_file), *FAST, "--time", "5", code=1)
@@ -79,6 +143,8 @@ def test_site_that_is_not_up(deploy, script, tmp_path) -> None:
     assert "esd-deploy local up" in finished.stderr
 
 
-def test_script_that_is_missing(deploy, tmp_path) -> None:
-    finished = deploy("run", str(tmp_path / "none.py"), "--site", str(deploy.site_file), "--image", "nest", code=3)
+def test_script_that_is_missing_is_told_before_the_site_is_asked(deploy, tmp_path) -> None:
+    elsewhere = tmp_path / "elsewhere.yaml"
+    elsewhere.write_text(deploy.site_file.read_text().replace("/esd-localsite/", "/esd-localsite/none-of-this-name-"))
+    finished = deploy("run", str(tmp_path / "none.py"), "--site", str(elsewhere), "--image", "nest", code=3)
     assert "none.py: No such file or directory" in finished.stderr

@@ -140,7 +140,7 @@ def test_a_job_that_dies_with_its_node_or_vanishes_is_repeated_from_its_record(d
 
     assert not ended.succeeded
     assert ended.ending.kind in {ending, "cancelled"}
-    assert str(rerun.plan(ended, run.folder, place).image.reference) == ended.image.reference
+    assert str(rerun.plan(ended, run.folder, place.config).image.reference) == ended.image.reference
     shutil.rmtree(run.folder)
 
 

@@ -7,7 +7,7 @@ import pytest
 from tests.validation.conftest import output
 
 from esd_deploy.validation import judge_image, judge_nest, judge_performance, judge_site
-from esd_deploy.validation.steps import CONTAINERS, REPETITIONS, TEST_FILES
+from esd_deploy.validation.steps import CONTAINERS, REPETITIONS
 
 
 def node_says(change, key, value, step="node", node="c2"):
@@ -152,16 +152,6 @@ def test_pynn(good, spikes_, code, outcome):
     stdout = json.dumps({"version": "0.13.0", "spikes": spikes_})
 
     assert judge_nest.pynn(only(good, output("pynn", stdout, code=code))).outcome == outcome
-
-
-@pytest.mark.parametrize(
-    ("missing", "tests", "failures", "outcome"),
-    [(None, 9, 0, "passed"), (None, 9, 1, "failed"), (None, 0, 0, "failed"), ("pytest", 0, 0, "skipped")],
-)
-def test_nests_own_tests(good, missing, tests, failures, outcome):
-    stdout = json.dumps({"missing": missing, "tests": tests, "failures": failures})
-
-    assert judge_nest.testsuite(only(good, *(output(f"nest-testsuite-{n}", stdout) for n in range(1, TEST_FILES + 1)))).outcome == outcome
 
 
 def pair(number, inside_s, bare_s):

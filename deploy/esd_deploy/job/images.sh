@@ -12,19 +12,26 @@ cd "$cache"
 shopt -s nullglob
 now=$(date +%s)
 
-state_of() { # SIF: what is to be said of it
+state_of() { # SIF: what is to be said of it. Under its lock, for a pull must neither replace nor link what is being removed.
   local name=${1%.sif}
-  if [ "$ESD_ACTION" = check ] && [ "$(sha256sum "$1" | cut -d ' ' -f 1)" != "$name" ]; then
-    # Under the lock, for a pull must not link what is being removed.
-    (flock 9 && rm -f "$1") 9>"$name.lock"
-    printf 'damaged, removed'
-  elif [ "$ESD_ACTION" = gc ] && [ $((now - $(stat -c %Y "$1"))) -gt $((ESD_KEEP_DAYS * 86400)) ]; then
-    if (flock -n 9 && rm -f "$1") 9>"$name.lock"; then printf 'removed'; else printf 'in use'; fi
-  elif [ "$ESD_ACTION" = check ]; then
-    printf 'whole'
-  else
-    printf 'kept'
-  fi
+  case $ESD_ACTION in
+    check)
+      (
+        flock 9
+        if [ "$(sha256sum "$1" | cut -d ' ' -f 1)" = "$name" ]; then printf 'whole'; else rm -f "$1" && printf 'damaged, removed'; fi
+      ) 9>"$name.lock"
+      ;;
+    gc)
+      if [ $((now - $(stat -c %Y "$1"))) -le $((ESD_KEEP_DAYS * 86400)) ]; then
+        printf 'kept'
+      elif (flock -n 9 && rm -f "$1") 9>"$name.lock"; then
+        printf 'removed'
+      else
+        printf 'in use'
+      fi
+      ;;
+    *) printf 'kept' ;;
+  esac
 }
 
 for sif in *.sif; do

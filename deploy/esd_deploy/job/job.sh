@@ -30,7 +30,8 @@ case $? in
   124 | 137) die "MPI wire-up hung: the ranks do not find each other; correct \`mpi\` and \`environment\` in the site's configuration" ;;
   *) die "MPI wire-up failed (messages above); correct \`mpi\` and \`environment\` in the site's configuration" ;;
 esac
-versions || printf 'job: the versions inside could not be read; they are missing in the record\n' >&2
+# wireup.py has read them by the way, where it could.
+[ -s esd/versions.json ] || versions || printf 'job: the versions inside could not be read; they are missing in the record\n' >&2
 program
 code=$?
 note_hashes || printf 'job: the hashes of the results could not be noted; their transfer is checked by size only\n' >&2

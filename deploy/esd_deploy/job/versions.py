@@ -46,4 +46,6 @@ def pmix() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    Path("esd/versions.json").write_text(json.dumps(collect()) + "\n", encoding="utf-8")
+    part = Path("esd/versions.part")
+    part.write_text(json.dumps(collect()) + "\n", encoding="utf-8")
+    part.replace("esd/versions.json")  # whole or not at all: wireup.py may end this process

@@ -11,7 +11,10 @@ Judge = Callable[[Evidence], Verdict]
 
 @dataclass(frozen=True)
 class Check:
-    """`needs` are checks without which this one means nothing; `advice` is for a step of its that hangs; `around` tidies up."""
+    """`needs` are checks without which this one means nothing; `advice` is for a step of its that hangs; `around` tidies up.
+
+    `parts`: its steps are parts of one whole, and its judgement itself tells of those that hung or did not run.
+    """
 
     name: str
     title: str
@@ -24,6 +27,7 @@ class Check:
     on_request: bool = False
     several_nodes: bool = False
     around: tuple[str, ...] = ()
+    parts: bool = False
 
 
 def verdict(check: Check, evidence: Evidence, earlier: Mapping[str, Verdict]) -> Verdict:
@@ -33,7 +37,7 @@ def verdict(check: Check, evidence: Evidence, earlier: Mapping[str, Verdict]) ->
     for need in check.needs:
         if need in earlier and earlier[need].outcome != "passed":
             return skipped(f"rests on '{need}', which is {earlier[need].outcome}")
-    for step in check.steps:
+    for step in () if check.parts else check.steps:
         found = _unusable(check, evidence, evidence.output(step), step)
         if found is not None:
             return found
@@ -45,7 +49,7 @@ def verdict(check: Check, evidence: Evidence, earlier: Mapping[str, Verdict]) ->
 
 def _unusable(check: Check, evidence: Evidence, output: Output | None, step: str) -> Verdict | None:
     if output is None or output.code is None:
-        return unknown(f"step '{step}' {'did not run' if output is None else 'was cut off'}: {_why(evidence)}")
+        return unknown(f"step '{step}' {'did not run' if output is None else 'was cut off'}: {evidence.job.why}")
     if output.hung:
         return failed(f"step '{step}' hung: it had not ended after {output.limit_s} s ({output.last_words})", check.advice)
     return None
@@ -59,11 +63,3 @@ def _not_understood(check: Check, evidence: Evidence, reason: str) -> Verdict:
         return unknown(reason)
     advice = check.advice or "what the step printed is in the validation's folder"
     return failed(f"step '{broken.step}' ends with {broken.code}: {broken.last_words}", advice)
-
-
-def _why(evidence: Evidence) -> str:
-    if not evidence.job.started:
-        return "the job never started"
-    if evidence.job.out_of_time:
-        return f"the job reached its time limit of {evidence.job.time_limit_s} s"
-    return evidence.job.message or "the job ended before"

@@ -89,6 +89,15 @@ class JobEnd:
     def out_of_time(self) -> bool:
         return "DUE TO TIME LIMIT" in self.stderr
 
+    @property
+    def why(self) -> str:
+        """Why a step of it did not run, or was cut off."""
+        if not self.started:
+            return "the job never started"
+        if self.out_of_time:
+            return f"the job reached its time limit of {self.time_limit_s} s"
+        return self.message or "the job ended before"
+
 
 @dataclass(frozen=True)
 class Evidence:

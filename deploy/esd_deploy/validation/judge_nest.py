@@ -1,7 +1,6 @@
 """Judgements on the simulators: the right version, parallel as asked, and the spikes that this image gives everywhere. Pure."""
 
 from esd_deploy.validation.evidence import Evidence, Facts, Output
-from esd_deploy.validation.steps import TEST_FILES
 from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
 
 _NEST = "eu.ebrains.esd.nest"
@@ -30,15 +29,6 @@ class Compiled(Facts):
 
     missing: str | None
     spikes: int | None
-
-
-class Suite(Facts):
-    """What `testsuite.py` printed."""
-
-    missing: str | None
-    tests: int
-    failures: int
-    files: int = 0
 
 
 def nest(evidence: Evidence) -> Verdict:
@@ -104,22 +94,6 @@ def nestml(evidence: Evidence) -> Verdict:
     if not compiled.spikes:
         return failed("the compiled neuron does not fire", "the image: NESTML and NEST do not go together")
     return passed(f"compiled and run in {output.seconds:.0f} s; {compiled.spikes} spikes")
-
-
-def testsuite(evidence: Evidence) -> Verdict:
-    """NEST's own MPI tests, as they are installed in the image."""
-    names = [f"nest-testsuite-{number}" for number in range(1, TEST_FILES + 1)]
-    found = _broken(evidence, *names)
-    if found:
-        return found
-    parts = [evidence.require(name).facts(Suite)[0] for name in names]
-    missing = next((part.missing for part in parts if part.missing), None)
-    if missing:
-        return skipped(f"cannot run in this image: {missing}")
-    tests, failures = sum(part.tests for part in parts), sum(part.failures for part in parts)
-    if failures or not tests:
-        return failed(f"{failures} of {tests} of NEST's MPI tests failed", "esd/nest-testsuite-*.xml in the validation's folder")
-    return passed(f"{tests} tests, of {min(parts[0].files, TEST_FILES)} of {parts[0].files} files of NEST's MPI tests for two ranks")
 
 
 def spikes_found(evidence: Evidence) -> str:

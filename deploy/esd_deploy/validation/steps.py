@@ -12,8 +12,10 @@ RANKS_PER_NODE = 2
 REPETITIONS = 3
 """Pairs of the same program in the container and outside of it, one after the other."""
 CONTAINERS = (1, 4, 16)
-TEST_FILES = 18
-"""As many files of NEST's MPI tests for two ranks are run, at most; NEST 3.10 has 18."""
+TEST_FILES = {2: 18, 4: 9}
+"""Ranks → so many files of NEST's MPI tests for as many ranks are run, at most. NEST 3.10 has these, and two for three ranks."""
+_PATIENT = ("env", "OMP_WAIT_POLICY=passive", "OMPI_MCA_mpi_yield_when_idle=1")
+# NEST's tests start more threads than a validation has processors: who waits there must not keep one busy.
 _SHORT_S, _MPI_S, _NEST_S, _LONG_S = 20, 45, 90, 300
 # What UCX and Open MPI say of the transports that they choose.
 TALK = (
@@ -68,7 +70,7 @@ def srun(site: SiteConfig, shape: Shape) -> tuple[str, ...]:
 def all_steps(site: SiteConfig, nodes: int) -> tuple[Step, ...]:
     """Every step that any check looks at, in the order in which they run."""
     at = Launcher(site, nodes)
-    return (*_login(), *_nodes(at), *_containers(at), *_mpi(at), *_nest(at), *_performance(at), *_last(at))
+    return (*_login(), *_nodes(at), *_containers(at), *_mpi(at), *_nest(at), *_testsuite(at), *_performance(at), *_last(at))
 
 
 def chosen(steps: Iterable[Step], names: Iterable[str]) -> tuple[Step, ...]:
@@ -122,10 +124,20 @@ def _nest(at: Launcher) -> tuple[Step, ...]:
         Step("nest-ranks", at.inside(spread, "python3", "esd/spikes.py"), _NEST_S),
         Step("pynn", at.inside(Shape(), "python3", "esd/pynn.py"), _NEST_S),
         Step("nestml", at.inside(Shape(), "python3", "esd/neuron.py"), _LONG_S),
-        *(
-            Step(f"nest-testsuite-{number}", at.inside(at.on_one, "python3", "esd/testsuite.py", str(number)), _LONG_S)
-            for number in range(1, TEST_FILES + 1)
-        ),
+    )
+
+
+def mpi_tests_step(ranks: int, number: int) -> str:
+    """The name of the step that runs one file of NEST's MPI tests for so many ranks."""
+    return f"nest-testsuite-{ranks}-{number}"
+
+
+def _testsuite(at: Launcher) -> tuple[Step, ...]:
+    shapes = {2: Shape(1, 2), **({4: Shape(2, 2)} if at.nodes > 1 else {})}
+    return tuple(
+        Step(mpi_tests_step(ranks, number), (*_PATIENT, *at.inside(shape, "python3", "esd/testsuite.py", str(number))), _LONG_S)
+        for ranks, shape in shapes.items()
+        for number in range(1, TEST_FILES[ranks] + 1)
     )
 
 
@@ -145,6 +157,11 @@ def _performance(at: Launcher) -> tuple[Step, ...]:
     return (
         Step("pingpong-node", at.inside(at.on_one, *pingpong), _MPI_S),
         Step("pingpong-nodes", at.inside(Shape(at.nodes), *pingpong), _MPI_S),
+        *(
+            Step(f"osu-{kind}-{where}", at.inside(shape, "sh", "esd/osu.sh", f"osu_{kind}"), _NEST_S)
+            for where, shape in (("node", at.on_one), *((("nodes", Shape(2)),) if at.nodes > 1 else ()))
+            for kind in ("latency", "bw")
+        ),
         Step("unpack", ("bash", "esd/unpack.sh", at.site.apptainer, launch.IMAGE_LINK), _LONG_S),
         *pairs,
         Step("start-up", ("bash", "esd/startup.sh", at.site.apptainer, launch.IMAGE_LINK, *map(str, CONTAINERS)), _LONG_S),

@@ -4,11 +4,20 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from esd_build.documents import choose
-from esd_deploy.validation import judge_image, judge_mpi, judge_nest, judge_performance, judge_site, judge_transport
+from esd_deploy.validation import (
+    judge_image,
+    judge_mpi,
+    judge_nest,
+    judge_osu,
+    judge_performance,
+    judge_site,
+    judge_testsuite,
+    judge_transport,
+)
 from esd_deploy.validation.check import Check, verdict
 from esd_deploy.validation.evidence import Evidence
 from esd_deploy.validation.reference import References, compared
-from esd_deploy.validation.steps import CONTAINERS, REPETITIONS, TEST_FILES
+from esd_deploy.validation.steps import CONTAINERS, REPETITIONS, TEST_FILES, mpi_tests_step
 from esd_deploy.validation.verdict import Verdict
 
 _PAIRS = tuple(
@@ -17,7 +26,7 @@ _PAIRS = tuple(
     for kind in ("network", "pingpong")
     for place in ("container", "bare")
 )
-_TESTS = tuple(f"nest-testsuite-{number}" for number in range(1, TEST_FILES + 1))
+_TESTS = tuple(mpi_tests_step(ranks, number) for ranks, files in TEST_FILES.items() for number in range(1, files + 1))
 _NETWORKS = tuple(f"network-container-{number}" for number in range(1, REPETITIONS + 1))
 
 
@@ -95,11 +104,12 @@ CHECKS: tuple[Check, ...] = (
         "nest-testsuite",
         "NEST's own MPI tests",
         _tags("nest"),
-        judge_nest.testsuite,
+        judge_testsuite.testsuite,
         _TESTS,
         ("nest",),
         quick=False,
         on_request=True,
+        parts=True,
     ),
     Check(
         "latency-node",
@@ -116,6 +126,25 @@ CHECKS: tuple[Check, ...] = (
         _tags("performance mpi"),
         judge_performance.latency_nodes,
         ("pingpong-nodes",),
+        ("wireup-nodes",),
+        quick=False,
+        several_nodes=True,
+    ),
+    Check(
+        "osu-node",
+        "OSU's benchmarks in a node",
+        _tags("performance mpi"),
+        judge_osu.osu_node,
+        ("osu-latency-node", "osu-bw-node"),
+        ("wireup-node",),
+        quick=False,
+    ),
+    Check(
+        "osu-nodes",
+        "OSU's benchmarks between nodes",
+        _tags("performance mpi"),
+        judge_osu.osu_nodes,
+        ("osu-latency-nodes", "osu-bw-nodes"),
         ("wireup-nodes",),
         quick=False,
         several_nodes=True,

@@ -2,11 +2,16 @@
 
 import hashlib
 import json
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from esd_build.errors import EsdError
 from esd_build.project import Project
+from esd_build.spack.access import open_spack
+from esd_build.spack.tool import Spack
 
 PYTHON, WHEEL, NEST, PYNN, ARBOR = (f"{letter * 32}" for letter in "pwnya")
 
@@ -100,3 +105,17 @@ def release(tmp_path: Path) -> Project:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     return Project(tmp_path)
+
+
+@pytest.fixture
+def spack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spack]:
+    """The real Spack in the real builder image, over a copy of the environments; skips where it cannot be had."""
+    missing = [name for name in ("SPACK_ROOT", "SPACK_PACKAGES") if not os.environ.get(name)]
+    if missing:
+        pytest.skip(f"{' and '.join(missing)} not set: git repositories of Spack and of its packages")
+    monkeypatch.chdir(Path(__file__).parents[3])
+    try:
+        with open_spack("edge") as found:
+            yield found
+    except EsdError as error:
+        pytest.skip(f"Spack cannot be run here: {error}")

@@ -1,15 +1,12 @@
 """With the real Spack, in the real builder image: minutes, so only with `-m long`; needs the pinned commits of Spack and its packages."""
 
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from esd_build.errors import ConfigError, EsdError
+from esd_build.errors import ConfigError
 from esd_build.project import Pin, Project
 from esd_build.spack import sources
-from esd_build.spack.access import open_spack
 from esd_build.spack.commands import all_names
 from esd_build.spack.concretize import concretize
 from esd_build.spack.environment import SpackEnvironment
@@ -17,19 +14,6 @@ from esd_build.spack.tool import Spack
 
 pytestmark = [pytest.mark.long, pytest.mark.integration]
 PROJECT = Project(Path(__file__).parents[3])
-
-
-@pytest.fixture
-def spack(monkeypatch: pytest.MonkeyPatch) -> Iterator[Spack]:
-    missing = [name for name in ("SPACK_ROOT", "SPACK_PACKAGES") if not os.environ.get(name)]
-    if missing:
-        pytest.skip(f"{' and '.join(missing)} not set: git repositories of Spack and of its packages")
-    monkeypatch.chdir(PROJECT.root)
-    try:
-        with open_spack("edge") as found:
-            yield found
-    except EsdError as error:
-        pytest.skip(f"Spack cannot be run here: {error}")
 
 
 @pytest.mark.parametrize("name", all_names(PROJECT))

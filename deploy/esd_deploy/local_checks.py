@@ -1,0 +1,40 @@
+"""All that can be said of a run without asking its site or its registry: a mistake here shall not hide behind a site that is down."""
+
+import os
+from pathlib import Path
+
+from esd_build import signing
+from esd_build.errors import UsageError
+from esd_build.model import ModelSource
+from esd_deploy import image
+from esd_deploy.config import SiteConfig
+from esd_deploy.plan import Request, check
+
+
+def require(request: Request, config: SiteConfig, *, runs: Path | None = None, signed: bool = False, model: Path | None = None) -> None:
+    """Raises UsageError for the first thing that is wrong: files, options against the site's limits, names, keys, the folder of runs."""
+    if signed:
+        require_signable(contained=request.image is not None)
+    check(request, config)
+    if request.image is not None:
+        image.of_word(request.image, registry=config.registry or "localhost", repository=config.repository)
+    if model is not None:
+        _ = ModelSource(model).names
+    if runs is not None:
+        require_folder(runs)
+
+
+def require_signable(*, contained: bool) -> None:
+    """Raises UsageError where a signature is asked for and nothing could have one, or no key is trusted."""
+    if not contained:
+        raise UsageError("--require-signature: without --image there is nothing that could be signed")
+    signing.trusted_keys()
+
+
+def require_folder(runs: Path) -> None:
+    """Raises UsageError where runs cannot be written down; makes nothing."""
+    there = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.exists())
+    if not there.is_dir():
+        raise UsageError(f"--output {runs}: {there} is a file; runs need a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"--output {runs}: {there} is not writable for you; choose another folder")

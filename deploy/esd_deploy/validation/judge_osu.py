@@ -1,0 +1,56 @@
+"""Judgements on speed by OSU's own micro benchmarks, where an image has them. Pure.
+
+Their output, since version 3: `# OSU MPI Latency Test v5.6.2`, a line of headings that begins with `# Size`, then a line for each message
+size in bytes; microseconds one way for osu_latency, megabytes (10^6) a second for osu_bw.
+"""
+
+import re
+
+from esd_deploy.validation.evidence import Evidence, NotUnderstoodError, Output
+from esd_deploy.validation.verdict import Measurement, Verdict, passed, skipped, unknown
+
+_ABSENT = re.compile(r"^no osu_\w+ in the image$", re.MULTILINE)
+_VERSION = re.compile(r"^# OSU MPI \w+ Test v(\S+)", re.MULTILINE)
+_ROW = re.compile(r"^(\d+)[ \t]+(\d+(?:\.\d+)?)\s*$", re.MULTILINE)
+_SMALL = 8
+
+
+def osu_node(evidence: Evidence) -> Verdict:
+    """Latency and bandwidth within a node."""
+    return _osu(evidence.require("osu-latency-node"), evidence.require("osu-bw-node"), "within a node")
+
+
+def osu_nodes(evidence: Evidence) -> Verdict:
+    """Latency and bandwidth between two nodes."""
+    return _osu(evidence.require("osu-latency-nodes"), evidence.require("osu-bw-nodes"), "between nodes")
+
+
+def _osu(latency: Output, bandwidth: Output, where: str) -> Verdict:
+    for output in (latency, bandwidth):
+        if output.succeeded and _ABSENT.search(output.stdout):
+            return skipped("OSU's benchmarks are not in the image")
+        if not output.succeeded:
+            return unknown(f"not measured (exit code {output.code}): {output.last_words}")
+    small, large = _rows(latency), _rows(bandwidth)
+    if _SMALL not in small:
+        raise NotUnderstoodError(f"step '{latency.step}' tells no latency of {_SMALL} bytes")
+    most = max(large)
+    return passed(
+        f"OSU {_version(latency)}: {small[_SMALL]:.2f} µs for {_SMALL} bytes, {large[most]:,.0f} MB/s for {most:,} bytes {where}",
+        Measurement(name=f"OSU latency {where}", value=small[_SMALL], unit="µs"),
+        Measurement(name=f"OSU bandwidth {where}", value=large[most], unit="MB/s"),
+    )
+
+
+def _rows(output: Output) -> dict[int, float]:
+    found = {int(size): float(value) for size, value in _ROW.findall(output.stdout)}
+    if not found:
+        raise NotUnderstoodError(f"step '{output.step}' printed no values: {output.last_words}")
+    return found
+
+
+def _version(output: Output) -> str:
+    found = _VERSION.search(output.stdout)
+    if found is None:
+        raise NotUnderstoodError(f"step '{output.step}' is none of OSU's benchmarks: {output.stdout[:80]!r}")
+    return found[1]

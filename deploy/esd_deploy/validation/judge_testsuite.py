@@ -1,0 +1,76 @@
+"""The judgement on NEST's own MPI tests, run file by file, each in a step of its own. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable
+
+from esd_deploy.validation.evidence import Evidence, Facts, Output
+from esd_deploy.validation.steps import TEST_FILES, mpi_tests_step
+from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
+
+_ADVICE = "the image, if 'wireup-nodes' is well; tracebacks are in esd/steps/nest-testsuite-*/stderr of the validation's folder"
+_TOLD = 3
+"""So many failures are told one by one; the rest are counted."""
+
+
+class Failure(Facts):
+    """A test that failed, the ranks on which it did, and its error in one line."""
+
+    ranks: tuple[int, ...]
+    message: str
+
+
+class Tests(Facts):
+    """What `testsuite.py` printed for one file; `files` is how many there are for as many ranks."""
+
+    missing: str | None
+    ranks: int
+    file: str
+    files: int
+    tests: int
+    skipped: tuple[str, ...]
+    failed: dict[str, Failure]
+
+
+def testsuite(evidence: Evidence) -> Verdict:
+    """NEST's own MPI tests, as they are installed in the image: every file is looked at, whatever becomes of the others."""
+    steps = [mpi_tests_step(ranks, number) for ranks in _ranks(evidence) for number in range(1, TEST_FILES[ranks] + 1)]
+    outputs = [evidence.output(step) for step in steps]
+    ended = [output for output in outputs if output is not None and output.code is not None]
+    files = [output.facts(Tests)[0] for output in ended if output.succeeded]
+    missing = next((tests.missing for tests in files if tests.missing), None)
+    if missing:
+        return skipped(f"cannot run in this image: {missing}")
+    wrong = [*(_end(output) for output in ended if not output.succeeded), *(text for tests in files for text in _failures(tests))]
+    told = _told(evidence, files)
+    if wrong:
+        more = f"; {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
+        return failed(f"{'; '.join(wrong[:_TOLD])}{more}. {told}", _ADVICE)
+    if len(ended) < len(steps):
+        return unknown(f"{len(steps) - len(ended)} of {len(steps)} files did not come to their end: {evidence.job.why}. {told}")
+    return passed(told) if any(tests.tests for tests in files) else unknown("there are no tests")
+
+
+def _ranks(evidence: Evidence) -> tuple[int, ...]:
+    return tuple(ranks for ranks in TEST_FILES if evidence.nodes > 1 or ranks <= 2)
+
+
+def _end(output: Output) -> str:
+    name = output.step.removeprefix("nest-testsuite-")
+    if output.hung:
+        return f"file {name} had not ended after {output.limit_s} s"
+    return f"file {name} ends with {output.code}: {output.last_words}"
+
+
+def _failures(tests: Tests) -> Iterable[str]:
+    for name, failure in tests.failed.items():
+        yield f"{tests.file} {name} on rank {', '.join(map(str, failure.ranks))}: {failure.message}"
+
+
+def _told(evidence: Evidence, files: list[Tests]) -> str:
+    looked = [tests for tests in files if tests.file]
+    reasons = Counter(reason for tests in looked for reason in tests.skipped)
+    left_out = f", {reasons.total()} skipped ({', '.join(sorted(reasons))})" if reasons else ""
+    total = sum(tests.tests for tests in looked)
+    more = sum({tests.ranks: max(0, tests.files - TEST_FILES.get(tests.ranks, 0)) for tests in files}.values())
+    rest = f"; {more} more files are not run" if more else ""
+    return f"{total} tests in {len(looked)} files for {' and '.join(map(str, _ranks(evidence)))} ranks{left_out}{rest}"
