@@ -1,6 +1,7 @@
 """What is kept in the cache, how large it is, when it was last used, and what goes when it is too much."""
 
 import os
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -67,7 +68,11 @@ def remove(cache: Cache, entries: Sequence[Kept]) -> None:
     beside = [entry.path.with_suffix(".packages.txt") for entry in entries if entry.kind == "images"]
     remove_as(cache.account, [*(entry.path for entry in entries), *(path for path in beside if path.exists())])
     for path in [entry.path for entry in entries] + beside:
-        path.unlink(missing_ok=True)  # what root wrote there, such as logs
+        # What root wrote there: logs, downloads.
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def _measure(path: Path, kind: str) -> Kept:

@@ -50,3 +50,18 @@ def test_what_is_kept_and_how_large(tmp_path: Path) -> None:
     assert set(found) == {"nest-1.sif", "2"}
     assert found["nest-1.sif"].size >= 8192
     assert found["2"].size >= 4096
+
+
+def test_removes_what_root_wrote_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The account that builds may not remove these: nothing happens when it tries.
+    monkeypatch.setattr(shelf, "remove_as", lambda *_: None)
+    cache = Cache.at(tmp_path, Account.current())
+    for kind, name in (("images", "nest-1.sif"), ("images", "nest-1.packages.txt"), ("logs", "nest-1.log"), ("wheels", "1/a.whl")):
+        path = tmp_path / kind / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+    going = [
+        Kept(tmp_path / kind / name, kind, 1, 1.0) for kind, name in (("images", "nest-1.sif"), ("logs", "nest-1.log"), ("wheels", "1"))
+    ]
+    shelf.remove(cache, going)
+    assert [path for kind in ("images", "logs", "wheels") for path in (tmp_path / kind).iterdir()] == []

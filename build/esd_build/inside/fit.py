@@ -65,7 +65,7 @@ def main() -> None:
     home.mkdir(exist_ok=True)
     (home / ".spynnaker.cfg").write_text(BOARD)
     os.environ |= {"HOME": str(home), "MPLCONFIGDIR": str(home), "PYNN_SIMULATOR": "spiNNaker"}
-    os.chdir(home)
+    os.chdir(folder)  # where the files of the run are, as in its job
     simulator = importlib.import_module("pyNN.spiNNaker")
     base = importlib.import_module("spinn_front_end_common.interface.abstract_spinnaker_base").AbstractSpinnakerBase
     run = simulator.run
