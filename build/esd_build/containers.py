@@ -1,7 +1,9 @@
 """Docker, or Podman's socket that speaks its language: the only module that knows their words and errors."""
 
 import contextlib
+import json
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +17,7 @@ from esd_build.errors import ToolError
 from esd_build.process import Finished
 
 _TIMEOUT_S = 600
+_DIGEST = re.compile(r"digest\W+(sha256:[0-9a-f]{64})", re.IGNORECASE)
 _SCRATCH = "/tmp"  # noqa: S108 - inside the container
 
 
@@ -48,13 +51,17 @@ class Engine:
             raise ToolError(f"the engine's image {name} is {found}, not {identifier}; was it loaded by somebody else just now?")
 
     def push(self, name: str) -> str:
-        """Push a loaded image to the registry that its name begins with; returns the digest that the registry gave it."""
+        """Push a loaded image to the registry that its name begins with; returns its digest there."""
         with self._errors(f"pushing {name}"):
             lines = list(self.client.api.push(name, stream=True, decode=True))
         errors = [str(line["error"]) for line in lines if "error" in line]
         if errors:
             raise ToolError(f"pushing {name}: {errors[0]}")
-        return next((str(line["aux"]["Digest"]) for line in lines if "Digest" in line.get("aux", {})), "")
+        # Docker says it as a field and in words, Podman in words alone.
+        told = [found[1] for line in lines if (found := _DIGEST.search(json.dumps(line)))]
+        if not told:
+            raise ToolError(f"pushing {name}: the container engine reports no error and no digest; look whether it is in the registry")
+        return told[-1]
 
     def execute(self, name: str, command: Sequence[str], user: str) -> Finished:
         """Run a command in a new container: read-only root, an ordinary user, a /tmp of its own."""

@@ -17,7 +17,7 @@ from esd_build.errors import ToolError
 pytestmark = pytest.mark.integration
 
 NAME = "registry.eu/esd/nest:edge"
-IDENTIFIER = "sha256:" + "ab" * 32
+IDENTIFIER, DIGEST = ("sha256:" + two * 32 for two in ("ab", "ef"))
 
 
 class Docker(BaseHTTPRequestHandler):
@@ -69,7 +69,7 @@ def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
             "/_ping": (200, "OK"),
             "/images/load": (200, [{"stream": f"Loaded image: {NAME}\n"}]),
             f"/images/{NAME}/json": (200, {"Id": IDENTIFIER, "RepoTags": [NAME]}),
-            "/images/registry.eu/esd/nest/push": (200, [{"status": "Pushing"}, {"aux": {"Tag": "edge", "Digest": "sha256:cafe"}}]),
+            "/images/registry.eu/esd/nest/push": (200, [{"status": "Pushing"}, {"aux": {"Tag": "edge", "Digest": DIGEST}}]),
         },
     )
     path = tmp_path / "docker.sock"
@@ -93,7 +93,7 @@ def archive(tmp_path: Path) -> Path:
 def test_load_then_push_gives_the_registry_s_digest(answers: dict[str, object], archive: Path) -> None:
     with Engine.connect() as engine:
         engine.load(archive, IDENTIFIER, NAME)
-        assert engine.push(NAME) == "sha256:cafe"
+        assert engine.push(NAME) == DIGEST
 
 
 def test_another_image_under_the_name_is_not_taken_for_ours(answers: dict[str, object], archive: Path) -> None:
@@ -105,6 +105,18 @@ def test_another_image_under_the_name_is_not_taken_for_ours(answers: dict[str, o
 def test_refused_push_is_an_error_though_the_engine_answers_200(answers: dict[str, object]) -> None:
     answers["/images/registry.eu/esd/nest/push"] = (200, [{"status": "Preparing"}, {"error": "unauthorized: no push to esd"}])
     with pytest.raises(ToolError, match="unauthorized: no push to esd"), Engine.connect() as engine:
+        engine.push(NAME)
+
+
+def test_podman_tells_the_digest_in_words(answers: dict[str, object]) -> None:
+    answers["/images/registry.eu/esd/nest/push"] = (200, [{"status": f"edge: digest: {DIGEST} size: 430"}])
+    with Engine.connect() as engine:
+        assert engine.push(NAME) == DIGEST
+
+
+def test_push_that_tells_nothing_is_not_called_pushed(answers: dict[str, object]) -> None:
+    answers["/images/registry.eu/esd/nest/push"] = (200, [{"status": "Pushing"}])
+    with pytest.raises(ToolError, match="no error and no digest"), Engine.connect() as engine:
         engine.push(NAME)
 
 
