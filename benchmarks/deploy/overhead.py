@@ -38,11 +38,12 @@ def site_file(name: str, folder: Path) -> Path:
     return path
 
 
-def with_deploy(site: Path, script: Path, folder: Path) -> float:
-    """One run by esd-deploy: seconds."""
+def with_deploy(site: Path, script: Path, folder: Path, checkout: Path | None = None) -> float:
+    """One run by esd-deploy, this one's or another checkout's: seconds."""
+    code = {"PYTHONPATH": f"{checkout / 'deploy'}:{checkout / 'build'}"} if checkout else {}
     begun = time.monotonic()
     command = (DEPLOY, "run", str(script), "--site", str(site), "--image", "nest:edge", "--output", str(folder / "runs"))
-    subprocess.run(command, check=True, capture_output=True)
+    subprocess.run(command, check=True, capture_output=True, env={**os.environ, **code})
     return time.monotonic() - begun
 
 
@@ -70,10 +71,11 @@ def by_hand(name: str, batch: str, script: Path, folder: Path) -> float:
 
 
 def main() -> None:
-    """Alternate both, so that the machine's mood hits both; print a table in Markdown."""
+    """Alternate all, so that the machine's mood hits all; print a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", required=True)
     parser.add_argument("--repeat", type=int, default=5)
+    parser.add_argument("--other", type=Path, help="another checkout (or its deploy/ and build/), measured beside this one")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="esd-overhead-"))
     folder.chmod(0o755)
@@ -82,10 +84,14 @@ def main() -> None:
     with_deploy(site, script, folder)  # the image comes into the cache
     print_script = (DEPLOY, "script", str(script), "--site", str(site), "--image", "nest:edge")
     batch = subprocess.run(print_script, check=True, stdout=subprocess.PIPE, text=True).stdout
-    pairs = [(with_deploy(site, script, folder), by_hand(given.site, batch, script, folder)) for _ in range(given.repeat)]
+    ways = {"esd-deploy run": lambda: with_deploy(site, script, folder)}
+    if given.other:
+        ways[f"esd-deploy run of {given.other.name}"] = lambda: with_deploy(site, script, folder, given.other)
+    ways["sbatch, squeue every second, cp"] = lambda: by_hand(given.site, batch, script, folder)
+    rounds = [{name: way() - OWN_S for name, way in ways.items()} for _ in range(given.repeat)]
     print("| | median, s | best, s | worst, s |\n|---|---|---|---|")
-    for name, times in zip(("esd-deploy run", "sbatch, squeue every second, cp"), zip(*pairs, strict=True), strict=True):
-        own = [seconds - OWN_S for seconds in times]
+    for name in ways:
+        own = [times[name] for times in rounds]
         print(f"| {name} | {statistics.median(own):.1f} | {min(own):.1f} | {max(own):.1f} |")
     shutil.rmtree(folder)
 

@@ -181,12 +181,12 @@ MPI = ("--only", "mpi", "--only", "container", "--skip", "performance")
 FAULTS = (
     Fault("none", "", options=QUICK),
     Fault("wrong-plugin", "plugin", replaced("mpi: pmix", "mpi: pmix_v9"), options=(*QUICK, "--suggest")),
-    Fault("host-name", "host-names", build=renamed_nodes, options=QUICK),
+    Fault("host-name", "host-names", build=renamed_nodes, options=(*QUICK, "--suggest")),
     Fault(
         "pmix-hidden",
         "pmix-folder",
         both(replaced("binds: [/tmp]\n", ""), environment(APPTAINER_NO_MOUNT="tmp", APPTAINER_BIND="/usr/share:/tmp")),
-        options=QUICK,
+        options=(*QUICK, "--suggest"),
     ),
     Fault("no-sharens", "user-namespace", lambda text: f"{text}sharens: false\n", options=(*QUICK, "--suggest")),
     Fault(
@@ -197,7 +197,7 @@ FAULTS = (
     ),
     Fault("promised-infiniband", "transport-nodes", replaced("network: ethernet", "network: infiniband"), options=QUICK),
     # Ranks of two nodes look for each other on the loopback interface: they wait for ever.
-    Fault("hang", "wireup-nodes", environment(OMPI_MCA_btl_tcp_if_include="lo", OMPI_MCA_btl="self,sm,tcp"), options=QUICK),
+    Fault("hang", "wireup-nodes", environment(OMPI_MCA_btl_tcp_if_include="lo", OMPI_MCA_btl="self,sm,tcp"), options=(*QUICK, "--suggest")),
     Fault("no-mpi", "mpi", build=without_mpi, options=QUICK),
     Fault("other-processor", "processor", build=another_processor, options=QUICK),
     Fault("moved-tag", "tag", build=moved_tag, options=QUICK),

@@ -17,18 +17,28 @@ _PROFILES = (
     "https://w3id.org/ro/wfrun/workflow/0.5",
     "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
 )
+_BASE = "1.1"
+"""The version of RO-Crate that these profiles are profiles of."""
 _TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 _LANGUAGE = "https://www.python.org/"
-_TYPES = {".json": "application/json", ".py": "text/x-python", ".nix": "application/x-hdf5", ".sh": "application/x-sh"}
+_TEXT = "text/plain"
+_TYPES = {
+    ".txt": _TEXT,
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".py": "text/x-python",
+    ".nix": "application/x-hdf5",
+    ".sh": "application/x-sh",
+}
 
 
-def write(record: RunRecord, folder: Path, target: Path) -> Path:
+def write(record: RunRecord, folder: Path, target: Path, *, license_url: str | None = None) -> Path:
     """Write the crate of an ended run, as a ZIP file where `target` ends in .zip. Raises UsageError for a run that has not ended."""
     if not record.ended:
         raise UsageError(f"run '{record.id}' has not ended ({record.status}); `esd-deploy attach {record.id}` first")
     if target.exists():
         raise UsageError(f"{target} is there already; choose another name")
-    crate = build(record, folder)
+    crate = build(record, folder, license_url=license_url)
     if target.suffix == ".zip":
         crate.write_zip(target)
     else:
@@ -36,17 +46,15 @@ def write(record: RunRecord, folder: Path, target: Path) -> Path:
     return target
 
 
-def build(record: RunRecord, folder: Path) -> ROCrate:
+def build(record: RunRecord, folder: Path, *, license_url: str | None = None) -> ROCrate:
     """The crate in memory; its data files stay where they are until it is written."""
-    crate = ROCrate()
+    crate = ROCrate(version=_BASE)
     crate.metadata.extra_contexts.append(_TERMS)
     crate.name = f"Run {record.id} of {record.script.name} at {record.site}"
     crate.description = f"{record.launch} - {record.status}, recorded by esd-images {record.esd_images or ''}".strip()
     crate.datePublished = record.states[-1].time
-    profiles = [
-        crate.add(ContextEntity(crate, url, {"@type": "CreativeWork", "name": url.split("/")[-2], "version": url.split("/")[-1]}))
-        for url in _PROFILES
-    ]
+    crate.license = _license(crate, license_url)
+    profiles = [_profile(crate, url) for url in _PROFILES]
     crate.root_dataset["conformsTo"] = profiles
     program = _program(crate, record, folder)
     results = [_file(crate, folder, one.path, {"sha256": one.sha256}) for one in record.files]
@@ -54,6 +62,19 @@ def build(record: RunRecord, folder: Path) -> ROCrate:
     _action(crate, record, program, [*inputs, *_parameters(crate, record)], results)
     _file(crate, folder, FILE_NAME, {"description": "the record of esd-deploy: all that is known of this run"})
     return crate
+
+
+def _profile(crate: ROCrate, url: str) -> Any:
+    name, version = url.split("/")[-2:]
+    return crate.add(ContextEntity(crate, url, {"@type": ["CreativeWork", "Profile"], "name": name, "version": version}))
+
+
+def _license(crate: ROCrate, url: str | None) -> Any:
+    """RO-Crate wants one; what nobody said is not made up."""
+    if url is not None:
+        return crate.add(ContextEntity(crate, url, {"@type": "CreativeWork", "name": url.rstrip("/").split("/")[-1], "url": url}))
+    unknown = "The owner of these files has not said under which licence they may be used."
+    return crate.add(ContextEntity(crate, "#no-license", {"@type": "CreativeWork", "name": "no licence stated", "description": unknown}))
 
 
 def _program(crate: ROCrate, record: RunRecord, folder: Path) -> Any:
@@ -71,6 +92,7 @@ def _program(crate: ROCrate, record: RunRecord, folder: Path) -> Any:
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
             "name": record.script.name,
             "sha256": record.script.sha256,
+            "version": f"sha256:{record.script.sha256}",
             "programmingLanguage": {"@id": language.id},
             "softwareRequirements": [f"{name} {version}" for name, version in record.versions.items()],
         },
@@ -86,8 +108,8 @@ def _action(crate: ROCrate, record: RunRecord, program: Any, objects: list[Any],
         "@type": "CreateAction",
         "name": f"{record.script.name} at {record.site}",
         "description": record.launch,
-        "startTime": times[0].isoformat(),
-        "endTime": times[-1].isoformat(),
+        "startTime": times[0].isoformat(timespec="seconds"),
+        "endTime": times[-1].isoformat(timespec="seconds"),
         "actionStatus": f"http://schema.org/{status}",
         **({} if record.succeeded or record.ending is None else {"error": f"{record.ending.kind}: {record.ending.because}"}),
     }
@@ -97,7 +119,7 @@ def _action(crate: ROCrate, record: RunRecord, program: Any, objects: list[Any],
     action["result"] = results
     if record.image is not None:
         action["containerImage"] = _image(crate, record)
-    crate.root_dataset["mentions"] = [action]
+    crate.root_dataset["mentions"] = action
 
 
 def _image(crate: ROCrate, record: RunRecord) -> Any:
@@ -137,6 +159,6 @@ def _file(crate: ROCrate, folder: Path, path: str, properties: dict[str, Any]) -
     place = folder / path
     if not place.is_file():
         raise UsageError(f"{place} is in the record, but not there; `esd-deploy fetch` brings it back")
-    kind = _TYPES.get(place.suffix)
-    told = {"name": path, "contentSize": str(place.stat().st_size), **({"encodingFormat": kind} if kind else {}), **properties}
+    kind = _TEXT if path in {"stdout", "stderr"} else _TYPES.get(place.suffix, "application/octet-stream")
+    told = {"name": path, "contentSize": str(place.stat().st_size), "encodingFormat": kind, **properties}
     return crate.add_file(place, path, properties=told)

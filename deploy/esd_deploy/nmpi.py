@@ -123,8 +123,11 @@ class NmpiConnection:
         return outputs
 
     def _size(self, url: str) -> int:
+        """In bytes. A result that is gone counts as one: so it is asked for, said to be gone, and the others come."""
         with self._errors():
             response = self._http.head(url, headers=self._headers(url, 0), follow_redirects=True)
+            if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
+                return 1
             self._check(response, f"the result {url}")
         return int(response.headers.get("content-length", 0))
 

@@ -6,6 +6,7 @@ import pytest
 from testinfra.host import Host
 
 from esd_build.project import Environment
+from esd_build.target import march
 
 pytestmark = pytest.mark.image
 
@@ -42,6 +43,11 @@ def test_nest_tells_the_truth_about_its_place(host: Host, build_info: dict[str, 
     assert host.check_output("nest-config --prefix") == prefix
     assert host.file(f"{prefix}/include/nest/nest.h").is_file
     assert host.check_output("nest-config --version") == build_info["version"]
+
+
+def test_models_are_compiled_for_the_processor_that_nest_is(host: Host, environment: Environment) -> None:
+    """Otherwise a NESTML model runs slower than NEST's own, and rounds otherwise than in another image."""
+    assert f"-march={march(environment.target)} " in host.check_output("nest-config --cflags")
 
 
 @pytest.mark.parametrize(("name", "distribution"), [("PyNN", "pynn"), ("NESTML", "nestml"), ("mpi4py", "mpi4py")])

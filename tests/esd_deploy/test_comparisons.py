@@ -151,6 +151,31 @@ def test_the_crate_says_what_ran_with_what_and_what_came(ended, folder, tmp_path
     assert {graph[one["@id"]].get("value") for one in action["object"]} == {"--scale", "0.1 x", "2", "1", "4"}
 
 
+def graph_of(record, folder, **options):
+    return {entity.id: entity.properties() for entity in crate.build(record, folder, **options).get_entities()}
+
+
+def test_the_crate_claims_what_it_is(ended, folder):
+    """As an outside validator judged (docs/running.md): these profiles are of RO-Crate 1.1, and a claim leads to a Profile."""
+    graph = graph_of(ended, folder)
+    claims = [one["@id"] for one in graph["./"]["conformsTo"]]
+
+    assert graph["ro-crate-metadata.json"]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
+    assert claims
+    assert all("Profile" in graph[claim]["@type"] for claim in claims)
+    assert {"name", "description", "datePublished", "license"} <= graph["./"].keys()
+    assert graph["#run-run-1"]["endTime"].endswith("+00:00")
+    assert "." not in graph["#run-run-1"]["endTime"]
+
+
+def test_a_licence_is_said_or_told_to_be_missing(ended, folder):
+    url = "https://spdx.org/licenses/CC-BY-4.0"
+
+    assert graph_of(ended, folder)["./"]["license"] == {"@id": "#no-license"}
+    said = graph_of(ended, folder, license_url=url)
+    assert (said["./"]["license"], said[url]["name"]) == ({"@id": url}, "CC-BY-4.0")
+
+
 def test_a_run_that_goes_on_is_no_crate(planned, folder, tmp_path):
     with pytest.raises(UsageError, match="has not ended"):
         crate.write(RunRecord.of(planned, {}), folder, tmp_path / "run.zip")

@@ -211,3 +211,12 @@ def test_missing_versions_do_not_stop_the_program(login):
 
     assert login.run(job, "job.sh")[0] == 0
     assert (job / "ran").exists()
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_versions_are_asked_in_a_step_of_their_own_only_where_the_wireup_did_not_read_them(login, known):
+    job = login.job("one")
+    launch(job, wireup="echo '{}' >esd/versions.json" if known else "true", versions="touch asked")
+
+    assert login.run(job, "job.sh")[0] == 0
+    assert (job / "asked").exists() is not known

@@ -47,7 +47,8 @@ class FakeQueue:
 
     jobs: dict[int, dict[str, object]] = field(default_factory=dict)
     log: str = "it ran\n"
-    purged: bool = False
+    purged: set[str] = field(default_factory=set)
+    sizes: bool = True
     stored: dict[str, bytes] = field(default_factory=dict)
     answers: list[httpx.Response] = field(default_factory=list)
     seen: list[httpx.Request] = field(default_factory=list)
@@ -58,7 +59,8 @@ class FakeQueue:
         if self.answers:
             return self.answers.pop(0)
         if request.url.host == "store.example.org":
-            content = None if self.purged else self.stored.get(request.url.path.removeprefix("/"))
+            path = request.url.path.removeprefix("/")
+            content = None if path in self.purged else self.stored.get(path)
             return httpx.Response(200, content=content) if content is not None else httpx.Response(404, text="gone")
         return self.all_jobs(request) if request.url.path == "/jobs/" else self.one_job(request)
 
@@ -80,7 +82,9 @@ class FakeQueue:
 
     def shown(self, number: int) -> dict[str, object]:
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        files = [{"url": f"{STORE}/{path}", "path": path, "size": len(content), "hash": None} for path, content in self.stored.items()]
+        files = [
+            {"url": f"{STORE}/{path}", "path": path, "size": len(content) if self.sizes else None} for path, content in self.stored.items()
+        ]
         return {**self.jobs[number], "status": status, "output_data": {"repository": "EBRAINS Bucket", "files": files}}
 
 
@@ -211,9 +215,47 @@ def test_an_answer_that_is_no_queues_is_said(queue, connection):
 def test_purged_results_are_said(queue, connection, tmp_path):
     queue.jobs[1] = {"id": 1}
     queue.stored = {"spikes.nix": b"123456"}
-    queue.purged = True
+    queue.purged = {"spikes.nix"}
     with pytest.raises(GoneError, match=r"spikes\.nix"), connection.read(f"{QUEUE}/jobs/1", "spikes.nix"):
         pass
+
+
+@pytest.mark.parametrize("sizes", [True, False])
+def test_a_purged_result_does_not_keep_the_others_from_coming(queue, connection, queued, tmp_path, sizes):
+    queue.stored = {"spikes.nix": b"123456", "metrics.json": b'{"rate_hz": 7.5}'}
+    queue.purged, queue.sizes = {"spikes.nix"}, sizes
+    run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run.submit()
+    record = run.wait()
+    assert record.metrics == {"rate_hz": 7.5}
+    assert [(lost.path, "removed after a time" in lost.reason) for lost in record.missing] == [("spikes.nix", True)]
+    assert not (tmp_path / "run-7" / "spikes.nix").exists()
+
+
+@pytest.mark.parametrize("path", ["../outside", "a/../../outside", "run.json"])
+def test_a_result_that_climbs_out_is_not_written_and_the_others_come(queue, connection, queued, tmp_path, path):
+    queue.stored = {"good.txt": b"1"}
+    queue.shown = lambda number: {
+        **queue.jobs[number],
+        "status": "finished",
+        "output_data": {"files": [{"url": f"{STORE}/good.txt", "path": name, "size": 1} for name in (path, "good.txt")]},
+    }
+    run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run.submit()
+    record = run.wait()
+    assert [lost.path for lost in record.missing] == [path]
+    assert "no place in" in record.missing[0].reason
+    assert {"good.txt", "stdout"} == {file.path for file in record.files}
+    assert json.loads((tmp_path / "run-7" / "run.json").read_text())["id"] == "run-7"
+    assert sorted(entry.name for entry in tmp_path.iterdir()) == ["net.py", "run-7"]
+
+
+def test_a_site_that_says_nothing_of_a_removed_job_ends_the_waiting(queue, connection, queued, tmp_path):
+    run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run.submit()
+    queue.jobs.clear()
+    with pytest.raises(GoneError, match="no longer there"):
+        run.wait()
 
 
 @pytest.mark.parametrize("path", ["../outside", "/etc/passwd", "a/../../b"])

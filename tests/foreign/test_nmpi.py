@@ -7,6 +7,7 @@ The platforms run the images of this checkout; one without its image is skipped.
 """
 
 import importlib
+import shutil
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -14,6 +15,8 @@ from typing import Any
 
 import httpx
 import pytest
+import pyunicore.client as unicore
+from pyunicore.credentials import UsernamePassword
 
 from esd_localsite.layout import Layout
 from esd_localsite.status import SiteStatus
@@ -63,6 +66,23 @@ def test_submit_wait_download(client: Any, running_site: SiteStatus, tmp_path: P
     (downloaded,) = client.download_data(job, str(tmp_path / "results"))
     assert (int(Path(downloaded).read_text()) > 0) is spikes
     assert job["resource_uri"] in client.completed_jobs("demo")
+
+
+@pytest.mark.parametrize("kind", ["zip", "gztar"])
+def test_an_archive_by_its_address(client: Any, running_site: SiteStatus, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "run.py").write_text("import part, sys\nopen('result.txt', 'w').write(part.NAME + sys.argv[1])\n")
+    (tmp_path / "code" / "part.py").write_text("NAME = 'packed for '\n")
+    packed = Path(shutil.make_archive(str(tmp_path / "code"), kind, tmp_path / "code"))
+    login = UsernamePassword(running_site.username, running_site.password_file.read_text().strip())
+    storage = unicore.Client(login, running_site.unicore_url).get_storages()[0]
+    storage.upload(str(packed), packed.name)
+
+    job = client.submit_job(f"{storage.resource_url}/files/{packed.name}", "Demo", "demo", wait=True)
+
+    assert job["status"] == "finished", job["log"]
+    (downloaded,) = client.download_data(job, str(tmp_path / "results"))
+    assert Path(downloaded).read_text() == "packed for nest"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """A run through the neuromorphic queue of a local site: platform Demo, PyNN on NEST."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -56,3 +58,15 @@ def test_a_collaboratory_that_may_not_is_said(deploy, queue, script, collab, say
 def test_a_failed_script_brings_its_traceback(deploy, queue, script) -> None:
     failed = deploy("run", str(script("raise ValueError('no such network')\n")), "--site", str(queue("demo")), code=1)
     assert "no such network" in failed.stderr
+
+
+def test_an_archive_runs_with_all_that_is_in_it(deploy, queue, tmp_path) -> None:
+    packed = tmp_path / "net.zip"
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("run.py", NETWORK.replace("sim.setup", "from parts.cells import SIZE\nsim.setup").replace("50", "SIZE"))
+        archive.writestr("parts/cells.py", "SIZE = 50\n")
+    deploy("run", str(packed), "--site", str(queue("demo")), "--output", "archived")
+
+    (record,) = deploy.runs.glob("archived/*/run.json")
+    assert json.loads(record.read_text())["metrics"] == {"spikes": 300}
+    assert sorted(json.loads(record.read_text())["script"]["inputs"]) == ["parts/cells.py"]

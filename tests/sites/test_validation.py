@@ -34,6 +34,13 @@ def test_check(name, report):
     assert found.outcome == "passed", f"{found.reason}\n→ {found.advice}"
 
 
+@pytest.fixture(scope="session")
+def own_site(request):
+    """Nothing is broken on purpose at a site that was named."""
+    if request.config.getoption("--site", None):
+        pytest.skip("only at a local site of the session's own: pytest without --site")
+
+
 @pytest.fixture
 def faulty(deploy, published, tmp_path):
     """Validates at the session's site with lines added to, or words changed in, its file; the verdicts by name."""
@@ -49,6 +56,7 @@ def faulty(deploy, published, tmp_path):
     return validate
 
 
+@pytest.mark.usefixtures("own_site")
 def test_a_path_of_the_host_that_leaks_in_is_found(faulty):
     found = faulty("leaking", "--only", "leaks", add="environment: {PYTHONPATH: /usr/lib/python3/dist-packages}\n")
 
@@ -56,6 +64,7 @@ def test_a_path_of_the_host_that_leaks_in_is_found(faulty):
     assert "PYTHONPATH" in found["leaks"]["advice"]
 
 
+@pytest.mark.usefixtures("own_site")
 def test_a_wrong_plugin_is_found_and_the_right_one_suggested(deploy, faulty):
     found = faulty("plugin", "--only", "wireup-node", "--suggest", old="mpi: pmix\n", new="mpi: pmix_v9\n")
 
@@ -65,6 +74,7 @@ def test_a_wrong_plugin_is_found_and_the_right_one_suggested(deploy, faulty):
     assert "mpi: pmix" in deploy.last_validation()["suggestion"]
 
 
+@pytest.mark.usefixtures("own_site")
 def test_verdicts_are_attached_to_the_image_and_read_back(deploy, published):
     site = ("--site", str(deploy.site_file), "--image", "nest:edge")
     told = json.loads(deploy.validate(*site, "--only", "image", "--attach", "--json", "-"))

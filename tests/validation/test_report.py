@@ -1,10 +1,12 @@
 """The report as table, JSON, JUnit XML and page: all say the same, and what programs printed stays text."""
 
+import re
 import xml.etree.ElementTree as ET
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 
 import pytest
+from junitparser import JUnitXml
 from rich.console import Console
 
 from esd_build.errors import ToolError
@@ -84,6 +86,23 @@ def test_junit_tells_every_outcome_and_stays_xml():
     assert "`environment`" in suite.find("testcase/failure").text
 
 
+def test_another_programs_reader_of_junit_finds_the_same():
+    suite = next(iter(JUnitXml.fromstring(junit(made()).encode())))
+    cases = {case.name: case for case in suite}
+
+    assert (suite.tests, suite.failures, suite.errors, suite.skipped) == (4, 1, 1, 1)
+    assert {name: (case.is_passed, case.is_failure, case.is_error, case.is_skipped) for name, case in cases.items()} == {
+        "wireup-node": (True, False, False, False),
+        "leaks": (False, True, False, False),
+        "nestml": (False, False, False, True),
+        "latency-node": (False, False, True, False),
+    }
+    assert [(found.type, "remove PYTHONPATH" in found.text) for found in cases["leaks"].result] == [("failed", True)]
+    # What GitLab tells test cases apart by.
+    assert len({(case.classname, case.name) for case in cases.values()}) == len(cases)
+    assert {prop.name for prop in suite.properties()} == {"site", "image", "digest", "job"}
+
+
 def test_the_table_shows_reason_and_advice_as_they_are():
     console = Console(width=120, file=None, record=True, force_terminal=False)
     with console.capture() as captured:
@@ -127,7 +146,42 @@ def test_the_page_has_a_field_for_each_image_and_site_and_a_plot_for_each_quanti
 
     assert text.count("never validated") == 2
     assert text.count("<polyline") == 1
-    assert text.count("<circle") == 3
+    assert text.count("<circle") == 2  # one value alone makes no curve
+
+
+def test_what_to_do_is_seen_without_opening_anything():
+    seen = re.sub(r"<details>.*?</details>", "", page.page([made(0)]), flags=re.DOTALL)
+
+    assert "<code>environment</code>: remove PYTHONPATH" in seen
+    assert "no reference" in seen
+    assert "2 ranks" not in seen
+
+
+def test_an_image_from_the_registries_of_two_sites_is_one_row():
+    text = page.page([made(0), made(0, site="there", image="other.example.org/esd/nest:edge")])
+
+    assert "never validated" not in text
+    assert "not the same image" not in text
+
+
+def test_a_look_at_a_few_checks_does_not_hide_what_the_whole_suite_found():
+    place = page.places([made(0), made(1, outcome="passed", suite="only image")])[0]
+
+    assert (place.last.outcome, place.since.outcome) == ("failed", "passed")
+    assert "since then only image: 1 passed" in page.page(place.reports)
+
+
+def test_another_image_behind_the_tag_is_judged_by_what_was_seen_of_it():
+    newer = made(1, outcome="passed", suite="only image", digest="sha256:" + "a" * 64)
+    place = page.places([made(0), newer])[0]
+
+    assert (place.last, place.since) == (newer, None)
+
+
+def test_a_tag_that_names_different_images_is_marked():
+    other = made(0, site="there", digest="sha256:" + "a" * 64)
+
+    assert "not the same image at all sites" in page.page([made(0), other])
 
 
 def test_plots_have_their_newest_value_last():

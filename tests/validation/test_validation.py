@@ -7,13 +7,13 @@ import pytest
 from tests.esd_deploy.conftest import FakeConnection
 from tests.validation.conftest import DATA, DIGEST, LABELS, recorded
 
-from esd_build.errors import UsageError
+from esd_build.errors import ToolError, UsageError
 from esd_build.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.cli import main
 from esd_deploy.endpoint import Credentials, Endpoint
 from esd_deploy.site import Site
-from esd_deploy.validation import reference
+from esd_deploy.validation import command, reference
 from esd_deploy.validation.report import collect
 from esd_deploy.validation.suite import Selection
 from esd_deploy.validation.validation import Request, Validation
@@ -116,3 +116,32 @@ def test_the_report_collects_what_is_kept(capsys, tmp_path, place):
 
 def test_an_image_without_a_site_is_refused(capsys, tmp_path):
     assert call(capsys, "report", "--image", "nest:edge", "--output", tmp_path)[0] == 3
+
+
+def test_the_report_asks_every_registry_for_every_image_whatever_one_says(capsys, tmp_path, place, monkeypatch):
+    kept = validate(place(), tmp_path)
+    asked = []
+
+    def of_registry(site, image):
+        asked.append((site, image))
+        if image == "nest:lost":
+            raise ToolError("the registry does not answer")
+        return (kept.model_copy(update={"site": site}),)
+
+    monkeypatch.setattr(command, "of_registry", of_registry)
+    monkeypatch.setattr(Site, "load", classmethod(lambda _cls, name: name))
+    sites = ("--site", "a", "--site", "b")
+    code, out, err = call(
+        capsys, "report", *sites, "--image", "nest:lost", "--image", "nest:edge", "--output", tmp_path / "none", "--json", "-"
+    )
+
+    assert (code, [one["id"] for one in json.loads(out)]) == (0, [kept.id])
+    assert asked == [(site, image) for site in ("a", "b") for image in ("nest:lost", "nest:edge")]
+    assert err.count("nest:lost: the registry does not answer") == 2
+
+
+def test_suggest_says_where_it_has_nothing_to_try(place, tmp_path):
+    validation = Validation.prepare(place("leaking-path"), Request("registry.example.org/esd/nest:edge", Selection(quick=True)))
+    report = replace(validation, tag_now=lambda _site, _image: DIGEST).run(tmp_path / "v", suggest=True)
+
+    assert report.suggestion.startswith("nothing was tried")

@@ -84,16 +84,19 @@ def mirror(
 
 @app.command()
 def audit() -> None:
-    """Let Spack judge the overlay repository: its audit of recipes, and their style by the settings of Spack's own packages."""
+    """Let Spack judge the overlay repository and all configuration: its audits, and the style that Spack's own packages keep to."""
     with open_spack("edge") as spack:
         overlay = spack.environments / "spack_repo" / "esd"
         names = sorted(path.name.replace("_", "-") for path in (overlay / "packages").iterdir())
-        judged = [spack("audit", "packages", *(f"esd.{name}" for name in names))]
+        judged = {"recipes": spack("audit", "packages", *(f"esd.{name}" for name in names))}
         settings = ("--no-cache", "--config", str(spack.trees.packages / "pyproject.toml"), str(overlay))
-        judged += [run((sys.executable, "-m", "ruff", *check, *settings)) for check in (("check",), ("format", "--check"))]
-    for verdict in judged:
-        typer.echo("\n".join(verdict.tail))
-    raise typer.Exit(1 if any(verdict.returncode for verdict in judged) else 0)
+        for check_of in (("check",), ("format", "--check")):
+            judged[f"style, {check_of[0]}"] = run((sys.executable, "-m", "ruff", *check_of, *settings))
+        for name in all_names(_project()):
+            judged[f"configuration of {name}"] = spack("audit", "configs", environment=name)
+    for what, verdict in judged.items():
+        typer.echo("\n".join((f"{what}:", *(f"  {line}" for line in verdict.tail))))
+    raise typer.Exit(1 if any(verdict.returncode for verdict in judged.values()) else 0)
 
 
 @app.command("drift")

@@ -93,20 +93,19 @@ def validate(  # noqa: PLR0913 - each parameter is an option of the command line
 @app.command("report")
 def report_command(
     *,
-    image: Annotated[str | None, typer.Option("--image", help="Ask the image's registry for attached verdicts too (needs --site).")] = None,
-    site: Annotated[str | None, typer.Option("--site", help="The site whose registry is asked.")] = None,
+    image: Annotated[list[str] | None, typer.Option("--image", help="Verdicts attached to this image too; may be repeated.")] = None,
+    site: Annotated[list[str] | None, typer.Option("--site", help="The site whose registry is asked for them; may be repeated.")] = None,
     json_file: JsonFile = None,
     html: HtmlFile = None,
     output: Folder = VALIDATIONS,
 ) -> None:
     """Which image is proven where, and when: of the validations that are kept here, and of the verdicts in the registry."""
-    if (image is None) != (site is None):
+    if bool(image) != bool(site):
         raise UsageError(
             "give --image and --site together: the verdicts that are attached to that image are read from that site's registry"
         )
     found = collect(output)
-    if image is not None and site is not None:
-        found = proofs(found, of_registry(Site.load(site), image))
+    found = proofs(found, *(_attached(Site.load(one), word) for one in site or () for word in image or ()))
     if not found:
         raise UsageError(f"no validation is kept in {output}; `esd-deploy validate --site S --image I` makes one")
     if json_file is not None:
@@ -115,6 +114,15 @@ def report_command(
         _write(html, page.page(found))
     if json_file != Path("-"):
         shown.out.print(page.matrix_table(found))
+
+
+def _attached(site: Site, image: str) -> tuple[Report, ...]:
+    """Of several images and registries, each is asked, whatever the others say."""
+    try:
+        return of_registry(site, image)
+    except (ToolError, UsageError) as error:
+        typer.echo(f"{image}: {error}", err=True)
+        return ()
 
 
 def _tell(report: Report, folder: Path, json_file: Path | None, junit_file: Path | None, html: Path | None) -> None:

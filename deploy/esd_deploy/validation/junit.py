@@ -36,7 +36,7 @@ def _case(suite: ET.Element, check: CheckResult, site: str) -> None:
     if tag is None:
         ET.SubElement(case, "system-out").text = _clean(verdict.reason)
         return
-    found = ET.SubElement(case, tag, message=_clean(verdict.reason))
+    found = ET.SubElement(case, tag, type=verdict.outcome, message=_clean(verdict.reason))
     found.text = _clean(f"{verdict.reason}\n{verdict.advice}".strip())
 
 

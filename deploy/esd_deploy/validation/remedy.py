@@ -73,6 +73,13 @@ def wanted(verdicts: Mapping[str, Verdict]) -> bool:
     return any(name in verdicts and verdicts[name].outcome == "failed" for name in HELPED)
 
 
+def idle(verdicts: Mapping[str, Verdict]) -> str:
+    """What `--suggest` says where nothing is for the remedies to do."""
+    if all(verdict.outcome != "failed" for verdict in verdicts.values()):
+        return ""
+    return "nothing was tried: the known remedies are for ranks that do not find each other, or not by memory, and that has not failed here"
+
+
 def _helps(output: Output, nodes: int) -> bool:
     if not output.succeeded:
         return False

@@ -77,6 +77,20 @@ class Report(BaseModel):
         )
 
     @property
+    def name(self) -> str:
+        """The image without the registry that it was pulled from: its digest is the same in all of them."""
+        return self.image.partition("/")[2] or self.image
+
+    @property
+    def whole(self) -> bool:
+        """Nothing of the suite was left out by name."""
+        return self.suite in {"quick", "full"}
+
+    def of_outcome(self, outcome: Outcome) -> tuple[CheckResult, ...]:
+        """The checks that came to this."""
+        return tuple(check for check in self.checks if check.verdict.outcome == outcome)
+
+    @property
     def outcome(self) -> Outcome:
         """`failed` if any check failed, `unknown` if any could not look; else `passed`."""
         found = {check.verdict.outcome for check in self.checks}

@@ -1,7 +1,7 @@
 """A validation from its request to its report."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from esd_deploy.validation.report import ARTIFACT_TYPE, Report, collect, parse
 from esd_deploy.validation.session import Session
 from esd_deploy.validation.steps import all_steps, chosen
 from esd_deploy.validation.suite import Selection, judge, select, step_names, with_needs
+from esd_deploy.validation.verdict import Verdict
 
 VALIDATIONS = Path("runs/validations")
 
@@ -74,7 +75,7 @@ class Validation:
         verdicts = judge(self.checks, evidence, reference.load(self.site.config))
         took = {one.step: one.seconds for one in evidence.outputs}
         report = Report.of(self.plan, _suite(self.request.selection), job, time.monotonic() - began, self.checks, verdicts, took)
-        suggestion = self._suggest(evidence, output, steps) if suggest and remedy.wanted(verdicts) else ""
+        suggestion = self._suggestion(verdicts, evidence, output, steps) if suggest else ""
         report = report.model_copy(update={"suggestion": suggestion, "spikes": judge_nest.spikes_found(evidence)})
         report.save(output / self.plan.id)
         return report
@@ -84,6 +85,9 @@ class Validation:
         session = Session(plan, folder, self.site.connect(self.site.endpoint), display, self.request.queue_s)
         job, end, outputs = session.run()
         return job, _evidence_of(plan, end, outputs)
+
+    def _suggestion(self, verdicts: Mapping[str, Verdict], evidence: Evidence, output: Path, display: Display) -> str:
+        return self._suggest(evidence, output, display) if remedy.wanted(verdicts) else remedy.idle(verdicts)
 
     def _suggest(self, evidence: Evidence, output: Path, display: Display) -> str:
         listed = evidence.output("plugins")

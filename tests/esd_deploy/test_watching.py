@@ -1,0 +1,105 @@
+"""`watch` and `list` for many runs: what is asked, what is fetched, and what of it stays in memory."""
+
+import json
+
+import pytest
+from tests.esd_deploy.test_cli import call
+from tests.esd_deploy.test_taking_up import ENDPOINT, submitted
+
+from esd_build.errors import ToolError
+from esd_deploy import Site, record, watching
+from esd_deploy.connection import JobState
+from esd_deploy.fleet import Fleet
+
+DONE = JobState("SUCCESSFUL", exit_code=0)
+
+
+@pytest.fixture
+def place(config, image, connection):
+    return Site(config, ENDPOINT, connect=lambda _e: connection, look_up=lambda _w, _e: image)
+
+
+def fleet(place, runs):
+    return Fleet(runs, lambda _name: place)
+
+
+def watched(monkeypatch, place, connection):
+    """Instead of waiting: the site goes on by one state."""
+    monkeypatch.setattr("esd_deploy.watching.Fleet", lambda runs: fleet(place, runs))
+    monkeypatch.setattr("esd_deploy.watching.time.sleep", lambda _s: None)
+
+
+def test_runs_are_followed_to_their_end_and_fetched(capsys, monkeypatch, place, script, tmp_path, connection):
+    runs = [submitted(place, script, tmp_path) for _ in range(3)]
+    connection.results = {"out.txt": b"spikes"}
+    connection.states = [*[JobState("QUEUED")] * 3, *[JobState("RUNNING")] * 3, DONE]
+    watched(monkeypatch, place, connection)
+
+    code, out, _ = call(capsys, "watch", "--output", tmp_path)
+
+    assert (code, out) == (0, "3 runs ended, 0 of them did not succeed\n")
+    assert [(run.folder / "out.txt").read_bytes() for run in runs] == [b"spikes"] * 3
+    assert {record.load(tmp_path, run.id).ending.kind for run in runs} == {"succeeded"}
+
+
+def test_a_run_that_ended_while_nobody_fetched_is_fetched_by_the_next_watch(capsys, monkeypatch, place, script, tmp_path, connection):
+    run = submitted(place, script, tmp_path)
+    connection.results = {"out.txt": b"spikes"}
+    connection.states = [DONE]
+    watched(monkeypatch, place, connection)
+
+    assert call(capsys, "watch", "--no-fetch", "--output", tmp_path)[0] == 0
+    assert not (run.folder / "out.txt").exists()
+    assert call(capsys, "watch", "--output", tmp_path)[:2] == (0, "1 runs ended, 0 of them did not succeed\n")
+    assert (run.folder / "out.txt").exists()
+    assert call(capsys, "watch", "--output", tmp_path)[1] == "no run is going on\n"
+
+
+@pytest.mark.parametrize("how", ["--fetch", "--no-fetch"])
+def test_a_run_that_failed_is_named_and_makes_the_exit_code(capsys, monkeypatch, place, script, tmp_path, connection, how):
+    run = submitted(place, script, tmp_path)
+    connection.states = [JobState("FAILED", exit_code=7)]
+    watched(monkeypatch, place, connection)
+
+    code, _, err = call(capsys, "watch", how, "--output", tmp_path)
+
+    assert (code, f"{run.id}: " in err) == (1, True)
+
+
+def test_one_connection_serves_all_questions_and_all_fetches(place, script, tmp_path, connection):
+    opened = []
+    runs = [submitted(place, script, tmp_path) for _ in range(4)]
+    connection.states = [JobState("RUNNING")] * 4 + [DONE]
+    several = Fleet(tmp_path, lambda _name: opened.append(1) or place)
+
+    assert {one.status for one in several.refresh(run.id for run in runs)} == {"RUNNING"}
+    assert {one.status for one in several.refresh(run.id for run in runs)} == {"SUCCESSFUL"}
+    assert [one.ending for one in several.bring(run.id for run in runs)] == ["succeeded"] * 4
+    assert opened == [1]
+
+
+def test_results_that_cannot_be_fetched_are_told_with_their_run(place, script, tmp_path, connection, monkeypatch):
+    run = submitted(place, script, tmp_path)
+    connection.states = [DONE]
+    several = fleet(place, tmp_path)
+    several.refresh([run.id])
+
+    def broken(_job):
+        raise ToolError("disk full\nmore")
+
+    monkeypatch.setattr(connection, "files", broken)
+
+    (found,) = several.bring([run.id])
+
+    assert (found.id, found.problem, found.status) == (run.id, "disk full", "SUCCESSFUL")
+
+
+def test_a_server_is_not_asked_faster_for_more_runs():
+    assert (watching.pause(3, 5), watching.pause(500, 5)) == (5, 10)
+
+
+def test_a_list_is_one_json_array_however_many_runs(capsys, place, script, tmp_path):
+    assert json.loads(call(capsys, "list", "--output", tmp_path / "none", "--json")[1]) == []
+    ids = {submitted(place, script, tmp_path).id for _ in range(3)}
+
+    assert {one["id"] for one in json.loads(call(capsys, "list", "--output", tmp_path, "--json")[1])} == ids
