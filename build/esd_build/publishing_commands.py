@@ -75,10 +75,10 @@ def show_tags(
     if as_json:
         typer.echo(json.dumps({"next_push": dict(own), "registry": there}, indent=2))
         return
-    for tag, meaning in own:
-        typer.echo(f"{tag:<28}{meaning}")
-    for tag, digest in there.items():
-        typer.echo(f"{tag:<28}{digest}  {'immutable' if tags.is_immutable(tag) else 'moves'}")
+    rows = [*own, *((tag, f"{digest}  {'immutable' if tags.is_immutable(tag) else 'moves'}") for tag, digest in there.items())]
+    width = max((len(tag) for tag, _ in rows), default=0)
+    for tag, meaning in rows:
+        typer.echo(f"{tag:<{width}}  {meaning}")
 
 
 @app.command()

@@ -96,4 +96,4 @@ class _Connections:
             first = self._runs.get(name)
             if first is None:
                 first = self._runs[name] = self._load(name).run(one.id, runs=runs)
-        return first if first.id == one.id else first.sibling(one, runs / one.id)
+        return first.sibling(one, runs / one.id)

@@ -1,11 +1,15 @@
 """A run through the neuromorphic queue of a local site: platform Demo, PyNN on NEST."""
 
 import json
+import ssl
 import zipfile
 from pathlib import Path
 
+import httpx
 import pytest
 
+from esd_localsite.fault_switches import clear, inject
+from esd_localsite.faults import Fault, FaultKind
 from esd_localsite.status import SiteStatus
 
 pytestmark = pytest.mark.site
@@ -70,3 +74,32 @@ def test_an_archive_runs_with_all_that_is_in_it(deploy, queue, tmp_path) -> None
     (record,) = deploy.runs.glob("archived/*/run.json")
     assert json.loads(record.read_text())["metrics"] == {"spikes": 300}
     assert sorted(json.loads(record.read_text())["script"]["inputs"]) == ["parts/cells.py"]
+
+
+@pytest.fixture
+def in_maintenance(running_site: SiteStatus):
+    """The queue answers the next three questions with 503."""
+    inject(running_site.name, Fault(kind=FaultKind.NMPI_503, times=3))
+    yield
+    clear(running_site.name, (FaultKind.NMPI_503,))
+
+
+def test_a_run_goes_on_through_maintenance(deploy, queue, script, in_maintenance) -> None:
+    finished = deploy("run", str(script("print(1)\n")), "--site", str(queue("demo")), "--output", "patient")
+    assert "SUCCESSFUL" in finished.stdout
+    assert "is in maintenance" in finished.stderr
+
+
+def test_a_job_that_is_removed_ends_the_waiting(deploy, queue, script, running_site) -> None:
+    site = str(queue("demo"))
+    submitted = deploy("submit", str(script("import time\ntime.sleep(300)\n")), "--site", site, "--output", "removed")
+    run = submitted.stdout.split()[-1]
+    url = json.loads((deploy.runs / "removed" / run / "run.json").read_text())["job"]["url"]
+    form = {"grant_type": "password", "username": running_site.username, "password": running_site.password_file.read_text().strip()}
+    with httpx.Client(verify=ssl.create_default_context(cafile=running_site.ca_file)) as owner:
+        token = owner.post(f"{running_site.oidc_url}/token", data=form).json()["access_token"]
+        assert owner.delete(url, headers={"Authorization": f"Bearer {token}"}).is_success
+
+    ended = deploy("attach", run, "--site", site, "--output", "removed", code=1)
+
+    assert "removed from the queue" in ended.stdout + ended.stderr

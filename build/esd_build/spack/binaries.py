@@ -1,9 +1,11 @@
 """Packages that Spack has built: from this machine's cache into an OCI registry, and back, each one signed and checked by digest.
 
 The registry holds them as Spack's own OCI build cache, which any Spack can use. Spack signs no OCI caches; so what is signed is each
-package's manifest, as images are, and nothing is taken from the registry whose signature does not count.
+package's manifest, as images are, and nothing is taken from the registry whose signature does not count, or which is another package
+than its tag says. What somebody else put there is not signed with our key by pushing.
 """
 
+import json
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -54,11 +56,21 @@ def tags(lock: Lock) -> tuple[str, ...]:
     return tuple(sorted(f"{package.name}-{package.version}-{package.hash}.spack" for package in built))
 
 
-def push(spack: Spack, environment: str, place: Place, lock: Lock, key: PrivateKey | None) -> tuple[int, int]:
-    """Push what was built of an environment's lock, and sign it: (packages in the registry, newly signed)."""
+def push(spack: Spack, environment: str, place: Place, lock: Lock, key: PrivateKey | None, *, replace: bool) -> tuple[int, int]:
+    """Push what was built of an environment's lock, and sign it: (packages in the registry, newly signed).
+
+    Spack leaves alone what is there. So, where a key is given, UsageError for packages that it has not signed, unless they are replaced.
+    """
+    found = unsigned(place, lock, (key.public,)) if key and not replace else ()
+    if found:
+        raise UsageError(
+            f"{place.url} has {len(found)} packages that this key has not signed: {', '.join(found[:5])}; "
+            "`--replace` pushes yours in their place (also after a push that was cut off)"
+        )
+    force = ("--force",) if replace else ()
     with _access(spack, place, source=f"file://{CACHE}/{BUILT}"):
         _installed(spack, environment)
-        _done(spack("buildcache", "push", "--unsigned", "--update-index", "target", environment=environment), "pushing to the build cache")
+        _done(spack("buildcache", "push", "--unsigned", *force, "--update-index", "target", environment=environment), "pushing packages")
     registry, digests = place.registry, digests_of(place, lock)
     if len(digests) < len(tags(lock)):
         raise ToolError(f"{place.url} has {len(digests)} of {len(tags(lock))} packages after the push; was it cut? Push again")
@@ -69,7 +81,7 @@ def push(spack: Spack, environment: str, place: Place, lock: Lock, key: PrivateK
 def pull(spack: Spack, environment: str, place: Place, lock: Lock, keys: tuple[PublicKey, ...]) -> int:
     """Take the packages of a lock from the registry into this machine's cache; returns how many.
 
-    Raises UsageError where one is not there or not signed by a key that counts, ToolError where one changed meanwhile.
+    Raises UsageError where one is not there, not signed by a key that counts or another package, ToolError where one changed meanwhile.
     """
     digests = digests_of(place, lock)
     absent = [tag for tag in tags(lock) if tag not in digests]
@@ -78,6 +90,7 @@ def pull(spack: Spack, environment: str, place: Place, lock: Lock, keys: tuple[P
     registry = place.registry
     for tag, digest in digests.items() if keys else ():
         require(registry, place.package(tag).with_digest(digest), keys)
+        _require_named(registry, place.package(tag).with_digest(digest), tag)
     with _access(spack, place, source=place.url, target=f"file://{CACHE}/{BUILT}"):
         _installed(spack, environment)
         if digests_of(place, lock) != digests:
@@ -99,6 +112,19 @@ def digests_of(place: Place, lock: Lock) -> dict[str, str]:
     there = set(registry.tags(place.reference))
     found = {tag: registry.digest(place.package(tag)) for tag in tags(lock) if tag in there}
     return {tag: digest for tag, digest in found.items() if digest is not None}
+
+
+def _require_named(registry: Registry, package: ImageReference, tag: str) -> None:
+    """Raises UsageError where a tag names another package, though a signed one: Spack would unpack it in the place of the right one."""
+    content = registry.store.manifest(package)
+    try:
+        config = json.loads(content or b"")["config"]
+        root = json.loads(registry.store.get_blob(package, config["digest"], config["size"]))["spec"]["nodes"][0]
+        found = f"{root['name']}-{root['version']}-{root['hash']}.spack"
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise UsageError(f"{package} is refused: it is no package of a build cache of Spack's ({error!r})") from error
+    if found != tag:
+        raise UsageError(f"{package} is refused: it is {found}, which somebody put under this tag; push the right one with `--replace`")
 
 
 def _installed(spack: Spack, environment: str) -> None:

@@ -25,6 +25,7 @@ def push(
     repository: Repository,
     group: Group = FULL,
     key: Annotated[Path | None, typer.Option(help="sign each package with this private key")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="put yours in the place of packages that lie there")] = False,
     ca_file: CaFile = None,
 ) -> None:
     """Push the packages that were built of an environment into a registry, as Spack's OCI build cache."""
@@ -32,7 +33,7 @@ def push(
     signer = PrivateKey.read(key) if key else None
     with open_spack(name) as spack:
         lock = put_group(spack, environment, group)
-        there, signed = binaries.push(spack, "group", place, lock, signer)
+        there, signed = binaries.push(spack, "group", place, lock, signer, replace=replace)
     typer.echo(f"{place.url}: {there} packages of {name} ({group}), {signed} signed now")
 
 

@@ -120,7 +120,9 @@ def _group_inputs(project: Project, recipe: Recipe, environment: Environment) ->
     wrong = check.problems(found)
     if wrong:
         lines = "\n".join(f"  {problem}" for problem in wrong)
-        raise ConfigError(f"{found.folder / 'spack.lock'} does not belong to its environment:\n{lines}\n→ make spack-lock ENV={found.name}")
+        raise ConfigError(
+            f"spack-envs/{found.name}/spack.lock does not belong to its environment:\n{lines}\n→ make spack-lock ENV={found.name}"
+        )
     text = group_lock(project, recipe, environment).text
     return {"lock": hash_of(text.encode()), "externals": hash_of(_externals(found).encode())}
 

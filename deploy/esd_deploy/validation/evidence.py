@@ -71,6 +71,8 @@ class Output:
             return crash[0].strip()
         errors = [line for line in _lines(self.stderr) if not _PASSING.fullmatch(line)]
         own = [line for line in errors if not _LAUNCHER.fullmatch(line)]
+        if self.hung:
+            errors = []  # the launcher's words are then of being ended
         return " / ".join((own or errors or _lines(self.stdout))[-3:])[-500:] or "no message"
 
 

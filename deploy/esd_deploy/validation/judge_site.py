@@ -45,10 +45,12 @@ def partition(evidence: Evidence) -> Verdict:
     up = {row[0] for row in own if row[1].rstrip("*~#!%$@+-").startswith(_UP) and not row[1].endswith("*")}
     down = sorted({f"{row[0]} is {row[1]} ({row[3]})" for row in own if row[0] not in up})
     if len(up) < evidence.nodes:
-        return failed(
-            f"{len(up)} nodes are up, {evidence.nodes} are needed: {', '.join(down)}", "repair the node, or validate on fewer (--nodes)"
-        )
-    return passed(f"{len(up)} nodes are up" + (f"; {', '.join(down)}" if down else ""))
+        return failed(f"{_are(len(up))} up, {evidence.nodes} needed: {', '.join(down)}", "repair the node, or validate on fewer (--nodes)")
+    return passed(f"{_are(len(up))} up" + (f"; {', '.join(down)}" if down else ""))
+
+
+def _are(number: int) -> str:
+    return "1 node is" if number == 1 else f"{number} nodes are"
 
 
 def plugins(output: Output) -> tuple[str, ...]:

@@ -92,7 +92,7 @@ def test_a_pin_that_no_longer_concretizes_is_named_in_the_words_of_the_release(r
         "  NEST is pinned to 3.8 (nest; seen)\n"
         "Spack says:\n"
         "  Version requirement 3.9 on nest for nest cannot match any known version from package.py or externals\n"
-        f"→ change a pin in {release.root / 'spack-envs/25.04/release.yaml'}"
+        "→ change a pin in spack-envs/25.04/release.yaml"
     )
 
 
