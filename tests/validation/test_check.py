@@ -37,6 +37,14 @@ def test_a_step_that_hangs_is_a_failure_that_says_how_long(good, name):
     assert "45 s" in found.reason
 
 
+def test_of_a_step_that_hung_the_programs_words_are_told_and_not_the_launchers():
+    killed = "srun: error: c1: tasks 0-1: Killed\nsrun: launch/slurm: _step_signal: Terminating StepId=7.3\n"
+
+    assert output("x", stderr=killed, code=137, seconds=45.2).aside == ""
+    assert output("x", stderr=f"waiting for rank 1\n{killed}", code=137, seconds=45.2).aside == " (waiting for rank 1)"
+    assert "Killed" in output("x", stderr=killed, code=137, seconds=2.0).aside
+
+
 @pytest.mark.parametrize("name", STEPPED)
 def test_nonsense_is_not_taken_for_success(good, name):
     check = BY_NAME[name]

@@ -154,6 +154,23 @@ def test_pynn(good, spikes_, code, outcome):
     assert judge_nest.pynn(only(good, output("pynn", stdout, code=code))).outcome == outcome
 
 
+@pytest.mark.parametrize(
+    ("value", "own", "outcome"),
+    [
+        ("/opt/view/lib:/.singularity.d/libs", "/opt/view/lib", "passed"),
+        ("/opt/view/lib:/cluster/lib", "/opt/view/lib", "failed"),
+        ("/opt/view/lib", "", "failed"),
+    ],
+)
+def test_what_the_image_sets_itself_is_no_leak(change, value, own, outcome):
+    lines = [json.loads(line) for line in change.evidence.require("inside").stdout.splitlines() if line.startswith("{")]
+    new = [{**line, "leaks": {"LD_LIBRARY_PATH": value}, "own": {"LD_LIBRARY_PATH": own}} for line in lines]
+    found = judge_image.leaks(change.output("inside", stdout="\n".join(map(json.dumps, new))))
+
+    assert found.outcome == outcome
+    assert "/opt/view/lib" not in found.reason or not own
+
+
 def pair(number, inside_s, bare_s):
     network = '{"build_s": 1.0, "simulate_s": %f, "rate_hz": 30}'
     pingpong = '{"ranks": 2, "latency_us": 1.0, "bandwidth_mb_s": 1000}'

@@ -51,7 +51,7 @@ def _unusable(check: Check, evidence: Evidence, output: Output | None, step: str
     if output is None or output.code is None:
         return unknown(f"step '{step}' {'did not run' if output is None else 'was cut off'}: {evidence.job.why}")
     if output.hung:
-        return failed(f"step '{step}' hung: it had not ended after {output.limit_s} s ({output.last_words})", check.advice)
+        return failed(f"step '{step}' hung: it had not ended after {output.limit_s} s{output.aside}", check.advice)
     return None
 
 

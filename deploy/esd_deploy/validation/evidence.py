@@ -16,6 +16,7 @@ from esd_deploy.validation.step import Step
 STEPS_FOLDER = "esd/steps"
 _PASSING = re.compile(r"srun: (Job|Step|job) .*|INFO:.*|WARNING:.*")
 _CRASH = re.compile(r"Caught signal \d+ \([^)]*\)|Segmentation fault|Illegal instruction|Bus error|Floating point exception")
+_SILENT = "no message"
 _LAUNCHER = re.compile(r"(srun|slurmstepd[-\w]*): .*")
 
 
@@ -73,7 +74,12 @@ class Output:
         own = [line for line in errors if not _LAUNCHER.fullmatch(line)]
         if self.hung:
             errors = []  # the launcher's words are then of being ended
-        return " / ".join((own or errors or _lines(self.stdout))[-3:])[-500:] or "no message"
+        return " / ".join((own or errors or _lines(self.stdout))[-3:])[-500:] or _SILENT
+
+    @property
+    def aside(self) -> str:
+        """Its last words in parentheses, to be put behind a reason; nothing where it said nothing."""
+        return "" if self.last_words == _SILENT else f" ({self.last_words})"
 
 
 @dataclass(frozen=True)

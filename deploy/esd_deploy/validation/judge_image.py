@@ -1,6 +1,7 @@
 """Judgements on the image at the site: pulled, whole, for this processor, with nothing of the host leaking in. Pure."""
 
 import archspec.cpu
+from pydantic import Field
 
 from esd_deploy.validation.evidence import Evidence, Facts, Output
 from esd_deploy.validation.nodes import Node, nodes
@@ -23,6 +24,7 @@ class Inside(Facts):
     cpus_on_node: int
     threads: str | None
     leaks: dict[str, str]
+    own: dict[str, str] = Field(default_factory=dict)
     pmix_server: str | None
     pmix_security: str | None
     pmix_storage: str | None
@@ -122,8 +124,9 @@ def binds(evidence: Evidence) -> Verdict:
 def leaks(evidence: Evidence) -> Verdict:
     """No path of the host's own software reaches programs in the image."""
     found = evidence.require("inside").facts(Inside)
-    # Apptainer itself puts its folder for libraries of the host's drivers there.
-    values = {(name, _foreign(value)) for rank in found for name, value in rank.leaks.items() if _foreign(value)}
+    values = {
+        (name, foreign) for rank in found for name, value in rank.leaks.items() if (foreign := _foreign(value, rank.own.get(name, "")))
+    }
     if values:
         text = ", ".join(f"{name}={value}" for name, value in sorted(values))
         names = ", ".join(sorted({name for name, _ in values}))
@@ -144,8 +147,10 @@ def exit_code(evidence: Evidence) -> Verdict:
     return passed("7 arrives as 7")
 
 
-def _foreign(value: str) -> str:
-    return ":".join(part for part in value.split(":") if part and not part.startswith("/.singularity.d"))
+def _foreign(value: str, own: str) -> str:
+    """The paths that neither the image sets nor Apptainer, which has a folder for libraries of the host's drivers."""
+    known = {"", *own.split(":")}
+    return ":".join(part for part in value.split(":") if part not in known and not part.startswith("/.singularity.d"))
 
 
 def _misfit(node: Node, target: archspec.cpu.Microarchitecture) -> str:

@@ -79,7 +79,7 @@ def _wireup(output: Output, ranks: int, nodes: int) -> Verdict:
 
 def _no_end(output: Output) -> Verdict | None:
     if output.hung:
-        return failed(f"the ranks had not found each other after {output.limit_s} s: {output.last_words}", WIREUP_ADVICE)
+        return failed(f"the ranks had not found each other after {output.limit_s} s{output.aside}", WIREUP_ADVICE)
     if illegal_instruction(output):
         return failed("a rank met an illegal instruction", "the image is for another processor: see 'processor'")
     return None if output.succeeded else failed(f"exit code {output.code}: {output.last_words}", WIREUP_ADVICE)

@@ -69,21 +69,26 @@ def network(evidence: Evidence) -> Verdict:
     )
 
 
-def ratio(evidence: Evidence) -> Verdict:
-    """The same binaries in the container and outside of it: how many times as long it takes inside."""
+def ratios(evidence: Evidence) -> dict[str, list[float]]:
+    """How many times as long each of the programs took in the container, pair by pair."""
     pairs = (
         ("construction", [(a.build_s, b.build_s) for a, b in _pairs(evidence, "network", Network)]),
         ("simulation", [(a.simulate_s, b.simulate_s) for a, b in _pairs(evidence, "network", Network)]),
         ("latency", [(a.latency_us, b.latency_us) for a, b in _pairs(evidence, "pingpong", PingPong)]),
         ("transfer", [(b.bandwidth_mb_s, a.bandwidth_mb_s) for a, b in _pairs(evidence, "pingpong", PingPong)]),
     )
-    ratios = {name: [a / b for a, b in values] for name, values in pairs if values}
-    if "simulation" not in ratios:
+    return {name: [a / b for a, b in values] for name, values in pairs if values}
+
+
+def ratio(evidence: Evidence) -> Verdict:
+    """The same binaries in the container and outside of it: how many times as long it takes inside."""
+    found = ratios(evidence)
+    if "simulation" not in found:
         bare = evidence.output("network-bare-1")
         return unknown(f"nothing to compare with: the image's programs do not run outside of it ({bare.last_words if bare else 'not run'})")
-    text = ", ".join(f"{name} {median(values):.2f} ({min(values):.2f} to {max(values):.2f})" for name, values in ratios.items())
-    measured = tuple(Measurement(name=f"container/bare {name}", value=median(values), unit="x") for name, values in ratios.items())
-    slow = [name for name, values in ratios.items() if median(values) > SLOWEST_RATIO and _clearly(values)]
+    text = ", ".join(f"{name} {median(values):.2f} ({min(values):.2f} to {max(values):.2f})" for name, values in found.items())
+    measured = tuple(Measurement(name=f"container/bare {name}", value=median(values), unit="x") for name, values in found.items())
+    slow = [name for name, values in found.items() if median(values) > SLOWEST_RATIO and _clearly(values)]
     if slow:
         return failed(
             f"slower in the container: {', '.join(slow)}; {text}", "see 'threads', 'transport-node'; `environment` and `sharens`", *measured

@@ -117,7 +117,7 @@ def _plot(name: str, unit: str, values: list[tuple[datetime, float, str]]) -> Pl
         Point(
             round(_MARGIN + number * step, 1),
             round(_HEIGHT - _MARGIN - value / most * (_HEIGHT - 2 * _MARGIN), 1),
-            f"{value:.4g} {unit}, {when:%Y-%m-%d %H:%M}, {digest}…",
+            f"{_number(value)} {unit}, {when:%Y-%m-%d %H:%M}, {digest}…",
         )
         for number, (when, value, digest) in enumerate(values)
     )
@@ -134,6 +134,7 @@ def page(reports: Iterable[Report]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["code"] = _code
+    environment.filters["number"] = _number
     found = places(reports)
     template = environment.get_template("page.html.j2")
     return template.render(
@@ -150,6 +151,11 @@ def page(reports: Iterable[Report]) -> str:
 def _code(text: str) -> Markup:
     """Text in which `words` between such marks are code."""
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
+
+
+def _number(value: float) -> str:
+    """14600 → 14,600; 8.562 → 8.56."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def matrix_table(reports: Iterable[Report]) -> Table:

@@ -72,7 +72,7 @@ def srun(site: SiteConfig, shape: Shape) -> tuple[str, ...]:
 def all_steps(site: SiteConfig, nodes: int) -> tuple[Step, ...]:
     """Every step that any check looks at, in the order in which they run."""
     at = Launcher(site, nodes)
-    return (*_login(), *_nodes(at), *_containers(at), *_mpi(at), *_nest(at), *_testsuite(at), *_performance(at), *_last(at))
+    return (*_login(), *_nodes(at), *_containers(at), *_mpi(at), *_nest(at), *_testsuite(at), *_osu(at), *_performance(at), *_last(at))
 
 
 def chosen(steps: Iterable[Step], names: Iterable[str]) -> tuple[Step, ...]:
@@ -159,15 +159,20 @@ def _performance(at: Launcher) -> tuple[Step, ...]:
     return (
         Step("pingpong-node", at.inside(at.on_one, *pingpong), _MPI_S),
         Step("pingpong-nodes", at.inside(Shape(at.nodes), *pingpong), _MPI_S),
-        *(
-            Step(f"osu-{kind}-{where}", at.inside(shape, "sh", "esd/osu.sh", f"osu_{kind}", *rounds), _NEST_S)
-            for where, shape in (("node", at.on_one), *((("nodes", Shape(2)),) if at.nodes > 1 else ()))
-            for kind, rounds in _OSU.items()
-        ),
         Step("unpack", ("bash", "esd/unpack.sh", at.site.apptainer, launch.IMAGE_LINK), _LONG_S),
         *pairs,
         Step("start-up", ("bash", "esd/startup.sh", at.site.apptainer, launch.IMAGE_LINK, *map(str, CONTAINERS)), _LONG_S),
         Step("tidy-up", ("bash", "esd/unpack.sh", "--remove"), _LONG_S),
+    )
+
+
+def _osu(at: Launcher) -> tuple[Step, ...]:
+    """They are for exactly two ranks."""
+    places = {"node": at.on_one, **({"nodes": Shape(2)} if at.nodes > 1 else {})}
+    return tuple(
+        Step(f"osu-{kind}-{where}", at.inside(shape, "sh", "esd/osu.sh", f"osu_{kind}", *rounds), _NEST_S)
+        for where, shape in places.items()
+        for kind, rounds in _OSU.items()
     )
 
 

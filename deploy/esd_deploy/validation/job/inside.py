@@ -5,6 +5,7 @@ import ctypes.util
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 import tempfile
 
@@ -39,6 +40,17 @@ def writable(path):
         return False
 
 
+def own():
+    """What the image itself sets of these variables: its %environment, in an environment that is empty otherwise."""
+    script = 'for file in /.singularity.d/env/10-*.sh /.singularity.d/env/90-*.sh; do [ -r "$file" ] && . "$file"; done; env'
+    try:
+        ran = subprocess.run(["sh", "-c", script], check=False, env={"PATH": os.defpath}, capture_output=True, text=True, timeout=10)
+    except (OSError, subprocess.TimeoutExpired):
+        return {}
+    found = dict(line.split("=", 1) for line in ran.stdout.splitlines() if "=" in line)
+    return {name: found[name] for name in LEAKS if name in found}
+
+
 def main(binds):
     environ = os.environ
     shown = [environ.get("PMIX_SERVER_TMPDIR"), environ.get("PMIX_SYSTEM_TMPDIR"), environ.get("PMIX_DSTORE_21_BASE_PATH")]
@@ -51,6 +63,7 @@ def main(binds):
         "cpus_on_node": int(environ.get("SLURM_CPUS_ON_NODE", "0")),
         "threads": environ.get("OMP_NUM_THREADS"),
         "leaks": {name: environ[name] for name in LEAKS if name in environ},
+        "own": own(),
         "pmix_server": environ.get("PMIX_VERSION"),
         "pmix_security": environ.get("PMIX_SECURITY_MODE"),
         "pmix_storage": environ.get("PMIX_GDS_MODULE"),
