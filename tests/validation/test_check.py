@@ -7,8 +7,9 @@ from tests.validation.conftest import Changed, output, recorded
 
 from esd_deploy.validation import judge_mpi, judge_transport
 from esd_deploy.validation.check import verdict
-from esd_deploy.validation.evidence import JobEnd
+from esd_deploy.validation.evidence import STEPS_FOLDER, JobEnd, read
 from esd_deploy.validation.reference import References
+from esd_deploy.validation.step import Step
 from esd_deploy.validation.suite import CHECKS, judge
 from esd_deploy.validation.verdict import failed, passed, skipped, unknown
 
@@ -129,3 +130,12 @@ def test_ranks_with_namespaces_of_their_own_are_well_where_ucx_copes(transport, 
     split = Changed(recorded("no-sharens"))
 
     assert judge_mpi.user_namespace(split.output("transport-node", stderr=UCX % transport)).outcome == outcome
+
+
+def test_a_step_that_came_too_late_for_its_job_did_not_run(tmp_path):
+    folder = tmp_path / STEPS_FOLDER / "exit-code"
+    folder.mkdir(parents=True)
+    (folder / "end").write_text("1 0.009\n")
+    (folder / "stderr").write_text("srun: error: Unable to create step for job 7: Job/step already completing or completed\n")
+
+    assert read(tmp_path, (Step("exit-code", ("true",), 20),))[0].code is None

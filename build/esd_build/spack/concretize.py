@@ -54,12 +54,13 @@ def concretize(
 
 
 def write(environment: SpackEnvironment, lock: Lock) -> Path:
-    """Put a new lock into the checkout, with the record of what it was made from."""
+    """Put a new lock into the checkout, with the record of what it was made from. A file that says the same is left as it is."""
     (environment.root / environment.release.name / "pins.yaml").write_text(pins_text(environment.release))
     tools = read_tools(environment.project)
     record = Record(spack=tools.spack, packages=tools.packages, inputs=environment.inputs(lock))
     path = environment.folder / "spack.lock"
-    path.write_text(lock.text)
+    if not path.is_file() or difference(environment.lock, lock):
+        path.write_text(lock.text)
     with (environment.folder / "concretized.yaml").open("w") as file:
         file.write("# Beside the lock: which Spack made it, and from which files (SHA-256). Made by `esd-build spack lock`.\n")
         yaml = YAML()

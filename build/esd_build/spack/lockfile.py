@@ -117,9 +117,13 @@ class Lock:
 
 
 def difference(before: Lock, after: Lock) -> tuple[Change, ...]:
-    """What another concretizer run decided otherwise, by package name."""
+    """What another concretizer run was asked for, and decided, otherwise; by package name. The order in a file does not count."""
+    asked = (
+        Change(spec, "asked for" if spec in before.roots else "", "asked for" if spec in after.roots else "", "")
+        for spec in sorted(before.roots.keys() ^ after.roots.keys())
+    )
     names = sorted({p.name for p in before.packages.values()} | {p.name for p in after.packages.values()})
-    return tuple(change for name in names for change in _changes(name, before.named(name), after.named(name)))
+    return (*asked, *(change for name in names for change in _changes(name, before.named(name), after.named(name))))
 
 
 def _changes(name: str, before: tuple[Concrete, ...], after: tuple[Concrete, ...]) -> Iterator[Change]:

@@ -17,6 +17,8 @@ STEPS_FOLDER = "esd/steps"
 _PASSING = re.compile(r"srun: (Job|Step|job) .*|INFO:.*|WARNING:.*")
 _CRASH = re.compile(r"Caught signal \d+ \([^)]*\)|Segmentation fault|Illegal instruction|Bus error|Floating point exception")
 _SILENT = "no message"
+_TOO_LATE = "Job/step already completing or completed"
+"""What srun says in the last seconds of a job that reached its time limit: its script still runs, its steps no longer do."""
 _LAUNCHER = re.compile(r"(srun|slurmstepd[-\w]*): .*")
 
 
@@ -149,7 +151,9 @@ def _read(folder: Path, step: Step) -> Output | None:
         return None
     end = _text(folder / "end").split()
     code, seconds = (int(end[0]), float(end[1])) if len(end) == 2 else (None, 0.0)
-    return Output(step.name, step.limit_s, code, seconds, _text(folder / "stdout"), _text(folder / "stderr"))
+    stderr = _text(folder / "stderr")
+    ran = not (code and _TOO_LATE in stderr)
+    return Output(step.name, step.limit_s, code if ran else None, seconds, _text(folder / "stdout"), stderr)
 
 
 def _text(path: Path) -> str:

@@ -97,8 +97,8 @@ def ratio(evidence: Evidence) -> Verdict:
 
 
 def _clearly(values: list[float]) -> bool:
-    """At most one pair says otherwise: the nodes' other work must not look like the container's doing."""
-    return sum(value <= SLOWEST_RATIO for value in values) <= (1 if len(values) > 3 else 0)
+    """There are several pairs, and at most one says otherwise: the nodes' other work must not look like the container's doing."""
+    return len(values) > 1 and sum(value <= SLOWEST_RATIO for value in values) <= (1 if len(values) > 3 else 0)
 
 
 def start_up(evidence: Evidence) -> Verdict:

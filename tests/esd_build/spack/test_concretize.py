@@ -1,3 +1,4 @@
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from esd_build.project import Project
 from esd_build.spack import check
 from esd_build.spack.concretize import concretize, explained, write
 from esd_build.spack.environment import SpackEnvironment
+from esd_build.spack.lockfile import Lock
 
 # As Spack 1.1 says it.
 NO_SUCH_VERSION = "==> Error: Version requirement 3.9 on nest for nest cannot match any known version from package.py or externals"
@@ -71,6 +73,17 @@ def test_what_is_written_belongs_together(release: Project, tmp_path: Path) -> N
     found = run(release, tmp_path, solved())
     write(environment, found.lock)
     assert check.problems(environment) == ()
+
+
+def test_a_lock_that_says_the_same_in_another_order_is_not_written_again(release: Project, tmp_path: Path) -> None:
+    environment = SpackEnvironment.find(release, "25.04")
+    path = environment.folder / "spack.lock"
+    before = path.read_text()
+    turned = json.loads(before)
+    turned["roots"].reverse()
+    (tmp_path / "spack.lock").write_text(json.dumps(turned))
+    write(environment, Lock.read(tmp_path / "spack.lock"))
+    assert path.read_text() == before
 
 
 def test_another_target_by_one_word(release: Project, tmp_path: Path) -> None:

@@ -62,8 +62,17 @@ def test_differences_say_what_changed_and_why(lock: Lock, tmp_path: Path) -> Non
 
 def test_packages_that_come_and_go(lock: Lock, tmp_path: Path) -> None:
     less = lock.group(("nest",))
-    assert [str(change) for change in difference(lock, less)] == ["arbor: 0.9.0 → gone", "py-pynn: 0.12.3 → gone"]
-    assert [str(change) for change in difference(less, lock)] == ["arbor: not there → 0.9.0", "py-pynn: not there → 0.12.3"]
+    names = ("arbor", "py-pynn")
+    gone = [*(f"{name}: asked for → gone" for name in names), "arbor: 0.9.0 → gone", "py-pynn: 0.12.3 → gone"]
+    assert [str(change) for change in difference(lock, less)] == gone
+    new = [*(f"{name}: not there → asked for" for name in names), "arbor: not there → 0.9.0", "py-pynn: not there → 0.12.3"]
+    assert [str(change) for change in difference(less, lock)] == new
+
+
+def test_a_package_that_was_needed_and_is_now_asked_for(lock: Lock, tmp_path: Path) -> None:
+    other = copy.deepcopy(LOCK)
+    other["roots"] = [*reversed(other["roots"]), {"hash": PYTHON, "spec": "python"}]  # type: ignore[call-overload]
+    assert [str(change) for change in difference(lock, read(tmp_path, other))] == ["python: not there → asked for"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ class Nest(CMakePackage):
     version("3.8", sha256="eb255f8828be001abea0cddad2f14d78b70857fc82bece724551f27c698318c8")
     version("3.7", sha256="b313e03aa05a0d8053b895a1d14ea42e75805393c6daa0cbc62f9398d0dacd8b")
     version("3.6", sha256="68d6b11791e1284dc94fef35d84c08dd7a11322c0f1e1fc9b39c5e6882284922")
+    # The tag of 3.5 was moved once; this is the archive since then.
+    version("3.5", sha256="3cdf5720854a4d8a7d359f9de9d2fb3619a0be2e36932028d6940360741547bd")
     version("3.4", sha256="c56699111f899045ba48e55e87d14eca8763b48ebbb3648beee701a36aa3af20")
     version("3.3", sha256="179462b966cc61f5785d2fee770bc36f86745598ace9cd97dd620622b62043ed")
 
