@@ -90,6 +90,12 @@ def test_a_time_limit_that_is_too_short_is_named_and_what_was_not_seen_is_unknow
     assert "time limit of 60 s" in found["leftovers"].reason
 
 
+def test_a_time_limit_is_named_although_slurms_own_word_came_too_late():
+    end = JobEnd(finished=False, message="The batch system ended the job: it reached its time limit (TIMEOUT)", time_limit_s=60)
+
+    assert "--time" in verdicts(replace(recorded("short-time"), job=end))["job"].advice
+
+
 def test_a_tag_that_moves_while_it_is_validated_is_named(good):
     found = verdicts(replace(good, tag_now="sha256:" + "e" * 64))
 

@@ -97,7 +97,8 @@ class JobEnd:
 
     @property
     def out_of_time(self) -> bool:
-        return "DUE TO TIME LIMIT" in self.stderr
+        """By Slurm's own word on the job's standard error, or where that came too late by the server's; TIMEOUT is Slurm's state."""
+        return "DUE TO TIME LIMIT" in self.stderr or "TIMEOUT" in self.message
 
     @property
     def why(self) -> str:
