@@ -3,7 +3,8 @@
 # that differs from one build to the next (times, caches, logs). Arguments: folders with Python files besides the usual ones.
 set -eu
 rm -rf /opt/esd/wheels /opt/esd/sources /opt/esd/tools /opt/esd/build /root/.cache /usr/local/doc /usr/local/share/doc /usr/local/share/man
-find /var/lib/apt/lists /var/cache/apt /var/log /var/tmp /usr/share/man /usr/share/info /usr/share/locale -mindepth 1 -delete
+# Not /tmp and /var/tmp: while an image is built, Apptainer shows the machine's own there.
+find /var/lib/apt/lists /var/cache/apt /var/log /usr/share/man /usr/share/info /usr/share/locale -mindepth 1 -delete
 find /usr/share/doc -mindepth 2 -not -type d -not -name copyright -delete
 rm -f /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- \
     /etc/machine-id /var/lib/dbus/machine-id

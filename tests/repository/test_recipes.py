@@ -35,6 +35,13 @@ def test_definition_works_for_plain_apptainer_build(image: str) -> None:
         assert Definition(text).arguments <= defaults, f"stage {name}"
 
 
+@pytest.mark.parametrize("path", sorted((PROJECT.root / "recipes").glob("*/*.*")), ids=lambda path: path.name)
+def test_build_removes_nothing_of_the_machine(path: Path) -> None:
+    """Apptainer shows the machine's own /tmp and /var/tmp while it builds: what a recipe removes there, its user loses."""
+    lines = [line for line in path.read_text().splitlines() if re.search(r"\brm\b|-delete\b", line)]
+    assert not [line for line in lines if re.search(r"(^|[\s\"'])/(var/)?tmp\b", line)]
+
+
 @pytest.mark.parametrize("name", DEBIAN)
 def test_locks_have_a_hash_for_every_requirement(name: str) -> None:
     environment = PROJECT.environment(name)
