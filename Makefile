@@ -15,6 +15,8 @@ CHOSEN = --env $(ENV) $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(TARGET),--
 # What the steps of one image leave for each other: dist/images/$(NAME).reference is what `make push` pushed.
 NAME = $(IMAGE)-$(subst /,-,$(ENV))$(if $(PROVIDER),-$(PROVIDER))$(if $(TARGET),-$(TARGET))
 REFERENCE = $$(cat dist/images/$(NAME).reference)
+# What is validated without MOVE=no: the tag that was pushed last, at the site's own registry; before any push, the environment's.
+TAGGED = $(IMAGE):$$(sed -nE 's/.*:([^@]+)@.*/\1/p' dist/images/$(NAME).reference 2>/dev/null || printf '%s' '$(subst /,-,$(ENV))')
 
 BIN := .venv/bin
 SCRIPTS := $(wildcard ci/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
@@ -60,10 +62,10 @@ publish: python  ## push, sign, validate, promote
 	@ci/publish.sh
 
 ci-local: setup  ## the whole pipeline of ci/, against a registry and a site of this machine
-	@ci/local.sh $(IMAGE) $(ENV)
+	@ci/local.sh $(NAME) $(IMAGE) $(ENV)
 
 validate: python  ## check an image on a site (SITE=local)
-	@$(BIN)/esd-deploy validate --site $(SITE) --image $(if $(filter no,$(MOVE)),"$(REFERENCE)",$(IMAGE):$(subst /,-,$(ENV))) \
+	@$(BIN)/esd-deploy validate --site $(SITE) --image "$(if $(filter no,$(MOVE)),$(REFERENCE),$(TAGGED))" \
 	  --junit dist/images/$(NAME).junit.xml $(VALIDATE)
 
 check: python  ## lint and types

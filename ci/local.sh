@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # make ci-local: the steps of ci/gitlab-ci.yml and ci/github-actions.yml, one after the other, against a registry and a site of this
-# machine that exist only for that: ci/local.sh IMAGE ENV. What the pipelines keep as secrets is made anew and thrown away.
+# machine that exist only for that: ci/local.sh NAME IMAGE ENV. What the pipelines keep as secrets is made anew and thrown away.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-image=$1 environment=$2 site=ci-$$
+name=$1 image=$2 environment=$3 site=ci-$$
 work=$(mktemp -d)
 finish() {
   .venv/bin/esd-deploy local down --name "$site" --purge >/dev/null 2>&1 || true
@@ -35,4 +35,4 @@ step push
 step sign
 step validate SITE="$work/ci.yaml" "VALIDATE=${VALIDATE:---quick}"
 step promote
-printf '\n==> the pipeline passed: %s\n' "$(cat "dist/images/$image-${environment//\//-}.promoted")"
+printf '\n==> the pipeline passed: %s\n' "$(cat "dist/images/$name.promoted")"

@@ -48,8 +48,16 @@ def built(project: Project, recipe: Recipe, environment: Environment) -> Path:
     """The finished image; raises UsageError where it is not there."""
     file = project.images / f"{recipe.name}-{environment.label}.sif"
     if not file.is_file():
-        raise UsageError(f"{file.relative_to(project.root)} is not built yet: `make image IMAGE={recipe.name} ENV={environment.name}`")
+        raise UsageError(f"{file.relative_to(project.root)} is not built yet: `make image {_words(recipe, environment)}`")
     return file
+
+
+def _words(recipe: Recipe, environment: Environment) -> str:
+    """What `make image` must be told to build an image."""
+    variant = f"/{environment.variant}" if environment.variant else ""
+    provider = "" if environment.variant or environment.default_provider else f" PROVIDER={environment.provider}"
+    target = "" if environment.default_target else f" TARGET={environment.target}"
+    return f"IMAGE={recipe.name} ENV={environment.name}{variant}{provider}{target}"
 
 
 def shown(path: Path) -> str:

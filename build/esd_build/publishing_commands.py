@@ -71,7 +71,7 @@ def show_tags(
 ) -> None:
     """Explain the tags of an image: those that a push would write, and with --registry those that are there."""
     there = _tags_there(_reference(image, registry, env), registry, ca_file) if registry or "/" in image else {}
-    own = () if "/" in image else _own_tags(_built(image, env, provider, target))
+    own = () if set("/:@") & set(image) else _own_tags(_built(image, env, provider, target))
     if as_json:
         typer.echo(json.dumps({"next_push": dict(own), "registry": there}, indent=2))
         return

@@ -60,6 +60,7 @@ def push(spack: Spack, environment: str, place: Place, lock: Lock, key: PrivateK
     """Push what was built of an environment's lock, and sign it: (packages in the registry, newly signed).
 
     Spack leaves alone what is there. So, where a key is given, UsageError for packages that it has not signed, unless they are replaced.
+    Who may write to the registry and replaces a package between push and signature by one of the same name is not found out.
     """
     found = unsigned(place, lock, (key.public,)) if key and not replace else ()
     if found:
@@ -74,8 +75,10 @@ def push(spack: Spack, environment: str, place: Place, lock: Lock, key: PrivateK
     registry, digests = place.registry, digests_of(place, lock)
     if len(digests) < len(tags(lock)):
         raise ToolError(f"{place.url} has {len(digests)} of {len(tags(lock))} packages after the push; was it cut? Push again")
-    signed = sum(sign(registry, place.package(tag).with_digest(digest), key) for tag, digest in digests.items()) if key else 0
-    return len(digests), signed
+    packages = {tag: place.package(tag).with_digest(digest) for tag, digest in digests.items()} if key else {}
+    for tag, package in packages.items():
+        _require_named(registry, package, tag)
+    return len(digests), sum(sign(registry, package, key) for package in packages.values()) if key else 0
 
 
 def pull(spack: Spack, environment: str, place: Place, lock: Lock, keys: tuple[PublicKey, ...]) -> int:

@@ -122,8 +122,15 @@ def difference(before: Lock, after: Lock) -> tuple[Change, ...]:
         Change(spec, "asked for" if spec in before.roots else "", "asked for" if spec in after.roots else "", "")
         for spec in sorted(before.roots.keys() ^ after.roots.keys())
     )
+    both = before.packages.keys() & after.packages.keys()
+    # A spec that now means another package that both locks have: no package comes or goes by that.
+    moved = (
+        Change(spec, f"/{old[:7]}", f"/{after.roots[spec][:7]}", "another package for the same spec")
+        for spec, old in sorted(before.roots.items())
+        if spec in after.roots and after.roots[spec] != old and {old, after.roots[spec]} <= both
+    )
     names = sorted({p.name for p in before.packages.values()} | {p.name for p in after.packages.values()})
-    return (*asked, *(change for name in names for change in _changes(name, before.named(name), after.named(name))))
+    return (*asked, *moved, *(change for name in names for change in _changes(name, before.named(name), after.named(name))))
 
 
 def _changes(name: str, before: tuple[Concrete, ...], after: tuple[Concrete, ...]) -> Iterator[Change]:

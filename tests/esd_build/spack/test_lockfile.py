@@ -60,6 +60,13 @@ def test_differences_say_what_changed_and_why(lock: Lock, tmp_path: Path) -> Non
     assert [change.what for change in difference(lock, read(tmp_path, other))] == ["a dependency"]
 
 
+def test_a_spec_that_means_another_package_of_the_same_lock(lock: Lock, tmp_path: Path) -> None:
+    other = copy.deepcopy(LOCK)
+    other["roots"][2]["hash"] = other["roots"][0]["hash"]  # type: ignore[index]
+    (change,) = difference(lock, read(tmp_path, other))
+    assert change.what == "another package for the same spec"
+
+
 def test_packages_that_come_and_go(lock: Lock, tmp_path: Path) -> None:
     less = lock.group(("nest",))
     names = ("arbor", "py-pynn")
