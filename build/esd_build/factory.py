@@ -213,7 +213,7 @@ class Factory:
         target.parent.mkdir(parents=True, exist_ok=True)
         if not product.is_whole(target, key=str(plan.image.key)):
             product.write(source, target, plan, self.apptainer.labels(source))
-        if not papers.are_there(target):
+        if not papers.are_there(target, plan):
             papers.write(target, plan, self.project, self.cache, self.apptainer)
         return target
 

@@ -61,6 +61,11 @@ class ModelSource:
         """The models' own names, neuron first. Raises UsageError for a file without a model."""
         return tuple(_name(path, self.content[path.name]) for path in self.files)
 
+    def require_models(self) -> None:
+        """Raises UsageError for a file that cannot be read, or without a model."""
+        for path, content in zip(self.files, self.content.values(), strict=True):
+            _name(path, content)
+
     @property
     def pair(self) -> tuple[str, ...]:
         """The options that tell NESTML which synapse goes with which neuron."""

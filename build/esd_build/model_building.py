@@ -48,7 +48,7 @@ class ModelBuilder:
     def plan(self, source: ModelSource, target: Target, image: Path) -> ModelPlan:
         """Raises UsageError where the image is not there or a file is no model."""
         plan = ModelPlan(source, target, image, product.read(image).sha256)
-        plan.source.names  # noqa: B018 - raises for a file without a model
+        plan.source.require_models()
         return plan
 
     def build(self, plan: ModelPlan, *, on_line: Callable[[str], None] = lambda _line: None) -> BuiltModel:

@@ -19,8 +19,10 @@ from esd_build.stage import BuildPlan, Stage, file_hash
 BILL, PROVENANCE, LOCK = ".cdx.json", ".provenance.json", ".spack.lock"
 
 
-def are_there(image: Path) -> bool:
-    """Whether both documents lie beside an image, and are about this very file."""
+def are_there(image: Path, plan: BuildPlan) -> bool:
+    """Whether the documents lie beside an image, and are about this very file."""
+    if plan.environment.installs_by_spack(plan.recipe) and not image.with_suffix(LOCK).is_file():
+        return False
     digest = product.read(image).sha256
     paths = (image.with_suffix(BILL), image.with_suffix(PROVENANCE))
     return all(path.is_file() and digest in path.read_text(encoding="utf-8") for path in paths)

@@ -5,6 +5,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
 from pathlib import Path
 from typing import Any, Literal
 
@@ -41,7 +43,7 @@ class Plasticity(Document):
     weight: float
     delay_ms: float
     first_ms: float
-    every_ms: float
+    every_ms: float = Field(gt=0)
     parameters: dict[str, float]
     reference: str
     reference_parameters: dict[str, float]
@@ -124,9 +126,19 @@ def nest_request(cases: Cases, case: Case, report: ModelReport) -> dict[str, Any
 
 
 def _synapse(cases: Cases, learning: Plasticity, name: str, parameters: Mapping[str, float]) -> dict[str, Any]:
-    duration = cases.steps * cases.timestep_ms
-    times = [learning.first_ms + learning.every_ms * n for n in range(round((duration - learning.first_ms) / learning.every_ms))]
+    times = pulses(learning.first_ms, learning.every_ms, cases.steps * _exact(cases.timestep_ms))
     return {"name": name, "parameters": parameters, "weight": learning.weight, "delay_ms": learning.delay_ms, "times_ms": times}
+
+
+def pulses(first_ms: float, every_ms: float, duration_ms: float | Fraction) -> list[float]:
+    """All times of a regular train before the end; at the end itself nothing comes any more."""
+    first, every = _exact(first_ms), _exact(every_ms)
+    return [float(first + every * n) for n in range(ceil((_exact(duration_ms) - first) / every))]
+
+
+def _exact(number: float | Fraction) -> Fraction:
+    """The decimal number that was written: a multiple of 0.1 that is a bit too small must not make one pulse more."""
+    return Fraction(str(number))
 
 
 def spinnaker_request(cases: Cases, case: Case, report: ModelReport) -> dict[str, Any]:
