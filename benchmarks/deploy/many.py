@@ -22,6 +22,7 @@ from overhead import DEPLOY, site_file
 from esd_deploy import Site, fleet
 
 PROGRAM = "import os, time\ntime.sleep(1)\nopen('result.txt', 'w').write('run ' + os.environ['ESD_RUN_INDEX'])\n"
+NOT_ONE = "runs with more or fewer than one Slurm job"
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,8 @@ def jobs_of_slurm(site: str) -> Counter[str]:
     return Counter(word.partition("=")[2] for word in log.split() if word.startswith("WorkDir="))
 
 
-def verdict(site: str, file: Path, runs: Path) -> tuple[dict[str, object], bool]:
-    """The site's own word beside the records."""
+def verdict(site: str, file: Path, runs: Path, expected: int) -> dict[str, tuple[int, int]]:
+    """The site's own word beside the records: what was counted, and what it must be."""
     records = list(fleet.records(runs))
     place = Site.load(str(file))
     connection = place.connect(place.endpoint)
@@ -62,17 +63,21 @@ def verdict(site: str, file: Path, runs: Path) -> tuple[dict[str, object], bool]
     batch = jobs_of_slurm(site)
     folders = [f"/var/lib/esd-localsite/{site}/uspace/{str(one.job.url).rpartition('/')[2]}" for one in records]
     contents = Counter((runs / one.id / "result.txt").read_text() for one in records if (runs / one.id / "result.txt").is_file())
-    rows = {
+    counted = {
         "runs": len(records),
         "of them succeeded": sum(one.succeeded for one in records),
         "UNICORE jobs with their tags": sum(at_site.values()),
         "Slurm jobs of these": sum(batch[folder] for folder in folders),
-        "runs with more or fewer than one Slurm job": sum(batch[folder] != 1 for folder in folders),
+        NOT_ONE: sum(batch[folder] != 1 for folder in folders),
         "results here, each once": sum(count == 1 for text, count in contents.items() if text.startswith("run ")),
         "results checked by hash": sum(any(file.path == "result.txt" and file.checked for file in one.files) for one in records),
     }
-    good = set(rows.values()) == {len(records), 0} and rows["runs with more or fewer than one Slurm job"] == 0
-    return rows, good
+    return {name: (number, 0 if name == NOT_ONE else expected) for name, number in counted.items()}
+
+
+def good(rows: dict[str, tuple[int, int]]) -> bool:
+    """Whether each count is what it must be."""
+    return all(counted == expected for counted, expected in rows.values())
 
 
 def main() -> None:
@@ -80,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", required=True)
     parser.add_argument("--runs", type=int, default=500)
-    parser.add_argument("--folder", type=Path, help="where an earlier call submitted: only watch and compare")
+    parser.add_argument("--folder", type=Path, help="where an earlier call submitted its --runs: only watch and compare")
     given = parser.parse_args()
     folder = given.folder or Path(tempfile.mkdtemp(prefix="esd-many-"))
     file, script, runs = site_file(given.site, folder), folder / "second.py", folder / "runs"
@@ -95,11 +100,11 @@ def main() -> None:
     costs.append(measure("list --refresh", "list", "--refresh", *kept))
     costs.append(measure("list --json", "list", "--json", *kept))
     costs.append(measure("watch, to the last result", "watch", *kept))
-    rows, good = verdict(given.site, file, runs)
+    rows = verdict(given.site, file, runs, given.runs)
     print("| | seconds | processor seconds | peak memory, MB |\n|---|---|---|---|", *costs, "", sep="\n")
-    print("| | |\n|---|---|", *(f"| {name} | {value} |" for name, value in rows.items()), "", sep="\n")
+    print("| | |\n|---|---|", *(f"| {name} | {value} |" for name, (value, _) in rows.items()), "", sep="\n")
     print(json.dumps({"kept": str(folder)}))
-    sys.exit(0 if good else 1)
+    sys.exit(0 if good(rows) else 1)
 
 
 if __name__ == "__main__":

@@ -63,8 +63,8 @@ class ModelSource:
 
     def require_models(self) -> None:
         """Raises UsageError for a file that cannot be read, or without a model."""
-        for path, content in zip(self.files, self.content.values(), strict=True):
-            _name(path, content)
+        for path in self.files:
+            _name(path, self.content[path.name])
 
     @property
     def pair(self) -> tuple[str, ...]:

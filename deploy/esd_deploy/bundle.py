@@ -3,11 +3,15 @@
 That is how the neuromorphic queue takes archives; here it holds for every site. Everything is looked at before anything is sent.
 """
 
+import lzma
 import re
+import stat
 import tarfile
 import zipfile
-from collections.abc import Iterator
-from dataclasses import dataclass
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from esd_build.errors import UsageError
@@ -18,6 +22,7 @@ MAX_BYTES = 200_000_000
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _NOT_SENT = re.compile(r"(^|/)(\.[^/]*|__pycache__)(/|$)")
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
 File = tuple[str, bytes]
 """A file's path in the job's folder, and its content."""
@@ -32,12 +37,21 @@ class Bundle:
     others: tuple[File, ...] = ()
 
 
+@dataclass(frozen=True)
+class _Entry:
+    """A file that may be sent, not read yet; `read` is None for what is no plain file."""
+
+    name: str
+    size: int
+    read: Callable[[], bytes] | None
+
+
 def bundle(path: Path) -> Bundle:
     """What is to be run. Raises UsageError where it cannot be read, has no program, or holds what must not be sent."""
     if path.is_dir():
-        found = dict(_checked(path, _folder(path)))
+        found = dict(_read(path, _folder(path)))
     elif path.name.lower().endswith(_ARCHIVES):
-        found = dict(_checked(path, _archive(path)))
+        found = dict(_archive(path))
     else:
         return Bundle(flat_name(path), _content(path, "script"))
     if PROGRAM not in found:
@@ -51,14 +65,31 @@ def input_files(path: Path) -> tuple[File, ...]:
     """A file that goes with a script, or all files of a folder under the folder's own name."""
     if not path.is_dir():
         return ((flat_name(path), _content(path, "input")),)
-    top = path.resolve().name
-    return tuple((f"{top}/{name}", content) for name, content in _checked(path, _folder(path)))
+    return tuple((f"{_top(path)}/{name}", content) for name, content in _read(path, _folder(path)))
+
+
+def check_input(path: Path) -> None:
+    """Raises UsageError where `input_files` would: the names, the sizes and the rights are looked at, and nothing is read."""
+    if path.is_dir():
+        _top(path)
+    try:
+        for file in [path / one.name for one in _checked(path, _folder(path))] if path.is_dir() else [path]:
+            file.open("rb").close()
+    except OSError as error:
+        raise UsageError(f"input {error.filename}: {error.strerror}") from error
 
 
 def flat_name(path: Path) -> str:
     """A file's name in the job's folder: what a URL or a shell would change in it becomes `_`."""
     name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name)
     return name if re.match(r"[A-Za-z0-9_]", name) else f"_{name[1:]}"
+
+
+def _top(path: Path) -> str:
+    name = path.resolve().name
+    if not _NAME.fullmatch(name):
+        raise UsageError(f"input {path}: '{name}': a folder that is sent has letters, digits and _ . - only in its name; rename it")
+    return name
 
 
 def _content(path: Path, what: str) -> bytes:
@@ -68,57 +99,73 @@ def _content(path: Path, what: str) -> bytes:
         raise UsageError(f"{what} {path}: {error.strerror}") from error
 
 
-def _folder(path: Path) -> Iterator[File]:
-    for file in sorted(path.rglob("*")):
-        if file.is_file():
-            yield file.relative_to(path).as_posix(), _content(file, "input")
-
-
-def _archive(path: Path) -> Iterator[File]:
+def _folder(path: Path) -> Iterator[_Entry]:
+    """All but folders; a folder that is a link is none, because nothing below it would be found."""
     try:
-        yield from _zip(path) if zipfile.is_zipfile(path) else _tar(path)
+        for file in sorted(path.rglob("*")):
+            if file.is_symlink() or not file.is_dir():
+                plain = file.is_file()
+                size = file.stat().st_size if plain else 0
+                yield _Entry(file.relative_to(path).as_posix(), size, partial(_content, file, "input") if plain else None)
+    except OSError as error:
+        raise UsageError(f"{error.filename}: {error.strerror}") from error
+
+
+def _archive(path: Path) -> tuple[File, ...]:
+    try:
+        if zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                return _read(path, _zip(archive))
+        with tarfile.open(path) as archive:
+            files = _read(path, _tar(archive))
+            while archive.fileobj and archive.fileobj.read(2**20):
+                pass  # the check sum of gzip is at the very end, behind all that a tar file needs
+            return files
     except OSError as error:
         raise UsageError(f"archive {path}: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError, RuntimeError) as error:
+    except (*_DAMAGED, NotImplementedError, RuntimeError) as error:
         raise UsageError(f"archive {path} cannot be read: {error}; pack it anew as .zip or .tar.gz, without a password") from error
 
 
-def _zip(path: Path) -> Iterator[File]:
-    with zipfile.ZipFile(path) as archive:
-        _require_small(path, sum(member.file_size for member in archive.infolist()))
-        for member in archive.infolist():
-            if not member.is_dir():
-                yield member.filename, archive.read(member)
+def _zip(archive: zipfile.ZipFile) -> Iterator[_Entry]:
+    for member in archive.infolist():
+        if not member.is_dir():
+            plain = not stat.S_ISLNK(member.external_attr >> 16)
+            yield _Entry(member.filename, member.file_size, partial(archive.read, member) if plain else None)
 
 
-def _tar(path: Path) -> Iterator[File]:
-    with tarfile.open(path) as archive:
-        total = 0
-        for member in archive:
-            total += member.size
-            _require_small(path, total)
-            if member.isdir():
-                continue
-            stream = archive.extractfile(member) if member.isfile() else None
-            if stream is None:
-                raise UsageError(f"archive {path}: '{member.name}' is no plain file; pack what it leads to instead")
-            yield member.name, stream.read()
+def _tar(archive: tarfile.TarFile) -> Iterator[_Entry]:
+    for member in archive:
+        if not member.isdir():
+            yield _Entry(member.name, member.size, partial(_extracted, archive, member) if member.isfile() else None)
 
 
-def _checked(path: Path, files: Iterator[File]) -> Iterator[File]:
-    """The files that are sent: no hidden ones, no caches. Raises UsageError for a name that leads elsewhere or that a site would change."""
+def _extracted(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    stream = archive.extractfile(member)
+    return stream.read() if stream else b""
+
+
+def _read(path: Path, entries: Iterable[_Entry]) -> tuple[File, ...]:
+    """All are looked at before the first is read."""
+    return tuple((one.name, one.read()) for one in list(_checked(path, entries)) if one.read)
+
+
+def _checked(path: Path, entries: Iterable[_Entry]) -> Iterator[_Entry]:
+    """The files that are sent: no hidden ones, no caches. Raises UsageError for what is no file, leads elsewhere, or would be renamed."""
     total = 0
-    for given, content in files:
-        name = given.removeprefix("./")
+    for one in entries:
+        name = one.name.removeprefix("./")
         if _NOT_SENT.search(name) and ".." not in PurePosixPath(name).parts:
             continue
         if not all(_NAME.fullmatch(part) for part in name.split("/")):
             raise UsageError(
-                f"{path}: '{given}': names of files that are sent have letters, digits and _ . - only, and stay below; rename it"
+                f"{path}: '{one.name}': names of files that are sent have letters, digits and _ . - only, and stay below; rename it"
             )
-        total += len(content)
+        if one.read is None:
+            raise UsageError(f"{path}: '{one.name}' is no plain file; put what it leads to in its place")
+        total += one.size
         _require_small(path, total)
-        yield name, content
+        yield replace(one, name=name)
 
 
 def _require_small(path: Path, size: int) -> None:

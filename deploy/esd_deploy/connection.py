@@ -48,10 +48,10 @@ class JobState:
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file in a job's folder; `path` is what the server said and not yet to be trusted."""
+    """A file in a job's folder; `path` is what the server said and not yet to be trusted. Without `size` it is read to its end."""
 
     path: str
-    size: int
+    size: int | None
 
 
 class Connection(Protocol):

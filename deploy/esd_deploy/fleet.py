@@ -8,6 +8,7 @@ from pathlib import Path
 
 from esd_build.errors import EsdError
 from esd_deploy import record
+from esd_deploy.connection import GoneError
 from esd_deploy.record import RunRecord
 from esd_deploy.run import Run
 from esd_deploy.site import Site
@@ -20,7 +21,7 @@ Load = Callable[[str], Site]
 
 @dataclass(frozen=True)
 class Standing:
-    """How one run stands: what a list or a watcher shows of it."""
+    """How one run stands: what a list or a watcher shows of it. `cause` is the error that `problem` tells of, where one was raised."""
 
     id: str
     site: str
@@ -29,6 +30,12 @@ class Standing:
     ended: bool
     ending: str = ""
     problem: str = ""
+    cause: EsdError | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether asking again is of no use: the job has ended, or its site no longer knows it."""
+        return self.ended or isinstance(self.cause, GoneError)
 
 
 def records(runs: Path, tag: str | None = None) -> Iterator[RunRecord]:
@@ -39,9 +46,18 @@ def records(runs: Path, tag: str | None = None) -> Iterator[RunRecord]:
             yield one
 
 
-def standing(one: RunRecord, problem: str = "") -> Standing:
-    """What is shown of a record."""
-    return Standing(one.id, one.site, one.script.name, one.status, one.ended, one.ending.kind if one.ending else "", problem)
+def standing(one: RunRecord, cause: EsdError | None = None) -> Standing:
+    """What is shown of a record, and of what went wrong when its site was asked."""
+    problem = str(cause).partition("\n")[0] if cause else _not_here(one)
+    return Standing(one.id, one.site, one.script.name, one.status, one.ended, one.ending.kind if one.ending else "", problem, cause)
+
+
+def _not_here(one: RunRecord) -> str:
+    if not one.missing:
+        return ""
+    first = one.missing[0]
+    reason, *_ = first.reason.partition("\n")
+    return f"{len(one.missing)} of its results could not be fetched; {first.path}: {reason}"
 
 
 def refresh(runs: Path, tag: str | None = None, *, load: Load = Site.load) -> list[Standing]:
@@ -79,7 +95,7 @@ class Fleet:
         try:
             return standing(act(self._connections.run(self._runs, one)))
         except EsdError as error:
-            return standing(record.load(self._runs, one.id), str(error).splitlines()[0])
+            return standing(record.load(self._runs, one.id), error)
 
 
 class _Connections:

@@ -11,6 +11,7 @@ from esd_deploy.config import SiteConfig
 from esd_deploy.connection import Connection
 
 Action = Literal["list", "check", "gc"]
+_WELL = frozenset({"kept", "whole", "removed", "in use", "gone"})
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,13 @@ class CachedImage:
 
     @property
     def damaged(self) -> bool:
-        """Whether its content was not what its name says."""
-        return self.state.startswith("damaged")
+        """Whether its content was not what its name says, and it is gone now."""
+        return self.state == "damaged, removed"
+
+    @property
+    def left(self) -> bool:
+        """Whether it lies there although it is damaged, or could not be read or removed."""
+        return not self.damaged and self.state not in _WELL
 
 
 @dataclass(frozen=True)
@@ -49,8 +55,8 @@ def ask(connection: Connection, config: SiteConfig, action: Action, *, keep_days
 def understood(text: str) -> ImageCache:
     """What images.sh printed."""
     images = tuple(
-        CachedImage(found[1], int(found[2]), datetime.fromtimestamp(int(found[3]), UTC), found[4])
-        for found in re.finditer(r"(?m)^image ([0-9a-f]{64}) (\d+) (\d+) (.+)$", text)
+        CachedImage(found[1], int(found[2]), datetime.fromtimestamp(int(found[3]), UTC), found[4] or "unknown")
+        for found in re.finditer(r"(?m)^image ([0-9a-f]{64}) (\d+) (\d+) ?(.*)$", text)
     )
     free = re.search(r"(?m)^free (\d+) (.+)$", text)
     if free is None:

@@ -16,10 +16,12 @@ from esd_deploy.shown import out
 from esd_deploy.site import Site
 
 app = typer.Typer()
+_DAMAGED = "were damaged, and were removed: {}; the next run pulls them anew. Do not rely on what ran from them meanwhile"
+_LEFT = "lie there still, and jobs may use them: {}; look at them on the login node, and remove what is broken"
 
 
 class DamagedImageError(EsdError):
-    """A cached image is not what its name says (exit code 1)."""
+    """A cached image is not what its name says, or could not be read or removed (exit code 1)."""
 
 
 @app.command()
@@ -27,7 +29,10 @@ def images(
     site: Annotated[str, typer.Argument(metavar="SITE", help="A name from `esd-deploy sites`, or a YAML file.")],
     *,
     check: Annotated[
-        bool, typer.Option("--check", help="Compute each file's hash anew; name and remove what is damaged, then exit code 1.")
+        bool,
+        typer.Option(
+            "--check", help="Compute each file's hash anew; name and remove what is damaged, name what is unreadable; exit code 1 for both."
+        ),
     ] = False,
     gc: Annotated[bool, typer.Option("--gc", help="Remove what nobody used for --keep-days, and what broken pulls left.")] = False,
     keep_days: Annotated[int, typer.Option(min=0, help="For --gc.")] = 30,
@@ -48,11 +53,14 @@ def images(
 
 def _require_whole(found: ImageCache, site: str) -> None:
     damaged = [f"sha256:{one.sha256}" for one in found.images if one.damaged]
-    if damaged:
-        raise DamagedImageError(
-            f"site '{site}': {len(damaged)} of {len(found.images)} images in {found.folder} were damaged, and were removed: "
-            f"{', '.join(damaged)}; the next run pulls them anew. Do not rely on what ran from them meanwhile"
-        )
+    left = [f"sha256:{one.sha256} ({one.state})" for one in found.images if one.left]
+    told = [
+        f"{len(names)} of {len(found.images)} images {text.format(', '.join(names))}"
+        for text, names in ((_DAMAGED, damaged), (_LEFT, left))
+        if names
+    ]
+    if told:
+        raise DamagedImageError(f"site '{site}', {found.folder}: {'. '.join(told)}")
 
 
 def _show(found: ImageCache, names: Mapping[str, str]) -> None:

@@ -9,6 +9,8 @@ from esd_deploy.config import SiteConfig
 
 # pull.sh makes this link in the job's folder, so that command lines need no path that only the site knows.
 IMAGE_LINK = "esd/image.sif"
+VERSIONS_S = 30
+"""What the wire-up's step gets beyond its own time, as wireup.py waits for the versions: what is wired up must not seem to hang."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def program(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, conta
 
 def wireup(config: SiteConfig, shape: Shape, *, contained: bool) -> Launch:
     """The check that all ranks find each other. A wrong PMIx setup hangs more often than it fails: hence the time limit."""
-    limited = ("timeout", "--kill-after=10", str(config.wireup_s), *srun(config, shape))
+    limited = ("timeout", "--kill-after=10", str(config.wireup_s + VERSIONS_S), *srun(config, shape))
     return Launch(limited, container(config) if contained else (), ("python3", "esd/wireup.py", str(shape.ranks)))
 
 

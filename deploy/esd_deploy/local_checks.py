@@ -19,7 +19,7 @@ def require(request: Request, config: SiteConfig, *, runs: Path | None = None, s
     if request.image is not None:
         image.of_word(request.image, registry=config.registry or "localhost", repository=config.repository)
     if model is not None:
-        _ = ModelSource(model).names
+        ModelSource(model).require_models()
     if runs is not None:
         require_folder(runs)
 
@@ -33,8 +33,16 @@ def require_signable(*, contained: bool) -> None:
 
 def require_folder(runs: Path) -> None:
     """Raises UsageError where runs cannot be written down; makes nothing."""
-    there = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if folder.exists())
+    there = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if _is_seen(folder))
     if not there.is_dir():
         raise UsageError(f"--output {runs}: {there} is a file; runs need a folder")
     if not os.access(there, os.W_OK | os.X_OK):
         raise UsageError(f"--output {runs}: {there} is not writable for you; choose another folder")
+
+
+def _is_seen(path: Path) -> bool:
+    """Whether it is there; not so behind a folder that you may not enter, where Python 3.11 raises."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False

@@ -23,6 +23,8 @@ LOG = "stdout"
 """The job's log, as a file among its results."""
 _TIMEOUT = httpx.Timeout(60, connect=20)
 _PAGE = 100
+_PLAIN = {"Accept-Encoding": "identity"}
+"""For results: the length that is told shall be that of the file, not of what a server made of it for the way."""
 _STATES = {"submitted": "QUEUED", "validated": "QUEUED", "mapped": "QUEUED", "running": "RUNNING", "finished": SUCCESSFUL}
 _ENDS = {"error": "the queue reports an error", "removed": "aborted: the job was removed from the queue"}
 
@@ -87,8 +89,10 @@ class NmpiConnection:
             yield iter((self._log(job).encode()[offset:],))
             return
         url = outputs[path][0]
-        with self._errors(), self._http.stream("GET", url, headers=self._headers(url, offset), follow_redirects=True) as response:
+        with self._errors(), self._http.stream("GET", url, headers=_PLAIN | self._headers(url, offset), follow_redirects=True) as response:
             self._check(response, f"the result '{path}'")
+            if _encoded(response):
+                raise ToolError(f"the result '{path}' comes compressed though it was asked for as it is; fetch it by hand from {url}")
             yield _from(response.iter_bytes(), offset if response.status_code == httpx.codes.OK else 0)
 
     def abort(self, job: str) -> None:
@@ -122,14 +126,15 @@ class NmpiConnection:
             outputs[file.path] = (url, file.size)
         return outputs
 
-    def _size(self, url: str) -> int:
-        """In bytes. A result that is gone counts as one: so it is asked for, said to be gone, and the others come."""
+    def _size(self, url: str) -> int | None:
+        """In bytes; None where it is not told, and for a result that is gone: so it is asked for, said to be gone, and the others come."""
         with self._errors():
-            response = self._http.head(url, headers=self._headers(url, 0), follow_redirects=True)
+            response = self._http.head(url, headers=_PLAIN | self._headers(url, 0), follow_redirects=True)
             if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
-                return 1
+                return None
             self._check(response, f"the result {url}")
-        return int(response.headers.get("content-length", 0))
+        length = response.headers.get("content-length", "")
+        return int(length) if length.isdecimal() and not _encoded(response) else None
 
     def _url(self, job: JobAnswer) -> str:
         return self._own(f"/jobs/{job.id}")
@@ -205,6 +210,10 @@ def said(response: httpx.Response) -> str:
         return response.text[:200]
     reason = (content.get("detail") or content.get("error")) if isinstance(content, dict) else content
     return str(reason)[:500]
+
+
+def _encoded(response: httpx.Response) -> bool:
+    return str(response.headers.get("content-encoding", "identity")).lower() != "identity"
 
 
 def _from(pieces: Iterator[bytes], offset: int) -> Iterator[bytes]:

@@ -8,7 +8,7 @@ from typing import Literal
 from esd_build.errors import UsageError
 from esd_build.registry import PublishedImage
 from esd_deploy import launch
-from esd_deploy.bundle import bundle, flat_name, input_files
+from esd_deploy.bundle import bundle, check_input, flat_name, input_files
 from esd_deploy.config import SiteConfig
 from esd_deploy.launch import Shape
 
@@ -109,7 +109,7 @@ def check(request: Request, site: SiteConfig) -> None:
     if not bundle(request.script).program:
         raise UsageError(f"script {request.script} is empty: there is nothing to run")
     for path in request.inputs:
-        _require_readable(path)
+        check_input(path)
     _staged_names(request)
 
 
@@ -145,16 +145,6 @@ def plan(request: Request, site: SiteConfig, image: PublishedImage | None, run_i
         (*handed.others, *(file for path in request.inputs for file in input_files(path))),
         request.tags,
     )
-
-
-def _require_readable(path: Path) -> None:
-    """Of a file that may be large, and is read only when all else is right."""
-    if path.is_dir():
-        return
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise UsageError(f"input {path}: {error.strerror}") from error
 
 
 def _staged_names(request: Request) -> None:

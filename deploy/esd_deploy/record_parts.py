@@ -64,10 +64,10 @@ class FileRecord(Part):
 
 
 class MissingRecord(Part):
-    """A result that is at the site and could not be had."""
+    """A result that is at the site and could not be had; without `size` where nothing is known of it."""
 
     path: str
-    size: int
+    size: int | None
     reason: str
 
 

@@ -96,7 +96,7 @@ def _manifest(connection: Connection, job: str, files: Iterable[RemoteFile], ret
 
 
 def _require_space(files: Iterable[RemoteFile], folder: Path) -> None:
-    needed = sum(file.size for file in files if not (folder / file.path).is_file())
+    needed = sum(file.size or 0 for file in files if not (folder / file.path).is_file())
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ToolError(
@@ -107,13 +107,12 @@ def _require_space(files: Iterable[RemoteFile], folder: Path) -> None:
 def _download(connection: Connection, job: str, file: RemoteFile, place: Path, expected: str | None) -> FileRecord:
     """One file. With a known hash a part that is here is gone on with; without one it is begun anew, for it may have changed."""
     part = place.with_name(f".{place.name}.part")
-    known = FileRecord(path=file.path, size=file.size, sha256=expected or "", checked=True)
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        if expected and place.is_file() and place.stat().st_size == file.size and _hash(place).hexdigest() == expected:
-            return known
+        if expected and place.is_file() and file.size in {None, place.stat().st_size} and _hash(place).hexdigest() == expected:
+            return FileRecord(path=file.path, size=place.stat().st_size, sha256=expected, checked=True)
         digest, have = _begin(part, file, resumable=expected is not None)
-        _receive(connection, job, file, part, digest, have)
+        have = _receive(connection, job, file, part, digest, have)
         _require_same(file, part, expected, digest.hexdigest())
         part.replace(place)
     except ConnectionLostError:
@@ -122,7 +121,7 @@ def _download(connection: Connection, job: str, file: RemoteFile, place: Path, e
         raise
     except OSError as error:
         raise _LocalDiskError(f"cannot write {place}: {error.strerror}; make room there, then `esd-deploy fetch` goes on") from error
-    return known if expected else FileRecord(path=file.path, size=file.size, sha256=digest.hexdigest(), checked=False)
+    return FileRecord(path=file.path, size=have, sha256=digest.hexdigest(), checked=expected is not None)
 
 
 def _require_same(file: RemoteFile, part: Path, expected: str | None, found: str) -> None:
@@ -133,23 +132,24 @@ def _require_same(file: RemoteFile, part: Path, expected: str | None, found: str
 
 def _begin(part: Path, file: RemoteFile, *, resumable: bool) -> "tuple[hashlib._Hash, int]":
     """The hash and the length of the part that is here and may be gone on with."""
-    if resumable and part.is_file() and part.stat().st_size <= file.size:
+    if resumable and file.size is not None and part.is_file() and part.stat().st_size <= file.size:
         return _hash(part), part.stat().st_size
     part.unlink(missing_ok=True)
     return hashlib.sha256(), 0
 
 
-def _receive(connection: Connection, job: str, file: RemoteFile, part: Path, digest: "hashlib._Hash", have: int) -> None:
-    """Append what is missing, up to the size that was listed: a file that still grows is cut there."""
+def _receive(connection: Connection, job: str, file: RemoteFile, part: Path, digest: "hashlib._Hash", have: int) -> int:
+    """Append what is missing, up to the size that was listed: a file that still grows is cut there. The size that it has now."""
     with part.open("ab") as out:
-        if have < file.size:
+        if file.size is None or have < file.size:
             with connection.read(job, file.path, have) as pieces:
-                for piece in _at_most(pieces, file.size - have):
+                for piece in pieces if file.size is None else _at_most(pieces, file.size - have):
                     out.write(piece)
                     digest.update(piece)
                     have += len(piece)
-    if have != file.size:
+    if file.size not in {None, have}:
         raise ConnectionLostError(f"{file.path}: {have} of {file.size} bytes came")
+    return have
 
 
 def _at_most(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:

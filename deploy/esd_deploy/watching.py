@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
@@ -10,10 +10,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
+from esd_build.errors import ToolError, UsageError
 from esd_deploy import fleet, options
-from esd_deploy.connection import SUCCESSFUL
+from esd_deploy.connection import SUCCESSFUL, RefusedError
 from esd_deploy.fleet import Fleet, Standing
 from esd_deploy.record import RunRecord
+from esd_deploy.run import REFUSED_GIVE_UP_S
 from esd_deploy.running import RunFailedError
 from esd_deploy.site import RUNS
 
@@ -30,7 +32,10 @@ def watch(
     interval: Annotated[float, typer.Option(min=0.2, help="Seconds between two questions.")] = 5,
     bring: Annotated[bool, typer.Option("--fetch/--no-fetch", help="Fetch the results of each run that ends.")] = True,
 ) -> None:
-    """Follow all runs that have not ended, or whose results are not here; Ctrl-C leaves them running. Exit code 1 if one of them failed."""
+    """Follow all runs that have not ended, or whose results are not here; Ctrl-C leaves them running.
+
+    Exit code 1 if one of them failed, 4 if the results of one are not here.
+    """
     waiting = frozenset(one.id for one in fleet.records(output, tag) if one.job.url and _is_open(one, bring=bring))
     if not waiting:
         typer.echo("no run is going on")
@@ -38,33 +43,84 @@ def watch(
     console = Console(stderr=True)
     with Live(console=console, auto_refresh=False, transient=False) as live:
         ended = _follow(Fleet(output), waiting, interval, live if console.is_terminal else None, bring=bring)
-    failed = [one for one in ended.values() if one.problem or one.ending not in {"succeeded", ""} or one.status != SUCCESSFUL]
-    typer.echo(f"{len(ended)} runs ended, {len(failed)} of them did not succeed")
+    _require_good(list(ended.values()))
+
+
+def _require_good(runs: list[Standing]) -> None:
+    """Raises RunFailedError where a job failed, and ToolError where all went well but what came of one is not here."""
+    failed = [one for one in runs if one.ended and (one.ending not in {"succeeded", ""} or one.status != SUCCESSFUL)]
+    lost = [one for one in runs if one.problem and one not in failed]
+    typer.echo(f"{len(runs)} runs ended, {len(failed) + len(lost)} of them did not succeed")
+    lines = "\n".join(f"  {one.id}: {_word(one)}" for one in [*failed, *lost][:20])
     if failed:
-        lines = "\n".join(f"  {one.id}: {one.problem or one.ending or one.status}" for one in failed[:20])
-        raise RunFailedError(f"{len(failed)} runs did not succeed\n{lines}")
+        raise RunFailedError(f"{len(failed) + len(lost)} runs did not succeed\n{lines}")
+    if lost:
+        raise ToolError(f"the results of {len(lost)} runs are not all here\n{lines}")
 
 
 def _is_open(one: RunRecord, *, bring: bool) -> bool:
-    """Whether it goes on, or ended while nobody was there to fetch its results."""
-    return not one.ended or (bring and one.ending is None)
+    """Whether it goes on, or ended and not all of its results are here."""
+    return not one.ended or (bring and (one.ending is None or bool(one.missing)))
 
 
 def _follow(runs: Fleet, waiting: frozenset[str], interval: float, live: Live | None, *, bring: bool) -> dict[str, Standing]:
     """Ask again and again until all have ended; what ended is not asked again."""
     ended: dict[str, Standing] = {}
+    told: set[tuple[str, str]] = set()
+    patience = _Patience()
     while True:
         standings = runs.refresh(sorted(waiting - ended.keys()))
-        over = [one for one in standings if one.ended]
-        for one in runs.bring(one.id for one in over) if bring else over:
+        for one in _over(runs, standings, bring=bring):
             ended[one.id] = one
             if live is None:
-                typer.echo(f"{one.id}: {one.problem or one.ending or one.status}", err=True)
+                typer.echo(f"{one.id}: {_word(one)}", err=True)
+        going = [one for one in standings if not one.over]
         if live is not None:
-            live.update(table([*ended.values(), *(one for one in standings if not one.ended)]), refresh=True)
-        if len(ended) == len(waiting):
+            live.update(table([*ended.values(), *going]), refresh=True)
+        else:
+            _tell(going, told)
+        if not going:
             return ended
-        time.sleep(pause(len(waiting) - len(ended), interval))
+        step = pause(len(going), interval)
+        patience.spend(going, step)
+        time.sleep(step)
+
+
+def _over(runs: Fleet, standings: list[Standing], *, bring: bool) -> Iterator[Standing]:
+    """Those that nobody needs to ask about again; of a job that is gone there is nothing to bring."""
+    yield from (one for one in standings if one.over and not (bring and one.ended))
+    if bring:
+        yield from runs.bring(one.id for one in standings if one.ended)
+
+
+def _tell(going: list[Standing], told: set[tuple[str, str]]) -> None:
+    """Each problem of a site once, however many runs have it."""
+    for one in going:
+        if one.problem and (one.site, one.problem) not in told:
+            told.add((one.site, one.problem))
+            typer.echo(f"{one.id}: {one.problem}", err=True)
+
+
+class _Patience:
+    """How long a site may refuse: as for one run that is waited for, a while where it let the caller in before, else not at all."""
+
+    def __init__(self) -> None:
+        self._left_s: dict[str, float] = {}
+
+    def spend(self, going: list[Standing], seconds: float) -> None:
+        """Before waiting so long. Raises what a site says that refuses for too long, and at once where we have no token."""
+        refusing = {one.site: one.cause for one in going if isinstance(one.cause, RefusedError | UsageError)}
+        for site in {one.site for one in going} - refusing.keys():
+            self._left_s[site] = REFUSED_GIVE_UP_S
+        for site, cause in refusing.items():
+            self._left_s[site] = self._left_s.get(site, 0) - seconds
+            if self._left_s[site] < 0 or isinstance(cause, UsageError):
+                raise cause
+
+
+def _word(one: Standing) -> str:
+    ending = "" if one.problem and one.ending == "succeeded" else one.ending
+    return "; ".join(word for word in (ending, one.problem) if word) or one.status
 
 
 def pause(runs: int, interval: float) -> float:

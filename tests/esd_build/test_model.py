@@ -62,7 +62,7 @@ def test_a_file_that_is_no_model_is_said(tmp_path, name, content, says):
     if content is not None:
         path.write_text(content)
     with pytest.raises(UsageError, match=says):
-        ModelSource(path).names  # noqa: B018 - raises
+        ModelSource(path).require_models()
 
 
 def left_behind(folder, steps, messages=(), neurons=None):

@@ -6,7 +6,7 @@ import pytest
 
 from esd_build import documents
 from esd_build.model_report import ModelReport
-from esd_build.portability import Cases, Row, Trace, agreement, nest_request, nest_traces, same_weights, schedule, spinnaker_trace
+from esd_build.portability import Cases, Row, Trace, agreement, nest_request, nest_traces, pulses, same_weights, schedule, spinnaker_trace
 
 MODELS = Path(__file__).parents[2] / "models"
 
@@ -103,6 +103,23 @@ def test_a_plastic_synapse_is_asked_for_by_nestmls_name_of_the_pair(cases):
     assert asked["reference"]["synapse"]["name"] == "stdp_synapse"
     assert asked["model"]["synapse"]["times_ms"] == asked["reference"]["synapse"]["times_ms"]
     assert (asked["model"]["synapse"]["times_ms"][0], asked["model"]["synapse"]["times_ms"][-1]) == (4.0, 193.0)
+
+
+@pytest.mark.parametrize(
+    ("first", "every", "duration", "count", "last"),
+    [
+        (4.0, 9.0, 200.0, 22, 193.0),
+        (4.0, 9.0, 195.0, 22, 193.0),  # 21.2 intervals, and a pulse at the beginning of each
+        (4.0, 9.0, 193.0, 21, 184.0),  # at the end itself nothing comes
+        (0.0, 4.35, 435.0, 100, 430.65),  # 4.35 * 100 is a bit less than 435 in floating point
+        (200.0, 9.0, 200.0, 0, None),
+        (300.0, 9.0, 200.0, 0, None),
+    ],
+)
+def test_every_pulse_before_the_end_is_given(first, every, duration, count, last):
+    times = pulses(first, every, duration)
+
+    assert (len(times), times[-1] if times else None) == (count, last)
 
 
 def test_a_neuron_without_a_synapse_has_its_own_name(cases):

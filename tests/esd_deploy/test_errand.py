@@ -74,6 +74,18 @@ def test_a_damaged_image_is_named_and_is_an_error(capsys, monkeypatch, image_mem
     assert (published.sif_digest, "nest:edge" in next(line for line in out.splitlines() if damaged[:30] in line)) == (damaged, True)
 
 
+@pytest.mark.parametrize("state", ["unreadable (Input/output error)", "damaged, not removed", "not removed", ""])
+def test_an_image_that_is_left_although_it_may_be_broken_is_named_and_is_an_error(capsys, monkeypatch, image_memory, state):
+    monkeypatch.setenv("EXAMPLE_TOKEN", "s3cret")
+    site = connection(LISTED.replace("damaged, removed", state).encode())
+    monkeypatch.setattr("esd_deploy.backends.UnicoreBackend.connect", lambda *_arguments: site)
+
+    code, _, err = call(capsys, "images", DATA / "valid.yaml", "--check")
+
+    assert (code, "1 of 2 images lie there still" in err, f"sha256:{'b' * 64} ({state or 'unknown'})" in err) == (1, True, True), err
+    assert "were removed" not in err
+
+
 def test_a_whole_cache_is_no_error(capsys, monkeypatch, image_memory):
     monkeypatch.setenv("EXAMPLE_TOKEN", "s3cret")
     whole = connection(LISTED.replace("damaged, removed", "whole").encode())

@@ -26,9 +26,9 @@ def cache(tmp_path):
     return folder
 
 
-def states(cache, action, keep_days=30):
+def states(cache, action, keep_days=30, programs=""):
     environment = {
-        "PATH": os.environ["PATH"],
+        "PATH": f"{programs}:{os.environ['PATH']}" if programs else os.environ["PATH"],
         "SCRATCH": str(cache.parent),
         "ESD_SCRATCH_VARIABLE": "SCRATCH",
         "ESD_IMAGE_CACHE": cache.name,
@@ -71,3 +71,75 @@ def test_what_nobody_used_goes_and_what_is_being_pulled_stays(cache):
 
 def test_what_was_used_lately_is_kept(cache):
     assert states(cache, "gc", keep_days=1) == dict.fromkeys(DIGESTS, "kept")
+
+
+@pytest.fixture
+def program(tmp_path):
+    """Puts a program of this test's own before the real one; the folder for PATH."""
+
+    def put(name, text):
+        folder = tmp_path / "bin"
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_text(f"#!/bin/sh\n{text}\n")
+        (folder / name).chmod(0o755)
+        return folder
+
+    return put
+
+
+def damage(cache):
+    (cache / f"{DIGESTS[0]}.sif").write_bytes(b"damaged")
+
+
+def test_what_cannot_be_read_is_told_and_kept(cache):
+    (cache / f"{DIGESTS[0]}.sif").unlink()
+    (cache / f"{DIGESTS[0]}.sif").mkdir()
+
+    assert states(cache, "check") == {DIGESTS[0]: "unreadable (Is a directory)", DIGESTS[1]: "whole"}
+    assert images(cache) == set(DIGESTS)
+
+
+def test_a_disk_that_fails_is_no_damage(cache, program):
+    failing = program("sha256sum", 'printf "sha256sum: %s: Input/output error\\n" "$1" >&2; exit 1')
+
+    assert states(cache, "check", programs=failing) == dict.fromkeys(DIGESTS, "unreadable (Input/output error)")
+    assert images(cache) == set(DIGESTS)
+
+
+def test_what_somebody_else_removed_meanwhile_is_no_error(cache, program):
+    late = program("sha256sum", 'rm "$1"; PATH=${PATH#*:} exec sha256sum "$1"')
+
+    assert states(cache, "check", programs=late) == dict.fromkeys(DIGESTS, "gone")
+
+
+@pytest.mark.parametrize(("action", "state"), [("check", "damaged, not removed"), ("gc", "not removed")])
+def test_what_cannot_be_removed_stays_in_the_list(cache, program, action, state):
+    damage(cache)
+    os.utime(cache / f"{DIGESTS[0]}.sif", (time.time() - 31 * DAY_S,) * 2)
+
+    assert states(cache, action, programs=program("rm", "exit 1"))[DIGESTS[0]] == state
+
+
+@pytest.mark.parametrize(("action", "state"), [("check", "not checked: no lock"), ("gc", "not removed: no lock")])
+def test_without_a_lock_nothing_is_touched(cache, action, state):
+    damage(cache)
+    (cache / f"{DIGESTS[0]}.lock").mkdir()
+
+    assert states(cache, action)[DIGESTS[0]] == state
+    assert images(cache) == set(DIGESTS)
+
+
+def test_an_image_that_a_job_took_before_the_lock_was_free_is_kept(cache, program):
+    first, second = sorted(DIGESTS)
+    for digest in DIGESTS:
+        os.utime(cache / f"{digest}.sif", (time.time() - 31 * DAY_S,) * 2)
+    pulled = program("flock", f'touch {first}.sif; PATH=${{PATH#*:}} exec flock "$@"')
+
+    assert states(cache, "gc", programs=pulled) == {first: "kept", second: "removed"}
+
+
+def test_what_no_pull_has_put_there_is_left_alone(cache):
+    (cache / "mine.sif").write_bytes(b"mine")
+
+    assert set(states(cache, "check")) == set(DIGESTS)
+    assert (cache / "mine.sif").is_file()

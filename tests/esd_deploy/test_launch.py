@@ -17,7 +17,7 @@ def test_the_launch_from_modules(config):
 
 
 def test_the_wireup_check_has_a_time_limit_and_expects_all_ranks(config):
-    expected = f"timeout --kill-after=10 120 {SRUN} {CONTAINER} python3 esd/wireup.py 4"
+    expected = f"timeout --kill-after=10 150 {SRUN} {CONTAINER} python3 esd/wireup.py 4"
 
     assert str(launch.wireup(config, SHAPE, contained=True)) == expected
 
@@ -33,7 +33,7 @@ def test_the_launch_file_is_a_shell_function_for_each_step(config):
         "activate() {\n  true\n}\n"
         "prepare() {\n  module load EBRAINS/24.10\n}\n"
         "spread() {\n  true\n}\n"
-        f"wireup() {{\n  timeout --kill-after=10 120 {SRUN} python3 esd/wireup.py 4\n}}\n"
+        f"wireup() {{\n  timeout --kill-after=10 150 {SRUN} python3 esd/wireup.py 4\n}}\n"
         "versions() {\n  timeout --kill-after=10 120 srun --mpi=pspmix --nodes=1 --ntasks=1 --ntasks-per-node=1 --cpus-per-task=1"
         " python3 esd/versions.py\n}\n"
         f"program() {{\n  {SRUN} python3 net.py\n}}\n"

@@ -1,5 +1,9 @@
 """What is wrong on this machine is told before anybody else is asked: the site of these tests is down."""
 
+import errno
+import os
+from pathlib import Path
+
 import pytest
 from tests.esd_deploy.test_cli import call
 
@@ -90,6 +94,20 @@ def test_a_folder_that_is_not_there_yet_is_right(tmp_path):
     local_checks.require_folder(tmp_path / "a" / "b")
 
     assert not (tmp_path / "a").exists()
+
+
+def test_a_folder_of_runs_behind_one_that_may_not_be_entered_is_told(tmp_path, monkeypatch):
+    closed = tmp_path / "closed"
+    closed.mkdir()
+    monkeypatch.setattr(Path, "exists", lambda self: closed not in self.parents or _refused(self))
+    monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != closed)
+
+    with pytest.raises(UsageError, match=f"{closed} is not writable for you"):
+        local_checks.require_folder(closed / "x" / "runs")
+
+
+def _refused(path):
+    raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
 
 def test_a_key_is_enough_to_begin_with(config, script, tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """The neuromorphic queue's client, against a queue in memory."""
 
+import gzip
 import json
 import sys
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from esd_build.errors import ToolError, UsageError
-from esd_deploy import nmpi_job, results
+from esd_deploy import nmpi_job, record, results
 from esd_deploy.config import CredentialsSource, Limits, NmpiSettings, SiteConfig
 from esd_deploy.connection import ConnectionLostError, GoneError, JobState, RefusedError
 from esd_deploy.endpoint import Credentials, Endpoint
@@ -230,6 +231,58 @@ def test_a_purged_result_does_not_keep_the_others_from_coming(queue, connection,
     assert record.metrics == {"rate_hz": 7.5}
     assert [(lost.path, "removed after a time" in lost.reason) for lost in record.missing] == [("spikes.nix", True)]
     assert not (tmp_path / "run-7" / "spikes.nix").exists()
+
+
+class Store(FakeQueue):
+    """Results lie where answers are compressed if the client takes that, and where a length is told only if `tells`."""
+
+    tells = True
+    stubborn = False
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        content = self.stored.get(request.url.path.removeprefix("/"))
+        if request.url.host != "store.example.org" or content is None:
+            return super().__call__(request)
+        packed = self.stubborn or "gzip" in request.headers["accept-encoding"]
+        sent = gzip.compress(content) if packed else content
+        told = {"content-length": str(len(sent))} if self.tells else {}
+        return httpx.Response(200, headers=told | ({"content-encoding": "gzip"} if packed else {}), stream=httpx.ByteStream(sent))
+
+
+@pytest.fixture
+def brought(queue_endpoint, queued, tmp_path):
+    def bring(queue: FakeQueue) -> Run:
+        connection = NmpiConnection(queue_endpoint, httpx.Client(transport=httpx.MockTransport(queue)))
+        run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+        run.submit()
+        run.wait()
+        return run
+
+    return bring
+
+
+@pytest.mark.parametrize("tells", [True, False])
+def test_a_result_comes_whole_whatever_the_store_tells_of_its_length(brought, tells):
+    store = Store(stored={"spikes.csv": b"1 2\n" * 1000}, sizes=False)
+    store.tells = tells
+    run = brought(store)
+    assert (run.folder / "spikes.csv").read_bytes() == b"1 2\n" * 1000
+    assert {file.path: file.size for file in run.record.files}["spikes.csv"] == 4000
+
+
+@pytest.mark.parametrize("sizes", [True, False])
+def test_a_result_that_comes_compressed_unasked_is_missing_and_not_cut(brought, sizes):
+    store = Store(stored={"spikes.csv": b"1 2\n" * 1000}, sizes=sizes)
+    store.stubborn = True
+    run = brought(store)
+    assert [(lost.path, f"by hand from {STORE}/spikes.csv" in lost.reason) for lost in run.record.missing] == [("spikes.csv", True)]
+    assert not (run.folder / "spikes.csv").exists()
+
+
+def test_of_a_result_that_is_gone_no_size_is_invented(brought):
+    run = brought(FakeQueue(stored={"spikes.nix": b"123456"}, purged={"spikes.nix"}, sizes=False))
+    assert [(lost.path, lost.size) for lost in run.record.missing] == [("spikes.nix", None)]
+    assert record.load(run.folder.parent, "run-7") == run.record
 
 
 @pytest.mark.parametrize("path", ["../outside", "a/../../outside", "run.json"])

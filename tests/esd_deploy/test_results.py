@@ -161,6 +161,21 @@ def test_results_that_this_disk_has_no_room_for_are_not_begun(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("known", [True, False])
+def test_a_file_of_unknown_size_is_read_to_its_end(tmp_path, known):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}) if known else {"spikes.nix": b"spikes"})
+    listed = [RemoteFile(path, None) for path in connection.results]
+    connection.files = lambda _job: listed
+    (tmp_path / ".spikes.nix.part").write_bytes(b"spikes")  # what is here may be all: nothing is asked for behind its end
+
+    fetched = {file.path: file for file in results.fetch(connection, JOB, tmp_path, [], IMPATIENT).files}["spikes.nix"]
+
+    assert ((tmp_path / "spikes.nix").read_bytes(), fetched.size, fetched.checked) == (b"spikes", 6, known)
+    assert set(connection.offsets) == {0}
+    again = {file.path: file for file in results.fetch(connection, JOB, tmp_path, [], IMPATIENT).files}["spikes.nix"]
+    assert again == fetched
+
+
 def test_a_file_that_still_grows_is_cut_at_the_size_that_was_listed(tmp_path):
     connection = FakeConnection(results={"stdout": b"more and more"})
     connection.files = lambda _job: [RemoteFile("stdout", 4)]

@@ -6,10 +6,11 @@ import pytest
 from tests.esd_deploy.test_cli import call
 from tests.esd_deploy.test_taking_up import ENDPOINT, submitted
 
-from esd_build.errors import ToolError
+from esd_build.errors import ToolError, UsageError
 from esd_deploy import Site, record, watching
-from esd_deploy.connection import JobState
+from esd_deploy.connection import GoneError, JobState, RefusedError
 from esd_deploy.fleet import Fleet
+from esd_deploy.run import REFUSED_GIVE_UP_S
 
 DONE = JobState("SUCCESSFUL", exit_code=0)
 
@@ -92,6 +93,81 @@ def test_results_that_cannot_be_fetched_are_told_with_their_run(place, script, t
     (found,) = several.bring([run.id])
 
     assert (found.id, found.problem, found.status) == (run.id, "disk full", "SUCCESSFUL")
+
+
+def test_a_result_that_cannot_be_fetched_is_no_success_and_is_tried_by_the_next_watch(
+    capsys, monkeypatch, place, script, tmp_path, connection
+):
+    run = submitted(place, script, tmp_path)
+    connection.results = {"out.txt": b"spikes", "lost.txt": b"x"}
+    connection.states = [DONE]
+    watched(monkeypatch, place, connection)
+    real = connection.read
+
+    def read(job, path, offset=0):
+        if path == "lost.txt":
+            raise ToolError("the disk is broken\nmore")
+        return real(job, path, offset)
+
+    monkeypatch.setattr(connection, "read", read)
+    code, _, err = call(capsys, "watch", "--output", tmp_path)
+    assert (code, f"{run.id}: 1 of its results could not be fetched; lost.txt: the disk is broken\n" in err) == (4, True), err
+
+    monkeypatch.setattr(connection, "read", real)
+    assert call(capsys, "watch", "--output", tmp_path)[:2] == (0, "1 runs ended, 0 of them did not succeed\n")
+    assert (run.folder / "lost.txt").exists()
+
+
+def failing(connection, monkeypatch, script):
+    """The site's answers about a job: errors are raised."""
+
+    def state(_job):
+        answer = script.pop(0) if len(script) > 1 else script[0]
+        if isinstance(answer, JobState):
+            return answer
+        raise answer
+
+    monkeypatch.setattr(connection, "state", state)
+
+
+def test_a_job_that_is_gone_is_over_and_said(capsys, monkeypatch, place, script, tmp_path, connection):
+    submitted(place, script, tmp_path)
+    failing(connection, monkeypatch, [JobState("RUNNING"), GoneError("no longer there")])
+    watched(monkeypatch, place, connection)
+
+    code, out, err = call(capsys, "watch", "--output", tmp_path)
+
+    assert (code, out, "no longer there" in err) == (4, "1 runs ended, 1 of them did not succeed\n", True)
+
+
+REFUSED, NO_TOKEN = RefusedError("does not let this token in"), UsageError("the token has ended")
+SEEN = JobState("RUNNING")
+
+
+@pytest.mark.parametrize("told", [[REFUSED], [NO_TOKEN], [SEEN, REFUSED], [SEEN, NO_TOKEN]])
+def test_a_token_that_is_no_longer_good_ends_the_watching(capsys, monkeypatch, place, script, tmp_path, connection, told):
+    *before, error = told
+    submitted(place, script, tmp_path)
+    failing(connection, monkeypatch, told.copy())
+    watched(monkeypatch, place, connection)
+    waited = []
+    monkeypatch.setattr("esd_deploy.watching.time.sleep", waited.append)
+
+    code, _, err = call(capsys, "watch", "--output", tmp_path)
+
+    patient = bool(before) and isinstance(error, RefusedError)
+    assert (code, err.splitlines()[-1]) == (error.exit_code, f"esd-deploy: {error}")
+    assert len(waited) == len(before) + (REFUSED_GIVE_UP_S / 5 if patient else 0)
+
+
+def test_a_token_that_is_renewed_while_a_site_refuses_it_lets_the_watching_go_on(capsys, monkeypatch, place, script, tmp_path, connection):
+    submitted(place, script, tmp_path)
+    failing(connection, monkeypatch, [JobState("RUNNING"), RefusedError("expired"), RefusedError("expired"), DONE])
+    watched(monkeypatch, place, connection)
+
+    code, _, err = call(capsys, "watch", "--output", tmp_path)
+
+    assert (code, err.count("expired")) == (0, 1)
 
 
 def test_a_server_is_not_asked_faster_for_more_runs():

@@ -6,8 +6,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import pytest
+
+from esd_deploy import launch
+from esd_deploy.launch import Shape
 
 pytestmark = pytest.mark.integration
 JOB = importlib.resources.files("esd_deploy") / "job"
@@ -65,13 +69,31 @@ def test_ranks_that_do_not_find_each_other_are_an_error(folder):
     assert not (folder / "esd" / "wireup.json").exists()
 
 
-def test_a_report_that_takes_for_ever_is_ended_before_the_wireup_would_seem_to_hang(monkeypatch):
+def test_an_error_waits_for_no_versions(folder):
+    (folder / "esd" / "versions.py").write_text("import time; time.sleep(600)")
+    began = time.monotonic()
+
+    assert wireup(folder, ranks=4).returncode == 1
+    assert time.monotonic() - began < 10
+
+
+@pytest.fixture
+def module():
     spec = importlib.util.spec_from_file_location("wireup", str(JOB / "wireup.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(module, "_VERSIONS_S", 0.05)
+    return module
 
+
+def test_a_report_that_takes_for_ever_is_ended(module):
     with subprocess.Popen((sys.executable, "-c", "import time; time.sleep(600)")) as endless:
-        module.end_versions(endless)
+        module.end_versions(endless, 0.05)
 
         assert endless.returncode == -9
+
+
+def test_ranks_that_found_each_other_in_time_have_time_left_for_the_versions(module, config):
+    for wireup_s in (1, 120):
+        limit = launch.wireup(config.model_copy(update={"wireup_s": wireup_s}), Shape(), contained=True).argv[2]
+
+        assert int(limit) - module._VERSIONS_S >= wireup_s + 5

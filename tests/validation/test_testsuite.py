@@ -86,12 +86,31 @@ def test_what_did_not_run_is_unknown_although_the_rest_passed(suite):
     assert "1 of 27 files did not come to their end: the job reached its time limit of 600 s" in found.reason
 
 
+def group(ranks, **values):
+    return [printed(ranks, n, **values) for n in range(1, TEST_FILES[ranks] + 1)]
+
+
+def test_a_failure_is_not_hidden_by_a_group_that_is_missing(suite):
+    wrong = printed(2, 1, failed={"test_delay": {"ranks": [1], "message": "assert 1 == 2"}})
+    found = suite(wrong, *group(4, missing="/nest/4 has no tests", file=""))
+
+    assert found.outcome == "failed"
+    assert found.reason == (
+        "test_1.py test_delay on rank 1: assert 1 == 2. 36 tests in 18 files for 2 ranks; cannot run in this image: /nest/4 has no tests"
+    )
+
+
+def test_a_group_that_is_missing_is_told_and_nothing_is_passed(suite):
+    found = suite(*group(4, missing="/nest/4 has no tests", file=""))
+
+    assert found.outcome == "unknown"
+    assert found.reason == "36 tests in 18 files for 2 ranks; cannot run in this image: /nest/4 has no tests"
+
+
 def test_more_files_than_are_run_are_told(suite):
     assert suite(*(printed(4, n, files=11) for n in range(1, 10))).reason.endswith("; 2 more files are not run")
 
 
 @pytest.mark.parametrize(("values", "outcome"), [({"missing": "pytest"}, "skipped"), ({"tests": 0}, "unknown")])
 def test_an_image_without_tests_is_never_passed(suite, values, outcome):
-    files = [printed(r, n, **values) for r in (2, 4) for n in range(1, TEST_FILES[r] + 1)]
-
-    assert suite(*files).outcome == outcome
+    assert suite(*group(2, **values), *group(4, **values)).outcome == outcome

@@ -12,31 +12,52 @@ cd "$cache"
 shopt -s nullglob
 now=$(date +%s)
 
+is_listed() { # SIF: whether it is there, also where nothing more can be learnt of it
+  local listed=(*.sif)
+  [[ " ${listed[*]} " == *" $1 "* ]]
+}
+
+checked() { # SIF: only what was read to its end and is something else is damaged; what could not be read is kept
+  local hash
+  if ! hash=$(sha256sum "$1" 2>&1); then
+    if is_listed "$1"; then printf 'unreadable (%s)' "${hash##*: }"; else printf 'gone'; fi
+  elif [ "${hash%% *}" = "${1%.sif}" ]; then
+    printf 'whole'
+  elif rm -f "$1"; then
+    printf 'damaged, removed'
+  else
+    printf 'damaged, not removed'
+  fi
+}
+
+tidied() { # SIF
+  local used
+  if ! used=$(stat -c %Y "$1"); then
+    if is_listed "$1"; then printf 'unreadable (no date)'; else printf 'gone'; fi
+  elif [ $((now - used)) -le $((ESD_KEEP_DAYS * 86400)) ]; then
+    printf 'kept'
+  elif rm -f "$1"; then
+    printf 'removed'
+  else
+    printf 'not removed'
+  fi
+}
+
 state_of() { # SIF: what is to be said of it. Under its lock, for a pull must neither replace nor link what is being removed.
-  local name=${1%.sif}
   case $ESD_ACTION in
-    check)
-      (
-        flock 9
-        if [ "$(sha256sum "$1" | cut -d ' ' -f 1)" = "$name" ]; then printf 'whole'; else rm -f "$1" && printf 'damaged, removed'; fi
-      ) 9>"$name.lock"
-      ;;
-    gc)
-      if [ $((now - $(stat -c %Y "$1"))) -le $((ESD_KEEP_DAYS * 86400)) ]; then
-        printf 'kept'
-      elif (flock -n 9 && rm -f "$1") 9>"$name.lock"; then
-        printf 'removed'
-      else
-        printf 'in use'
-      fi
-      ;;
+    check) (flock 9 && checked "$1") 9>"${1%.sif}.lock" || printf 'not checked: no lock' ;;
+    gc) (if flock -n 9; then tidied "$1"; else printf 'in use'; fi) 9>"${1%.sif}.lock" || printf 'not removed: no lock' ;;
     *) printf 'kept' ;;
   esac
 }
 
 for sif in *.sif; do
-  size=$(stat -c %s "$sif") used=$(stat -c %Y "$sif")
-  printf 'image %s %s %s %s\n' "${sif%.sif}" "$size" "$used" "$(state_of "$sif")"
+  [[ $sif =~ ^[0-9a-f]{64}\.sif$ ]] || continue # nothing that a pull has put here
+  if ! facts=$(stat -c '%s %Y' "$sif"); then
+    is_listed "$sif" || continue # somebody else has removed it since
+    facts='0 0'
+  fi
+  printf 'image %s %s %s\n' "${sif%.sif}" "$facts" "$(state_of "$sif")"
 done
 if [ "$ESD_ACTION" = gc ]; then
   find . -maxdepth 1 -name '.*.??????' -type d -mmin +1440 -exec rm -rf {} +

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 
 _LAUNCHER = ("PMI", "SLURM_", "OMPI_", "PRTE_", "PSP_", "MPI_")
-_VERSIONS_S = 30
+_VERSIONS_S = 25
+"""Less than launch.py adds to the time limit for it."""
 
 
 def begin_versions() -> "subprocess.Popen[bytes] | None":
@@ -23,12 +24,12 @@ def begin_versions() -> "subprocess.Popen[bytes] | None":
     return subprocess.Popen((sys.executable, "esd/versions.py"), env=alone, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def end_versions(process: "subprocess.Popen[bytes] | None") -> None:
-    """Wait for it, but not so long that the wire-up would seem to hang."""
+def end_versions(process: "subprocess.Popen[bytes] | None", wait_s: float) -> None:
+    """Wait for it so long at most, then end it."""
     if process is None:
         return
     try:
-        process.wait(_VERSIONS_S)
+        process.wait(wait_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
@@ -53,5 +54,7 @@ if __name__ == "__main__":
     reading = begin_versions()
     try:
         main(int(sys.argv[1]))
-    finally:
-        end_versions(reading)
+    except BaseException:
+        end_versions(reading, 0)  # the reason is wanted at once
+        raise
+    end_versions(reading, _VERSIONS_S)

@@ -37,9 +37,7 @@ def testsuite(evidence: Evidence) -> Verdict:
     outputs = [evidence.output(step) for step in steps]
     ended = [output for output in outputs if output is not None and output.code is not None]
     files = [output.facts(Tests)[0] for output in ended if output.succeeded]
-    missing = next((tests.missing for tests in files if tests.missing), None)
-    if missing:
-        return skipped(f"cannot run in this image: {missing}")
+    missing = sorted({tests.missing for tests in files if tests.missing})
     wrong = [*(_end(output) for output in ended if not output.succeeded), *(text for tests in files for text in _failures(tests))]
     told = _told(evidence, files)
     if wrong:
@@ -47,7 +45,13 @@ def testsuite(evidence: Evidence) -> Verdict:
         return failed(f"{'; '.join(wrong[:_TOLD])}{more}. {told}", _ADVICE)
     if len(ended) < len(steps):
         return unknown(f"{len(steps) - len(ended)} of {len(steps)} files did not come to their end: {evidence.job.why}. {told}")
+    if missing:
+        return skipped(_cannot(missing)) if all(tests.missing for tests in files) else unknown(told)
     return passed(told) if any(tests.tests for tests in files) else unknown("there are no tests")
+
+
+def _cannot(missing: Iterable[str]) -> str:
+    return f"cannot run in this image: {', '.join(missing)}"
 
 
 def _ranks(evidence: Evidence) -> tuple[int, ...]:
@@ -67,10 +71,13 @@ def _failures(tests: Tests) -> Iterable[str]:
 
 
 def _told(evidence: Evidence, files: list[Tests]) -> str:
-    looked = [tests for tests in files if tests.file]
+    looked = [tests for tests in files if tests.file and not tests.missing]
+    missing = sorted({tests.missing for tests in files if tests.missing})
     reasons = Counter(reason for tests in looked for reason in tests.skipped)
     left_out = f", {reasons.total()} skipped ({', '.join(sorted(reasons))})" if reasons else ""
     total = sum(tests.tests for tests in looked)
     more = sum({tests.ranks: max(0, tests.files - TEST_FILES.get(tests.ranks, 0)) for tests in files}.values())
     rest = f"; {more} more files are not run" if more else ""
-    return f"{total} tests in {len(looked)} files for {' and '.join(map(str, _ranks(evidence)))} ranks{left_out}{rest}"
+    ranks = sorted({tests.ranks for tests in looked}) or _ranks(evidence)
+    absent = f"; {_cannot(missing)}" if missing else ""
+    return f"{total} tests in {len(looked)} files for {' and '.join(map(str, ranks))} ranks{left_out}{rest}{absent}"

@@ -81,7 +81,7 @@ if own.rank == 0:
     # 0: all passed, 1: some failed, 5: there are none; all else is pytest's own trouble.
     trouble = [{"pytest": f"ends with {code}"} if code not in (0, 1, 5) else {} for _, code in gathered]
     failed = {}
-    for rank, found in enumerate({**tests_, **own_} for (tests_, _), own_ in zip(gathered, trouble, strict=True)):
+    for rank, found in enumerate({**of_tests, **of_pytest} for (of_tests, _), of_pytest in zip(gathered, trouble, strict=True)):
         for name, text in found.items():
             failed.setdefault(name, {"ranks": [], "message": text})["ranks"].append(rank)
     facts = {
