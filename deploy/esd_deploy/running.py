@@ -205,7 +205,8 @@ def require_all(ended: RunRecord) -> None:
     """Raises ToolError where a result that is at the site could not be had."""
     if ended.missing:
         lines = "\n".join(f"  {one.path}: {one.reason}" for one in ended.missing[:10])
-        raise ToolError(f"run {ended.id}: {len(ended.missing)} of its results could not be fetched; they are at the site still\n{lines}")
+        again = f"`esd-deploy fetch {ended.id}` tries again"
+        raise ToolError(f"run {ended.id}: {len(ended.missing)} of its results could not be fetched; {again}\n{lines}")
 
 
 @contextmanager
