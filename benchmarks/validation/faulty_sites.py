@@ -8,6 +8,9 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from esd_build.reference import ImageReference
+from esd_build.registry import Registry
+
 STATE = Path("/var/lib/esd-localsite")
 SITE = """kind: unicore
 description: a fault on purpose
@@ -47,9 +50,6 @@ class Place:
 
     def push(self, word: str, file: Path, annotations: dict[str, str]) -> str:
         """Push a SIF file under another name; returns its reference with the digest."""
-        from esd_build.reference import ImageReference  # noqa: PLC0415
-        from esd_build.registry import Registry  # noqa: PLC0415
-
         registry = Registry(self.registry, ca_file=Path(self.status["ca_file"]))
         return str(registry.push(file, ImageReference.parse(f"{self.registry}/esd/{word}"), annotations).reference)
 
@@ -101,8 +101,8 @@ def renamed_nodes(place: Place) -> Iterator[str]:
     children = subprocess.run(
         ["pgrep", "-f", f"slurmd -D -N c[12] -f {place.state}/"], capture_output=True, text=True, check=True
     ).stdout.split()
-    name = lambda pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0")  # noqa: E731
-    slurmds = {pid: name(pid)[name(pid).index("-N") + 1] for pid in children if name(pid)[0].endswith("slurmd")}
+    lines = {pid: Path(f"/proc/{pid}/cmdline").read_text().split("\0") for pid in children}
+    slurmds = {pid: argv[argv.index("-N") + 1] for pid, argv in lines.items() if argv[0].endswith("slurmd")}
     try:
         for pid, node in slurmds.items():
             subprocess.run(["nsenter", f"--uts=/proc/{pid}/ns/uts", "hostname", f"node-{node}"], check=True)
