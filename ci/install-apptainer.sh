@@ -59,5 +59,5 @@ loader=$(find "$private_lib" -name 'ld-linux-*.so.*' | head -n 1)
 while read -r binary; do
   patchelf --set-interpreter "$loader" --force-rpath --set-rpath "$private_lib" "$binary"
 done < <(find "$work/apptainer/usr" -type f \( -path '*/bin/apptainer' -o -name starter \))
-(cd "$work/apptainer" && find . -not -type d -print0 | tar --null -T - -c) | tar -C / --keep-directory-symlink -x
+tar -C "$work/apptainer" -c . | tar -C / --keep-directory-symlink --no-overwrite-dir -x
 apptainer --version >/dev/null || die "the installed apptainer does not start; see the message above"

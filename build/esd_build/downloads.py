@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from esd_build.errors import ToolError
@@ -25,8 +25,18 @@ def wheels(environment: Environment, target: Path, on_line: Callable[[str], None
 
 
 def sources(environment: Environment, target: Path, on_line: Callable[[str], None]) -> None:
-    """Fetch the sdists of `sources.txt`."""
-    _download(environment.file("sources.txt"), target, ["--no-binary", ":all:"], on_line)
+    """Fetch the sdists of `sources.txt`.
+
+    pip asks an sdist for its metadata, with the build tools that the sdist names. Only the listed packages are refused as wheels:
+    `--no-binary :all:` would compile those build tools, too, which takes minutes.
+    """
+    listing = environment.file("sources.txt")
+    _download(listing, target, ["--no-binary", ",".join(_names(listing.read_text()))], on_line)
+
+
+def _names(listing: str) -> Sequence[str]:
+    """The packages that a hash-locked list names."""
+    return tuple(line.split("==")[0].strip() for line in listing.splitlines() if "==" in line and not line.startswith("#"))
 
 
 def _download(listing: Path, target: Path, options: list[str], on_line: Callable[[str], None]) -> None:
