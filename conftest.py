@@ -14,12 +14,12 @@ import pytest
 from testinfra.backend.base import BaseBackend, CommandResult
 from testinfra.host import Host
 
-from esd_build.apptainer import Apptainer
-from esd_build.containers import Engine
-from esd_build.errors import EsdError
-from esd_build.opening import open_environment
-from esd_build.process import Account, run
-from esd_build.project import Environment, Project
+from esd_build.commands.opening import open_environment
+from esd_build.data.errors import EsdError
+from esd_build.data.project import Environment, Project
+from esd_build.tools.apptainer import Apptainer
+from esd_build.tools.containers import Engine
+from esd_build.tools.process import Account, run
 
 ROOT = Path(__file__).parent
 

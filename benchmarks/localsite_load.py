@@ -23,7 +23,7 @@ from typing import Any
 import httpx
 
 from esd_localsite import lifecycle
-from esd_localsite.status import SiteStatus
+from esd_localsite.state.status import SiteStatus
 
 _UNKNOWN_SESSION = 432
 _PAUSE_S = 0.2
@@ -165,7 +165,7 @@ def endpoint_pid(site: SiteStatus) -> int:
             words = (folder / "cmdline").read_bytes().split(b"\0")
         except OSError:
             continue
-        if b"esd_localsite.unicore" in words and any(word.endswith(wanted) for word in words):
+        if b"esd_localsite.front" in words and any(word.endswith(wanted) for word in words):
             return int(folder.name)
     raise SystemExit(f"the endpoint of '{site.name}' does not run: esd-deploy local up --name {site.name}")
 

@@ -8,8 +8,8 @@ import pytest
 
 from esd_localsite import elevation, lifecycle
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.programs import find_program, require_programs
-from esd_localsite.status import SiteStatus
+from esd_localsite.state.programs import find_program, require_programs
+from esd_localsite.state.status import SiteStatus
 
 
 def why_no_local_site() -> str | None:

@@ -19,7 +19,8 @@ from pathlib import Path
 
 from overhead import DEPLOY, site_file
 
-from esd_deploy import Site, fleet
+from esd_deploy import Site
+from esd_deploy.runs import fleet
 
 PROGRAM = "import os, time\ntime.sleep(1)\nopen('result.txt', 'w').write('run ' + os.environ['ESD_RUN_INDEX'])\n"
 NOT_ONE = "runs with more or fewer than one Slurm job"

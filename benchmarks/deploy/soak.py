@@ -24,8 +24,9 @@ from leaks import Leaks
 from tokens_for_tests import TokenFile
 from weather import Weather
 
-from esd_deploy import Site, record
-from esd_deploy.record import RunRecord
+from esd_deploy import Site
+from esd_deploy.runs import record
+from esd_deploy.runs.record import RunRecord
 
 DEPLOY = str(Path(sys.executable).with_name("esd-deploy"))
 JOB = Path(__file__).with_name("soak_job.py")

@@ -7,8 +7,8 @@ from collections import Counter
 from types import TracebackType
 
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.fault_switches import clear, inject
-from esd_localsite.faults import Fault, FaultKind
+from esd_localsite.faults.board import Fault, FaultKind
+from esd_localsite.supervision.fault_switches import clear, inject
 
 # How often each is thrown, and how: those that end jobs are rarer, as they are at a real site.
 _FAULTS = (

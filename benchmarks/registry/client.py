@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from esd_build.reference import ImageReference
+from esd_build.data.reference import ImageReference
 from esd_build.registry import Registry
 
 

@@ -15,7 +15,7 @@ from benchmarks.registry.measure import random_file
 from tests.esd_build.registry.servers import Place, RegistryServer, running_registry
 
 from esd_build import signing
-from esd_build.errors import EsdError
+from esd_build.data.errors import EsdError
 from esd_build.registry import PublishedImage
 from esd_build.signing import PrivateKey, PublicKey
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from esd_build.reference import ImageReference
+from esd_build.data.reference import ImageReference
 from esd_build.registry import Registry
 
 STATE = Path("/var/lib/esd-localsite")

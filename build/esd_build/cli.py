@@ -14,23 +14,22 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from esd_build import image_commands, model_cli, publishing_commands
-from esd_build.errors import EsdError, UsageError
-from esd_build.history import History, Standing
-from esd_build.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_environment, open_factory
-from esd_build.plan import BuildPlan
-from esd_build.project import Project
-from esd_build.spack import commands as spack_commands
-from esd_build.spack import esd_commands
-from esd_build.stage import Stage
-from esd_build.target import require_runs_here
+from esd_build.building.history import History, Standing
+from esd_build.building.stage import Stage
+from esd_build.commands import esd, images, model, publish
+from esd_build.commands import spack as spack_commands
+from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_environment, open_factory
+from esd_build.data.errors import EsdError, UsageError
+from esd_build.data.project import Project
+from esd_build.data.target import require_runs_here
+from esd_build.providers.plan import BuildPlan
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
-app.add_typer(publishing_commands.app)
-app.add_typer(model_cli.app)
-app.add_typer(image_commands.app)
+app.add_typer(publish.app)
+app.add_typer(model.app)
+app.add_typer(images.app)
 app.add_typer(spack_commands.app, name="spack")
-app.add_typer(esd_commands.app, name="esd")
+app.add_typer(esd.app, name="esd")
 
 
 @app.callback()

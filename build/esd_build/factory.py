@@ -9,21 +9,22 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from esd_build import context, downloads, machine, packages, papers, product, shelf
-from esd_build.apptainer import Apptainer, Order
-from esd_build.cache import Cache
-from esd_build.definition import Definition
-from esd_build.errors import ToolError, UsageError
-from esd_build.history import History
-from esd_build.packing import Packing
-from esd_build.plan import BuildPlan, Stage, build_arguments, make_plan
-from esd_build.process import remove_as
-from esd_build.progress import BuildProgress
-from esd_build.project import Environment, Project, Recipe
-from esd_build.spack import build as spack_build
-from esd_build.spack import provider
-from esd_build.spack.session import Workshop
-from esd_build.stage import DOWNLOADED
+from esd_build.building import context, downloads, machine, packages, shelf
+from esd_build.building.cache import Cache
+from esd_build.building.definition import Definition
+from esd_build.building.history import History
+from esd_build.building.progress import BuildProgress
+from esd_build.building.stage import DOWNLOADED
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.project import Environment, Project, Recipe
+from esd_build.product import finished, papers
+from esd_build.providers.plan import BuildPlan, Stage, build_arguments, make_plan
+from esd_build.providers.spack import build as spack_build
+from esd_build.providers.spack import provider
+from esd_build.providers.spack.session import Workshop
+from esd_build.tools.apptainer import Apptainer, Order
+from esd_build.tools.packing import Packing
+from esd_build.tools.process import remove_as
 
 _PACKAGES = "/opt/esd/packages.txt"
 
@@ -211,8 +212,8 @@ class Factory:
         """Put the image into `dist/images/`, unless it is there already."""
         source, target = self.cache.path(plan.image), self.project.images / plan.file_name
         target.parent.mkdir(parents=True, exist_ok=True)
-        if not product.is_whole(target, key=str(plan.image.key)):
-            product.write(source, target, plan, self.apptainer.labels(source))
+        if not finished.is_whole(target, key=str(plan.image.key)):
+            finished.write(source, target, plan, self.apptainer.labels(source))
         if not papers.are_there(target, plan):
             papers.write(target, plan, self.project, self.cache, self.apptainer)
         return target

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from esd_build import sif
-from esd_build.cache import Cache
-from esd_build.comparison import Difference, compare
-from esd_build.contents import Reader
+from esd_build.building.cache import Cache
+from esd_build.building.stage import file_hash
+from esd_build.data.project import Recipe
 from esd_build.factory import Factory
-from esd_build.process import remove_as
-from esd_build.project import Recipe
-from esd_build.stage import file_hash
+from esd_build.product.comparison import Difference, compare
+from esd_build.product.contents import Reader
+from esd_build.tools import sif
+from esd_build.tools.process import remove_as
 
 _FOLDER = "verify"
 

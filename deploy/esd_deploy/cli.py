@@ -6,35 +6,23 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from esd_build.errors import EsdError, ToolError, UsageError
-from esd_deploy import (
-    comparing,
-    drift_command,
-    exporting,
-    handling,
-    images_command,
-    login_command,
-    plan_command,
-    running,
-    shown,
-    site_commands,
-    watching,
-)
-from esd_deploy.running import INTERRUPTED, stop
-from esd_deploy.validation import command as validation_command
+from esd_build.data.errors import EsdError, ToolError, UsageError
+from esd_deploy.commands import compare, drift, export, fit, handling, images, login, run, shown, site, watch
+from esd_deploy.commands import validate as validation_command
+from esd_deploy.commands.run import INTERRUPTED, stop
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-app.add_typer(running.app)
+app.add_typer(run.app)
 app.add_typer(handling.app)
 app.add_typer(shown.app)
-app.add_typer(watching.app)
-app.add_typer(site_commands.app, name="site")
-app.add_typer(images_command.app)
-app.add_typer(drift_command.app)
-app.add_typer(comparing.app)
-app.add_typer(exporting.app)
-app.add_typer(login_command.app)
-app.add_typer(plan_command.app)
+app.add_typer(watch.app)
+app.add_typer(site.app, name="site")
+app.add_typer(images.app)
+app.add_typer(drift.app)
+app.add_typer(compare.app)
+app.add_typer(export.app)
+app.add_typer(login.app)
+app.add_typer(fit.app)
 app.add_typer(validation_command.app)
 
 
@@ -47,7 +35,7 @@ def _settings(*, debug: Annotated[bool, typer.Option("--debug", help="Show the t
 @app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def local(context: typer.Context) -> None:
     """A whole HPC site on this machine: up, down, status."""
-    from esd_localsite.cli import app as local_app  # noqa: PLC0415 - only this command needs the local site
+    from esd_localsite.commands.local import app as local_app  # noqa: PLC0415 - only this command needs the local site
     from esd_localsite.errors import LocalSiteError  # noqa: PLC0415
 
     try:

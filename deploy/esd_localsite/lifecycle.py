@@ -5,17 +5,19 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from esd_localsite import accounts, elevation, lock
+from esd_localsite import elevation
+from esd_localsite.cluster import accounts
+from esd_localsite.cluster.network import remove_interface
+from esd_localsite.cluster.preparation import prepare
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.files import make_folder, write
-from esd_localsite.launcher import end, launch
-from esd_localsite.layout import Layout, find_layout
-from esd_localsite.network import remove_interface
-from esd_localsite.options import Profile, SiteOptions
-from esd_localsite.plan import SitePlan, checkout, code_fingerprint
-from esd_localsite.preparation import prepare
-from esd_localsite.programs import OWN_PACKAGES, PACKAGES, require_programs
-from esd_localsite.status import SiteStatus, State, command, judge, read_record
+from esd_localsite.state import lock
+from esd_localsite.state.files import make_folder, write
+from esd_localsite.state.layout import Layout, find_layout
+from esd_localsite.state.options import Profile, SiteOptions
+from esd_localsite.state.plan import SitePlan, checkout, code_fingerprint
+from esd_localsite.state.programs import OWN_PACKAGES, PACKAGES, require_programs
+from esd_localsite.state.status import SiteStatus, State, command, judge, read_record
+from esd_localsite.supervision.launcher import end, launch
 
 
 def _silent(_text: str) -> None:

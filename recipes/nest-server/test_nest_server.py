@@ -5,7 +5,7 @@ import json
 import pytest
 from testinfra.host import Host
 
-from esd_build.project import Environment
+from esd_build.data.project import Environment
 
 pytestmark = pytest.mark.image
 

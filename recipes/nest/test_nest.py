@@ -5,8 +5,8 @@ import json
 import pytest
 from testinfra.host import Host
 
-from esd_build.project import Environment
-from esd_build.target import march
+from esd_build.data.project import Environment
+from esd_build.data.target import march
 
 pytestmark = pytest.mark.image
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from esd_build.project import Project
+from esd_build.data.project import Project
 
 FILES = {
     "recipes/base/image.yaml": "description: the base\nproviders: [debian]\ninputs: [apt.txt]\n",

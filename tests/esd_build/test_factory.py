@@ -10,15 +10,15 @@ from filelock import FileLock
 from rich.console import Console
 
 from esd_build import factory as factory_module
-from esd_build import product
-from esd_build.apptainer import Order
-from esd_build.cache import Cache
-from esd_build.errors import ToolError, UsageError
+from esd_build.building.cache import Cache
+from esd_build.building.progress import BuildProgress
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.project import Environment, Project
 from esd_build.factory import Factory
-from esd_build.plan import Stage
-from esd_build.process import Account, Finished
-from esd_build.progress import BuildProgress
-from esd_build.project import Environment, Project
+from esd_build.product import finished
+from esd_build.providers.plan import Stage
+from esd_build.tools.apptainer import Order
+from esd_build.tools.process import Account, Finished
 
 PAPERS = (".cdx.json", ".provenance.json")
 
@@ -66,7 +66,7 @@ def fake_download(environment: Environment, target: Path, on_line: Callable[[str
 
 def fake_papers(image: Path, *_: object) -> None:
     for ending in PAPERS:
-        image.with_suffix(ending).write_text(product.read(image).sha256)
+        image.with_suffix(ending).write_text(finished.read(image).sha256)
 
 
 @pytest.fixture
@@ -78,10 +78,10 @@ def apptainer() -> FakeApptainer:
 def make(project: Project, apptainer: FakeApptainer, monkeypatch: pytest.MonkeyPatch) -> Factory:
     monkeypatch.setenv("ESD_IMAGES_CACHE", str(project.root / "cache"))
     monkeypatch.setenv("ESD_IMAGES_MIRROR", "http://mirror.example/debian")
-    monkeypatch.setattr("esd_build.downloads.wheels", fake_download)
-    monkeypatch.setattr("esd_build.downloads.sources", fake_download)
+    monkeypatch.setattr("esd_build.building.downloads.wheels", fake_download)
+    monkeypatch.setattr("esd_build.building.downloads.sources", fake_download)
     monkeypatch.setattr(
-        "esd_build.papers.write", lambda image, *_: [image.with_suffix(e).write_text(product.read(image).sha256) for e in PAPERS]
+        "esd_build.product.papers.write", lambda image, *_: [image.with_suffix(e).write_text(finished.read(image).sha256) for e in PAPERS]
     )
     monkeypatch.setattr(factory_module, "remove_as", lambda _account, paths: [shutil.rmtree(path) for path in paths])
     account = Account("me", os.geteuid(), os.getegid(), project.root / "home")
@@ -140,7 +140,7 @@ def test_image_that_was_damaged_is_handed_out_again(make: Factory) -> None:
 
 
 def test_description_tells_what_went_in(make: Factory) -> None:
-    found = product.read(image(make))
+    found = finished.read(image(make))
     assert (found.image, found.environment, found.provider) == ("nest", "edge", "debian")
     assert list(found.stages) == ["base", "wheels", "sources", "nest/build", "nest"]
     assert found.key == found.stages["nest"]
@@ -251,7 +251,7 @@ def test_cache_over_its_limit_keeps_what_the_plan_needs(make: Factory, monkeypat
     (make.project.root / "recipes/nest/settings.conf").write_text("threads = 4\n")
     monkeypatch.setenv("ESD_IMAGES_CACHE_LIMIT", "0")
     monkeypatch.setattr(
-        "esd_build.shelf.remove_as", lambda _account, paths: [p.unlink() if p.is_file() else shutil.rmtree(p) for p in paths]
+        "esd_build.building.shelf.remove_as", lambda _account, paths: [p.unlink() if p.is_file() else shutil.rmtree(p) for p in paths]
     )
     image(make)
     plan = make.plan(make.project.recipe("nest"))

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from esd_build import documents
-from esd_build.reference import ImageReference
+from esd_build.data import documents
+from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.config import SiteConfig
-from esd_deploy.connection import ConnectionLostError, JobState, RefusedError, RemoteFile
-from esd_deploy.launch import Shape
-from esd_deploy.plan import Plan, Request, plan
+from esd_deploy.backends.connection import ConnectionLostError, JobState, RefusedError, RemoteFile
+from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.plan import Plan, Request, plan
+from esd_deploy.sites.config import SiteConfig
 
 DATA = Path(__file__).parents[1] / "data" / "site-configs"
 DIGEST = "sha256:" + "a" * 64

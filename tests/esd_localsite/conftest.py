@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from esd_localsite.layout import Layout
-from esd_localsite.plan import Ports, SitePlan
+from esd_localsite.state.layout import Layout
+from esd_localsite.state.plan import Ports, SitePlan
 
 
 @pytest.fixture

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import tenacity
 
-from esd_localsite import daemons, lifecycle, lock, programs
+from esd_localsite import lifecycle
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.layout import Layout
-from esd_localsite.status import SiteStatus, State
+from esd_localsite.state import lock, programs
+from esd_localsite.state.layout import Layout
+from esd_localsite.state.status import SiteStatus, State
+from esd_localsite.supervision import daemons
 
 pytestmark = [
     pytest.mark.integration,
@@ -105,7 +107,7 @@ def test_down_after_a_kill_cleans_up_at_once(layout: Layout) -> None:
 
 @pytest.mark.parametrize("step", ["preparing", "network", "munge", "Slurm's controller", "compute nodes"])
 def test_killing_up_while_it_starts_leaves_nothing(layout: Layout, step: str) -> None:
-    command = (sys.executable, "-m", "esd_localsite.elevation", "up", layout.name)
+    command = (sys.executable, "-m", "esd_localsite.elevated", "up", layout.name)
     variables = {**os.environ, **daemons.python_environment()}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=variables) as starting:
         assert starting.stdout is not None
@@ -130,7 +132,7 @@ def test_a_daemon_that_dies_takes_the_site_down_and_is_named(layout: Layout) -> 
 
 
 def test_a_daemon_that_cannot_start_is_named_with_the_end_of_its_log(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    from esd_localsite import registry
+    from esd_localsite.cluster import registry
 
     monkeypatch.setattr(registry, "registry_config", lambda *_: "version: nonsense\n")
     with pytest.raises(
@@ -142,7 +144,7 @@ def test_a_daemon_that_cannot_start_is_named_with_the_end_of_its_log(layout: Lay
 
 
 def test_a_supervisor_that_does_not_listen_is_ended_by_force(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    from esd_localsite import launcher
+    from esd_localsite.supervision import launcher
 
     lifecycle.up(layout.name)
     os.kill(supervisor(layout), signal.SIGSTOP)

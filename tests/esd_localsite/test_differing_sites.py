@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from esd_localsite import module_install, mpi_plugins
+from esd_localsite.cluster import module_install, mpi_plugins
+from esd_localsite.cluster.module_install import launcher, plan_module
+from esd_localsite.cluster.modules import module_file, shell_start
+from esd_localsite.cluster.site_accounts import assign, is_taken, known_accounts, merged
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.module_install import launcher, plan_module
-from esd_localsite.modules import module_file, shell_start
-from esd_localsite.site_accounts import assign, is_taken, known_accounts, merged
 
 
 @pytest.fixture

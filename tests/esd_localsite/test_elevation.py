@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 import esd_localsite
-from esd_localsite import elevation, lifecycle
+from esd_localsite import elevated, elevation, lifecycle
 from esd_localsite.errors import LocalSiteError
 
 
@@ -13,7 +13,7 @@ def test_the_command_behind_sudo_uses_this_interpreter_and_this_code() -> None:
     package = Path(esd_localsite.__file__).resolve().parents[1]
     assert command[:4] == ("/usr/bin/sudo", "-n", "--", "env")
     assert f"PYTHONPATH={package}" in command
-    assert command[-5:] == (sys.executable, "-m", "esd_localsite.elevation", "up", "demo")
+    assert command[-5:] == (sys.executable, "-m", "esd_localsite.elevated", "up", "demo")
 
 
 def test_without_sudo_one_is_told_to_become_root(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -27,14 +27,14 @@ def test_behind_sudo_a_failure_is_one_message(monkeypatch: pytest.MonkeyPatch, c
         raise LocalSiteError("no munge")
 
     monkeypatch.setattr(lifecycle, "up", fail)
-    assert elevation.main(("up", "demo")) == 4
+    assert elevated.main(("up", "demo")) == 4
     assert capsys.readouterr().err == "no munge\n"
 
 
 def test_behind_sudo_a_purge_stays_a_purge(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: dict[str, object] = {}
     monkeypatch.setattr(lifecycle, "down", lambda name, **options: asked.update(options, name=name))
-    assert elevation.main(("down", "demo", "--purge")) == 0
+    assert elevated.main(("down", "demo", "--purge")) == 0
     assert asked["name"] == "demo"
     assert asked["purge"] is True
 

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 
-from esd_localsite import elevation, lifecycle, lock
+from esd_localsite import elevation, lifecycle
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.layout import Layout
-from esd_localsite.plan import SitePlan, checkout
-from esd_localsite.status import SiteStatus, State
+from esd_localsite.state import lock
+from esd_localsite.state.layout import Layout
+from esd_localsite.state.plan import SitePlan, checkout
+from esd_localsite.state.status import SiteStatus, State
 
 
 @pytest.fixture

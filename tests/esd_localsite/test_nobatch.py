@@ -12,13 +12,14 @@ from pathlib import Path
 import httpx
 import pytest
 
-from esd_localsite import fault_switches, lifecycle
+from esd_localsite import lifecycle
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.faults import Fault, FaultKind
-from esd_localsite.layout import Layout, find_layout
-from esd_localsite.options import Profile, SiteOptions, Speed
-from esd_localsite.programs import OWN_PACKAGES, find_program
-from esd_localsite.status import SiteStatus, State
+from esd_localsite.faults.board import Fault, FaultKind
+from esd_localsite.state.layout import Layout, find_layout
+from esd_localsite.state.options import Profile, SiteOptions, Speed
+from esd_localsite.state.programs import OWN_PACKAGES, find_program
+from esd_localsite.state.status import SiteStatus, State
+from esd_localsite.supervision import fault_switches
 
 pytestmark = [
     pytest.mark.integration,

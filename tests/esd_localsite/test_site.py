@@ -11,12 +11,13 @@ import time
 import httpx
 import pytest
 
-from esd_localsite import fault_switches, lifecycle
+from esd_localsite import lifecycle
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.faults import Fault, FaultKind
-from esd_localsite.layout import Layout
-from esd_localsite.programs import environment, run
-from esd_localsite.status import SiteStatus, State
+from esd_localsite.faults.board import Fault, FaultKind
+from esd_localsite.state.layout import Layout
+from esd_localsite.state.programs import environment, run
+from esd_localsite.state.status import SiteStatus, State
+from esd_localsite.supervision import fault_switches
 
 pytestmark = pytest.mark.integration
 

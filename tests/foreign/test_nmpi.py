@@ -18,8 +18,8 @@ import pytest
 import pyunicore.client as unicore
 from pyunicore.credentials import UsernamePassword
 
-from esd_localsite.layout import Layout
-from esd_localsite.status import SiteStatus
+from esd_localsite.state.layout import Layout
+from esd_localsite.state.status import SiteStatus
 
 pytestmark = [pytest.mark.long, pytest.mark.site]
 

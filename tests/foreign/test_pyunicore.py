@@ -15,8 +15,8 @@ from xml.etree import ElementTree
 import pytest
 
 from esd_localsite import lifecycle
-from esd_localsite.options import SiteOptions, Speed, UserOption
-from esd_localsite.status import SiteStatus
+from esd_localsite.state.options import SiteOptions, Speed, UserOption
+from esd_localsite.state.status import SiteStatus
 
 pytestmark = [pytest.mark.long, pytest.mark.site]
 

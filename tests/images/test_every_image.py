@@ -6,15 +6,15 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
-from esd_build import product
-from esd_build.plan import file_hash
-from esd_build.project import Environment
+from esd_build.data.project import Environment
+from esd_build.product import finished
+from esd_build.providers.plan import file_hash
 
 pytestmark = pytest.mark.image
 
 
 def test_description_beside_the_image_is_true(image: Path) -> None:
-    assert product.read(image).sha256 == file_hash(image)
+    assert finished.read(image).sha256 == file_hash(image)
 
 
 def test_labels_tell_what_it_is(labels: dict[str, str], environment: Environment) -> None:

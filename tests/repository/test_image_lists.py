@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from esd_build.project import Project
+from esd_build.data.project import Project
 
 PROJECT = Project(Path(__file__).parents[2])
 PINNED = [(name, image) for name in PROJECT.environment_names for image in PROJECT.environment(name).images]

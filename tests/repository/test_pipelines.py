@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from esd_build.project import Project
+from esd_build.data.project import Project
 
 PROJECT = Project(Path(__file__).parents[2])
 TARGETS = set(re.findall(r"^([a-z-]+):", (PROJECT.root / "Makefile").read_text(), re.MULTILINE))

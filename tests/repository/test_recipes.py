@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from esd_build.definition import Definition
-from esd_build.plan import make_plan
-from esd_build.project import Environment, Project
+from esd_build.building.definition import Definition
+from esd_build.data.project import Environment, Project
+from esd_build.providers.plan import make_plan
 
 PROJECT = Project(Path(__file__).parents[2])
 ENVIRONMENTS = PROJECT.environment_names

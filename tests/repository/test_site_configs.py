@@ -6,8 +6,8 @@ from pathlib import Path
 import archspec.cpu
 import pytest
 
-from esd_deploy.catalogue import Catalogue
-from esd_deploy.config import schema
+from esd_deploy.sites.catalogue import Catalogue
+from esd_deploy.sites.config import schema
 
 ROOT = Path(__file__).parents[2]
 CATALOGUE = Catalogue.find(ROOT)
@@ -50,7 +50,7 @@ def test_the_schema_is_that_of_the_code():
     committed = json.loads((ROOT / "site-configs" / "schema.json").read_text())
 
     assert committed == schema(), (
-        "write the new one: python -c 'import json, esd_deploy.config as c; print(json.dumps(c.schema(), indent=2))'"
+        "write the new one: python -c 'import json, esd_deploy.sites.config as c; print(json.dumps(c.schema(), indent=2))'"
     )
 
 

@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from esd_build import product
-from esd_build.reference import ImageReference
+from esd_build.data.reference import ImageReference
+from esd_build.product import finished
 from esd_build.registry import PublishedImage, Registry
-from esd_localsite.status import SiteStatus
+from esd_localsite.state.status import SiteStatus
 
 ROOT = Path(__file__).parents[2]
 
@@ -73,7 +73,7 @@ def registry(running_site: SiteStatus) -> Registry:
 def published(running_site: SiteStatus, registry: Registry, image: Path) -> PublishedImage:
     """The NEST image, pushed to the site's registry as `esd-build push` does it."""
     reference = ImageReference.parse(f"{running_site.registry}/esd/nest:edge")
-    return registry.push(image, reference, product.read(image).labels)
+    return registry.push(image, reference, finished.read(image).labels)
 
 
 @pytest.fixture(scope="session")

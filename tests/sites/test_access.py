@@ -6,7 +6,7 @@ import threading
 import httpx
 import pytest
 
-from esd_deploy import oidc
+from esd_deploy.sites import oidc
 
 pytestmark = pytest.mark.site
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import neo
 import pytest
 
-from esd_build.project import Environment
-from esd_build.reference import ImageReference
+from esd_build.data.project import Environment
+from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage, Registry
 
 pytestmark = pytest.mark.site

@@ -9,9 +9,10 @@ import pytest
 from pyunicore.client import Client, Transport
 from pyunicore.credentials import UsernamePassword
 
-from esd_localsite import lifecycle, module_install
-from esd_localsite.options import PartitionOption, SiteOptions, Speed, UserOption
-from esd_localsite.status import SiteStatus
+from esd_localsite import lifecycle
+from esd_localsite.cluster import module_install
+from esd_localsite.state.options import PartitionOption, SiteOptions, Speed, UserOption
+from esd_localsite.state.status import SiteStatus
 
 pytestmark = [pytest.mark.site, pytest.mark.long]  # the module comes from PyPI
 

@@ -7,11 +7,11 @@ import subprocess
 
 import pytest
 
-from esd_build.reference import ImageReference
-from esd_deploy.site import Site
-from esd_localsite.fault_switches import clear, inject
-from esd_localsite.faults import Fault, FaultBoard, FaultKind
-from esd_localsite.layout import find_layout
+from esd_build.data.reference import ImageReference
+from esd_deploy.runs.site import Site
+from esd_localsite.faults.board import Fault, FaultBoard, FaultKind
+from esd_localsite.state.layout import find_layout
+from esd_localsite.supervision.fault_switches import clear, inject
 
 pytestmark = pytest.mark.site
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from esd_localsite.fault_switches import clear, inject
-from esd_localsite.faults import Fault, FaultKind
-from esd_localsite.status import SiteStatus
+from esd_localsite.faults.board import Fault, FaultKind
+from esd_localsite.state.status import SiteStatus
+from esd_localsite.supervision.fault_switches import clear, inject
 
 pytestmark = pytest.mark.site
 

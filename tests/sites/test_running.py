@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from esd_deploy import rerun
-from esd_deploy.site import Site
+from esd_deploy.runs import rerun
+from esd_deploy.runs.site import Site
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.fault_switches import clear, inject
-from esd_localsite.faults import Fault, FaultKind
+from esd_localsite.faults.board import Fault, FaultKind
+from esd_localsite.supervision.fault_switches import clear, inject
 
 pytestmark = pytest.mark.site
 

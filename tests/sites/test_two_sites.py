@@ -5,7 +5,7 @@ import os
 
 import pytest
 
-from esd_build.reference import ImageReference
+from esd_build.data.reference import ImageReference
 from esd_build.registry import Registry
 from esd_localsite import lifecycle
 
@@ -17,7 +17,7 @@ SITES = {"one": "ESD/25.04", "two": "ESD/24.10"}
 @pytest.fixture(scope="module")
 def sites(local_site_possible, image, deploy, tmp_path_factory):
     """Site files of two sites that are up, each with a module of its own and the image in its registry; their names."""
-    from esd_build import product
+    from esd_build.product import finished
 
     folder, names = tmp_path_factory.mktemp("sites"), {word: f"pytest-{os.getpid()}-{word}" for word in SITES}
     try:
@@ -25,7 +25,7 @@ def sites(local_site_possible, image, deploy, tmp_path_factory):
             status = lifecycle.up(name)
             deploy("local", "module", SITES[word], "--name", name)
             registry = Registry(status.registry, ca_file=status.ca_file)
-            registry.push(image, ImageReference.parse(f"{status.registry}/esd/nest:edge"), product.read(image).labels)
+            registry.push(image, ImageReference.parse(f"{status.registry}/esd/nest:edge"), finished.read(image).labels)
             lines = (
                 "kind: unicore",
                 f"description: site {word}",

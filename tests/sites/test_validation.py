@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from esd_deploy.validation.report import Report
+from esd_deploy.validation.reports.document import Report
 from esd_deploy.validation.suite import CHECKS
 
 pytestmark = pytest.mark.site

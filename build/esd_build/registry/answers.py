@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import requests
 
-from esd_build.errors import EsdError, ToolError, UsageError
+from esd_build.data.errors import EsdError, ToolError, UsageError
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE_S = 60.0

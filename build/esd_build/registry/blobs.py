@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from esd_build.errors import UsageError
+from esd_build.data.errors import UsageError
 
 Progress = Callable[[int, int], None]
 """Told how many bytes are done, of how many."""

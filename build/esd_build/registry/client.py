@@ -7,9 +7,9 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from esd_build.documents import nearest
-from esd_build.errors import ToolError, UsageError
-from esd_build.reference import ImageReference
+from esd_build.data.documents import nearest
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.reference import ImageReference
 from esd_build.registry import manifests
 from esd_build.registry.blobs import Blob, Progress, unseen
 from esd_build.registry.credentials import Credentials

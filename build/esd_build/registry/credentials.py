@@ -12,7 +12,7 @@ from oras.auth.base import AuthBackend
 from oras.container import Container
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
-from esd_build.errors import UsageError
+from esd_build.data.errors import UsageError
 
 LOGIN_FILE = "ESD_REGISTRY_LOGIN"
 """Names the file with an account; `Credentials.find` says in which form."""

@@ -14,8 +14,8 @@ from typing import BinaryIO
 
 import requests
 
-from esd_build.errors import EsdError, ToolError
-from esd_build.reference import ImageReference
+from esd_build.data.errors import EsdError, ToolError
+from esd_build.data.reference import ImageReference
 from esd_build.registry.answers import PassingFault
 from esd_build.registry.blobs import Blob, Progress, unseen
 from esd_build.registry.patience import Faults

@@ -11,7 +11,7 @@ from typing import Literal
 import requests
 from wcmatch import glob
 
-from esd_build.reference import ImageReference
+from esd_build.data.reference import ImageReference
 from esd_build.registry.session import Connection
 
 _NO_HARBOR = frozenset({200, 301, 302, 307, 308, 400, 401, 403, 404, 405, 406, 410})

@@ -12,7 +12,7 @@ from harborapi import HarborAsyncClient
 from harborapi.exceptions import Forbidden, StatusError
 from harborapi.models import ImmutableRule
 
-from esd_build.errors import EsdError, ToolError, UsageError
+from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.harbor import Project, Rule, Selector
 

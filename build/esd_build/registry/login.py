@@ -13,7 +13,7 @@ import requests
 from oras.auth.utils import get_basic_auth, parse_auth_header
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from esd_build.errors import ToolError, UsageError
+from esd_build.data.errors import ToolError, UsageError
 from esd_build.registry.answers import checked, said
 from esd_build.registry.credentials import LOGIN_FILE, Credentials
 

@@ -11,8 +11,8 @@ from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from esd_build.errors import ToolError, UsageError
-from esd_build.reference import ImageReference
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.reference import ImageReference
 from esd_build.registry.blobs import DIGEST, Blob
 
 SIF_LAYER = "application/vnd.sylabs.sif.layer.v1.sif"

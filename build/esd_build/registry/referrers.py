@@ -5,8 +5,8 @@ OCI distribution specification 1.1, "Listing Referrers" and "Referrers Tag Schem
 
 from pydantic import ValidationError
 
-from esd_build.errors import ToolError
-from esd_build.reference import ImageReference
+from esd_build.data.errors import ToolError
+from esd_build.data.reference import ImageReference
 from esd_build.registry import manifests
 from esd_build.registry.manifests import INDEX, Attachment, Descriptor, Index, Manifest
 from esd_build.registry.session import Connection

@@ -12,8 +12,8 @@ import requests
 from oras.container import Container
 from requests.adapters import HTTPAdapter
 
-from esd_build.errors import ToolError, UsageError
-from esd_build.reference import ImageReference
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.reference import ImageReference
 from esd_build.registry.answers import PassingFault, checked
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.login import Login

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from esd_build.errors import ToolError, UsageError
-from esd_build.reference import ImageReference
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.reference import ImageReference
 from esd_build.registry.blobs import Blob, Progress, unseen
 from esd_build.registry.downloads import Download
 from esd_build.registry.manifests import EMPTY_OBJECT, INDEX, LONGEST, MANIFEST, digest_of

@@ -16,8 +16,8 @@ from filelock import FileLock
 from pydantic import BaseModel, ConfigDict, ValidationError
 from requests.models import PreparedRequest
 
-from esd_build.errors import ToolError, UsageError
-from esd_build.reference import ImageReference
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.reference import ImageReference
 from esd_build.registry.answers import PassingFault
 from esd_build.registry.blobs import Blob, FilePart, Progress, unseen
 from esd_build.registry.patience import Faults

@@ -21,7 +21,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
-from esd_build.errors import UsageError
+from esd_build.data.errors import UsageError
 
 PASSWORD = "COSIGN_PASSWORD"  # noqa: S105 - the name of cosign's variable
 TRUSTED = "ESD_TRUSTED_KEYS"

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from esd_build.errors import UsageError
-from esd_build.reference import ImageReference
+from esd_build.data.errors import UsageError
+from esd_build.data.reference import ImageReference
 from esd_build.registry import Registry
 from esd_build.signing import bundles, simple
 from esd_build.signing.keys import PrivateKey, PublicKey

@@ -12,7 +12,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
-from esd_build.reference import ImageReference
+from esd_build.data.reference import ImageReference
 from esd_build.registry import Registry
 from esd_build.registry.manifests import MANIFEST, Descriptor, Manifest, digest_of
 from esd_build.signing.keys import PrivateKey, PublicKey

@@ -10,7 +10,7 @@ from typing import TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_build.registry import PublishedImage
-from esd_deploy.config import SiteConfig
+from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.step import Step
 
 STEPS_FOLDER = "esd/steps"

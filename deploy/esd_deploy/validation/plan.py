@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from esd_build.registry import PublishedImage
-from esd_deploy import launch
-from esd_deploy.config import SiteConfig
-from esd_deploy.launch import Shape
-from esd_deploy.plan import JobDescription
+from esd_deploy.plans import launch
+from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.plan import JobDescription
+from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.carried import pytest_zip
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.steps import RANKS_PER_NODE

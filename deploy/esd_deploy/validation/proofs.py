@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from esd_deploy.site import Site
-from esd_deploy.validation.report import ARTIFACT_TYPE, Report, parse
+from esd_deploy.runs.site import Site
+from esd_deploy.validation.reports.document import ARTIFACT_TYPE, Report, parse
 from esd_deploy.validation.validation import registry_of
 
 

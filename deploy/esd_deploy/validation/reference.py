@@ -11,9 +11,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from esd_build.errors import ConfigError, ToolError
-from esd_deploy.catalogue import Catalogue
-from esd_deploy.config import SiteConfig
+from esd_build.data.errors import ConfigError, ToolError
+from esd_deploy.sites.catalogue import Catalogue
+from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.verdict import Measurement, Verdict
 
 TOLERANCE = 0.5

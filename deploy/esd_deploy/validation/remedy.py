@@ -4,13 +4,13 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from esd_deploy import launch
-from esd_deploy.config import SiteConfig
-from esd_deploy.launch import Shape
+from esd_deploy.plans import launch
+from esd_deploy.plans.launch import Shape
+from esd_deploy.sites.config import SiteConfig
+from esd_deploy.validation.checks.transport import transports
 from esd_deploy.validation.evidence import Evidence, Facts, NotUnderstoodError, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.steps import RANKS_PER_NODE, TALK, srun
-from esd_deploy.validation.transport import transports
 from esd_deploy.validation.verdict import Verdict
 
 HELPED = ("plugin", "pmix", "pmix-folder", "user-namespace", "wireup-node", "wireup-nodes", "transport-node")

@@ -7,14 +7,14 @@ from pathlib import Path
 
 from tenacity import Retrying
 
-from esd_build.errors import ToolError
-from esd_deploy import results, submission
-from esd_deploy.connection import FAILED, Connection, JobState
-from esd_deploy.display import Display
+from esd_build.data.errors import ToolError
+from esd_deploy.backends.connection import FAILED, Connection, JobState
+from esd_deploy.display.progress import Display
+from esd_deploy.runs import results, submission
+from esd_deploy.runs.following import follow
 from esd_deploy.validation import evidence
 from esd_deploy.validation.evidence import JobEnd, Output
 from esd_deploy.validation.plan import ValidationPlan
-from esd_deploy.waiting import follow
 
 _GRACE_S = 120
 """How long after its time limit a job may still be said to run."""

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from esd_deploy import launch
-from esd_deploy.config import SiteConfig
-from esd_deploy.launch import Shape
+from esd_deploy.plans import launch
+from esd_deploy.plans.launch import Shape
+from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.step import Step
 
 RANKS_PER_NODE = 2

@@ -3,18 +3,16 @@
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from esd_build.documents import choose
-from esd_deploy.validation import (
-    judge_image,
-    judge_mpi,
-    judge_nest,
-    judge_osu,
-    judge_performance,
-    judge_site,
-    judge_testsuite,
-    judge_transport,
-)
+from esd_build.data.documents import choose
 from esd_deploy.validation.check import Check, verdict
+from esd_deploy.validation.checks import image as judge_image
+from esd_deploy.validation.checks import messages as judge_transport
+from esd_deploy.validation.checks import mpi as judge_mpi
+from esd_deploy.validation.checks import nest as judge_nest
+from esd_deploy.validation.checks import osu as judge_osu
+from esd_deploy.validation.checks import performance as judge_performance
+from esd_deploy.validation.checks import site as judge_site
+from esd_deploy.validation.checks import testsuite as judge_testsuite
 from esd_deploy.validation.evidence import Evidence
 from esd_deploy.validation.reference import References, compared
 from esd_deploy.validation.steps import CONTAINERS, REPETITIONS, TEST_FILES, mpi_tests_step

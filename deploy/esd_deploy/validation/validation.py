@@ -5,15 +5,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from esd_build.errors import ToolError, UsageError
+from esd_build.data.errors import ToolError, UsageError
 from esd_build.registry import Credentials, PublishedImage, Registry
-from esd_deploy.display import Display, Silent
-from esd_deploy.site import Site, new_id
-from esd_deploy.validation import judge_nest, judge_site, reference, remedy
+from esd_deploy.display.progress import Display, Silent
+from esd_deploy.runs.site import Site, new_id
+from esd_deploy.validation import reference, remedy
 from esd_deploy.validation.check import Check
+from esd_deploy.validation.checks import nest as judge_nest
+from esd_deploy.validation.checks import site as judge_site
 from esd_deploy.validation.evidence import Evidence, JobEnd, Output
 from esd_deploy.validation.plan import ValidationPlan, time_for
-from esd_deploy.validation.report import ARTIFACT_TYPE, Report, collect, parse
+from esd_deploy.validation.reports.document import ARTIFACT_TYPE, Report, collect, parse
 from esd_deploy.validation.session import Session
 from esd_deploy.validation.steps import all_steps, chosen
 from esd_deploy.validation.suite import Selection, judge, select, step_names, with_needs

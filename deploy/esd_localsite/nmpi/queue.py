@@ -8,16 +8,16 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from esd_localsite.identity.users import Identity
+from esd_localsite.jobs.creation import Origin
+from esd_localsite.jobs.engine import Engine
+from esd_localsite.jobs.life import Phase
+from esd_localsite.jobs.records import JobRecord
+from esd_localsite.jobs.shelf import Shelf
 from esd_localsite.nmpi import results
 from esd_localsite.nmpi.platforms import PLATFORMS, Platform
 from esd_localsite.nmpi.program import RequestError, description
 from esd_localsite.nmpi.records import Output, QueueRecord, QueueStatus, Request
-from esd_localsite.unicore.creation import Origin
-from esd_localsite.unicore.engine import Engine
-from esd_localsite.unicore.life import Phase
-from esd_localsite.unicore.records import JobRecord
-from esd_localsite.unicore.shelf import Shelf
-from esd_localsite.unicore.users import Identity
 
 COLLABS: Mapping[str, bool] = {"demo": True, "no-quota": False}
 """The collaboratories that the queue knows, and whether they have a quota."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from esd_localsite.unicore.shelf import Record
+from esd_localsite.jobs.shelf import Record
 
 
 class QueueStatus(StrEnum):

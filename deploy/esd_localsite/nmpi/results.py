@@ -6,10 +6,10 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from esd_localsite.files.files import Storage
+from esd_localsite.jobs.workspace import Workspace
 from esd_localsite.nmpi.program import STARTED, WORK
 from esd_localsite.nmpi.records import Output
-from esd_localsite.unicore.files import Storage
-from esd_localsite.unicore.workspace import Workspace
 
 _KEPT_BACK = ("reports", "application_generated_data_files")
 """Folders that the service does not give back."""

@@ -13,17 +13,17 @@ from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from esd_localsite.faults import FaultKind
+from esd_localsite.faults.board import FaultKind
+from esd_localsite.files.files import Storage
+from esd_localsite.identity.oidc import GrantError
+from esd_localsite.identity.users import Identity
 from esd_localsite.nmpi.answers import Document, job_document, project_document, results_document
 from esd_localsite.nmpi.program import WORK, RequestError
 from esd_localsite.nmpi.queue import COLLABS, NoCollabError, NoImageError, NoQuotaError, Queue
 from esd_localsite.nmpi.records import QueueRecord, QueueStatus, Request
 from esd_localsite.unicore.endpoint import endpoint_of
-from esd_localsite.unicore.files import Storage
-from esd_localsite.unicore.oidc import GrantError
 from esd_localsite.unicore.requests import raw_body
 from esd_localsite.unicore.storage_routes import send_file
-from esd_localsite.unicore.users import Identity
 
 _REFUSALS: dict[type[Exception], int] = {RequestError: 400, NoQuotaError: 403, NoCollabError: 404, NoImageError: 503}
 _PAGE = 100

@@ -3,16 +3,14 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TypeAlias
 
-from esd_localsite.unicore.applications import APPLICATIONS, Application
-from esd_localsite.unicore.config import EndpointConfig
-from esd_localsite.unicore.description import JobDescription
-from esd_localsite.unicore.life import STATUS, Phase
-from esd_localsite.unicore.records import JobRecord, TransferRecord, TransferStatus
-from esd_localsite.unicore.users import Identity
-
-Document: TypeAlias = dict[str, object]
+from esd_localsite.description.applications import APPLICATIONS, Application
+from esd_localsite.description.config import EndpointConfig
+from esd_localsite.description.description import JobDescription
+from esd_localsite.files.documents import Document, unicore_time
+from esd_localsite.identity.users import Identity
+from esd_localsite.jobs.life import STATUS, Phase
+from esd_localsite.jobs.records import JobRecord, TransferRecord, TransferStatus
 
 VERSION = "11.1.0"
 """The UNICORE/X version whose interface this is."""
@@ -41,11 +39,6 @@ class Urls:
 def uspace_id(job_id: str) -> str:
     """The id of the storage that is a job's working directory."""
     return f"{job_id}-uspace"
-
-
-def unicore_time(moment: datetime) -> str:
-    """A time in UNICORE's form, `2024-10-17T15:48:25+0200`."""
-    return moment.astimezone().strftime("%Y-%m-%dT%H:%M:%S%z")
 
 
 def links(**hrefs: str) -> dict[str, dict[str, str]]:

@@ -8,19 +8,19 @@ from pathlib import Path
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from esd_localsite.description.config import EndpointConfig
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.faults import FaultBoard
+from esd_localsite.faults.board import FaultBoard
+from esd_localsite.files.processes import Account, Launcher, account_of
+from esd_localsite.identity.oidc import Issuer, signing_key
+from esd_localsite.identity.users import Gate, Identity, UsersFile, token_secret
+from esd_localsite.jobs.batch import BatchSystem, LocalProcesses, Slurm
+from esd_localsite.jobs.engine import Engine
+from esd_localsite.jobs.faults import FaultyBatch
+from esd_localsite.jobs.records import JobRecord, SiteRecord, TransferRecord
+from esd_localsite.jobs.shelf import Shelf
+from esd_localsite.jobs.transfers import Transfers
 from esd_localsite.unicore.answers import Urls
-from esd_localsite.unicore.batch import BatchSystem, LocalProcesses, Slurm
-from esd_localsite.unicore.config import EndpointConfig
-from esd_localsite.unicore.engine import Engine
-from esd_localsite.unicore.faults import FaultyBatch
-from esd_localsite.unicore.oidc import Issuer, signing_key
-from esd_localsite.unicore.processes import Account, Launcher, account_of
-from esd_localsite.unicore.records import JobRecord, SiteRecord, TransferRecord
-from esd_localsite.unicore.shelf import Shelf
-from esd_localsite.unicore.transfers import Transfers
-from esd_localsite.unicore.users import Gate, Identity, UsersFile, token_secret
 
 
 @dataclass(frozen=True)

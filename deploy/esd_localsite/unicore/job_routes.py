@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from esd_localsite.description.description import JobType, tags_of
+from esd_localsite.jobs.creation import Origin
+from esd_localsite.jobs.life import Aborted, Event, Phase, Restarted, Started
+from esd_localsite.jobs.records import description_of
 from esd_localsite.unicore.answers import job_document, list_document
-from esd_localsite.unicore.creation import Origin
-from esd_localsite.unicore.description import JobType, tags_of
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of, preferences
-from esd_localsite.unicore.life import Aborted, Event, Phase, Restarted, Started
-from esd_localsite.unicore.records import description_of
 from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
 
 _ACTIONS: dict[str, Event] = {"start": Started(), "abort": Aborted(), "restart": Restarted()}

@@ -9,8 +9,8 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
+from esd_localsite.identity.oidc import GrantError, Issuer, Tokens
 from esd_localsite.unicore.endpoint import endpoint_of
-from esd_localsite.unicore.oidc import GrantError, Issuer, Tokens
 from esd_localsite.unicore.requests import raw_body
 
 _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"

@@ -4,9 +4,9 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
-from esd_localsite.unicore.answers import Document
-from esd_localsite.unicore.fields import Json, read_object
-from esd_localsite.unicore.resources import DescriptionError
+from esd_localsite.description.fields import Json, read_object
+from esd_localsite.description.resources import DescriptionError
+from esd_localsite.files.documents import Document
 
 _PAGE = 200
 _LARGEST_BODY = 16 * 2**20

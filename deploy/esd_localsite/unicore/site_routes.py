@@ -10,11 +10,15 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
+from esd_localsite.description.applications import APPLICATIONS
+from esd_localsite.description.description import tags_of
+from esd_localsite.files.documents import Document
+from esd_localsite.identity.users import Identity
+from esd_localsite.jobs.records import SiteRecord
 from esd_localsite.unicore.answers import (
     ANONYMOUS,
     FACTORY,
     SITE,
-    Document,
     application_document,
     client_document,
     core_document,
@@ -23,12 +27,8 @@ from esd_localsite.unicore.answers import (
     registry_document,
     site_document,
 )
-from esd_localsite.unicore.applications import APPLICATIONS
-from esd_localsite.unicore.description import tags_of
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, preferences
-from esd_localsite.unicore.records import SiteRecord
 from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
-from esd_localsite.unicore.users import Identity
 
 _LONGEST_TOKEN_S = 365 * 24 * 3600
 _EMPTY_LISTS = {

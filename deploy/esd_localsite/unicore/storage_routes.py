@@ -12,12 +12,12 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from esd_localsite.files.files import PathError, Storage, Upload, read_range
+from esd_localsite.jobs.faults import check_quota
+from esd_localsite.jobs.storages import HOME, job_of_storage, storage_of
 from esd_localsite.unicore.answers import list_document, storage_document, uspace_id
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of
-from esd_localsite.unicore.faults import check_quota
-from esd_localsite.unicore.files import PathError, Storage, Upload, read_range
 from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
-from esd_localsite.unicore.storages import HOME, job_of_storage, storage_of
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 

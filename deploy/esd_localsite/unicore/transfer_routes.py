@@ -10,12 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from esd_localsite.description.credentials import parse_credentials
+from esd_localsite.description.description import tags_of
+from esd_localsite.description.fields import Json, optional
+from esd_localsite.jobs.records import TransferRecord
 from esd_localsite.unicore.answers import list_document, transfer_document
-from esd_localsite.unicore.credentials import parse_credentials
-from esd_localsite.unicore.description import tags_of
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, preferences
-from esd_localsite.unicore.fields import Json, optional
-from esd_localsite.unicore.records import TransferRecord
 from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
 
 _KINDS = ("transfers", "client-server-transfers")

@@ -14,7 +14,7 @@ import httpx
 import tenacity
 import trustme
 
-from esd_build.reference import ImageReference
+from esd_build.data.reference import ImageReference
 from esd_build.registry import Registry
 from esd_build.registry.patience import Patience
 

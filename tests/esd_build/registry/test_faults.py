@@ -9,7 +9,7 @@ from tests.esd_build.registry.keeping import Keeping
 from tests.esd_build.registry.proxy import Fault, FaultProxy
 from tests.esd_build.registry.servers import Place, RegistryServer
 
-from esd_build.errors import ToolError, UsageError
+from esd_build.data.errors import ToolError, UsageError
 from esd_build.registry import Blob
 
 pytestmark = pytest.mark.integration

@@ -9,8 +9,8 @@ from tests.esd_build.registry.harbor import ACCOUNT, SECRET, Harbor, ProjectStat
 from tests.esd_build.registry.proxy import FaultProxy
 from tests.esd_build.registry.servers import Place, RegistryServer
 
-from esd_build.errors import UsageError
-from esd_build.reference import ImageReference
+from esd_build.data.errors import UsageError
+from esd_build.data.reference import ImageReference
 from esd_build.registry import Blob, Credentials, Registry
 from esd_build.registry.harbor import Finding, Project, Rule, Selector, findings
 

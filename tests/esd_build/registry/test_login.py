@@ -9,7 +9,7 @@ from tests.esd_build.registry.harbor import ACCOUNT, SECRET, Harbor
 from tests.esd_build.registry.proxy import Fault, FaultProxy
 from tests.esd_build.registry.servers import Place, RegistryServer
 
-from esd_build.errors import UsageError
+from esd_build.data.errors import UsageError
 from esd_build.registry import Credentials, Registry
 
 HOST = "host.eu"

@@ -5,7 +5,7 @@ import logging
 import pytest
 import requests
 
-from esd_build.errors import EsdError, ToolError, UsageError
+from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.registry.answers import PassingFault, checked, said
 from esd_build.registry.patience import Faults, Patience
 

@@ -13,7 +13,7 @@ from tests.esd_build.registry.proxy import FaultProxy
 from tests.esd_build.registry.servers import Place, RegistryServer
 
 from esd_build import cli
-from esd_build.project import Project
+from esd_build.data.project import Project
 
 pytestmark = pytest.mark.integration
 

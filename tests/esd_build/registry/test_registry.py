@@ -15,8 +15,8 @@ import pytest
 from tests.esd_build.registry.proxy import FaultProxy
 from tests.esd_build.registry.servers import Place, RegistryServer, free_port, running_registry
 
-from esd_build.errors import ToolError, UsageError
-from esd_build.reference import ImageReference
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.reference import ImageReference
 from esd_build.registry import SIF_CONFIG, SIF_LAYER, Registry
 
 pytestmark = pytest.mark.integration

@@ -13,7 +13,7 @@ import pytest
 from tests.esd_build.registry.servers import AVAILABLE, Place, running_registry
 
 from esd_build import signing
-from esd_build.errors import UsageError
+from esd_build.data.errors import UsageError
 from esd_build.registry import Registry
 from esd_build.signing import PrivateKey, PublicKey, bundles, simple
 

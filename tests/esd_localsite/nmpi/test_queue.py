@@ -10,7 +10,7 @@ import httpx
 import pytest
 from tests.esd_localsite.unicore.conftest import PASSWORD, USER, EndpointProcess, free_port, write_setting
 
-from esd_localsite.faults import Fault, FaultBoard, FaultKind
+from esd_localsite.faults.board import Fault, FaultBoard, FaultKind
 
 pytestmark = pytest.mark.integration
 

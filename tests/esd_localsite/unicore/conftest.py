@@ -20,10 +20,10 @@ import trustme
 from pyunicore.client import Client, Job, Transport
 from pyunicore.credentials import UsernamePassword
 
-from esd_localsite.unicore.config import EndpointConfig
+from esd_localsite.description.config import EndpointConfig
+from esd_localsite.front.server import create_app
+from esd_localsite.identity.users import UserEntry
 from esd_localsite.unicore.endpoint import Endpoint
-from esd_localsite.unicore.server import create_app
-from esd_localsite.unicore.users import UserEntry
 
 USER, PASSWORD = "esd", "geheim"
 OTHER = ("other", "auch geheim")
@@ -49,7 +49,7 @@ class EndpointProcess:
         return ssl.create_default_context(cafile=str(self.folder / "ca.pem"))
 
     def start(self) -> None:
-        command = (sys.executable, "-m", "esd_localsite.unicore", "--config", str(self.folder / "config.json"))
+        command = (sys.executable, "-m", "esd_localsite.front", "--config", str(self.folder / "config.json"))
         groups = [0] if os.geteuid() == 0 else None  # as after a login: root is in root's group, and jobs must not be
         self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, extra_groups=groups)
         for line in self.process.stderr:

@@ -1,7 +1,7 @@
 import pytest
 
-from esd_localsite.unicore.batch import GONE, batch_state, parse_details, parse_queue
-from esd_localsite.unicore.life import Batch
+from esd_localsite.jobs.batch import GONE, batch_state, parse_details, parse_queue
+from esd_localsite.jobs.life import Batch
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,11 @@ import json
 
 import pytest
 
+from esd_localsite.description.config import EndpointConfig
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.unicore.config import EndpointConfig
-from esd_localsite.unicore.processes import Account
-from esd_localsite.unicore.records import JobRecord
-from esd_localsite.unicore.shelf import Shelf
+from esd_localsite.files.processes import Account
+from esd_localsite.jobs.records import JobRecord
+from esd_localsite.jobs.shelf import Shelf
 
 FIELDS = {
     "site_name": "LOCAL",

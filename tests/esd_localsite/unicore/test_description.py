@@ -1,10 +1,10 @@
 import pytest
 
-from esd_localsite.unicore.config import Partition
-from esd_localsite.unicore.description import JobType, parse_description, tags_of
-from esd_localsite.unicore.fields import read_object
-from esd_localsite.unicore.resources import DescriptionError, parse_resources
-from esd_localsite.unicore.staging import Import
+from esd_localsite.description.config import Partition
+from esd_localsite.description.description import JobType, parse_description, tags_of
+from esd_localsite.description.fields import read_object
+from esd_localsite.description.resources import DescriptionError, parse_resources
+from esd_localsite.description.staging import Import
 
 
 def test_strict_and_single_quoted_json_are_both_read():

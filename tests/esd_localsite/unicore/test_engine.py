@@ -2,13 +2,13 @@
 
 import pytest
 
-from esd_localsite.faults import FaultBoard
-from esd_localsite.unicore.batch import GONE, BatchError
-from esd_localsite.unicore.config import EndpointConfig
-from esd_localsite.unicore.engine import Engine
-from esd_localsite.unicore.life import Aborted, Action, JobState, Phase, Started
-from esd_localsite.unicore.processes import Launcher
-from esd_localsite.unicore.users import Identity
+from esd_localsite.description.config import EndpointConfig
+from esd_localsite.faults.board import FaultBoard
+from esd_localsite.files.processes import Launcher
+from esd_localsite.identity.users import Identity
+from esd_localsite.jobs.batch import GONE, BatchError
+from esd_localsite.jobs.engine import Engine
+from esd_localsite.jobs.life import Aborted, Action, JobState, Phase, Started
 
 ESD = Identity("esd", "esd", "PASSWORD")
 

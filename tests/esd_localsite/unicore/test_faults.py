@@ -6,7 +6,7 @@ import time
 import httpx
 import pytest
 
-from esd_localsite.faults import Fault, FaultBoard, FaultKind
+from esd_localsite.faults.board import Fault, FaultBoard, FaultKind
 
 pytestmark = pytest.mark.integration
 

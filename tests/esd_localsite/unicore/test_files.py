@@ -3,8 +3,8 @@ import os
 import pytest
 from starlette.exceptions import HTTPException
 
-from esd_localsite.unicore.files import PathError, Storage, read_range
-from esd_localsite.unicore.processes import Account
+from esd_localsite.files.files import PathError, Storage, read_range
+from esd_localsite.files.processes import Account
 from esd_localsite.unicore.storage_routes import parse_range
 
 

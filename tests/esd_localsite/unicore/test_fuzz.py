@@ -12,10 +12,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from esd_localsite.unicore.description import parse_description, tags_of
-from esd_localsite.unicore.fields import read_object
-from esd_localsite.unicore.resources import DescriptionError
-from esd_localsite.unicore.script import allocation_script, batch_script, login_script
+from esd_localsite.description.description import parse_description, tags_of
+from esd_localsite.description.fields import read_object
+from esd_localsite.description.resources import DescriptionError
+from esd_localsite.jobs.script import allocation_script, batch_script, login_script
 
 from .conftest import OTHER
 

@@ -1,7 +1,7 @@
 import pytest
 
-from esd_localsite.unicore.description import parse_description
-from esd_localsite.unicore.life import (
+from esd_localsite.description.description import parse_description
+from esd_localsite.jobs.life import (
     STATUS,
     Aborted,
     Action,
@@ -21,7 +21,7 @@ from esd_localsite.unicore.life import (
     Submitted,
     Tick,
 )
-from esd_localsite.unicore.machine import advance
+from esd_localsite.jobs.machine import advance
 
 RULES = Rules(grace=10.0, submit_attempts=2, submit_retry=5.0)
 PLAIN = {"Executable": "date"}

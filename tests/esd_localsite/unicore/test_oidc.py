@@ -9,7 +9,7 @@ import pytest
 from pyunicore.client import Client, Transport
 from pyunicore.credentials import OIDCServerToken, OIDCToken
 
-from esd_localsite.unicore.oidc import GrantError, Issuer, signing_key
+from esd_localsite.identity.oidc import GrantError, Issuer, signing_key
 
 from .conftest import PASSWORD, USER
 

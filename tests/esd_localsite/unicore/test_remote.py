@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from esd_localsite.unicore.files import PathError
-from esd_localsite.unicore.remote import RemoteStorage
+from esd_localsite.files.files import PathError
+from esd_localsite.files.remote import RemoteStorage
 
 URL = "https://h/S/rest/core/storages/HOME"
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from esd_localsite.unicore.description import parse_description
-from esd_localsite.unicore.script import batch_script, command_script, login_script
+from esd_localsite.description.description import parse_description
+from esd_localsite.jobs.script import batch_script, command_script, login_script
 
 FOLDER = Path("/u/j1")
 

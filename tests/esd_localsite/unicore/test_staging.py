@@ -6,8 +6,8 @@ import httpx
 import pytest
 from pyunicore.client import TransferStatus
 
-from esd_localsite.unicore.resources import DescriptionError
-from esd_localsite.unicore.staging import LocalFile, RemoteFile, StoredFile, WebFile, place
+from esd_localsite.description.resources import DescriptionError
+from esd_localsite.description.staging import LocalFile, RemoteFile, StoredFile, WebFile, place
 
 HERE = (frozenset({"h:1", "localhost:1"}), "/S")
 

@@ -14,9 +14,9 @@ import pytest
 from pyunicore.client import Storage, Transport
 from pyunicore.credentials import OIDCToken
 
-from esd_localsite.faults import Fault, FaultBoard, FaultKind
-from esd_localsite.unicore.credentials import Credentials, parse_credentials
-from esd_localsite.unicore.resources import DescriptionError
+from esd_localsite.description.credentials import Credentials, parse_credentials
+from esd_localsite.description.resources import DescriptionError
+from esd_localsite.faults.board import Fault, FaultBoard, FaultKind
 
 USER, PASSWORD = "esd", "geheim"
 LOGIN = {"Credentials": {"Username": USER, "Password": PASSWORD}}

@@ -4,7 +4,7 @@ import json
 import pytest
 
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.unicore.users import Gate, Identity, Refusal, UserEntry, UsersFile, token_secret
+from esd_localsite.identity.users import Gate, Identity, Refusal, UserEntry, UsersFile, token_secret
 
 SECRET = b"k" * 32
 NOW = 1_000_000.0

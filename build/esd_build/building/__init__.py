@@ -1,0 +1,1 @@
+"""What every build stands on: stages with their keys, the cache, build folders, downloads, progress."""

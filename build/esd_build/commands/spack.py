@@ -1,0 +1,117 @@
+"""The commands `esd-build spack …`: locks, sources, recipes of the environments that Spack installs."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from esd_build.commands import spack_cache
+from esd_build.commands.spack_access import EnvironmentName, open_factory, open_spack
+from esd_build.data.errors import ToolError
+from esd_build.data.project import Project
+from esd_build.providers.spack import check, concretize, drift, sources
+from esd_build.providers.spack.build import mirror_folder
+from esd_build.providers.spack.environment import FULL, SpackEnvironment
+from esd_build.tools.process import run
+
+app = typer.Typer(no_args_is_help=True, help=__doc__)
+app.add_typer(spack_cache.app)
+
+AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
+
+
+@app.command()
+def lock(
+    name: EnvironmentName,
+    only_compare: Annotated[bool, typer.Option("--check", help="write nothing; exit 1 where the committed lock is another one")] = False,
+    target: Annotated[str | None, typer.Option(help="another microarchitecture; the lock goes to dist/locks/")] = None,
+) -> None:
+    """Concretize an environment from nothing, and show how the result differs from the committed lock."""
+    environment = SpackEnvironment.find(_project(), name)
+    with open_spack(name) as spack:
+        found = concretize.concretize(spack, environment, target=target)
+    if target:
+        path = environment.project.root / "dist" / "locks" / f"{name.replace('/', '-')}-{target}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(found.lock.text)
+        typer.echo(f"{path.relative_to(environment.project.root)}: {len(found.lock.packages)} packages")
+        return
+    for change in found.changes or ():
+        typer.echo(f"  {change}")
+    same = found.changes is not None and not found.changes
+    typer.echo(f"{name}: {len(found.lock.packages)} packages, {'equal to' if same else 'not'} the committed lock")
+    if only_compare:
+        raise typer.Exit(0 if same else 1)
+    typer.echo(concretize.write(environment, found.lock).relative_to(environment.project.root))
+
+
+@app.command("check")
+def check_locks(names: Annotated[list[str] | None, typer.Argument(metavar="[ENVIRONMENT]…", help="default: all")] = None) -> None:
+    """Say whether each lock still belongs to its environment: pins, spack.yaml, recipes, Spack. Needs no Spack."""
+    project = _project()
+    wrong = 0
+    for name in names or all_names(project):
+        problems = check.problems(SpackEnvironment.find(project, name))
+        wrong += len(problems)
+        typer.echo(f"{name}: {'the lock belongs to it' if not problems else ''}".rstrip())
+        for problem in problems:
+            typer.echo(f"  {problem}")
+    raise typer.Exit(1 if wrong else 0)
+
+
+@app.command()
+def mirror(
+    name: EnvironmentName,
+    group: Annotated[str, typer.Option(help="only the sources of one group")] = FULL,
+    directory: Annotated[Path | None, typer.Option(help="default: that of the build cache")] = None,
+    only_check: Annotated[bool, typer.Option("--check", help="fetch nothing; list what is missing, exit 1 if anything is")] = False,
+) -> None:
+    """Fill a source mirror with all files that an environment's lock is built from, for a site without a network."""
+    environment = SpackEnvironment.find(_project(), name)
+    factory = open_factory(name)
+    target = directory.absolute() if directory else mirror_folder(factory.cache)
+    with open_spack(name) as spack:
+        wanted = {package.hash for package in environment.lock.group(environment.group(group)).packages.values()}
+        listed = [source for source in sources.listed(spack, name) if source.hash in wanted]
+        absent = sources.absent(listed, target)
+        missing = () if only_check else sources.fill(spack, listed, target, typer.echo)
+    left = [str(source) for source in absent] if only_check else [str(found) for found in missing]
+    typer.echo(f"{target}: {len(listed) - len(left)} of {len(listed)} sources of {name} ({group})")
+    if left:
+        raise ToolError(f"{len(left)} sources are missing:\n" + "\n".join(f"  {line}" for line in left))
+
+
+@app.command()
+def audit() -> None:
+    """Let Spack judge the overlay repository and all configuration: its audits, and the style that Spack's own packages keep to."""
+    with open_spack("edge") as spack:
+        overlay = spack.environments / "spack_repo" / "esd"
+        names = sorted(path.name.replace("_", "-") for path in (overlay / "packages").iterdir())
+        judged = {"recipes": spack("audit", "packages", *(f"esd.{name}" for name in names))}
+        settings = ("--no-cache", "--config", str(spack.trees.packages / "pyproject.toml"), str(overlay))
+        for check_of in (("check",), ("format", "--check")):
+            judged[f"style, {check_of[0]}"] = run((sys.executable, "-m", "ruff", *check_of, *settings))
+        for name in all_names(_project()):
+            judged[f"configuration of {name}"] = spack("audit", "configs", environment=name)
+    for what, verdict in judged.items():
+        typer.echo("\n".join((f"{what}:", *(f"  {line}" for line in verdict.tail))))
+    raise typer.Exit(1 if any(verdict.returncode for verdict in judged.values()) else 0)
+
+
+@app.command("drift")
+def show_drift(as_json: AsJson = False) -> None:
+    """The pins of all environments side by side, with how sure each is."""
+    table = drift.table(_project())
+    typer.echo(json.dumps([row.as_json() for row in table], indent=2) if as_json else drift.markdown(_project(), table))
+
+
+def all_names(project: Project) -> list[str]:
+    """Every folder below spack-envs/ with a spack.yaml."""
+    root = project.root / "spack-envs"
+    return sorted(str(path.parent.relative_to(root)) for path in root.glob("**/spack.yaml"))
+
+
+def _project() -> Project:
+    return Project.find(Path.cwd())

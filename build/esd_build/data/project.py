@@ -1,0 +1,171 @@
+"""The project's data as models: recipes (what an image is) and environments (what is inside)."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from esd_build.data import documents
+from esd_build.data.documents import Document
+from esd_build.data.errors import ConfigError, UsageError
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
+Provider = Literal["debian", "spack"]
+Compression = Literal["small", "fast"]
+
+
+class Recipe(Document):
+    """`recipes/<image>/image.yaml`: what an image is. The definition file `<image>.def` lies beside it."""
+
+    name: Name
+    folder: Path
+    description: str
+    base: Name | None = Field(None, description="the image that this one is built on, in the same environment")
+    providers: tuple[Provider, ...]
+    inputs: tuple[Literal["apt.txt", "apt.lock", "requirements.txt", "wheels", "sources"], ...] = Field(
+        description="what of the environment goes into the build folder; `wheels` and `sources` are downloaded, hash-checked"
+    )
+    compiled_with: tuple[str, ...] = Field((), description="Debian packages of the base whose version decides whether to compile anew")
+    compression: Compression = Field("small", description="`fast` for an image that others stand on: it is read often, and goes nowhere")
+    group: str | None = Field(None, description="provider spack: the group of spack.yaml that goes in; `full` is all of it")
+
+    @property
+    def definition(self) -> Path:
+        own = self.folder / f"{self.name}.def"
+        return own if own.is_file() else self.folder / f"{self.folder.name}.def"
+
+    def shared(self, folder: Path) -> "Recipe":
+        """The recipe with a definition that several images share, `<folder>/<folder>.def`; what lies beside its own is not used."""
+        return self.model_copy(update={"folder": folder, "inputs": (), "compiled_with": ()})
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """What lies beside the definition and is meant for it: everything but the description, the tests, and what they compare with."""
+        own = (p for p in self.folder.iterdir() if p.is_file() and p.suffix not in {".yaml", ".json", ".py", ".pyc"})
+        return tuple(sorted(own))
+
+
+class Pin(Document):
+    """One version of an environment, and how it is known."""
+
+    version: str
+    evidence: str
+    certainty: Literal["H", "M", "L", "R"] | None = Field(
+        None, description="of a release's pin: H primary source, M secondary or one step of deduction, L by dates, R general knowledge"
+    )
+    package: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9-]*$", description="Spack's name of it; None: Spack does not install it")
+
+
+class ImagePins(Document):
+    """Versions that one image of an environment has otherwise than the others."""
+
+    pins: dict[str, Pin]
+
+
+class Environment(Document):
+    """`spack-envs/<name>/release.yaml`: a set of pinned versions, named after the ESD release."""
+
+    name: Name
+    folder: Path
+    description: str
+    provider: Provider
+    suite: str = Field(description="Debian suite of the base image")
+    python: str = Field(pattern=r"^3\.\d+$", description="Python version that the wheels are for")
+    target: str = Field(pattern=r"^[a-z0-9_]+$", description="microarchitecture, in archspec's words")
+    dated: date = Field(date(2026, 1, 1), description="the date that all images of the environment bear; no file in them is younger")
+    pins: dict[str, Pin]
+    images: dict[Name, ImagePins] = Field(default_factory=dict, description="pins that hold in one image only, and go before the others")
+    image: Name | None = Field(None, description="whose lists and pins these are; None: what all images share")
+    variant: Name | None = Field(None, description="a folder below the environment's, with a spack.yaml and a lock of its own")
+    default_provider: bool = Field(True, description="whether the provider is the one that release.yaml names")
+
+    default_target: bool = Field(True, description="whether the target is the one that release.yaml names")
+
+    draft: bool = Field(False, description="whether its images are packed quickly, to be tried and not to be given away")
+
+    @property
+    def label(self) -> str:
+        """The environment's name in file names: with what sets it apart from the environment as release.yaml says it is."""
+        provider = [self.variant] if self.variant else [] if self.default_provider else [self.provider]
+        return "-".join((self.name, *provider, *([] if self.default_target else [self.target]), *(["draft"] if self.draft else [])))
+
+    def installs_by_spack(self, recipe: Recipe) -> bool:
+        """Whether Spack fills this image: the environment says so, and the recipe names a group of its specs."""
+        return self.provider == "spack" and recipe.group is not None
+
+    def with_target(self, target: str) -> "Environment":
+        """The same versions for another processor."""
+        return self if target == self.target else self.model_copy(update={"target": target, "default_target": False})
+
+    @property
+    def midnight(self) -> datetime:
+        """The beginning of the environment's date (UTC): SOURCE_DATE_EPOCH of its builds."""
+        return datetime.combine(self.dated, time(), UTC)
+
+    def of(self, image: str) -> "Environment":
+        """The environment as one image sees it: its own pins and lists go before the shared ones."""
+        own = self.images[image].pins if image in self.images else {}
+        return self.model_copy(update={"image": image, "pins": {**self.pins, **own}})
+
+    def file(self, name: str) -> Path:
+        """One of the environment's lists, such as `apt.txt`: that of the image in `<image>/`, else the shared one."""
+        own = self.folder / (self.image or "") / name
+        path = own if own.is_file() else self.folder / name
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file; the environment '{self.name}' needs it for this image")
+        return path
+
+
+@dataclass(frozen=True)
+class Project:
+    """A checkout of esd-images: where its data is."""
+
+    root: Path
+
+    @classmethod
+    def find(cls, start: Path) -> "Project":
+        """The checkout around `start`; raises UsageError outside one."""
+        for folder in (start, *start.parents):
+            if (folder / "recipes").is_dir() and (folder / "spack-envs").is_dir():
+                return cls(folder)
+        raise UsageError(f"{start} is not in a checkout of esd-images (no recipes/ and spack-envs/ here or above); change into one")
+
+    @property
+    def recipe_names(self) -> list[str]:
+        return sorted(p.parent.name for p in self.root.glob("recipes/*/image.yaml"))
+
+    @property
+    def environment_names(self) -> list[str]:
+        return sorted(p.parent.name for p in self.root.glob("spack-envs/*/release.yaml"))
+
+    @property
+    def images(self) -> Path:
+        """Where finished images lie."""
+        return self.root / "dist" / "images"
+
+    def recipe(self, name: str) -> Recipe:
+        """Raises UsageError for an unknown name, ConfigError for a wrong file."""
+        folder = self.root / "recipes" / documents.choose(name, self.recipe_names, what="image")
+        recipe = documents.load(folder / "image.yaml", Recipe, name=name, folder=folder)
+        if not recipe.definition.is_file():
+            raise ConfigError(f"{recipe.definition}: no such file; a recipe needs a definition of its own name")
+        return recipe
+
+    def environment(self, name: str, provider: str | None = None) -> Environment:
+        """`name` may name a variant, too: `edge/system-trixie`.
+
+        Raises UsageError for an unknown name or a provider that the environment does not have.
+        """
+        name, _, variant = name.partition("/")
+        folder = self.root / "spack-envs" / documents.choose(name, self.environment_names, what="environment")
+        environment = documents.load(folder / "release.yaml", Environment, name=name, folder=folder)
+        if variant:
+            documents.choose(variant, [path.parent.name for path in folder.glob("*/spack.yaml")], what=f"variant of environment {name}")
+        if (variant and provider is None) or (provider == "spack" and (folder / variant / "spack.yaml").is_file()):
+            same = environment.provider == "spack"
+            return environment.model_copy(update={"provider": "spack", "variant": variant or None, "default_provider": same})
+        if provider is not None and provider != environment.provider:
+            raise UsageError(f"environment '{name}' is installed by provider '{environment.provider}', not by '{provider}'")
+        return environment

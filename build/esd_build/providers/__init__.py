@@ -1,0 +1,1 @@
+"""How an environment is installed into an image: Debian with hash-locked wheels, or Spack."""

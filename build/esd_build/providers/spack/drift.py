@@ -1,0 +1,44 @@
+"""The pins of all environments side by side: what differs between releases, and how sure that is."""
+
+from dataclasses import dataclass
+
+from esd_build.data.project import Pin, Project
+
+_ABSENT = "-"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One package in all environments, in their order."""
+
+    package: str
+    pins: tuple[Pin | None, ...]
+
+    @property
+    def drifts(self) -> bool:
+        """True where environments that have it have different versions."""
+        return len({pin.version for pin in self.pins if pin}) > 1
+
+    def as_json(self) -> dict[str, object]:
+        """For `--json`."""
+        return {"package": self.package, "drifts": self.drifts, "pins": [pin and pin.model_dump() for pin in self.pins]}
+
+
+def table(project: Project) -> tuple[Row, ...]:
+    """One row for each pinned package, in the order of the newest release."""
+    environments = [project.environment(name) for name in project.environment_names]
+    names = dict.fromkeys(name for environment in reversed(environments) for name in environment.pins)
+    return tuple(Row(name, tuple(environment.pins.get(name) for environment in environments)) for name in names)
+
+
+def markdown(project: Project, rows: tuple[Row, ...]) -> str:
+    """As a table for the documentation; H, M, L, R behind a version say how sure it is."""
+    head = ["", *project.environment_names]
+    lines = [head, ["---"] * len(head), *([row.package, *map(_cell, row.pins)] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(pin: Pin | None) -> str:
+    if pin is None:
+        return _ABSENT
+    return f"{pin.version} [{pin.certainty}]" if pin.certainty else pin.version

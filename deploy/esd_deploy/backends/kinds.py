@@ -1,0 +1,67 @@
+"""How a run becomes a job at a site: one backend for each `kind` of site, chosen here and nowhere else.
+
+To add a kind (the neuromorphic queue, `kind: nmpi`): write a module whose `BACKEND` is a `Backend`, and name it in `_MODULES`. The rest of
+esd-deploy only knows `Plan` (what is to be done), `Connection` (what a site must be able to do, connection.py) and `RunRecord`:
+
+* `Site.load` takes `connect` from the backend. `endpoint` has the address (`endpoint.url`: of UNICORE, or of the queue), the certificate
+  authority, and `endpoint.credentials.bearer()`, which gives a valid token whenever it is called.
+* `RunRecord.of` keeps `description(plan)`, `Run.prepare` writes `files(plan)` into the run's folder; both must be pure.
+* `Run.submit` calls `connection.find(tag)`, `create(description)`, `upload(job, path, content)` for each file, `start(job)`. A queue whose
+  jobs take the script with the submission returns its URL from `create` and does nothing in `upload` and `start`.
+* `Run.wait` calls `state` until its `status` is SUCCESSFUL or FAILED (translate the queue's own words), then `files` and `read`.
+* The record's `versions`, `metrics` come from `esd/versions.json` and `metrics.json` among the results, if they are there.
+"""
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol
+
+from esd_build.data.documents import nearest
+from esd_build.data.errors import ConfigError
+from esd_deploy.backends import unicore_job
+from esd_deploy.backends.connection import Connection
+from esd_deploy.backends.unicore import UnicoreConnection
+from esd_deploy.plans.plan import JobDescription, Plan
+from esd_deploy.sites.endpoint import Endpoint
+
+
+class Backend(Protocol):
+    """One way of running jobs."""
+
+    def connect(self, endpoint: Endpoint) -> Connection:
+        """A live connection; raises ToolError where the site does not answer or does not let the caller in."""
+
+    def description(self, plan: Plan) -> JobDescription:
+        """What is sent to the site to make the job; JSON types only, no secret."""
+
+    def files(self, plan: Plan) -> dict[str, bytes]:
+        """The files that are uploaded into the job's folder: path there → content."""
+
+
+@dataclass(frozen=True)
+class UnicoreBackend:
+    """Slurm behind UNICORE."""
+
+    def connect(self, endpoint: Endpoint) -> Connection:
+        return UnicoreConnection.open(endpoint)
+
+    def description(self, plan: Plan) -> JobDescription:
+        return unicore_job.description(plan)
+
+    def files(self, plan: Plan) -> dict[str, bytes]:
+        return unicore_job.files(plan)
+
+
+_MODULES = {"nmpi": "esd_deploy.backends.nmpi"}
+"""Kinds that live in a module of their own, whose `BACKEND` is the backend: loaded when a site of that kind is used."""
+
+
+def backend(kind: str) -> Backend:
+    """The backend of a kind of site."""
+    if kind == "unicore":
+        return UnicoreBackend()
+    try:
+        found: Backend = import_module(_MODULES[kind]).BACKEND
+    except (KeyError, ModuleNotFoundError) as error:
+        raise ConfigError(f"sites of kind '{kind}' cannot be used yet; {nearest(kind, ['unicore', *_MODULES])}") from error
+    return found

@@ -1,0 +1,249 @@
+"""A neuromorphic job queue (EBRAINS NMPI, version 3): the only module that knows its words, states and errors.
+
+The service's own client waits without a time limit, keeps the token in a file that others can read, and writes results to whatever path
+the server names; so this speaks the REST interface.
+"""
+
+import ssl
+import weakref
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from urllib.parse import urljoin, urlsplit
+
+import httpx
+
+from esd_build.data.errors import ToolError, UsageError
+from esd_deploy.backends import nmpi_job
+from esd_deploy.backends.connection import (
+    FAILED,
+    SUCCESSFUL,
+    Connection,
+    ConnectionLostError,
+    GoneError,
+    JobState,
+    RefusedError,
+    RemoteFile,
+)
+from esd_deploy.backends.nmpi_answers import JOB, JOBS, TEXT, Answer, JobAnswer, read
+from esd_deploy.plans.plan import JobDescription, Plan
+from esd_deploy.sites.endpoint import Endpoint
+
+LOG = "stdout"
+"""The job's log, as a file among its results."""
+_TIMEOUT = httpx.Timeout(60, connect=20)
+_PAGE = 100
+_PLAIN = {"Accept-Encoding": "identity"}
+"""For results: the length that is told shall be that of the file, not of what a server made of it for the way."""
+_STATES = {"submitted": "QUEUED", "validated": "QUEUED", "mapped": "QUEUED", "running": "RUNNING", "finished": SUCCESSFUL}
+_ENDS = {"error": "the queue reports an error", "removed": "aborted: the job was removed from the queue"}
+
+
+class NmpiConnection:
+    """One user's connection to one queue."""
+
+    def __init__(self, endpoint: Endpoint, http: httpx.Client) -> None:
+        self._endpoint = endpoint
+        self._http = http
+        weakref.finalize(self, http.close)
+
+    @classmethod
+    def open(cls, endpoint: Endpoint) -> "NmpiConnection":
+        """Connect; TLS is always verified. That the queue knows the user shows with the first question."""
+        try:
+            tls = ssl.create_default_context(cafile=endpoint.ca_file)
+        except OSError as error:
+            raise UsageError(f"{endpoint.ca_file}: not a readable file of certificates (PEM)") from error
+        return cls(endpoint, httpx.Client(verify=tls, timeout=_TIMEOUT))
+
+    def find(self, tag: str) -> Sequence[str]:
+        """Looks through the caller's newest jobs: the queue cannot be asked for a tag."""
+        jobs = read(self._get("/jobs/", params={"size": _PAGE, "from_index": 0}), JOBS)
+        return tuple(self._url(job) for job in jobs if tag in job.tags)
+
+    def create(self, description: dict[str, object]) -> str:
+        job = read(self._ask("POST", self._own("/jobs/"), json=description), JOB)
+        return self._url(job)
+
+    def upload(self, job: str, path: str, content: bytes) -> None:
+        """Nothing to do: a queue's job carries its files with it."""
+
+    def start(self, job: str) -> None:
+        """Nothing to do: a queue's job waits for no start."""
+
+    def state(self, job: str) -> JobState:
+        answer = self._job(job)
+        status = _STATES.get(answer.status, FAILED if answer.status in _ENDS else "")
+        if not status:
+            raise ToolError(f"{self._endpoint.url} names a state '{answer.status}' of {job} that the queue's interface does not have")
+        code = {SUCCESSFUL: 0, FAILED: None if answer.status == "removed" else 1}.get(status)
+        log = tuple(self._log(job).splitlines()[-200:]) if status == FAILED else ()
+        return JobState(status, _ENDS.get(answer.status, answer.status), code, log, batch_id=str(answer.id), tags=frozenset(answer.tags))
+
+    def details(self, job: str) -> Mapping[str, str]:
+        answer = self._job(job)
+        usage = answer.resource_usage
+        known = {"hardware_platform": answer.hardware_platform, "submitted": answer.timestamp_submission}
+        known |= {"completed": answer.timestamp_completion, "resource_usage": f"{usage.value:g} {usage.units}" if usage else None}
+        return {name: value for name, value in known.items() if value}
+
+    def files(self, job: str) -> Sequence[RemoteFile]:
+        found = [RemoteFile(path, size if size is not None else self._size(url)) for path, (url, size) in self._outputs(job).items()]
+        log = self._log(job).encode()
+        return (*found, *([RemoteFile(LOG, len(log))] if log and LOG not in {file.path for file in found} else []))
+
+    @contextmanager
+    def read(self, job: str, path: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
+        outputs = self._outputs(job)
+        if path not in outputs:
+            yield iter((self._log(job).encode()[offset:],))
+            return
+        url = outputs[path][0]
+        with self._errors(), self._http.stream("GET", url, headers=_PLAIN | self._headers(url, offset), follow_redirects=True) as response:
+            self._check(response, f"the result '{path}'")
+            if _encoded(response):
+                raise ToolError(f"the result '{path}' comes compressed though it was asked for as it is; fetch it by hand from {url}")
+            yield _from(response.iter_bytes(), offset if response.status_code == httpx.codes.OK else 0)
+
+    def abort(self, job: str) -> None:
+        """The queue's interface has no cancelling by users; nothing happens to a job that has ended."""
+        if not self.state(job).ended:
+            raise UsageError(f"{job}: a neuromorphic queue's jobs cannot be cancelled by their user; it ends by itself, or at its timeout")
+
+    def delete(self, job: str) -> None:
+        try:
+            self._ask("DELETE", job)
+        except GoneError:
+            return
+
+    def _job(self, job: str) -> JobAnswer:
+        return read(self._get(job, params={"with_log": "false"}), JOB)
+
+    def _log(self, job: str) -> str:
+        try:
+            return read(self._get(f"{job}/log"), TEXT) or ""
+        except GoneError:
+            return ""
+
+    def _outputs(self, job: str) -> dict[str, tuple[str, int | None]]:
+        """Results by their path: address and size. What the server names is checked: `https` only."""
+        answer = self._job(job)
+        outputs = {}
+        for file in answer.output_data.files if answer.output_data else ():
+            url = urljoin(f"{self._endpoint.url.rstrip('/')}/", file.url)
+            if urlsplit(url).scheme != urlsplit(self._endpoint.url).scheme:
+                raise ToolError(f"{job} names a result at {url}, which is not an address that is fetched; nothing was written")
+            outputs[file.path] = (url, file.size)
+        return outputs
+
+    def _size(self, url: str) -> int | None:
+        """In bytes; None where it is not told, and for a result that is gone: so it is asked for, said to be gone, and the others come."""
+        with self._errors():
+            response = self._http.head(url, headers=_PLAIN | self._headers(url, 0), follow_redirects=True)
+            if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
+                return None
+            self._check(response, f"the result {url}")
+        length = response.headers.get("content-length", "")
+        return int(length) if length.isdecimal() and not _encoded(response) else None
+
+    def _url(self, job: JobAnswer) -> str:
+        return self._own(f"/jobs/{job.id}")
+
+    def _own(self, path: str) -> str:
+        return path if path.startswith("https://") else f"{self._endpoint.url.rstrip('/')}{path}"
+
+    def _get(self, path: str, **options: object) -> Answer:
+        return self._ask("GET", self._own(path), **options)
+
+    def _ask(self, method: str, url: str, **options: object) -> Answer:
+        """One question to the queue; a token that is refused is renewed once."""
+        with self._errors():
+            response = self._http.request(method, url, headers=self._headers(url, 0), **options)  # type: ignore[arg-type]  # passed through
+            if response.status_code == httpx.codes.UNAUTHORIZED and self._endpoint.credentials.renew():
+                response = self._http.request(method, url, headers=self._headers(url, 0), **options)  # type: ignore[arg-type]  # as above
+            self._check(response, url)
+        return Answer(response, self._endpoint.url)
+
+    def _headers(self, url: str, offset: int) -> dict[str, str]:
+        """The token goes to the queue only, not to where results lie."""
+        ours = urlsplit(url).netloc == urlsplit(self._endpoint.url).netloc
+        token = {"Authorization": f"Bearer {self._endpoint.credentials.bearer()}"} if ours else {}
+        return {**token, **({"Range": f"bytes={offset}-"} if offset else {})}
+
+    def _check(self, response: httpx.Response, what: str) -> None:
+        if response.is_success:
+            return
+        response.read()
+        raise meaning(response.status_code, said(response), what, self._endpoint)
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx.TransportError as error:
+            if "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise ToolError(
+                    f"the certificate of {self._endpoint.url} is not trusted; correct ca_file, do not go on without ({error})"
+                ) from error
+            raise ConnectionLostError(
+                f"{self._endpoint.url} does not answer ({error or type(error).__name__}); {self._endpoint.hint}"
+            ) from error
+        except httpx.InvalidURL as error:
+            raise ToolError(f"{self._endpoint.url}: not an address ({error})") from error
+
+
+def meaning(status: int, text: str, what: str, endpoint: Endpoint) -> ToolError:
+    """What an HTTP status of the queue means for a user."""
+    match status:
+        case 401:
+            return RefusedError(f"{endpoint.url} does not take this token: it has ended, or is not of EBRAINS; get a new one ({text})")
+        case 403:
+            return RefusedError(f"{endpoint.url} refuses: the collaboratory has no quota for this platform, or you are no member ({text})")
+        case 404 | 410:
+            return GoneError(
+                f"{what} is no longer there ({text or status}): jobs and results are removed after a time; collaboratories must exist"
+            )
+        case 503:
+            return ConnectionLostError(f"{endpoint.url} is in maintenance ({text})")
+        case 408 | 425 | 429:
+            return ConnectionLostError(f"{endpoint.url} is busy ({status} {text})")
+    return (
+        ConnectionLostError(f"{endpoint.url}: {status} {text}") if status >= 500 else ToolError(f"{endpoint.url} refused: {status} {text}")
+    )
+
+
+def said(response: httpx.Response) -> str:
+    """The reason in an error answer: `detail` or `error`, else the text's beginning."""
+    try:
+        content = response.json()
+    except ValueError:
+        return response.text[:200]
+    reason = (content.get("detail") or content.get("error")) if isinstance(content, dict) else content
+    return str(reason)[:500]
+
+
+def _encoded(response: httpx.Response) -> bool:
+    return str(response.headers.get("content-encoding", "identity")).lower() != "identity"
+
+
+def _from(pieces: Iterator[bytes], offset: int) -> Iterator[bytes]:
+    """What follows the first `offset` bytes: for a server that sends all though a part was asked for."""
+    for piece in pieces:
+        if offset < len(piece):
+            yield piece[offset:]
+        offset = max(0, offset - len(piece))
+
+
+class NmpiBackend:
+    """`kind: nmpi`: how a run becomes a job of a neuromorphic queue."""
+
+    def connect(self, endpoint: Endpoint) -> Connection:
+        return NmpiConnection.open(endpoint)
+
+    def description(self, plan: Plan) -> JobDescription:
+        return nmpi_job.description(plan)
+
+    def files(self, plan: Plan) -> dict[str, bytes]:
+        return plan.own_files
+
+
+BACKEND = NmpiBackend()

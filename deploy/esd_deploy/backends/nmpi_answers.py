@@ -1,0 +1,70 @@
+"""What a neuromorphic queue answers, as models: what is not needed is not looked at."""
+
+from dataclasses import dataclass
+from typing import TypeVar
+
+import httpx
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from esd_build.data.errors import ToolError
+
+T = TypeVar("T")
+
+
+class _Lenient(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class OutputFile(_Lenient):
+    """One result; `path` and `url` are what the server said and not yet to be trusted. Size in bytes."""
+
+    url: str
+    path: str
+    size: int | None = None
+
+
+class OutputData(_Lenient):
+    """All results of a job."""
+
+    files: tuple[OutputFile, ...] = ()
+
+
+class ResourceUsage(_Lenient):
+    """What a job was charged."""
+
+    value: float
+    units: str
+
+
+class JobAnswer(_Lenient):
+    """A job as `/jobs/{id}` shows it."""
+
+    id: int
+    status: str
+    tags: tuple[str, ...] = ()
+    hardware_platform: str | None = None
+    timestamp_submission: str | None = None
+    timestamp_completion: str | None = None
+    resource_usage: ResourceUsage | None = None
+    output_data: OutputData | None = None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A successful answer, not read yet."""
+
+    response: httpx.Response
+    url: str
+
+
+JOB: TypeAdapter[JobAnswer] = TypeAdapter(JobAnswer)
+JOBS: TypeAdapter[list[JobAnswer]] = TypeAdapter(list[JobAnswer])
+TEXT: TypeAdapter[str | None] = TypeAdapter(str | None)
+
+
+def read(answer: Answer, expected: TypeAdapter[T]) -> T:
+    """The answer as a model; raises ToolError where it is something else."""
+    try:
+        return expected.validate_python(answer.response.json() if answer.response.content else None)
+    except (ValueError, ValidationError) as error:
+        raise ToolError(f"{answer.url} answered, but not as a neuromorphic queue does ({error}); is the address right?") from error

@@ -1,0 +1,62 @@
+"""The job of a run at a neuromorphic queue (NMPI, job queue v3): its description. Pure; the only place that knows its keys.
+
+A queue carries the text of one program, no arguments and no environment: so a run's script, inputs, arguments and variables travel
+inside a program that lays them out at the far end (job/queue.py).
+"""
+
+import base64
+import importlib.resources
+import json
+
+from esd_build.data.errors import UsageError
+from esd_deploy.plans.plan import JobDescription, Plan
+
+MAX_CODE = 5_000_000
+"""Bytes of a job's program that we dare to send; the service's own limit is not documented."""
+COMMAND = "run.py {system}"
+"""The service's own default: it writes the program to run.py, and puts its backend's name for {system}."""
+
+
+def description(plan: Plan) -> JobDescription:
+    """What is posted to `/jobs/`. Raises UsageError where something is missing that only the user knows."""
+    settings = plan.site.nmpi
+    collab = plan.site.account or (settings and settings.collab)
+    if settings is None or not collab:
+        raise UsageError(
+            f"site '{plan.site.name}' charges a collaboratory, and none is named: give --account COLLAB, "
+            f"or set nmpi.collab in site-configs/{plan.site.name}.yaml"
+        )
+    hours = max(1, -(-plan.time_s // 3600))
+    config = {"timeout": hours, **settings.hardware_config} if settings.platform == "SpiNNaker" else dict(settings.hardware_config)
+    return {
+        "code": program(plan),
+        "command": COMMAND,
+        "collab": collab,
+        "hardware_platform": settings.platform,
+        **({"hardware_config": config} if config else {}),
+        "tags": [plan.run_id, *plan.tags],
+    }
+
+
+def program(plan: Plan) -> str:
+    """The program that a queue runs: Python text, no secret in it. Raises UsageError where it is too long to send."""
+    texts, binaries = {}, {}
+    for name, content in plan.own_files.items():
+        try:
+            texts[name] = content.decode("utf-8")
+        except UnicodeDecodeError:
+            binaries[name] = base64.b64encode(content).decode("ascii")
+    run = {
+        "script": plan.script_name,
+        "arguments": list(plan.arguments),
+        "environment": {"PYNN_SIMULATOR": plan.site.backend, **plan.site.environment},
+        "files": texts,
+        "binaries": binaries,
+    }
+    far_end = (importlib.resources.files("esd_deploy") / "job" / "queue.py").read_text(encoding="utf-8")
+    text = f"RUN = {json.dumps(json.dumps(run))}\n\n{far_end}"
+    if len(text) > MAX_CODE:
+        raise UsageError(
+            f"script and inputs of the run have {len(text) / 1e6:.1f} MB, a queue's job carries at most {MAX_CODE / 1e6:.0f} MB"
+        )
+    return text

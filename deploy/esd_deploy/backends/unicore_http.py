@@ -1,0 +1,143 @@
+"""How requests reach UNICORE: kept-alive connections, tokens that are renewed, and what an answer means."""
+
+import re
+import ssl
+import weakref
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+from pyunicore.client import Transport
+from pyunicore.credentials import AuthenticationFailedException, OIDCToken, RefreshHandler, UsernamePassword
+
+from esd_build.data.errors import ToolError, UsageError
+from esd_deploy.backends.connection import ConnectionLostError, FullError, GoneError, RefusedError
+from esd_deploy.sites.endpoint import Endpoint
+
+_TIMEOUT = httpx.Timeout(60, connect=20)
+_REFUSED = frozenset({401, 403})
+_BUSY = frozenset({408, 425, 429, 432})
+_FULL = r"quota exceeded|no space left"
+"""The kernel's words for EDQUOT and ENOSPC, which a server passes on in its own 500."""
+_LIMITS = httpx.Limits(max_connections=16, keepalive_expiry=60)
+
+
+class PooledTransport(Transport):  # type: ignore[misc]
+    """pyunicore's transport, on one pool of connections; a refused token is renewed once and the request repeated.
+
+    pyunicore opens a new TLS connection for each request and forgets the security session with each resource.
+    """
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._secret = endpoint.credentials
+        self._origins = {_origin(endpoint.url)}
+        super().__init__(_credential(endpoint), verify=True)
+        self.last_session_id: str | None = None
+        self._http = httpx.Client(verify=_tls(endpoint), timeout=_TIMEOUT, limits=_LIMITS)
+        weakref.finalize(self, self._http.close)  # no caller of pyunicore closes what it opens
+
+    def _clone(self) -> "PooledTransport":
+        return self
+
+    def run_method(self, method: Callable[..., httpx.Response], **options: Any) -> httpx.Response:
+        asked = options.pop("headers", {})
+        response = self._request(method.__name__, asked, options)
+        if response.status_code == 432 and self.last_session_id is not None:
+            self.last_session_id = None
+            response = self._request(method.__name__, asked, options)
+        if response.status_code in _REFUSED and self._secret.renew():
+            response = self._request(method.__name__, asked, options)
+        self.check_error(response)
+        self.last_session_id = response.headers.get("X-UNICORE-SecuritySession", self.last_session_id)
+        self.settings_changed = False
+        return response
+
+    def allow(self, url: str) -> None:
+        """Let requests go to one more server: what a UNICORE registry gave for the site that was asked for."""
+        self._origins.add(_origin(url))
+
+    def _require_known(self, url: str) -> None:
+        """Credentials go to the site's own server only, whatever a record or a server names."""
+        if _origin(url) not in self._origins:
+            raise UsageError(f"{url} is not at {', '.join(sorted(self._origins))}: no credentials are sent there; is it another site's?")
+
+    def _request(self, method: str, asked: dict[str, str], options: dict[str, Any]) -> httpx.Response:
+        self._require_known(str(options["url"]))
+        return self._http.request(method.upper(), headers=self._headers({"headers": dict(asked)}), **options)
+
+    @contextmanager
+    def get_stream(self, **options: Any) -> Iterator[httpx.Response]:
+        """A download; pyunicore checks the status of everything but these: an error page would become the file."""
+        asked = options.pop("headers", {})
+        self._require_known(str(options["url"]))
+        with self._http.stream("GET", headers=self._headers({"headers": dict(asked)}), **options) as response:
+            if response.status_code in _REFUSED and self._secret.renew():
+                raise ConnectionLostError("the token was renewed during a download")
+            if response.status_code >= 400:
+                response.read()
+                raise httpx.HTTPError(f"{response.status_code} Server Error: for url: {response.url}")
+            yield response
+
+
+def _origin(url: str) -> str:
+    return "/".join(url.split("/")[:3]).lower()
+
+
+class _Renewing(RefreshHandler):  # type: ignore[misc]
+    def __init__(self, endpoint: Endpoint) -> None:
+        self._secret = endpoint.credentials
+
+    def refresh_token(self) -> str:
+        return self._secret.bearer()
+
+
+def _credential(endpoint: Endpoint) -> Any:
+    secret = endpoint.credentials
+    if secret.username:
+        return UsernamePassword(secret.username, secret.secret)
+    return OIDCToken("", refresh_handler=_Renewing(endpoint))
+
+
+def _tls(endpoint: Endpoint) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=endpoint.ca_file)
+    except OSError as error:
+        raise UsageError(f"{endpoint.ca_file}: not a readable file of certificates (PEM); it should hold the site's authority") from error
+
+
+@contextmanager
+def errors(endpoint: Endpoint) -> Iterator[None]:
+    """Turns what pyunicore and httpx raise into the project's errors."""
+    try:
+        yield
+    except AuthenticationFailedException as error:
+        raise _refused(endpoint) from error
+    except httpx.HTTPError as error:
+        raise meaning(error, endpoint) from error
+    except (KeyError, TypeError, ValueError, httpx.InvalidURL, httpx.StreamError) as error:
+        raise ToolError(f"{endpoint.url} answered, but not as UNICORE does ({error!r}); is the address right?") from error
+
+
+def meaning(error: httpx.HTTPError, endpoint: Endpoint) -> ToolError:
+    """pyunicore's errors carry the status code in their text only."""
+    if "CERTIFICATE_VERIFY_FAILED" in str(error):
+        trusted = endpoint.ca_file or "the machine's certificate authorities"
+        return ToolError(f"the certificate of {endpoint.url} is not signed by {trusted}; correct ca_file, do not go on without ({error})")
+    if isinstance(error, httpx.TransportError):
+        return ConnectionLostError(f"{endpoint.url} does not answer ({error or type(error).__name__}); {endpoint.hint}")
+    found = re.match(r"\d{3}", str(error))
+    status = int(found[0]) if found else 0
+    if status in _REFUSED:
+        return _refused(endpoint)
+    if status in {404, 410}:
+        return GoneError(f"{endpoint.url} no longer knows this: {error}; jobs are removed when their life time is over")
+    if re.search(_FULL, str(error), re.IGNORECASE):
+        return FullError(f"{endpoint.url}: your space at the site is used up ({error}); remove there what is no longer needed")
+    busy = status >= 500 or status in _BUSY
+    return ConnectionLostError(f"{endpoint.url}: {error}") if busy else ToolError(f"{endpoint.url} refused: {error}")
+
+
+def _refused(endpoint: Endpoint) -> RefusedError:
+    who = f"user '{endpoint.credentials.username}'" if endpoint.credentials.username else "this token"
+    return RefusedError(f"{endpoint.url} does not let {who} in: wrong, expired, or without an account there; renew it and try again")

@@ -1,0 +1,1 @@
+"""The commands of esd-deploy: options, and what a person sees."""

@@ -1,0 +1,153 @@
+"""The command `esd-deploy drift`: the same probe in each stack, side by side."""
+
+import html
+import importlib.resources
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from esd_build.data.errors import EsdError, ToolError, UsageError
+from esd_build.data.project import Project
+from esd_deploy.commands import options
+from esd_deploy.commands.run import RunFailedError
+from esd_deploy.commands.shown import out
+from esd_deploy.display.progress import Display, display
+from esd_deploy.plans.plan import Mode, Request
+from esd_deploy.runs.run import Run
+from esd_deploy.runs.site import RUNS, Site
+from esd_deploy.sites.catalogue import Catalogue
+from esd_deploy.studies import drift
+from esd_deploy.studies.drift import Drift, Row, Stack
+
+app = typer.Typer()
+
+
+@app.command("drift")
+def drift_command(
+    *,
+    sites: Annotated[str, typer.Option(help="Sites, separated by commas: names, or YAML files.")],
+    image: options.Image = None,
+    modules: Annotated[bool, typer.Option("--modules/--no-modules", help="Ask the sites' own modules too, where there are some.")] = True,
+    output: options.Output = RUNS,
+    as_json: options.Json = False,
+    json_file: Annotated[Path | None, typer.Option(help="Write the JSON here as well.")] = None,
+    html_file: Annotated[Path | None, typer.Option("--html", help="Write a page.")] = None,
+) -> None:
+    """Which versions the stacks of several sites have, and whether the same seed gives the same spikes. Exit code 1 on drift."""
+    with display(quiet=as_json) as steps:
+        stacks = tuple(_ask([name for name in sites.split(",") if name], image, output, steps, modules=modules))
+    found = drift.judge(stacks, pins(image))
+    document = json.dumps({**asdict(found), "drifts": found.drifts}, indent=2)
+    if json_file:
+        json_file.write_text(document + "\n", encoding="utf-8")
+    if html_file:
+        html_file.write_text(page(found), encoding="utf-8")
+    if as_json:
+        typer.echo(document)
+    else:
+        out.print(table(found))
+    _conclude(found)
+
+
+def pins(image: str | None) -> Mapping[str, str]:
+    """The pins of the image's environment; none for an image that is not of this checkout."""
+    if image is None:
+        return {}
+    name, _, environment = image.rsplit("/", 1)[-1].partition("@")[0].partition(":")
+    try:
+        found = Project(Catalogue.find().root).environment(environment or "edge").of(name)
+    except EsdError:
+        return {}
+    return {key: pin.version for key, pin in found.pins.items()}
+
+
+def _conclude(found: Drift) -> None:
+    if found.drifts:
+        differing = ", ".join(row.component for row in found.rows if row.verdict == "differs")
+        raise RunFailedError(f"the stacks drift apart: {differing}")
+    if found.unknown:
+        raise ToolError(
+            "not every stack could be asked; no drift among the others\n" + "\n".join(s.problem for s in found.stacks if s.problem)
+        )
+
+
+def _ask(sites: list[str], image: str | None, output: Path, steps: Display, *, modules: bool) -> Iterator[Stack]:
+    """Start the probe everywhere, then wait: the sites work at the same time."""
+    begun: list[tuple[Run | None, Stack]] = []
+    for name in sites:
+        place = Site.load(name)
+        modes: list[Mode] = [*(["module"] if modules and place.config.modules else []), *(["container"] if image else [])]  # type: ignore[list-item]
+        if not modes:
+            raise UsageError(f"site '{place.config.name}': nothing to look at; give --image, or `modules` in its configuration")
+        begun += [_begin(place, mode, image if mode == "container" else None, output, steps) for mode in modes]
+    for run, problem in begun:
+        yield problem if run is None else _end(run)
+
+
+def _begin(place: Site, mode: Mode, image: str | None, output: Path, steps: Display) -> tuple[Run | None, Stack]:
+    known = Stack(place.config.name, mode, image)
+    probe = importlib.resources.files("esd_deploy") / "job" / "drift.py"
+    try:
+        with importlib.resources.as_file(probe) as script:
+            run = place.start(place.plan(Request(script, image=image, mode=mode, tags=("drift",))), runs=output, display=steps)
+        run.submit()
+    except EsdError as error:
+        return None, Stack(known.site, mode, image, problem=str(error))
+    return run, known
+
+
+def _end(run: Run) -> Stack:
+    try:
+        run.wait()
+    except EsdError as error:
+        return Stack(run.record.site, run.record.mode, problem=str(error), run_id=run.id)
+    return drift.stack(run.record, run.folder)
+
+
+def table(found: Drift) -> Table:
+    """Components down, stacks across."""
+    result = Table("component", "pin", *(stack.name for stack in found.stacks), "")
+    for row in found.rows:
+        result.add_row(row.component, row.pin or "-", *(value or "-" for value in row.values), row.verdict)
+    for stack in found.stacks:
+        if stack.problem:
+            result.caption = "\n".join(one.problem for one in found.stacks if one.problem)
+    return result
+
+
+def page(found: Drift) -> str:
+    """The same as a page of its own."""
+    head = "".join(f"<th>{html.escape(text)}</th>" for text in ("component", "pin", *(stack.name for stack in found.stacks), ""))
+    problems = "".join(f"<li>{html.escape(stack.name)}: {html.escape(stack.problem)}</li>" for stack in found.stacks if stack.problem)
+    verdict = "The stacks drift apart." if found.drifts else "No drift among the stacks that could be asked."
+    rows = "".join(map(_html_row, found.rows))
+    return _PAGE.format(verdict=verdict, head=head, rows=rows, problems=f"<ul>{problems}</ul>" if problems else "")
+
+
+def _html_row(row: Row) -> str:
+    cells = "".join(
+        f'<td class="{"off" if off else ""}">{html.escape(value or "-")}</td>' for value, off in zip(row.values, row.off_pin, strict=True)
+    )
+    name, pin = html.escape(row.component), html.escape(row.pin or "-")
+    return f'<tr class="{row.verdict}"><th>{name}</th><td>{pin}</td>{cells}<td>{row.verdict}</td></tr>'
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><meta charset="utf-8"><title>Version drift</title>
+<style>
+body {{ font: 15px sans-serif; margin: 2em }}
+table {{ border-collapse: collapse }}
+th, td {{ border: 1px solid #999; padding: .3em .7em; text-align: left }}
+tr.differs td:last-child {{ background: #f6c8c0 }}
+tr.same td:last-child {{ background: #cfe8cf }}
+td.off {{ color: #b00 }}
+</style>
+<h1>Version drift</h1><p>{verdict}</p>{problems}
+<table><tr>{head}</tr>{rows}</table>
+</html>
+"""

@@ -1,0 +1,33 @@
+"""The command `esd-deploy export RUN`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from esd_build.data.errors import UsageError
+from esd_deploy.commands import options
+from esd_deploy.runs import outcome, record
+from esd_deploy.runs.site import RUNS
+
+app = typer.Typer()
+
+
+@app.command()
+def export(
+    run_id: options.RunId,
+    *,
+    to: Annotated[Path | None, typer.Option(help="A folder, or a .zip file; default: <id>.crate.zip here.")] = None,
+    license_url: Annotated[
+        str | None, typer.Option("--license", metavar="URL", help="Licence of script and results, e.g. https://spdx.org/licenses/CC-BY-4.0")
+    ] = None,
+    output: options.Output = RUNS,
+) -> None:
+    """Write a run as a Workflow Run RO-Crate: script, inputs, results, versions, image, in a form that others read."""
+    from esd_deploy.studies import crate  # noqa: PLC0415 - the library takes a moment, which other commands need not wait
+
+    known = record.load(output, run_id)
+    if license_url is not None and not license_url.startswith("https://"):
+        raise UsageError(f"--license '{license_url}': expected a URL, e.g. https://spdx.org/licenses/{license_url}")
+    written = crate.write(known, output / run_id, to or Path(f"{run_id}.crate.zip"), license_url=license_url)
+    typer.echo(str(outcome.shown(written)))

@@ -1,0 +1,74 @@
+"""The command `esd-deploy images S`: the image cache at a site."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from esd_build.data.errors import EsdError, UsageError
+from esd_deploy.commands import options
+from esd_deploy.commands.shown import out
+from esd_deploy.errands import image_cache
+from esd_deploy.errands.image_cache import Action, ImageCache
+from esd_deploy.plans.image import Memory
+from esd_deploy.runs.site import Site
+
+app = typer.Typer()
+_DAMAGED = "were damaged, and were removed: {}; the next run pulls them anew. Do not rely on what ran from them meanwhile"
+_LEFT = "lie there still, and jobs may use them: {}; look at them on the login node, and remove what is broken"
+
+
+class DamagedImageError(EsdError):
+    """A cached image is not what its name says, or could not be read or removed (exit code 1)."""
+
+
+@app.command()
+def images(
+    site: Annotated[str, typer.Argument(metavar="SITE", help="A name from `esd-deploy sites`, or a YAML file.")],
+    *,
+    check: Annotated[
+        bool,
+        typer.Option(
+            "--check", help="Compute each file's hash anew; name and remove what is damaged, name what is unreadable; exit code 1 for both."
+        ),
+    ] = False,
+    gc: Annotated[bool, typer.Option("--gc", help="Remove what nobody used for --keep-days, and what broken pulls left.")] = False,
+    keep_days: Annotated[int, typer.Option(min=0, help="For --gc.")] = 30,
+    as_json: options.Json = False,
+) -> None:
+    """The images that a site keeps for jobs; --check and --gc look after them."""
+    if check and gc:
+        raise UsageError("--check and --gc: one after the other")
+    action: Action = "check" if check else "gc" if gc else "list"
+    place = Site.load(site)
+    found = image_cache.ask(place.connect(place.endpoint), place.config, action, keep_days=keep_days)
+    if as_json:
+        typer.echo(json.dumps(asdict(found), indent=2, default=str))
+    else:
+        _show(found, Memory.of_user().names)
+    _require_whole(found, site)
+
+
+def _require_whole(found: ImageCache, site: str) -> None:
+    damaged = [f"sha256:{one.sha256}" for one in found.images if one.damaged]
+    left = [f"sha256:{one.sha256} ({one.state})" for one in found.images if one.left]
+    told = [
+        f"{len(names)} of {len(found.images)} images {text.format(', '.join(names))}"
+        for text, names in ((_DAMAGED, damaged), (_LEFT, left))
+        if names
+    ]
+    if told:
+        raise DamagedImageError(f"site '{site}', {found.folder}: {'. '.join(told)}")
+
+
+def _show(found: ImageCache, names: Mapping[str, str]) -> None:
+    table = Table(
+        "SIF digest", "image", "MB", "last used (UTC)", "", title=f"{found.folder}: {found.free / 1e9:,.1f} GB free", title_justify="left"
+    )
+    for one in found.images:
+        digest = f"sha256:{one.sha256}"
+        table.add_row(digest, names.get(digest, ""), f"{one.size / 1e6:,.0f}", f"{one.used:%Y-%m-%d %H:%M}", one.state)
+    out.print(table)

@@ -1,0 +1,38 @@
+"""The command `esd-deploy login`: once, in a browser anywhere; from then on tokens are renewed without the user."""
+
+import os
+from typing import Annotated
+
+import typer
+
+from esd_build.data.errors import UsageError
+from esd_deploy.commands import options
+from esd_deploy.commands.shown import out
+from esd_deploy.sites import oidc
+from esd_deploy.sites.catalogue import load_site
+from esd_deploy.sites.oidc import Prompt
+
+app = typer.Typer()
+CLIENT = "ESD_OIDC_CLIENT"
+
+
+@app.command()
+def login(
+    *,
+    site: options.SiteName,
+    client_id: Annotated[str | None, typer.Option(help=f"The client that is registered for this at the issuer; or ${CLIENT}.")] = None,
+) -> None:
+    """Log in at a site's OpenID Connect issuer, by a code that is confirmed in a browser."""
+    config, path = load_site(site)
+    issuer = config.credentials.oidc if config.credentials else None
+    client = client_id or os.environ.get(CLIENT)
+    if issuer is None:
+        raise UsageError(f"site '{config.name}' has no login: {path} names no `credentials.oidc`")
+    if not client:
+        raise UsageError(f"{issuer} wants to know which client asks: --client-id, or ${CLIENT}; its administrator registers one")
+    oidc.log_in(issuer, client, _show, ca_file=config.ca_file)
+    typer.echo(f"logged in at {issuer}; `esd-deploy` renews tokens by itself from now on")
+
+
+def _show(prompt: Prompt) -> None:
+    out.print(f"Open {prompt.url}\nand confirm the code {prompt.code} (within {prompt.seconds // 60} minutes).")

@@ -1,0 +1,66 @@
+"""The command line's options, as several commands take them."""
+
+import re
+from pathlib import Path
+from typing import Annotated, cast, get_args
+
+import typer
+
+from esd_build.data.documents import choose
+from esd_build.data.errors import UsageError
+from esd_deploy.plans.plan import Mode
+
+
+def seconds(text: str) -> int:
+    """`600` or `00:10:00` as seconds; raises UsageError for anything else."""
+    match = re.fullmatch(r"(?:(\d+):([0-5]\d):)?(\d+)", text)
+    total = sum(int(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
+    if total < 1:
+        raise UsageError(f"--time '{text}': expected seconds or HH:MM:SS, e.g. 600 or 00:10:00")
+    return total
+
+
+def mode(word: str | None) -> Mode | None:
+    """A mode's word; raises UsageError for another."""
+    if word is None:
+        return None
+    choose(word, get_args(Mode), what="mode")
+    return cast("Mode", word)
+
+
+Script = Annotated[
+    Path, typer.Argument(help="The program: a Python script; or a folder or an archive (zip, tar) with run.py.", show_default=False)
+]
+Arguments = Annotated[list[str] | None, typer.Argument(metavar="[-- ARGUMENTS]", help="Its arguments, after --.")]
+SiteName = Annotated[str, typer.Option("--site", help="Where it runs: a name from `esd-deploy sites`, or a YAML file.")]
+Image = Annotated[str | None, typer.Option(help="nest, nest:25.04, or a whole reference; without it the site's own modules.")]
+Nodes = Annotated[int, typer.Option(min=1, help="Compute nodes.")]
+TasksPerNode = Annotated[int, typer.Option(min=1, help="MPI ranks on each node.")]
+Threads = Annotated[int, typer.Option(min=1, help="Threads in each rank.")]
+Time = Annotated[str | None, typer.Option(metavar="SECONDS|HH:MM:SS", help="Run time limit; the site's default without it.")]
+Output = Annotated[Path, typer.Option(help="Folder of all runs; this one gets its own in it.")]
+Json = Annotated[bool, typer.Option("--json", help="The record as JSON on standard output, no progress.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, from `esd-deploy list`.")]
+KnownSite = Annotated[str | None, typer.Option("--site", help="The run's site, where it was a YAML file of your own.")]
+AnyRun = Annotated[str, typer.Argument(metavar="ID|URL", help="A run's id, or the URL of its job; one from another machine needs --site.")]
+ModeName = Annotated[
+    str | None,
+    typer.Option("--mode", help="container (with --image), module or login (the site's own modules, in batch or on the login node)."),
+]
+Inputs = Annotated[
+    list[Path] | None, typer.Option("--input", "-i", help="A file or a folder that the script needs beside it; may be repeated.")
+]
+PartitionName = Annotated[str | None, typer.Option("--partition", help="Slurm partition; the site's default without it.")]
+Account = Annotated[str | None, typer.Option(help="Budget that is charged.")]
+Tags = Annotated[list[str] | None, typer.Option(help="A word by which runs are found again together; may be repeated.")]
+RequireSignature = Annotated[
+    bool,
+    typer.Option(
+        "--require-signature",
+        envvar="ESD_REQUIRE_SIGNATURE",
+        help="Refuse an image that none of the trusted keys signed: $ESD_TRUSTED_KEYS, or trusted-keys/*.pub of your configuration folder.",
+    ),
+]
+Force = Annotated[bool, typer.Option("--force", help="Do it although a check says no.")]
+Model = Annotated[Path | None, typer.Option(help="A NESTML neuron: compiled for the image, and sent along as MODEL_module.")]

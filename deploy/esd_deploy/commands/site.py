@@ -1,0 +1,72 @@
+"""The commands `esd-deploy site S` and `esd-deploy site probe S`: what is configured, and what the site says itself."""
+
+import json
+import sys
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+from typer.core import TyperGroup
+
+from esd_build.data.errors import ToolError, UsageError
+from esd_deploy.commands import options
+from esd_deploy.commands.shown import out
+from esd_deploy.errands import probe
+from esd_deploy.runs.site import Site
+from esd_deploy.sites.catalogue import load_site
+from esd_deploy.sites.endpoint import resolve
+from esd_deploy.sites.settings import settings
+
+
+class _OrShow(TyperGroup):
+    """`site probe S` is a command; `site S` means `site show S`."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        return super().resolve_command(ctx, args if args and args[0] in self.commands else ["show", *args])
+
+
+app = typer.Typer(cls=_OrShow, no_args_is_help=True, help="A site's settings, and what the site says of itself.")
+Name = Annotated[str, typer.Argument(metavar="SITE", help="A name from `esd-deploy sites`, or a YAML file.")]
+
+
+@app.command("show")
+def show(name: Name, *, as_json: options.Json = False) -> None:
+    """A site's settings in effect, where each one comes from, and how sure it is. `esd-deploy site S` does the same."""
+    config, file = load_site(name)
+    try:
+        endpoint = resolve(config)
+    except (ToolError, UsageError) as error:
+        endpoint = None
+        print(f"esd-deploy: {error}", file=sys.stderr)
+    found = settings(config, file, endpoint)
+    if as_json:
+        typer.echo(json.dumps({s.name: s.document for s in found}, indent=2))
+        return
+    table = Table("setting", "value", "from", "how sure")
+    for setting in found:
+        table.add_row(setting.name, json.dumps(setting.value), setting.source, str(setting.evidence or ""))
+    out.print(table)
+
+
+@app.command("probe")
+def probe_command(
+    name: Name,
+    *,
+    compute: Annotated[bool, typer.Option(help="Ask a compute node too, by a job of a few seconds.")] = True,
+    as_json: options.Json = False,
+) -> None:
+    """Ask a site about itself, keep the answer for the preflight, and print what its file should say instead."""
+    place = Site.load(name)
+    found = probe.ask(place.connect(place.endpoint), place.config, compute=compute)
+    path = probe.save(place.config.name, found)
+    patch = probe.differences(place.config, found)
+    if as_json:
+        typer.echo(json.dumps({"probe": found.model_dump(mode="json"), "patch": patch}, indent=2))
+        return
+    table = Table("asked", "answer", title=f"{place.config.name}, {found.time:%Y-%m-%d %H:%M} UTC", title_justify="left")
+    for key, value in found.model_dump(mode="json", exclude={"time"}).items():
+        table.add_row(key.replace("_", " "), "unknown" if value in (None, [], {}) else json.dumps(value))
+    out.print(table)
+    out.print(f"kept for the preflight: {path}")
+    lines = [f"{key}: {json.dumps(value)}" for key, value in patch.items()]
+    out.print("\n".join((f"site-configs/{place.config.name}.yaml should say:", *lines)) if lines else "nothing contradicts the site's file")

@@ -1,0 +1,159 @@
+"""The commands `esd-deploy validate` and `esd-deploy report`."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from esd_build.data.errors import EsdError, ToolError, UsageError
+from esd_deploy.commands import options, shown
+from esd_deploy.display.progress import display
+from esd_deploy.runs.site import Site
+from esd_deploy.validation import reference
+from esd_deploy.validation.evidence import STEPS_FOLDER
+from esd_deploy.validation.plan import batch_script, login_script
+from esd_deploy.validation.proofs import of_registry, proofs
+from esd_deploy.validation.reports import page
+from esd_deploy.validation.reports.document import FILE_NAME, Report, collect
+from esd_deploy.validation.reports.junit import junit
+from esd_deploy.validation.reports.table import table
+from esd_deploy.validation.suite import CHECKS, Selection
+from esd_deploy.validation.validation import VALIDATIONS, Request, Validation
+
+app = typer.Typer()
+ImageWord = Annotated[str, typer.Option("--image", help="nest, nest:25.04, or a whole reference.")]
+Only = Annotated[list[str] | None, typer.Option("--only", help="A check or a tag; what it rests on is looked at too. May be repeated.")]
+Skip = Annotated[list[str] | None, typer.Option("--skip", help="A check or a tag to leave out. May be repeated.")]
+Quick = Annotated[bool, typer.Option("--quick", help="No compilation and no measurements of speed.")]
+Suggest = Annotated[bool, typer.Option("--suggest", help="Where MPI does not wire up, try the known remedies and propose a change.")]
+Attach = Annotated[bool, typer.Option("--attach", help="Attach the verdicts to the image in its registry.")]
+Make = Annotated[bool, typer.Option("--make-reference", help="Keep what was measured as the site's references, and the image's spikes.")]
+JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report as JSON; - is standard output.")]
+JunitFile = Annotated[Path | None, typer.Option("--junit", help="Write it as JUnit XML; - is standard output.")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write one page with all validations that are known here.")]
+Folder = Annotated[Path, typer.Option("--output", help="Folder of all validations; this one gets its own in it.")]
+Nodes = Annotated[int | None, typer.Option(min=1, help="Compute nodes; two, where a job gets two.")]
+Queue = Annotated[str, typer.Option("--queue-time", metavar="SECONDS|HH:MM:SS", help="How long the job may wait in the queue.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the steps of the job; submit nothing.")]
+
+
+class ValidationFailedError(EsdError):
+    """At least one check failed (exit code 1)."""
+
+
+@app.command()
+def checks() -> None:
+    """The checks of `validate`, their tags, and which belong to the quick suite."""
+    rows = Table("check", "what it looks at", "tags", "suite")
+    for check in CHECKS:
+        suite = "on request" if check.on_request else "quick, full" if check.quick else "full"
+        rows.add_row(check.name, check.title, " ".join(sorted(check.tags)), suite)
+    shown.out.print(rows)
+
+
+@app.command()
+def validate(  # noqa: PLR0913 - each parameter is an option of the command line
+    *,
+    site: options.SiteName,
+    image: ImageWord,
+    only: Only = None,
+    skip: Skip = None,
+    quick: Quick = False,
+    suggest: Suggest = False,
+    attach: Attach = False,
+    make_reference: Make = False,
+    nodes: Nodes = None,
+    time: options.Time = None,
+    queue_time: Queue = "600",
+    json_file: JsonFile = None,
+    junit_file: JunitFile = None,
+    html: HtmlFile = None,
+    output: Folder = VALIDATIONS,
+    dry_run: DryRun = False,
+) -> None:
+    """Check that an image works at a site, how well, and why not; exit code 1 if any check failed."""
+    selection = Selection(tuple(only or ()), tuple(skip or ()), quick)
+    wish = Request(image, selection, nodes, options.seconds(time) if time else None, options.seconds(queue_time))
+    validation = Validation.prepare(Site.load(site), wish)
+    if dry_run:
+        typer.echo(login_script(validation.plan.steps) + batch_script(validation.plan.site, validation.plan.steps), nl=False)
+        return
+    with display(quiet=False) as steps:
+        report = validation.run(output, steps, suggest=suggest)
+    folder = output / report.id
+    _tell(report, folder, json_file, junit_file, html)
+    if make_reference:
+        _keep(validation, report)
+    if attach:
+        typer.echo(f"attached to {report.image}: {validation.attach(folder / FILE_NAME)}", err=True)
+    if report.outcome == "failed":
+        raise ValidationFailedError(f"{report.counts}; what the steps printed is in {folder / STEPS_FOLDER}")
+
+
+@app.command("report")
+def report_command(
+    *,
+    image: Annotated[list[str] | None, typer.Option("--image", help="Verdicts attached to this image too; may be repeated.")] = None,
+    site: Annotated[list[str] | None, typer.Option("--site", help="The site whose registry is asked for them; may be repeated.")] = None,
+    json_file: JsonFile = None,
+    html: HtmlFile = None,
+    output: Folder = VALIDATIONS,
+) -> None:
+    """Which image is proven where, and when: of the validations that are kept here, and of the verdicts in the registry."""
+    if bool(image) != bool(site):
+        raise UsageError(
+            "give --image and --site together: the verdicts that are attached to that image are read from that site's registry"
+        )
+    found = collect(output)
+    found = proofs(found, *(_attached(Site.load(one), word) for one in site or () for word in image or ()))
+    if not found:
+        raise UsageError(f"no validation is kept in {output}; `esd-deploy validate --site S --image I` makes one")
+    if json_file is not None:
+        _write(json_file, "[" + ",\n".join(one.model_dump_json(indent=2) for one in found) + "]\n")
+    if html is not None:
+        _write(html, page.page(found))
+    if json_file != Path("-"):
+        shown.out.print(page.matrix_table(found))
+
+
+def _attached(site: Site, image: str) -> tuple[Report, ...]:
+    """Of several images and registries, each is asked, whatever the others say."""
+    try:
+        return of_registry(site, image)
+    except (ToolError, UsageError) as error:
+        typer.echo(f"{image}: {error}", err=True)
+        return ()
+
+
+def _tell(report: Report, folder: Path, json_file: Path | None, junit_file: Path | None, html: Path | None) -> None:
+    if Path("-") not in {json_file, junit_file}:
+        shown.out.print(table(report))
+        typer.echo(str(folder / FILE_NAME))
+    if json_file is not None:
+        _write(json_file, report.model_dump_json(indent=2) + "\n")
+    if junit_file is not None:
+        _write(junit_file, junit(report))
+    if html is not None:
+        _write(html, page.page(collect(folder.parent)))
+
+
+def _keep(validation: Validation, report: Report) -> None:
+    """What was measured becomes the reference; nothing of a validation in which the spikes were not judged well."""
+    measured = tuple(one for check in report.checks if check.verdict.outcome != "failed" for one in check.verdict.measured)
+    site = validation.site.config
+    if measured:
+        typer.echo(f"references of {site.name}: {reference.save(site, reference.References.of(report.image, measured))}", err=True)
+    if report.spikes:
+        path = reference.save_spikes(validation.plan.image.annotations, report.spikes)
+        typer.echo(f"spikes of the image: {path or 'not kept, the image is none of this checkout'}", err=True)
+
+
+def _write(path: Path, text: str) -> None:
+    if path == Path("-"):
+        typer.echo(text, nl=False)
+        return
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise ToolError(f"cannot write {path}: {error.strerror}") from error

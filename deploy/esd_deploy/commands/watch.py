@@ -1,0 +1,139 @@
+"""The command `esd-deploy watch`: many runs, live, until all have ended and all results are here."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.live import Live
+from rich.table import Table
+
+from esd_build.data.errors import ToolError, UsageError
+from esd_deploy.backends.connection import SUCCESSFUL, RefusedError
+from esd_deploy.commands import options
+from esd_deploy.commands.run import RunFailedError
+from esd_deploy.runs import fleet
+from esd_deploy.runs.fleet import Fleet, Standing
+from esd_deploy.runs.record import RunRecord
+from esd_deploy.runs.run import REFUSED_GIVE_UP_S
+from esd_deploy.runs.site import RUNS
+
+app = typer.Typer()
+_ROWS = 30
+_QUESTIONS_A_SECOND = 50
+
+
+@app.command()
+def watch(
+    *,
+    output: options.Output = RUNS,
+    tag: Annotated[str | None, typer.Option(help="Only the runs with this tag.")] = None,
+    interval: Annotated[float, typer.Option(min=0.2, help="Seconds between two questions.")] = 5,
+    bring: Annotated[bool, typer.Option("--fetch/--no-fetch", help="Fetch the results of each run that ends.")] = True,
+) -> None:
+    """Follow all runs that have not ended, or whose results are not here; Ctrl-C leaves them running.
+
+    Exit code 1 if one of them failed, 4 if the results of one are not here.
+    """
+    waiting = frozenset(one.id for one in fleet.records(output, tag) if one.job.url and _is_open(one, bring=bring))
+    if not waiting:
+        typer.echo("no run is going on")
+        return
+    console = Console(stderr=True)
+    with Live(console=console, auto_refresh=False, transient=False) as live:
+        ended = _follow(Fleet(output), waiting, interval, live if console.is_terminal else None, bring=bring)
+    _require_good(list(ended.values()))
+
+
+def _require_good(runs: list[Standing]) -> None:
+    """Raises RunFailedError where a job failed, and ToolError where all went well but what came of one is not here."""
+    failed = [one for one in runs if one.ended and (one.ending not in {"succeeded", ""} or one.status != SUCCESSFUL)]
+    lost = [one for one in runs if one.problem and one not in failed]
+    typer.echo(f"{len(runs)} runs ended, {len(failed) + len(lost)} of them did not succeed")
+    lines = "\n".join(f"  {one.id}: {_word(one)}" for one in [*failed, *lost][:20])
+    if failed:
+        raise RunFailedError(f"{len(failed) + len(lost)} runs did not succeed\n{lines}")
+    if lost:
+        raise ToolError(f"the results of {len(lost)} runs are not all here\n{lines}")
+
+
+def _is_open(one: RunRecord, *, bring: bool) -> bool:
+    """Whether it goes on, or ended and not all of its results are here."""
+    return not one.ended or (bring and (one.ending is None or bool(one.missing)))
+
+
+def _follow(runs: Fleet, waiting: frozenset[str], interval: float, live: Live | None, *, bring: bool) -> dict[str, Standing]:
+    """Ask again and again until all have ended; what ended is not asked again."""
+    ended: dict[str, Standing] = {}
+    told: set[tuple[str, str]] = set()
+    patience = _Patience()
+    while True:
+        standings = runs.refresh(sorted(waiting - ended.keys()))
+        for one in _over(runs, standings, bring=bring):
+            ended[one.id] = one
+            if live is None:
+                typer.echo(f"{one.id}: {_word(one)}", err=True)
+        going = [one for one in standings if not one.over]
+        if live is not None:
+            live.update(table([*ended.values(), *going]), refresh=True)
+        else:
+            _tell(going, told)
+        if not going:
+            return ended
+        step = pause(len(going), interval)
+        patience.spend(going, step)
+        time.sleep(step)
+
+
+def _over(runs: Fleet, standings: list[Standing], *, bring: bool) -> Iterator[Standing]:
+    """Those that nobody needs to ask about again; of a job that is gone there is nothing to bring."""
+    yield from (one for one in standings if one.over and not (bring and one.ended))
+    if bring:
+        yield from runs.bring(one.id for one in standings if one.ended)
+
+
+def _tell(going: list[Standing], told: set[tuple[str, str]]) -> None:
+    """Each problem of a site once, however many runs have it."""
+    for one in going:
+        if one.problem and (one.site, one.problem) not in told:
+            told.add((one.site, one.problem))
+            typer.echo(f"{one.id}: {one.problem}", err=True)
+
+
+class _Patience:
+    """How long a site may refuse: as for one run that is waited for, a while where it let the caller in before, else not at all."""
+
+    def __init__(self) -> None:
+        self._left_s: dict[str, float] = {}
+
+    def spend(self, going: list[Standing], seconds: float) -> None:
+        """Before waiting so long. Raises what a site says that refuses for too long, and at once where we have no token."""
+        refusing = {one.site: one.cause for one in going if isinstance(one.cause, RefusedError | UsageError)}
+        for site in {one.site for one in going} - refusing.keys():
+            self._left_s[site] = REFUSED_GIVE_UP_S
+        for site, cause in refusing.items():
+            self._left_s[site] = self._left_s.get(site, 0) - seconds
+            if self._left_s[site] < 0 or isinstance(cause, UsageError):
+                raise cause
+
+
+def _word(one: Standing) -> str:
+    ending = "" if one.problem and one.ending == "succeeded" else one.ending
+    return "; ".join(word for word in (ending, one.problem) if word) or one.status
+
+
+def pause(runs: int, interval: float) -> float:
+    """Seconds until all are asked again: a server gets no more than so many questions a second, however many runs there are."""
+    return max(interval, runs / _QUESTIONS_A_SECOND)
+
+
+def table(standings: Iterable[Standing]) -> Table:
+    """How all stand: a count of each state, and the last runs."""
+    rows = list(standings)
+    counts = ", ".join(f"{number} {status}" for status, number in sorted(Counter(one.status for one in rows).items()))
+    result = Table("run", "site", "script", "status", "", title=counts, title_justify="left")
+    for one in sorted(rows, key=lambda one: (one.ended, one.id))[:_ROWS]:
+        result.add_row(one.id, one.site, one.script, one.status, one.problem or one.ending)
+    return result

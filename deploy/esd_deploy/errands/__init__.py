@@ -1,0 +1,1 @@
+"""Small jobs that ask a site about itself: its programs, its images."""

@@ -1,0 +1,64 @@
+"""The images that a site keeps on its scratch, for all jobs of a user: one file for each content, named by its hash."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from esd_build.data.errors import ToolError
+from esd_deploy.backends.connection import Connection
+from esd_deploy.errands import errand
+from esd_deploy.sites.config import SiteConfig
+
+Action = Literal["list", "check", "gc"]
+_WELL = frozenset({"kept", "whole", "removed", "in use", "gone"})
+
+
+@dataclass(frozen=True)
+class CachedImage:
+    """One file; `size` in bytes, `used` when a job last asked for it, `state` what was done or found."""
+
+    sha256: str
+    size: int
+    used: datetime
+    state: str
+
+    @property
+    def damaged(self) -> bool:
+        """Whether its content was not what its name says, and it is gone now."""
+        return self.state == "damaged, removed"
+
+    @property
+    def left(self) -> bool:
+        """Whether it lies there although it is damaged, or could not be read or removed."""
+        return not self.damaged and self.state not in _WELL
+
+
+@dataclass(frozen=True)
+class ImageCache:
+    """What lies in it, where it is, and what is free there (bytes)."""
+
+    folder: str
+    free: int
+    images: tuple[CachedImage, ...]
+
+
+def ask(connection: Connection, config: SiteConfig, action: Action, *, keep_days: int = 30) -> ImageCache:
+    """List, check or tidy up the cache by a small job on the login node. Raises ToolError where that fails."""
+    environment = (("ESD_ACTION", action), ("ESD_KEEP_DAYS", str(keep_days)), ("ESD_IMAGE_CACHE", config.image_cache))
+    answer = errand.run(connection, errand.of("images.sh", config, environment), poll_s=config.poll_s)
+    if answer.exit_code != 0:
+        raise ToolError(f"site '{config.name}': the image cache cannot be looked at: {answer.stderr.strip()}")
+    return understood(answer.stdout)
+
+
+def understood(text: str) -> ImageCache:
+    """What images.sh printed."""
+    images = tuple(
+        CachedImage(found[1], int(found[2]), datetime.fromtimestamp(int(found[3]), UTC), found[4] or "unknown")
+        for found in re.finditer(r"(?m)^image ([0-9a-f]{64}) (\d+) (\d+) ?(.*)$", text)
+    )
+    free = re.search(r"(?m)^free (\d+) (.+)$", text)
+    if free is None:
+        raise ToolError(f"the image cache was not listed to its end: {text[-200:]!r}")
+    return ImageCache(free[2], int(free[1]), images)

@@ -1,0 +1,188 @@
+"""What a site says of itself, by a small job on a login node and one on a compute node, compared with its file. Pure but `ask`."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import archspec.cpu
+import platformdirs
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from esd_deploy.backends.connection import Connection
+from esd_deploy.errands import errand
+from esd_deploy.sites.config import SiteConfig
+
+
+class Probe(BaseModel):
+    """A site's own word, and when it gave it; what it did not say is None or empty. Sizes in bytes, times in seconds."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    time: datetime
+    login_host: str | None = None
+    compute_host: str | None = None
+    architecture: str | None = None
+    targets: tuple[str, ...] = ()
+    cores: int | None = None
+    mpi_plugins: tuple[str, ...] = ()
+    mpi_default: str | None = None
+    slurm: str | None = None
+    apptainer: str | None = None
+    compute_apptainer: str | None = None
+    user_namespaces: bool | None = None
+    modules: tuple[str, ...] = ()
+    partitions: dict[str, int | None] = {}
+    scratch: str | None = None
+    scratch_free: int | None = None
+    scratch_shared: bool | None = None
+
+    @property
+    def target(self) -> str | None:
+        """The most specific target of the nodes' processor."""
+        return self.targets[-1] if self.targets else None
+
+
+def ask(connection: Connection, config: SiteConfig, *, compute: bool = True) -> Probe:
+    """Run the probe at the site, on a compute node too unless told otherwise. Raises ToolError where the site does not run it."""
+    here = errand.of("probe.sh", config, (("ESD_APPTAINER", config.apptainer),))
+    resources = [("Nodes", "1"), ("CPUsPerNode", "1"), ("Runtime", "300")]
+    resources += [("Queue", config.partition)] if config.partition else []
+    resources += [("Project", config.account)] if config.account else []
+    login = errand.run(connection, here, poll_s=config.poll_s).stdout
+    node = errand.run(connection, replace(here, resources=tuple(resources)), poll_s=config.poll_s).stdout if compute else ""
+    return understood(sections(login), sections(node), datetime.now(UTC))
+
+
+def sections(text: str) -> dict[str, str]:
+    """Section → what was printed in it."""
+    parts = re.split(r"(?m)^== (\w+)\n", text)
+    return {name: content.strip() for name, content in zip(parts[1::2], parts[2::2], strict=False)}
+
+
+def understood(login: Mapping[str, str], node: Mapping[str, str], time: datetime) -> Probe:
+    """What the sections mean."""
+    where = node or login
+    return Probe(
+        time=time,
+        login_host=login.get("host") or None,
+        compute_host=node.get("host") or None,
+        architecture=where.get("architecture") or None,
+        targets=_targets(where.get("cpu", ""), where.get("architecture", "")),
+        cores=_number(where.get("cores", "")),
+        mpi_plugins=_plugins(login.get("mpi", "")),
+        mpi_default=_after("=", login.get("mpi_default", "")),
+        slurm=_version(login.get("slurm", "")),
+        apptainer=_version(login.get("apptainer", "")),
+        compute_apptainer=_version(node.get("apptainer", "")),
+        user_namespaces=("allowed" in where["namespaces"]) if "namespaces" in where else None,
+        modules=tuple(line.strip() for line in login.get("modules", "").splitlines() if re.fullmatch(r"\S+/\S+", line.strip())),
+        partitions=_partitions(login.get("partitions", "")),
+        scratch=login.get("scratch") or None,
+        scratch_free=_number(login.get("free", "").splitlines()[-1] if login.get("free") else ""),
+        scratch_shared=(login.get("scratch") == node.get("scratch") and "free" in node) if node else None,
+    )
+
+
+def differences(config: SiteConfig, probe: Probe) -> dict[str, object]:
+    """Keys of the site's file and what the site says instead: the patch that a maintainer is offered."""
+    patch: dict[str, object] = {}
+    if probe.mpi_plugins and config.mpi not in probe.mpi_plugins:
+        patch["mpi"] = f"one of {', '.join(probe.mpi_plugins)}"
+    if probe.targets and config.target not in probe.targets:
+        patch["target"] = probe.target
+    if probe.partitions and config.partition not in {None, *probe.partitions}:
+        patch["partition"] = f"one of {', '.join(probe.partitions)}"
+    for name in probe.partitions:
+        if config.partitions and name not in config.partitions:
+            patch[f"partitions.{name}"] = {"time_s": probe.partitions[name]}
+    if probe.scratch is None:
+        patch["scratch"] = f"${config.scratch} is not set there"
+    if config.sharens and probe.apptainer and _as_numbers(probe.apptainer) < (1, 3):
+        patch["sharens"] = False
+    missing = [module for module in config.modules if probe.modules and module not in probe.modules]
+    if missing:
+        patch["modules"] = f"no {', '.join(missing)}; there is {', '.join(probe.modules) or 'none that looks like it'}"
+    return patch
+
+
+def save(site: str, probe: Probe, *, folder: Path | None = None) -> Path:
+    """Keep a site's word for the preflight of later runs."""
+    path = _path(site, folder)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(probe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    return path
+
+
+def known(site: str, *, folder: Path | None = None) -> Probe | None:
+    """What the site said the last time it was asked from here."""
+    try:
+        return Probe.model_validate_json(_path(site, folder).read_bytes())
+    except (OSError, ValidationError):
+        return None
+
+
+def _path(site: str, folder: Path | None) -> Path:
+    return (folder or Path(platformdirs.user_cache_dir("esd-images")) / "probes") / f"{site}.json"
+
+
+def _targets(cpu: str, architecture: str) -> tuple[str, ...]:
+    """The archspec targets whose programs run on this processor, the most specific last; none where its features are not known."""
+    features = next((line for line in cpu.splitlines() if line.startswith(("flags", "Features"))), "")
+    flags = set((_after(":", features) or "").split())
+    vendor = _after(":", next((line for line in cpu.splitlines() if line.startswith("vendor_id")), "")) or "generic"
+    if not flags:
+        return ()
+    # Not a subset: some features go by another name in /proc/cpuinfo, which only `in` knows.
+    processor = archspec.cpu.Microarchitecture("", [], vendor, flags, {})
+    fitting = [
+        target
+        for target in archspec.cpu.TARGETS.values()
+        if target.family.name == architecture
+        and target.vendor in {vendor, "generic"}
+        and all(feature in processor for feature in target.features)
+    ]
+    return tuple(target.name for target in sorted(fitting, key=lambda target: (target.vendor == vendor, len(target.features))))
+
+
+def _plugins(text: str) -> tuple[str, ...]:
+    """Of `srun --mpi=list`: after a heading one plugin a line; versions of PMIx stand in a last line. None where there is no heading."""
+    _, heading, body = (
+        re.split(r"(?i)(MPI (?:plugin )?types are\.*)", text, maxsplit=1) if re.search(r"(?i)types are", text) else ("", "", "")
+    )
+    if not heading:
+        return ()
+    words = re.findall(r"\b[a-z][a-z0-9_]*\b", re.sub(r"(?i)specific \w+ plugin versions available:|srun:", " ", body))
+    return tuple(dict.fromkeys(word for word in words if word != "none"))
+
+
+def _partitions(text: str) -> dict[str, int | None]:
+    """Name → longest run time in seconds, None without a limit."""
+    rows = (line.split("|") for line in text.splitlines() if line.count("|") >= 5)
+    return {row[0]: _seconds(row[1]) for row in rows}
+
+
+def _seconds(text: str) -> int | None:
+    found = re.fullmatch(r"(?:(\d+)-)?(?:(\d+):)?(\d+):(\d+)", text)
+    if not found:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
+
+
+def _version(text: str) -> str | None:
+    found = re.search(r"\d+(?:\.\d+)+", text)
+    return found[0] if found else None
+
+
+def _as_numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split("."))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if re.fullmatch(r"\s*\d+\s*", text) else None
+
+
+def _after(mark: str, text: str) -> str | None:
+    return text.partition(mark)[2].strip() or None

@@ -1,0 +1,122 @@
+"""From the word that a user says (`nest`, `nest:25.04`, a whole reference) to an image pinned by digest."""
+
+import hashlib
+import json
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from esd_build import signing
+from esd_build.data.documents import choose
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.reference import ImageReference
+from esd_build.registry import PublishedImage, Registry
+from esd_deploy.sites.catalogue import Catalogue
+from esd_deploy.sites.endpoint import Endpoint
+
+DEFAULT_ENVIRONMENT = "edge"
+_LOG = logging.getLogger("esd_deploy")
+
+
+def reference(word: str, *, registry: str, repository: str, known: Iterable[str]) -> ImageReference:
+    """`nest` → `<registry>/<repository>/nest:edge`; a word with a `/` is a whole reference already.
+
+    Raises UsageError with the nearest known name for an unknown image.
+    """
+    if "/" in word:
+        return ImageReference.parse(word)
+    name, _, environment = word.partition(":")
+    choose(name, known, what="image")
+    return ImageReference.parse(f"{registry}/{repository}/{name}:{environment or DEFAULT_ENVIRONMENT}")
+
+
+def of_word(word: str, *, registry: str, repository: str) -> ImageReference:
+    """As `reference`, among the images of the checkout."""
+    return reference(word, registry=registry, repository=repository, known=Catalogue.find().image_names)
+
+
+def resolve(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:
+    """Ask the registry for the digest; where it does not answer, the digest that it gave the last time, with a warning.
+
+    An image that is in a site's cache runs without the registry. Raises ToolError where nothing is known, UsageError where the registry
+    has no such image.
+    """
+    own = wanted.registry == endpoint.registry
+    memory = Memory.of_user()
+    try:
+        found = Registry(wanted.registry, ca_file=endpoint.ca_file if own else None).resolve(wanted)
+    except ToolError as error:
+        before = memory.recall(wanted)
+        if before is None:
+            raise
+        _LOG.warning("%s; going on with %s, as it was the last time: it runs where it is in the site's cache", error, before.reference)
+        return before
+    memory.keep(wanted, found)
+    return found
+
+
+def resolve_signed(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:
+    """The digest that the registry gives now, where one of the user's trusted keys signed it; what was known before does not count.
+
+    Raises UsageError where the image is not signed, or where no key is trusted; ToolError where the registry does not answer.
+    """
+    keys = signing.trusted_keys()
+    registry = Registry(wanted.registry, ca_file=endpoint.ca_file if wanted.registry == endpoint.registry else None)
+    found = registry.resolve(wanted)
+    signer = signing.require(registry, found.reference, keys)
+    _LOG.info("%s is signed by %s", found.reference, signer)
+    return found
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What registries answered, each answer in a file of its own: two commands at once lose nothing."""
+
+    folder: Path
+
+    @classmethod
+    def of_user(cls) -> "Memory":
+        """That of the caller."""
+        return cls(Path(platformdirs.user_cache_dir("esd-images")) / "resolved")
+
+    def keep(self, wanted: ImageReference, found: PublishedImage) -> None:
+        """Remember an answer; a cache that cannot be written is none."""
+        answer = {
+            "reference": str(found.reference),
+            "sif_digest": found.sif_digest,
+            "size": found.size,
+            "annotations": dict(found.annotations),
+        }
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part = self._path(wanted).with_suffix(".part")
+            part.write_text(json.dumps(answer), encoding="utf-8")
+            part.replace(self._path(wanted))
+        except OSError:
+            _LOG.debug("no cache of resolved images in %s", self.folder)
+
+    def recall(self, wanted: ImageReference) -> PublishedImage | None:
+        """The last answer about a reference; None without one."""
+        return _answer(self._path(wanted))
+
+    @property
+    def names(self) -> dict[str, str]:
+        """SIF digest → `nest:edge`, of all answers: for people, who do not know images by their hash."""
+        answers = [answer for path in sorted(self.folder.glob("*.json")) if (answer := _answer(path)) is not None]
+        return {one.sif_digest: f"{one.reference.repository.rpartition('/')[2]}:{one.reference.tag or ''}".rstrip(":") for one in answers}
+
+    def _path(self, wanted: ImageReference) -> Path:
+        return self.folder / f"{hashlib.sha256(str(wanted).encode()).hexdigest()[:24]}.json"
+
+
+def _answer(path: Path) -> PublishedImage | None:
+    """What a file of the memory says; None where there is none, or it is not ours."""
+    try:
+        answer = json.loads(path.read_text(encoding="utf-8"))
+        found = ImageReference.parse(answer["reference"])
+        return PublishedImage(found, str(answer["sif_digest"]), int(answer["size"]), answer["annotations"])
+    except (OSError, ValueError, KeyError, TypeError, UsageError):
+        return None

@@ -1,0 +1,173 @@
+"""The exact command lines of a job on its compute nodes: computed from the site's data, never by hand."""
+
+import shlex
+from dataclasses import dataclass
+from datetime import timedelta
+
+from esd_build.registry import PublishedImage
+from esd_deploy.sites.config import SiteConfig
+
+# pull.sh makes this link in the job's folder, so that command lines need no path that only the site knows.
+IMAGE_LINK = "esd/image.sif"
+VERSIONS_S = 30
+"""What the wire-up's step gets beyond its own time, as wireup.py waits for the versions: what is wired up must not seem to hang."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How a program is spread: nodes, MPI ranks on each, threads in each rank."""
+
+    nodes: int = 1
+    tasks_per_node: int = 1
+    threads: int = 1
+
+    @property
+    def ranks(self) -> int:
+        return self.nodes * self.tasks_per_node
+
+    @property
+    def cpus_per_node(self) -> int:
+        return self.tasks_per_node * self.threads
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One step; `srun` is empty on a login node, `container` where the program runs from the site's modules."""
+
+    srun: tuple[str, ...]
+    container: tuple[str, ...]
+    program: tuple[str, ...]
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        return (*self.srun, *self.container, *self.program)
+
+    def __str__(self) -> str:
+        return shlex.join(self.argv)
+
+
+def srun(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
+    """`srun` with everything said: what Slurm derives from the allocation differs between its versions."""
+    return (
+        "srun",
+        f"--mpi={config.mpi}",
+        f"--nodes={shape.nodes}",
+        f"--ntasks={shape.ranks}",
+        f"--ntasks-per-node={shape.tasks_per_node}",
+        f"--cpus-per-task={shape.threads}",
+    )
+
+
+def container(config: SiteConfig, image: str = IMAGE_LINK) -> tuple[str, ...]:
+    """`apptainer exec`; --sharens puts the ranks of a node into one user namespace, so that they may share memory."""
+    binds = (part for path in config.binds if path.startswith("/") for part in ("--bind", path))
+    return (config.apptainer, "exec", *(("--sharens",) if config.sharens else ()), *binds, image)
+
+
+def program(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, contained: bool) -> Launch:
+    """The user's program on all ranks."""
+    return Launch(srun(config, shape), container(config) if contained else (), ("python3", *command))
+
+
+def wireup(config: SiteConfig, shape: Shape, *, contained: bool) -> Launch:
+    """The check that all ranks find each other. A wrong PMIx setup hangs more often than it fails: hence the time limit."""
+    limited = ("timeout", "--kill-after=10", str(config.wireup_s + VERSIONS_S), *srun(config, shape))
+    return Launch(limited, container(config) if contained else (), ("python3", "esd/wireup.py", str(shape.ranks)))
+
+
+def versions(config: SiteConfig, *, contained: bool) -> Launch:
+    """The report of what is inside, by one rank."""
+    limited = ("timeout", "--kill-after=10", str(config.wireup_s), *srun(config, Shape()))
+    return Launch(limited, container(config) if contained else (), ("python3", "esd/versions.py"))
+
+
+def activate(config: SiteConfig) -> tuple[str, ...]:
+    """Shell lines that make a project's variables known, on login and compute nodes; none where the site needs none."""
+    return (config.activation.format(account=shlex.quote(config.account)),) if config.activation and config.account else ()
+
+
+def prepare(config: SiteConfig, *, contained: bool) -> tuple[str, ...]:
+    """Shell lines before the first step: the modules, and binds that only the job's shell can expand."""
+    variables = [path for path in config.binds if path.startswith("$")]
+    modules = shlex.join(("module", "load", *config.modules))
+    return (
+        *(() if contained else (modules,)),
+        *(['export APPTAINER_BIND="' + ",".join(variables) + '"'] if contained and variables else ()),
+    )
+
+
+def broadcast(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
+    """Shell lines that put the image on each node's own disk; none for few nodes, where reading it over the network costs less."""
+    if config.broadcast_nodes is None or shape.nodes < config.broadcast_nodes:
+        return ()
+    copy = f'"{config.broadcast_folder}/esd-$SLURM_JOB_ID.sif"'
+    everywhere = shlex.join(("srun", f"--nodes={shape.nodes}", f"--ntasks={shape.nodes}", "--ntasks-per-node=1", "rm", "-f"))
+    return (
+        f'sbcast --force "$(readlink -f {IMAGE_LINK})" {copy} && ln -sfn {copy} {IMAGE_LINK}',
+        f"trap '{everywhere} {copy}' EXIT",
+    )
+
+
+def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, mode: str) -> str:
+    """The text of `esd/launch.sh`, which job.sh reads: one shell function for each step. A login node has no MPI to be wired up."""
+    contained = mode == "container"
+    bare = mode == "login"
+    steps = {
+        "activate": activate(config),
+        "prepare": prepare(config, contained=contained),
+        "spread": broadcast(config, shape) if contained else (),
+        "wireup": () if bare else (str(wireup(config, shape, contained=contained)),),
+        "versions": ("python3 esd/versions.py",) if bare else (str(versions(config, contained=contained)),),
+        "program": (str(Launch((), (), ("python3", *command)) if bare else program(config, shape, command, contained=contained)),),
+    }
+    functions = "".join(_function(name, lines) for name, lines in steps.items())
+    return f"# shellcheck shell=bash\n# Written by esd-deploy; read by job.sh.\n{functions}"
+
+
+def _function(name: str, lines: tuple[str, ...]) -> str:
+    body = " &&\n  ".join(lines) or "true"
+    return f"{name}() {{\n  {body}\n}}\n"
+
+
+def batch_script(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, image: PublishedImage | None, time_s: int) -> str:
+    """A batch script for `sbatch`, for authors who submit by themselves: the same launch as in a job of esd-deploy."""
+    lines = (
+        "#!/usr/bin/env bash",
+        *batch_options(config, shape, time_s),
+        "set -euo pipefail",
+        *activate(config),
+        *prepare(config, contained=image is not None),
+        *([_image_link(config, image), *broadcast(config, shape)] if image is not None else []),
+        *(f"export {name}={shlex.quote(value)}" for name, value in variables(config, shape).items()),
+        str(program(config, shape, command, contained=image is not None)),
+    )
+    return "\n".join(lines) + "\n"
+
+
+def batch_options(config: SiteConfig, shape: Shape, time_s: int) -> tuple[str, ...]:
+    """What a batch script asks of Slurm, as the script's own comments."""
+    return (
+        f"#SBATCH --nodes={shape.nodes}",
+        f"#SBATCH --ntasks-per-node={shape.tasks_per_node}",
+        f"#SBATCH --cpus-per-task={shape.threads}",
+        f"#SBATCH --time={clock(time_s)}",
+        *((f"#SBATCH --partition={config.partition}",) if config.partition else ()),
+        *((f"#SBATCH --account={config.account}",) if config.account else ()),
+    )
+
+
+def _image_link(config: SiteConfig, image: PublishedImage) -> str:
+    cached = f'"${config.scratch}/{config.image_cache}/{image.sif_digest.removeprefix("sha256:")}.sif"'
+    pull = f"{config.apptainer} pull {cached} {image.reference.oras}"
+    return f"# Once, on a login node: {pull}\nmkdir -p esd\nln -sfn {cached} {IMAGE_LINK}"
+
+
+def variables(config: SiteConfig, shape: Shape) -> dict[str, str]:
+    """The job's environment variables that do not depend on the image; a script learns its PyNN backend from the last."""
+    return {**config.environment, "OMP_NUM_THREADS": str(shape.threads), "PYNN_SIMULATOR": config.backend}
+
+
+def clock(seconds: int) -> str:
+    """Seconds as Slurm and people write them: HH:MM:SS."""
+    minutes, rest = divmod(int(timedelta(seconds=seconds).total_seconds()), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{rest:02d}"

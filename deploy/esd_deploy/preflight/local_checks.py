@@ -1,0 +1,48 @@
+"""All that can be said of a run without asking its site or its registry: a mistake here shall not hide behind a site that is down."""
+
+import os
+from pathlib import Path
+
+from esd_build import signing
+from esd_build.data.errors import UsageError
+from esd_build.models.model import ModelSource
+from esd_deploy.plans import image
+from esd_deploy.plans.plan import Request, check
+from esd_deploy.sites.config import SiteConfig
+
+
+def require(request: Request, config: SiteConfig, *, runs: Path | None = None, signed: bool = False, model: Path | None = None) -> None:
+    """Raises UsageError for the first thing that is wrong: files, options against the site's limits, names, keys, the folder of runs."""
+    if signed:
+        require_signable(contained=request.image is not None)
+    check(request, config)
+    if request.image is not None:
+        image.of_word(request.image, registry=config.registry or "localhost", repository=config.repository)
+    if model is not None:
+        ModelSource(model).require_models()
+    if runs is not None:
+        require_folder(runs)
+
+
+def require_signable(*, contained: bool) -> None:
+    """Raises UsageError where a signature is asked for and nothing could have one, or no key is trusted."""
+    if not contained:
+        raise UsageError("--require-signature: without --image there is nothing that could be signed")
+    signing.trusted_keys()
+
+
+def require_folder(runs: Path) -> None:
+    """Raises UsageError where runs cannot be written down; makes nothing."""
+    there = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if _is_seen(folder))
+    if not there.is_dir():
+        raise UsageError(f"--output {runs}: {there} is a file; runs need a folder")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise UsageError(f"--output {runs}: {there} is not writable for you; choose another folder")
+
+
+def _is_seen(path: Path) -> bool:
+    """Whether it is there; not so behind a folder that you may not enter, where Python 3.11 raises."""
+    try:
+        return path.exists()
+    except PermissionError:
+        return False

@@ -1,0 +1,203 @@
+"""Before anything is submitted: whether this image, with this request, has a chance at this site.
+
+Pure judgement over what is known; what is not known is said to be unknown, and does not hold anybody up.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import archspec.cpu
+
+from esd_build.data.errors import UsageError
+from esd_deploy.errands import probe as probes
+from esd_deploy.errands.probe import Probe, differences
+from esd_deploy.plans.plan import Plan
+from esd_deploy.runs.site import Site
+
+Verdict = Literal["passed", "failed", "unknown", "skipped"]
+LABEL = "eu.ebrains.esd."
+_ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
+_OLDEST_PSPMIX_CLIENT = (4, 2, 3)  # psmgmt 6.7 and later drop older OpenPMIx
+_OLDEST_SHARENS = (1, 3)
+_ROOM = 2  # apptainer needs the image's size again while it pulls
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One check, its verdict, and the reason with what to do."""
+
+    check: str
+    verdict: Verdict
+    reason: str
+
+
+@dataclass(frozen=True)
+class Known:
+    """All that is judged: the plan, the image's labels, the site's own word (None: never asked), and how long the token lasts."""
+
+    plan: Plan
+    labels: Mapping[str, str]
+    probe: Probe | None = None
+    token_s: float | None = None
+    token_renews: bool = True
+
+
+def require(place: Site, plan: Plan) -> list[Finding]:
+    """Raises UsageError with each check that failed and with the override; returns all findings otherwise."""
+    found = judge(known(place, plan))
+    failed = [finding for finding in found if finding.verdict == "failed"]
+    if failed:
+        lines = "\n".join(f"  {one.check}: {one.reason}" for one in failed)
+        raise UsageError(
+            f"this run has no chance at site '{plan.site.name}'; nothing was submitted (--force submits all the same)\n{lines}"
+        )
+    return found
+
+
+def known(place: Site, plan: Plan) -> Known:
+    """What is at hand without asking the site."""
+    tokens = place.endpoint.credentials.tokens
+    lifetime = tokens.lifetime_s() if tokens else None
+    renews = tokens is None or "by hand" not in next(iter(tokens.places), "")
+    return Known(plan, plan.image.annotations if plan.image else {}, probes.known(plan.site.name), lifetime, renews)
+
+
+def judge(facts: Known) -> list[Finding]:
+    """Every check, in the order in which a run would fail by them."""
+    contained = facts.plan.mode == "container"
+    image = [_architecture, _target, _pmix, _gpu, _apptainer, _disk] if contained else []
+    return [check(facts) for check in (*image, _cores, _project, _plugin, _token, _guesses)]
+
+
+def _architecture(facts: Known) -> Finding:
+    target, node = facts.labels.get(f"{LABEL}target"), _node_target(facts)
+    own = archspec.cpu.TARGETS[target].family.name if target in archspec.cpu.TARGETS else None
+    built = facts.labels.get("org.label-schema.build-arch") or own
+    family = archspec.cpu.TARGETS[node].family.name if node in archspec.cpu.TARGETS else None
+    if built is None or family is None:
+        return Finding("architecture", "unknown", f"image: {built or 'no label'}; site: {family or 'no `target`'}")
+    if _ARCHITECTURES.get(built, built) != family:
+        return Finding("architecture", "failed", f"the image is for {built}, the nodes are {family}; choose an image for {family}")
+    return Finding("architecture", "passed", built)
+
+
+def _target(facts: Known) -> Finding:
+    """An image for a newer processor dies by SIGILL in the middle of the run."""
+    built, node = facts.labels.get(f"{LABEL}target"), _node_target(facts)
+    known_targets = archspec.cpu.TARGETS
+    if built not in known_targets or node not in known_targets:
+        return Finding("processor", "unknown", f"image: {built or 'no label'}; site: {node or 'no `target`'}")
+    there = facts.probe.targets if facts.probe and facts.probe.targets else ()
+    if not (built in there or known_targets[built] <= known_targets[node]):
+        return Finding("processor", "failed", f"the image needs {built}, the nodes are {node}: its programs would die by SIGILL")
+    return Finding("processor", "passed", f"{built} runs on {node}")
+
+
+def _pmix(facts: Known) -> Finding:
+    client = facts.labels.get(f"{LABEL}pmix")
+    if client is None:
+        return Finding("PMIx", "unknown", "the image has no label of its PMIx")
+    if facts.plan.site.mpi == "pspmix" and _numbers(client) < _OLDEST_PSPMIX_CLIENT:
+        return Finding("PMIx", "failed", f"the image has PMIx {client}, this site's pspmix serves 4.2.3 and later; use a newer image")
+    if facts.plan.site.pmix is None:
+        return Finding("PMIx", "unknown", f"image {client}; the site's version is not known (`pmix` in its configuration)")
+    return Finding("PMIx", "passed", f"image {client}, site {facts.plan.site.pmix}; the job's wire-up check has the last word")
+
+
+def _gpu(facts: Known) -> Finding:
+    need = facts.labels.get(f"{LABEL}gpu")
+    partition = facts.plan.site.partitions.get(facts.plan.site.partition or "")
+    if need is None:
+        return Finding("GPU", "skipped", "the image needs none")
+    if partition is None:
+        return Finding("GPU", "unknown", f"the image needs {need}; the partition is not described")
+    ok = partition.gpus > 0
+    return Finding(
+        "GPU", "passed" if ok else "failed", f"the image needs {need}, partition '{facts.plan.site.partition}' has {partition.gpus}"
+    )
+
+
+def _apptainer(facts: Known) -> Finding:
+    version = facts.probe.apptainer if facts.probe else None
+    if version is None:
+        return Finding("Apptainer", "unknown", f"its version is not known; `esd-deploy site probe {facts.plan.site.name}` asks")
+    if facts.plan.site.sharens and _numbers(version) < _OLDEST_SHARENS:
+        return Finding("Apptainer", "failed", f"{version} has no --sharens; set `sharens: false` in the site's configuration")
+    return Finding("Apptainer", "passed", version)
+
+
+def _disk(facts: Known) -> Finding:
+    size = facts.plan.image.size if facts.plan.image else 0
+    free = facts.probe.scratch_free if facts.probe else None
+    if free is None:
+        return Finding("disk", "unknown", "how much is free is asked when the image is pulled")
+    if free < _ROOM * size:
+        return Finding(
+            "disk", "failed", f"{free / 1e6:,.0f} MB free for an image of {size / 1e6:,.0f} MB; `esd-deploy images` removes old ones"
+        )
+    return Finding("disk", "passed", f"{free / 1e9:,.1f} GB free")
+
+
+def _cores(facts: Known) -> Finding:
+    site, shape = facts.plan.site, facts.plan.shape
+    partition = site.partitions.get(site.partition or "")
+    cores = (partition.cpus if partition else None) or (facts.probe.cores if facts.probe else None)
+    if cores is None:
+        return Finding("cores", "unknown", "the site's configuration does not say how many a node has")
+    if shape.cpus_per_node > cores:
+        return Finding("cores", "failed", f"{shape.cpus_per_node} asked for on each node (ranks x threads), a node has {cores}")
+    return Finding("cores", "passed", f"{shape.cpus_per_node} of {cores}")
+
+
+def _project(facts: Known) -> Finding:
+    site = facts.plan.site
+    if site.activation and "{account}" in site.activation and not site.account:
+        return Finding("project", "failed", f"site '{site.name}' needs a project: --account PROJECT, or `account` in its configuration")
+    return Finding("project", "passed" if site.account else "skipped", site.account or "none needed")
+
+
+def _plugin(facts: Known) -> Finding:
+    site = facts.plan.site
+    if facts.plan.mode in {"login", "queue"}:
+        return Finding("MPI plugin", "skipped", "no MPI in this mode")
+    if facts.probe is None or not facts.probe.mpi_plugins:
+        return Finding("MPI plugin", "unknown", f"`esd-deploy site probe {site.name}` asks for the plugins there")
+    if site.mpi not in facts.probe.mpi_plugins:
+        return Finding("MPI plugin", "failed", f"`mpi: {site.mpi}`, but the site has {', '.join(facts.probe.mpi_plugins)}")
+    return Finding("MPI plugin", "passed", site.mpi)
+
+
+def _token(facts: Known) -> Finding:
+    if facts.token_s is None:
+        return Finding("token", "skipped", "none, or it does not say when it ends")
+    if facts.token_s < 60:
+        return Finding("token", "failed", f"it ends in {max(0, facts.token_s):.0f} s; get a new one")
+    if facts.token_s < facts.plan.time_s and not facts.token_renews:
+        return Finding("token", "unknown", f"it ends in {facts.token_s / 60:.0f} min, maybe before the job: then `attach` with a new one")
+    return Finding("token", "passed", f"valid for {facts.token_s / 60:.0f} min" + (", renewed by itself" if facts.token_renews else ""))
+
+
+def _guesses(facts: Known) -> Finding:
+    """Values marked `verify` are not relied upon where the site says otherwise."""
+    site = facts.plan.site
+    marked = {key for key, evidence in site.evidence.items() if evidence.verify}
+    if not marked:
+        return Finding("guesses", "skipped", "no value of the configuration is marked `verify`")
+    if facts.probe is None:
+        return Finding("guesses", "unknown", f"{', '.join(sorted(marked))}: never verified; `esd-deploy site probe {site.name}` does")
+    wrong = {key: value for key, value in differences(site, facts.probe).items() if key in marked}
+    if wrong:
+        return Finding("guesses", "failed", "; ".join(f"{key}: the site says {value}" for key, value in wrong.items()))
+    return Finding("guesses", "passed", "the site says nothing against " + ", ".join(sorted(marked)))
+
+
+def _node_target(facts: Known) -> str | None:
+    site = facts.plan.site
+    partition = site.partitions.get(site.partition or "")
+    return (facts.probe.target if facts.probe else None) or (partition.target if partition else None) or site.target
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

@@ -1,0 +1,1 @@
+"""A run's life: record, submission, following, results, ending, rerun, fleet."""

@@ -1,0 +1,46 @@
+"""Waiting without blocking: for notebooks and servers that have other things to do meanwhile.
+
+    run = Site.load("local").submit("net.py", image="nest")
+    record = await run.wait_async()
+    records = await gather(runs)
+
+What takes long is the pause between two questions, and that can be cancelled at any moment: the job goes on; `wait` or `esd-deploy attach`
+takes it up. A question itself runs in a thread.
+"""
+
+import asyncio
+from collections.abc import Iterable
+from typing import Protocol
+
+from esd_deploy.runs.following import pause
+from esd_deploy.runs.record import RunRecord
+
+class Followed(Protocol):
+    """What is waited for: a run, as far as waiting must know it."""
+
+    @property
+    def poll_s(self) -> float:
+        """Seconds between two questions, at first."""
+
+    def refresh(self) -> RunRecord: ...
+
+    def finish(self) -> RunRecord: ...
+
+
+async def wait(run: Followed, gate: asyncio.Semaphore | None = None) -> RunRecord:
+    """As `Run.wait`; a `gate` limits how many runs ask at the same time."""
+    gate = gate or asyncio.Semaphore()
+    waited_s = 0.0
+    while True:
+        async with gate:
+            if (await asyncio.to_thread(run.refresh)).ended:
+                return await asyncio.to_thread(run.finish)
+        step = pause(waited_s, run.poll_s)
+        waited_s += step
+        await asyncio.sleep(step)
+
+
+async def gather(runs: Iterable[Followed], *, at_once: int = 8) -> list[RunRecord]:
+    """Wait for many runs; their records, in the order of the runs. At most `at_once` questions are asked at the same time."""
+    gate = asyncio.Semaphore(at_once)
+    return await asyncio.gather(*(wait(run, gate) for run in runs))

@@ -1,0 +1,118 @@
+"""How a run ended, told from what the site, the batch system and the job's own files say. Pure; the first that knows decides."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from esd_deploy.backends.connection import SUCCESSFUL, JobState
+
+Kind = Literal[
+    "succeeded",
+    "failed",
+    "time limit",
+    "out of memory",
+    "node failure",
+    "cancelled",
+    "image not pulled",
+    "wire-up failed",
+    "killed",
+    "not submitted",
+    "unknown",
+]
+
+
+@dataclass(frozen=True)
+class Ending:
+    """The kind, and what it is told from."""
+
+    kind: Kind
+    because: str
+
+
+def advice(kind: str) -> str:
+    """What a user does next; empty where the run's own output says it."""
+    return _ADVICE.get(kind, "")
+
+
+_ADVICE: Mapping[str, str] = {
+    "time limit": "ask for more with --time, or make the simulation shorter",
+    "out of memory": "use more nodes (--nodes), fewer ranks on each (--tasks-per-node), or a smaller network",
+    "node failure": "the program is not to blame: `esd-deploy rerun` starts it again",
+    "cancelled": "somebody ended it: the user, or an administrator",
+    "killed": "signal 9 without a reason is most often memory: see --nodes and --tasks-per-node",
+    "not submitted": "the batch system did not take the job: see its message",
+}
+# Slurm's words, of `scontrol show job` and of `sacct` (squeue(1), JOB STATE CODES).
+_STATES: Mapping[str, Kind] = {
+    "TIMEOUT": "time limit",
+    "DEADLINE": "time limit",
+    "OUT_OF_MEMORY": "out of memory",
+    "NODE_FAIL": "node failure",
+    "BOOT_FAIL": "node failure",
+    "CANCELLED": "cancelled",
+    "PREEMPTED": "cancelled",
+    "REVOKED": "cancelled",
+}
+# What slurmstepd, slurmctld, srun and the kernel write into standard error.
+_TEXTS: tuple[tuple[str, Kind], ...] = (
+    (r"DUE TO TIME LIMIT", "time limit"),
+    (r"DUE TO NODE FAILURE|Node failure on", "node failure"),
+    (r"oom[-_ ]kill|Out Of Memory|OUT_OF_MEMORY|StdMemory|exceeded memory limit", "out of memory"),
+    (r"CANCELLED AT|Force Terminated job", "cancelled"),
+)
+_OWN: tuple[tuple[str, Kind], ...] = (
+    (r"^pull on ", "image not pulled"),
+    (r"^submit on .*sbatch: error", "not submitted"),
+    (r"^job on .*wire-up", "wire-up failed"),
+)
+
+
+def ending(state: JobState, details: Mapping[str, str], *, stderr: str = "", own: str = "") -> Ending:
+    """`details` is of the batch system, `stderr` of the job, `own` the content of its `esd/failure.txt`."""
+    if state.status == SUCCESSFUL and state.exit_code == 0:
+        return Ending("succeeded", "exit code 0")
+    return (
+        _by_text(own, _OWN, "the job's own scripts")
+        or _by_batch_state(details)
+        or _by_message(state)
+        or _by_text(stderr, _TEXTS, "standard error")
+        or _by_code(state)
+    )
+
+
+def batch_details(text: str) -> dict[str, str]:
+    """What `scontrol show job --oneliner` printed, as a batch job's details; empty where it said nothing."""
+    return dict(re.findall(r"(?:^|\s)([A-Za-z]\w*)=(\S*)", text))
+
+
+def _by_batch_state(details: Mapping[str, str]) -> Ending | None:
+    word = (details.get("JobState") or details.get("State") or "").partition(" ")[0].rstrip("+")
+    kind = _STATES.get(word)
+    reason = details.get("Reason", "")
+    return Ending(kind, f"batch system: {word}" + (f", {reason}" if reason not in {"", "None"} else "")) if kind else None
+
+
+def _by_message(state: JobState) -> Ending | None:
+    if "aborted" in state.message.lower():
+        return Ending("cancelled", f"site: {state.message}")
+    said = "\n".join((state.message, *state.log))
+    if re.search(r"could not submit|submission failed|sbatch: error", said, re.IGNORECASE) and state.exit_code is None:
+        return Ending("not submitted", f"site: {state.message}")
+    return Ending("image not pulled", f"site: {state.message}") if re.search(r"Pre-?command", state.message) else None
+
+
+def _by_text(text: str, known: tuple[tuple[str, Kind], ...], where: str) -> Ending | None:
+    for pattern, kind in known:
+        found = re.search(rf"(?m)^.*{pattern.lstrip('^')}.*$" if not pattern.startswith("^") else rf"(?m){pattern}.*$", text)
+        if found:
+            return Ending(kind, f"{where}: {found[0].strip()[:300]}")
+    return None
+
+
+def _by_code(state: JobState) -> Ending:
+    if state.exit_code in {9, 137}:
+        return Ending("killed", f"exit code {state.exit_code}: ended by signal 9")
+    if state.exit_code:
+        return Ending("failed", f"exit code {state.exit_code}")
+    return Ending("unknown", state.message or "the site says no more")

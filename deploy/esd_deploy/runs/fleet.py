@@ -1,0 +1,115 @@
+"""Many runs at once: one record at a time in memory, one connection for each site, and no question about a run that has ended."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from esd_build.data.errors import EsdError
+from esd_deploy.runs import record
+from esd_deploy.backends.connection import GoneError
+from esd_deploy.runs.record import RunRecord
+from esd_deploy.runs.run import Run
+from esd_deploy.runs.site import Site
+
+_ASKED_AT_ONCE = 4
+_BROUGHT_AT_ONCE = 2
+"""Runs; each brings several files at once."""
+Load = Callable[[str], Site]
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one run stands: what a list or a watcher shows of it. `cause` is the error that `problem` tells of, where one was raised."""
+
+    id: str
+    site: str
+    script: str
+    status: str
+    ended: bool
+    ending: str = ""
+    problem: str = ""
+    cause: EsdError | None = None
+
+    @property
+    def over(self) -> bool:
+        """Whether asking again is of no use: the job has ended, or its site no longer knows it."""
+        return self.ended or isinstance(self.cause, GoneError)
+
+
+def records(runs: Path, tag: str | None = None) -> Iterator[RunRecord]:
+    """The records in a folder, oldest first, one after the other."""
+    for run_id in record.known(runs):
+        one = record.load(runs, run_id)
+        if tag is None or tag in one.tags:
+            yield one
+
+
+def standing(one: RunRecord, cause: EsdError | None = None) -> Standing:
+    """What is shown of a record, and of what went wrong when its site was asked."""
+    problem = str(cause).partition("\n")[0] if cause else _not_here(one)
+    return Standing(one.id, one.site, one.script.name, one.status, one.ended, one.ending.kind if one.ending else "", problem, cause)
+
+
+def _not_here(one: RunRecord) -> str:
+    if not one.missing:
+        return ""
+    first = one.missing[0]
+    reason, *_ = first.reason.partition("\n")
+    return f"{len(one.missing)} of its results could not be fetched; {first.path}: {reason}"
+
+
+def refresh(runs: Path, tag: str | None = None, *, load: Load = Site.load) -> list[Standing]:
+    """Ask about every run that has not ended and was submitted; a site that fails is told in `problem`."""
+    return Fleet(runs, load).refresh([one.id for one in records(runs, tag)])
+
+
+class Fleet:
+    """The runs of a folder, asked again and again over the same connections. Nothing of a run stays in memory but its standing."""
+
+    def __init__(self, runs: Path, load: Load = Site.load) -> None:
+        self._runs = runs
+        self._connections = _Connections(load)
+
+    def refresh(self, run_ids: Iterable[str]) -> list[Standing]:
+        """How each of these runs stands; only what has not ended is asked about."""
+        with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
+            return list(pool.map(self._ask, run_ids))
+
+    def bring(self, run_ids: Iterable[str]) -> Iterator[Standing]:
+        """Fetch the results of runs that have ended, and tell how; each is given as soon as it and those before it are here."""
+        with ThreadPoolExecutor(_BROUGHT_AT_ONCE) as pool:
+            yield from pool.map(self._bring, run_ids)
+
+    def _ask(self, run_id: str) -> Standing:
+        one = record.load(self._runs, run_id)
+        if one.ended or one.job.url is None:
+            return standing(one)
+        return self._told(one, Run.refresh)
+
+    def _bring(self, run_id: str) -> Standing:
+        return self._told(record.load(self._runs, run_id), Run.finish)
+
+    def _told(self, one: RunRecord, act: Callable[[Run], RunRecord]) -> Standing:
+        try:
+            return standing(act(self._connections.run(self._runs, one)))
+        except EsdError as error:
+            return standing(record.load(self._runs, one.id), error)
+
+
+class _Connections:
+    """One site's connection serves all its runs."""
+
+    def __init__(self, load: Load) -> None:
+        self._load = load
+        self._runs: dict[str, Run] = {}
+        self._lock = threading.Lock()
+
+    def run(self, runs: Path, one: RunRecord) -> Run:
+        name = str(one.site_file or one.site)
+        with self._lock:
+            first = self._runs.get(name)
+            if first is None:
+                first = self._runs[name] = self._load(name).run(one.id, runs=runs)
+        return first.sibling(one, runs / one.id)

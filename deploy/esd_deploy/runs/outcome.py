@@ -1,0 +1,89 @@
+"""What a user is told at the end of a run: the table, and the reason of a failure."""
+
+from pathlib import Path
+
+from rich.table import Table
+
+from esd_deploy.runs.ending import advice
+from esd_deploy.plans.launch import clock
+from esd_deploy.runs.record import RunRecord
+
+_TAIL = 20
+# Metrics that have a row of their own already.
+_SAID = {"ranks", "threads"}
+# The ending of a metric's name gives its unit.
+_UNITS = {"_s": " s", "_ms": " ms", "_hz": " Hz"}
+
+
+def rows(record: RunRecord) -> list[tuple[str, str]]:
+    """The final table's rows. What is not known is said to be unknown."""
+    unknown = "unknown"
+    hosts = f"{len(record.hosts)} ({', '.join(record.hosts)})" if record.hosts else unknown
+    known: list[tuple[str, str]] = [
+        ("site", record.site),
+        *([("image", record.image.reference.partition("@")[0]), ("digest", record.image.digest)] if record.image else []),
+        ("status", record.status if record.exit_code is None else f"{record.status}, exit code {record.exit_code}"),
+        *([("ended by", record.ending.kind)] if record.ending and record.ending.kind not in {"succeeded", "failed"} else []),
+        *([("not fetched", ", ".join(one.path for one in record.missing[:5]))] if record.missing else []),
+        ("nodes", hosts),
+        ("MPI ranks", unknown if record.ranks is None else f"{record.ranks} x {record.threads_per_rank} threads"),
+        ("NEST inside", record.versions.get("NEST", unknown)),
+    ]
+    return known + [_metric(name, value) for name, value in record.metrics.items() if name not in _SAID]
+
+
+def table(record: RunRecord) -> Table:
+    """The rows as a table for a terminal."""
+    result = Table(title=f"run {record.id}: {record.script.name}", show_header=False, title_justify="left")
+    result.add_column(no_wrap=True)
+    result.add_column(overflow="fold")
+    for name, value in rows(record):
+        result.add_row(name, value)
+    return result
+
+
+def failure(record: RunRecord, folder: Path) -> str:
+    """The message of a failed run: what the site says, how it ended, then the reason as far as the run's files tell it."""
+    code = "no exit code" if record.exit_code is None else f"exit code {record.exit_code}"
+    said = f"{record.status}, {code}" + (f": {record.message}" if record.message else "")
+    return f"run {record.id} did not succeed ({said}); its files are in {shown(folder)}\n{_ending(record)}{reason(record, folder)}"
+
+
+def reason(record: RunRecord, folder: Path) -> str:
+    """Why a run failed: the end of standard error of the job or of the pull, else the site's log.
+
+    `failure.txt` is for sites that do not show what a precommand printed.
+    """
+    for path in (folder / "stderr", folder / ".UNICORE_PRE_0" / "stderr", folder / "esd" / "failure.txt"):
+        text = _tail(path)
+        if text:
+            return text
+    return "\n".join(record.log[-_TAIL:]) or "the site gave no reason"
+
+
+def shown(path: Path) -> Path:
+    """A path as a user reads it: relative to where they stand, if it is below."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path
+
+
+def _ending(record: RunRecord) -> str:
+    if record.ending is None or record.ending.kind in {"failed", "unknown"}:
+        return ""
+    limit = f" of {clock(record.time_limit_s)}" if record.ending.kind == "time limit" else ""
+    hint = advice(record.ending.kind)
+    return f"how it ended: {record.ending.kind}{limit} ({record.ending.because})" + (f"; {hint}" if hint else "") + "\n"
+
+
+def _tail(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_TAIL:])
+
+
+def _metric(name: str, value: float) -> tuple[str, str]:
+    number = f"{value:,.0f}" if value == int(value) and abs(value) >= 1 else f"{value:.4g}"
+    for ending, unit in _UNITS.items():
+        if name.endswith(ending):
+            return name.removesuffix(ending).replace("_", " "), number + unit
+    return name.replace("_", " "), number

@@ -1,0 +1,157 @@
+"""The run's record, `runs/<id>/run.json`: what was run, where, from what image, and what came of it; enough to run it again."""
+
+import hashlib
+import json
+import os
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Self
+
+from pydantic import Field, ValidationError
+
+from esd_build.data.documents import nearest
+from esd_build.data.errors import ToolError, UsageError
+from esd_deploy.backends.connection import ENDED, SUCCESSFUL, JobState
+from esd_deploy.plans.plan import JobDescription, Mode, Plan
+from esd_deploy.runs.record_parts import EndingRecord, FileRecord, ImageRecord, JobRecord, MissingRecord, Part, PullRecord, ScriptRecord, ShapeRecord, StateRecord
+
+__all__ = ["FILE_NAME", "PREPARED", "FileRecord", "MissingRecord", "PullRecord", "RunRecord", "known", "load"]
+
+FILE_NAME = "run.json"
+PREPARED = "PREPARED"
+"""Before the site has the job; all other states are the site's."""
+
+
+class RunRecord(Part):
+    """All that is known of one run. Times are UTC."""
+
+    id: str
+    site: str
+    site_file: Path | None = None
+    """The site's configuration, where it is a file of the user's own."""
+    mode: Mode
+    rerun_of: str | None = None
+    tags: tuple[str, ...] = ()
+    image: ImageRecord | None
+    script: ScriptRecord
+    staged: tuple[str, ...] = ()
+    """Paths in the job's folder that were sent there; all others are results."""
+    launch: str
+    nodes: int
+    threads_per_rank: int
+    shape: ShapeRecord | None = None
+    time_limit_s: int
+    job: JobRecord
+    states: tuple[StateRecord, ...]
+    status: str
+    exit_code: int | None = None
+    ending: EndingRecord | None = None
+    message: str = ""
+    log: tuple[str, ...] = ()
+    """The site's log of the job, where it failed."""
+    hosts: tuple[str, ...] = ()
+    ranks: int | None = None
+    """As counted inside by MPI."""
+    pull: PullRecord | None = None
+    versions: dict[str, str] = Field(default_factory=dict)
+    metrics: dict[str, int | float] = Field(default_factory=dict)
+    files: tuple[FileRecord, ...] = ()
+    missing: tuple[MissingRecord, ...] = ()
+    esd_images: str | None = None
+    """Version of esd-deploy."""
+
+    @classmethod
+    def of(cls, plan: Plan, description: JobDescription, staged: tuple[str, ...] = ()) -> Self:
+        """The record of a run that is about to be submitted."""
+        return cls(
+            id=plan.run_id,
+            site=plan.site.name,
+            site_file=plan.site.file,
+            mode=plan.mode,
+            tags=plan.tags,
+            image=ImageRecord.of(plan.image) if plan.image else None,
+            script=_script(plan),
+            staged=staged,
+            launch=str(plan.launch),
+            nodes=plan.shape.nodes,
+            threads_per_rank=plan.shape.threads,
+            shape=_shape(plan),
+            time_limit_s=plan.time_s,
+            job=JobRecord(description=description),
+            states=(StateRecord(status=PREPARED, time=datetime.now(UTC)),),
+            status=PREPARED,
+            esd_images=version("esd-images"),
+        )
+
+    @property
+    def succeeded(self) -> bool:
+        return self.status == SUCCESSFUL and self.exit_code == 0
+
+    @property
+    def ended(self) -> bool:
+        return self.status in ENDED
+
+    def with_job(self, url: str) -> Self:
+        return self.model_copy(update={"job": self.job.model_copy(update={"url": url})})
+
+    def with_details(self, details: dict[str, str]) -> Self:
+        return self.model_copy(update={"job": self.job.model_copy(update={"details": details})})
+
+    def with_state(self, state: JobState) -> Self:
+        """The record after the site was asked; a state that was seen already keeps its time."""
+        new = () if state.status == self.status else (StateRecord(status=state.status, time=datetime.now(UTC)),)
+        return self.model_copy(
+            update={
+                "states": (*self.states, *new),
+                "status": state.status,
+                "message": state.message,
+                "exit_code": state.exit_code,
+                "log": () if state.status == SUCCESSFUL else state.log,
+                "job": self.job.model_copy(update={"batch_id": state.batch_id or self.job.batch_id}),
+            }
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write `run.json` whole or not at all."""
+        target = folder / FILE_NAME
+        part = target.with_name(f".{FILE_NAME}.{os.getpid()}.part")
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            part.replace(target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise ToolError(f"cannot write {target}: {error.strerror}") from error
+
+
+def _script(plan: Plan) -> ScriptRecord:
+    inputs = {name: hashlib.sha256(content).hexdigest() for name, content in plan.inputs}
+    return ScriptRecord(name=plan.script_name, sha256=plan.script_sha256, arguments=plan.arguments, inputs=inputs)
+
+
+def _shape(plan: Plan) -> ShapeRecord:
+    shape = plan.shape
+    return ShapeRecord(
+        nodes=shape.nodes,
+        tasks_per_node=shape.tasks_per_node,
+        threads=shape.threads,
+        partition=plan.site.partition,
+        account=plan.site.account,
+    )
+
+
+def load(runs: Path, run_id: str) -> RunRecord:
+    """Raises UsageError for an unknown id, with the nearest known one."""
+    path = runs / run_id / FILE_NAME
+    try:
+        return RunRecord.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UsageError(f"no run '{run_id}' in {runs}; {nearest(run_id, known(runs))}") from error
+    except (ValidationError, json.JSONDecodeError) as error:
+        raise ToolError(f"{path} is damaged or of another version: {error}") from error
+
+
+def known(runs: Path) -> list[str]:
+    """The ids of all runs that have a record, oldest first."""
+    return sorted(path.parent.name for path in runs.glob(f"*/{FILE_NAME}"))

@@ -1,0 +1,101 @@
+"""The parts of a run's record."""
+
+from datetime import datetime
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from esd_build.registry import PublishedImage
+from esd_deploy.runs.ending import Ending
+
+
+class Part(BaseModel):
+    """Base of all parts: frozen, and refuses keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ImageRecord(Part):
+    """The image, pinned; `sif_digest` and `size` (bytes) are those of the file that ran."""
+
+    reference: str
+    digest: str
+    sif_digest: str
+    size: int
+
+    @classmethod
+    def of(cls, image: PublishedImage) -> Self:
+        """What of the registry's answer is kept."""
+        return cls(reference=str(image.reference), digest=str(image.reference.digest), sif_digest=image.sif_digest, size=image.size)
+
+
+class ScriptRecord(Part):
+    """The user's program, and the files that were sent with it (name → SHA-256 in hex)."""
+
+    name: str
+    sha256: str
+    arguments: tuple[str, ...] = ()
+    inputs: dict[str, str] = {}
+
+
+class JobRecord(Part):
+    """The job at the site; without `url` nothing has been heard of it yet. `details` is what the batch system said at its end."""
+
+    url: str | None = None
+    description: dict[str, Any]
+    batch_id: str | None = None
+    details: dict[str, str] = {}
+
+
+class StateRecord(Part):
+    """A state and when it was first seen from here."""
+
+    status: str
+    time: datetime
+
+
+class FileRecord(Part):
+    """A result, by its path in the run's folder. `checked`: the hash is the one that was computed at the site."""
+
+    path: str
+    size: int
+    sha256: str
+    checked: bool = False
+
+
+class MissingRecord(Part):
+    """A result that is at the site and could not be had; without `size` where nothing is known of it."""
+
+    path: str
+    size: int | None
+    reason: str
+
+
+class PullRecord(Part):
+    """Where the image was pulled, and whether it had to be: a host of the batch job here means that the site runs no precommands."""
+
+    host: str
+    downloaded: bool
+    seconds: int
+
+
+class EndingRecord(Part):
+    """How the run ended, and what that is told from."""
+
+    kind: str
+    because: str
+
+    @classmethod
+    def of(cls, ending: Ending) -> Self:
+        """An ending, to be kept."""
+        return cls(kind=ending.kind, because=ending.because)
+
+
+class ShapeRecord(Part):
+    """How the program was spread, and what else a second run needs to be the same."""
+
+    nodes: int
+    tasks_per_node: int
+    threads: int
+    partition: str | None = None
+    account: str | None = None

@@ -1,0 +1,103 @@
+"""Runs that are taken up from what was written down: run again, or adopted on another machine."""
+
+import hashlib
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.reference import ImageReference
+from esd_build.registry import PublishedImage
+from esd_deploy.sites.config import SiteConfig
+from esd_deploy.backends.connection import Connection, GoneError
+from esd_deploy.display.progress import Display
+from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.plan import Plan
+from esd_deploy.runs.record import RunRecord
+from esd_deploy.runs.results import target
+from esd_deploy.runs.run import TRAVELLING, Run
+from esd_deploy.runs.site import Site, new_id
+from esd_deploy.runs.submission import patiently
+
+
+def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
+    """The same again: script and inputs from the run's folder (checked against the record), the image by its digest.
+
+    Raises UsageError where a file is not what ran, or where the record does not say enough. Neither the site nor the registry is asked.
+    """
+    if known.shape is None:
+        raise UsageError(f"the record of '{known.id}' does not say its shape (it was written by an older esd-deploy); use `esd-deploy run`")
+    site = config.model_copy(update={"partition": known.shape.partition, "account": known.shape.account})
+    return Plan(
+        run_id=new_id(),
+        site=site,
+        image=_image(known),
+        script_name=known.script.name,
+        script=_same(folder / known.script.name, known.script.sha256),
+        arguments=known.script.arguments,
+        shape=Shape(known.shape.nodes, known.shape.tasks_per_node, known.shape.threads),
+        time_s=known.time_limit_s,
+        mode=known.mode,
+        inputs=tuple((name, _same(folder / name, digest)) for name, digest in known.script.inputs.items()),
+        tags=known.tags,
+    )
+
+
+def require_signature(again: Plan, place: Site) -> None:
+    """Raises UsageError unless one of the user's trusted keys signed the image that the record names; asks the registry."""
+    if again.image is None:
+        raise AssertionError("local_checks asked for an image before")
+    place.signed_only().look_up(again.image.reference, place.endpoint)
+
+
+def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None) -> Run:
+    """A run that this machine has no record of, by its job's URL or by its id, which is the job's tag.
+
+    The record that travelled with the job is taken from its folder, and the files that were sent there. Raises UsageError where the site
+    has no such job of this user, ToolError where its folder holds no record.
+    """
+    connection = place.connect(place.endpoint)
+    urls = [name] if name.startswith("https://") else list(connection.find(name))
+    if not urls:
+        raise UsageError(f"site '{place.config.name}' has no job of run '{name}'; is it the right site, and is the job still there?")
+    record = _travelled(connection, urls[0]).with_job(urls[0])
+    folder = target(runs, record.id)
+    for path in record.staged:
+        place_of_it = target(folder, path)
+        place_of_it.parent.mkdir(parents=True, exist_ok=True)
+        place_of_it.write_bytes(_read(connection, urls[0], path))
+    record.save(folder)
+    return Run(record, folder, connection, poll_s=place.config.poll_s, display=display)
+
+
+def _travelled(connection: Connection, url: str) -> RunRecord:
+    try:
+        return RunRecord.model_validate_json(_read(connection, url, TRAVELLING))
+    except (ValidationError, GoneError) as error:
+        raise ToolError(
+            f"{url} was not submitted by this esd-deploy: its folder holds no {TRAVELLING}; it cannot be attached to"
+        ) from error
+
+
+def _read(connection: Connection, url: str, path: str) -> bytes:
+    def read() -> bytes:
+        with connection.read(url, path) as pieces:
+            return b"".join(pieces)
+
+    return patiently()(read)
+
+
+def _image(known: RunRecord) -> PublishedImage | None:
+    if known.image is None:
+        return None
+    return PublishedImage(ImageReference.parse(known.image.reference), known.image.sif_digest, known.image.size, {})
+
+
+def _same(path: Path, digest: str) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ToolError(f"{path}: {error.strerror}; without it the run cannot be repeated") from error
+    if hashlib.sha256(content).hexdigest() != digest:
+        raise UsageError(f"{path} is not the file that ran (sha256 {digest[:12]}… in the record); it was changed since")
+    return content

@@ -1,0 +1,216 @@
+"""One run, live: its record, its folder, and the site that it runs at."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+from tenacity import Retrying, nap
+
+from esd_build.data.errors import ToolError, UsageError
+from esd_deploy.runs import aio, outcome, reports, results, submission
+from esd_deploy.backends import kinds, unicore_job
+from esd_deploy.display import tables
+from esd_deploy.backends.connection import ENDED, READY, Connection, JobState
+from esd_deploy.display.progress import Display, Silent
+from esd_deploy.runs.ending import batch_details, ending
+from esd_deploy.plans.plan import Plan
+from esd_deploy.runs.record import RunRecord, load
+from esd_deploy.runs.record_parts import EndingRecord
+from esd_deploy.runs.following import follow
+
+WAIT_GIVE_UP_S = 24 * 3600
+"""How long a site may stay silent before waiting for a job there is given up; the job itself goes on."""
+REFUSED_GIVE_UP_S = 600
+"""How long a site may refuse a token that it took before, while a run is waited for."""
+LOCK = ".lock"
+TRAVELLING = "esd/record.json"
+"""The record as it was at submission, in the job's folder: from it another machine takes the run up."""
+_TAIL_BYTES = 64 * 1024
+_KEPT_DETAILS = 40
+
+
+class Run:
+    """A run's folder has the layout of the job's folder, with the record `run.json` in it.
+
+    The record is saved before the job exists and after each step, so that a new Run can take over where another one died.
+    """
+
+    def __init__(
+        self,
+        record: RunRecord,
+        folder: Path,
+        connection: Connection,
+        *,
+        poll_s: float,
+        display: Display | None = None,
+        sleep: submission.Sleep = nap.sleep,
+    ) -> None:
+        self.record = record
+        self.folder = folder
+        self._connection = connection
+        self._poll_s = poll_s
+        self._display = display or Silent()
+        self._sleep = sleep
+        self._refused_s = 0.0
+
+    @staticmethod
+    def prepare(plan: Plan, folder: Path, *, rerun_of: str | None = None) -> RunRecord:
+        """Write everything that the job needs, and the record, into a new folder."""
+        how = kinds.backend(plan.site.kind)
+        files = how.files(plan)
+        record = RunRecord.of(plan, how.description(plan), (*files, TRAVELLING)).model_copy(update={"rerun_of": rerun_of})
+        try:
+            for path, content in {**files, TRAVELLING: record.model_dump_json().encode()}.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
+                (folder / path).write_bytes(content)
+        except OSError as error:
+            raise ToolError(f"cannot write the run's folder {folder}: {error.strerror}; choose another one with --output") from error
+        record.save(folder)
+        return record
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    @property
+    def poll_s(self) -> float:
+        """Seconds between two questions, at most."""
+        return self._poll_s
+
+    def sibling(self, record: RunRecord, folder: Path) -> "Run":
+        """Another run at the same site, over the same connection."""
+        return Run(record, folder, self._connection, poll_s=self._poll_s, display=self._display, sleep=self._sleep)
+
+    def submit(self) -> None:
+        """Make the run's job unless it exists, send its files, start it."""
+        self._display.step(f"{self.id}: submitting to {self.record.site}")
+        with self._alone():
+            self.record = load(self.folder.parent, self.folder.name)  # another client may have come further
+            url = self.record.job.url or submission.create(self._connection, self.record.job.description, self.id, self._retry())
+            self._keep(self.record.with_job(url))
+            submission.stage(self._connection, url, self._staged(), self._retry())
+        self._display.step(f"{self.id}: submitted to {self.record.site}, job {url}")
+
+    def resume(self) -> None:
+        """Complete a submission that was interrupted; nothing to do for a job that has begun."""
+        if self.record.job.url is None or self._retry()(self._connection.state, self.record.job.url).status == READY:
+            self.submit()
+
+    def wait(self) -> RunRecord:
+        """Follow the job to its end and fetch what it made. A failed job is no exception here: see `record.succeeded`."""
+        self._refused_s = REFUSED_GIVE_UP_S  # the site let the caller in before
+        retry = self._retry(WAIT_GIVE_UP_S)
+        for state in follow(self._connection, self._url, poll_s=self._poll_s, retry=retry, sleep=self._sleep):
+            self._seen(state)
+        return self.finish()
+
+    async def wait_async(self) -> RunRecord:
+        """As `wait`, for code that has other things to do meanwhile."""
+        return await aio.wait(self)
+
+    def finish(self) -> RunRecord:
+        """After the job's end: its results, what the batch system says, and how it ended."""
+        self.fetch()
+        return self.concluded()
+
+    def refresh(self) -> RunRecord:
+        """Ask the site once."""
+        self._seen(self._retry()(self._connection.state, self._url))
+        return self.record
+
+    def fetch(self) -> RunRecord:
+        """Bring the results home and complete the record by what the job reported."""
+        self._display.step(f"{self.id}: fetching the results")
+        fetched = results.fetch(self._connection, self._url, self.folder, self._staged_names(), self._retry())
+        self._keep(self.record.model_copy(update={"files": fetched.files, "missing": fetched.missing}))
+        self._keep(reports.understood(self.record, self.folder))
+        return self.record
+
+    def concluded(self) -> RunRecord:
+        """The record of an ended job with how it ended; and no second job of this run is left at the site."""
+        if self.record.status not in ENDED:
+            return self.record
+        retry = self._retry()
+        with suppress(ToolError):
+            # Where the job itself called sbatch, the server knows nothing of the batch job, and the job noted it.
+            told_here = batch_details(self._tail(unicore_job.BATCH_DETAILS))
+            self._keep(self.record.with_details(_short(told_here or retry(self._connection.details, self._url))))
+        with suppress(ToolError):
+            for other in submission.surplus(self._connection, self.id, self._url, retry):
+                self._display.step(f"{self.id}: a second job of this run is at the site: {other}")
+        told = ending(_state(self.record), self.record.job.details, stderr=self._tail("stderr"), own=self._tail("esd/failure.txt"))
+        self._keep(self.record.model_copy(update={"ending": EndingRecord.of(told)}))
+        return self.record
+
+    def cancel(self) -> RunRecord:
+        """End the job at the site; what it made so far stays there."""
+        self._retry()(self._connection.abort, self._url)
+        return self.refresh()
+
+    def _repr_html_(self) -> str:
+        return tables.table(f"run {self.id}: {self.record.script.name}", outcome.rows(self.record))
+
+    def delete(self) -> None:
+        """Remove the job and its folder at the site; the run's own folder stays."""
+        self._retry()(self._connection.delete, self._url)
+
+    @property
+    def _url(self) -> str:
+        if self.record.job.url is None:
+            raise UsageError(f"run '{self.id}' was never submitted to its end; `esd-deploy attach {self.id}` completes it")
+        return self.record.job.url
+
+    def _seen(self, state: JobState) -> None:
+        before = self.record
+        self._keep(before.with_state(state))
+        if (state.status, state.message) != (before.status, before.message):
+            self._display.step(f"{self.id}: {state.status}" + (f" ({state.message})" if state.message else ""))
+
+    def _keep(self, record: RunRecord) -> None:
+        if record != self.record:
+            self.record = record
+            record.save(self.folder)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two clients that submit the same run at once would make two jobs."""
+        lock = FileLock(self.folder / LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout as error:
+            raise UsageError(f"run '{self.id}' is being submitted by another esd-deploy; `esd-deploy attach {self.id}` later") from error
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _staged_names(self) -> tuple[str, ...]:
+        return self.record.staged
+
+    def _staged(self) -> Mapping[str, bytes]:
+        try:
+            return {path: (self.folder / path).read_bytes() for path in self._staged_names()}
+        except OSError as error:
+            raise ToolError(
+                f"{error.filename}: {error.strerror}; without it run '{self.id}' cannot be submitted, start a new one"
+            ) from error
+
+    def _tail(self, path: str) -> str:
+        place = self.folder / path
+        if not place.is_file():
+            return ""
+        with place.open("rb") as file:
+            file.seek(max(0, place.stat().st_size - _TAIL_BYTES))
+            return file.read().decode("utf-8", errors="replace")
+
+    def _retry(self, give_up_s: float = 120) -> Retrying:
+        return submission.patiently(self._sleep, give_up_s=give_up_s, refused_s=self._refused_s, notice=self._display.step)
+
+
+def _state(record: RunRecord) -> JobState:
+    return JobState(record.status, record.message, record.exit_code, record.log)
+
+
+def _short(details: Mapping[str, str]) -> dict[str, str]:
+    return dict(list(details.items())[:_KEPT_DETAILS])

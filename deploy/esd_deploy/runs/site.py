@@ -1,0 +1,124 @@
+"""The Python interface: `Site.load("local").submit("net.py", image="nest", nodes=2).wait()`."""
+
+import secrets
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from esd_build.data.reference import ImageReference
+from esd_build.registry import PublishedImage
+from esd_deploy.backends import kinds
+from esd_deploy.plans import image
+from esd_deploy.display import tables
+from esd_deploy.runs import record
+from esd_deploy.sites.catalogue import load_site
+from esd_deploy.sites.config import SiteConfig
+from esd_deploy.backends.connection import Connection
+from esd_deploy.display.progress import Display
+from esd_deploy.sites.endpoint import Endpoint, resolve
+from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.plan import Mode, Plan, Request, check, plan
+from esd_deploy.runs.run import Run
+from esd_deploy.backends.unicore import UnicoreConnection
+
+RUNS = Path("runs")
+
+
+@dataclass(frozen=True)
+class Site:
+    """A place that runs jobs, and the caller's access to it."""
+
+    config: SiteConfig
+    endpoint: Endpoint
+    connect: Callable[[Endpoint], Connection] = UnicoreConnection.open
+    look_up: Callable[[ImageReference, Endpoint], PublishedImage] = image.resolve
+
+    @classmethod
+    def load(cls, name: str, *, token: str | None = None) -> "Site":
+        """A site of the catalogue (or a path to a site's YAML file); `token` goes before the configured credentials.
+
+        Raises UsageError for an unknown name, ConfigError for a wrong file, ToolError where a local site is not up.
+        """
+        return cls.of(load_site(name)[0], token=token)
+
+    @classmethod
+    def of(cls, config: SiteConfig, *, token: str | None = None) -> "Site":
+        """The site of a configuration; raises as `load`."""
+        return cls(config, resolve(config, token=token), connect=kinds.backend(config.kind).connect)
+
+    def signed_only(self) -> "Site":
+        """The same site, where only images run that one of the user's trusted keys signed."""
+        return replace(self, look_up=image.resolve_signed)
+
+    def plan(self, request: Request) -> Plan:
+        """What a run would do, with the image's digest as the registry gives it now; nothing is submitted."""
+        check(request, self.config)
+        pinned = self.published(request.image) if request.image else None
+        return plan(request, self.config, pinned, new_id())
+
+    def published(self, word: str) -> PublishedImage:
+        """The image of a word (`nest`, `nest:25.04`, a whole reference), as the registry of this site serves it."""
+        return self.look_up(self._reference(word), self.endpoint)
+
+    def start(self, planned: Plan, *, runs: Path = RUNS, display: Display | None = None, rerun_of: str | None = None) -> Run:
+        """A run that is written down under `runs`, but not submitted yet."""
+        connection = self.connect(self.endpoint)
+        folder = runs / planned.run_id
+        known = Run.prepare(planned, folder, rerun_of=rerun_of)
+        return Run(known, folder, connection, poll_s=self.config.poll_s, display=display)
+
+    def start_many(self, planned: Plan, count: int, *, runs: Path = RUNS, display: Display | None = None) -> Iterator[Run]:
+        """`count` runs of one plan over one connection, one after the other; each finds its number in `$ESD_RUN_INDEX`."""
+        connection = self.connect(self.endpoint)
+        for number in range(count):
+            one = planned if count == 1 else numbered(planned, number)
+            yield Run(Run.prepare(one, runs / one.run_id), runs / one.run_id, connection, poll_s=self.config.poll_s, display=display)
+
+    def submit(  # noqa: PLR0913 - the whole of a run, by keyword
+        self,
+        script: Path | str,
+        arguments: Sequence[str] = (),
+        *,
+        image: str | None = None,
+        mode: Mode | None = None,
+        nodes: int = 1,
+        tasks_per_node: int = 1,
+        threads: int = 1,
+        time_s: int | None = None,
+        inputs: Sequence[Path | str] = (),
+        partition: str | None = None,
+        account: str | None = None,
+        tags: Sequence[str] = (),
+        runs: Path = RUNS,
+    ) -> Run:
+        """Submit a script and return at once; `wait()` of the result follows it to its end. The record is in `runs/<id>/`."""
+        shape = Shape(nodes, tasks_per_node, threads)
+        files = tuple(Path(path) for path in inputs)
+        request = Request(Path(script), tuple(arguments), image, shape, time_s, mode, files, partition, account, tuple(tags))
+        run = self.start(self.plan(request), runs=runs)
+        run.submit()
+        return run
+
+    def run(self, run_id: str, *, runs: Path = RUNS, display: Display | None = None) -> Run:
+        """A run that was submitted before, by its id; raises UsageError for an unknown one."""
+        known = record.load(runs, run_id)
+        return Run(known, runs / run_id, self.connect(self.endpoint), poll_s=self.config.poll_s, display=display)
+
+    def _repr_html_(self) -> str:
+        shown = ("description", "kind", "mpi", "partition", "modules", "target", "backend", "limits")
+        return tables.table(f"site {self.config.name}", [(name, getattr(self.config, name)) for name in shown])
+
+    def _reference(self, word: str) -> ImageReference:
+        return image.of_word(word, registry=self.endpoint.registry, repository=self.config.repository)
+
+
+def numbered(planned: Plan, number: int) -> Plan:
+    """One of many runs of a plan."""
+    environment = {**planned.site.environment, "ESD_RUN_INDEX": str(number)}
+    return replace(planned, run_id=new_id(), site=planned.site.model_copy(update={"environment": environment}))
+
+
+def new_id() -> str:
+    """An id of a run: when, and something that nobody else has."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

@@ -1,0 +1,1 @@
+"""Site files, how certain their values are, and the credentials that a site asks for."""

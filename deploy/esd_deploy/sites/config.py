@@ -1,0 +1,148 @@
+"""A site's data file, `site-configs/<site>.yaml`: where it runs and how programs are launched there. It holds no secret."""
+
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints, model_validator
+
+from esd_build.data.documents import Document
+from esd_deploy.sites.certainty import Evidence
+from esd_deploy.sites.source import CredentialsSource, Variable
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$")]
+HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+/rest/core$")]
+RegistryUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+/rest/registries/\w+$")]
+QueueUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
+AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^:,\s]*$")]
+Bind = Annotated[str, StringConstraints(pattern=r"^(/|\$[A-Za-z_])[^:,\s]*$")]
+
+
+class Limits(Document):
+    """What one job may ask for, checked before it is submitted."""
+
+    nodes: int = Field(ge=1, description="most nodes in one job")
+    time_s: int = Field(ge=1, description="longest run time of a job, in seconds")
+    default_time_s: int = Field(600, ge=1, description="run time where the caller gives none, in seconds")
+
+
+class Partition(Document):
+    """One Slurm partition; what is not said is not known and not checked."""
+
+    nodes: int | None = Field(None, ge=1, description="most nodes in one job")
+    time_s: int | None = Field(None, ge=1, description="longest run time of a job, in seconds")
+    cpus: int | None = Field(None, ge=1, description="cores of one node")
+    memory_gb: int | None = Field(None, ge=1, description="main memory of one node, in GB")
+    gpus: int = Field(0, ge=0, description="GPUs of one node")
+    target: str | None = Field(None, description="the nodes' processor as Spack and archspec name it, where it is not the site's `target`")
+
+
+class NmpiSettings(Document):
+    """What a neuromorphic queue needs besides (`kind: nmpi`)."""
+
+    platform: str = Field(description="`hardware_platform` of the queue's jobs: SpiNNaker, Demo, …")
+    collab: str | None = Field(None, description="the collaboratory whose quota is charged; without it, --account")
+    hardware_config: dict[str, str | int | bool] = Field(default_factory=dict, description="passed on as it is")
+
+
+class SiteConfig(Document):
+    """One site. `status_file` replaces the addresses, `ca_file` and `credentials` where the site itself tells them."""
+
+    name: Name = Field(description="the file's name without .yaml", exclude=True)
+    file: Path | None = Field(None, description="where it was read from, if that is not the catalogue", exclude=True)
+    kind: Literal["unicore", "nmpi"]
+    description: str
+    status_file: Path | None = Field(None, description="JSON file of a local site that gives address, registry, CA and credentials")
+    url: HttpsUrl | None = Field(None, description="UNICORE base URL, https://HOST:PORT/SITE/rest/core")
+    unicore_registry: RegistryUrl | None = Field(None, description="UNICORE registry that knows the site's base URL by its name")
+    unicore_site: Word | None = Field(None, description="the site's name in that registry")
+    queue_url: QueueUrl | None = Field(None, description="base URL of the neuromorphic job queue (kind: nmpi)")
+    registry: str | None = Field(None, description="host[:port] of the OCI registry that the site's login nodes pull from")
+    ca_file: Path | None = Field(None, description="PEM file of the certificate authority; without it, the machine's authorities")
+    credentials: CredentialsSource | None = None
+    repository: str = Field("esd", description="folder of the images in the registry: <registry>/<repository>/<image>:<environment>")
+    backend: Word = Field("nest", description="the PyNN backend of scripts here: they find it in $PYNN_SIMULATOR")
+    nmpi: NmpiSettings | None = Field(None, description="the queue's own settings (kind: nmpi)")
+    mpi: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")] = Field(
+        "pmix", description="Slurm's MPI plugin (`srun --mpi=list` there)"
+    )
+    pmix: str | None = Field(None, description="version of the OpenPMIx that this plugin brings, where it is known")
+    apptainer: str = Field("apptainer", description="the container program on login and compute nodes")
+    sharens: bool = Field(True, description="start the ranks of a node in one user namespace (Apptainer >= 1.3, not with psslurm)")
+    scratch: Variable = Field("SCRATCH", description="variable that holds a folder shared by login and compute nodes")
+    image_cache: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = Field("esd-images", description="folder of pulled images in it")
+    broadcast_nodes: int | None = Field(
+        None, ge=2, description="from this many nodes on, `sbcast` copies the image to each node's own disk"
+    )
+    broadcast_folder: AbsolutePath = Field("/tmp", description="where it is copied to on each node")  # noqa: S108 - on the node, in the job
+    binds: tuple[Bind, ...] = Field((), description="paths (or $VARIABLES with one) made visible in the container, besides Apptainer's own")
+    modules: tuple[str, ...] = Field((), description="environment modules for runs without an image")
+    activation: str | None = Field(None, description="shell line that activates a project first; {account} is the budget")
+    submit: Literal["unicore", "sbatch"] = Field(
+        "unicore",
+        description="who submits batch work: unicore (the server does), or sbatch (a job on the login node calls `sbatch --wait`)",
+    )
+    login_node: bool = Field(True, description="the site runs precommands and interactive jobs on its login nodes")
+    partition: str | None = Field(None, description="Slurm partition where the caller names none (UNICORE's Queue)")
+    partitions: dict[str, Partition] = Field(default_factory=dict, description="the partitions and what a job gets there")
+    account: str | None = Field(None, description="budget that is charged (UNICORE's Project)")
+    target: str | None = Field(None, description="the nodes' processor as Spack and archspec name it: zen2, cascadelake, neoverse_v2, …")
+    network: Literal["infiniband", "slingshot", "ethernet"] | None = Field(
+        None, description="what joins the nodes: `validate` checks that MPI uses it, and does not fall back to TCP in silence"
+    )
+    environment: dict[Variable, str] = Field(default_factory=dict, description="variables of every job")
+    limits: Limits
+    poll_s: float = Field(10, gt=0, description="seconds between two questions about a job's state, at most")
+    wireup_s: int = Field(120, ge=1, description="seconds that the MPI wire-up check may take before the job is given up")
+    evidence: dict[str, Evidence] = Field(default_factory=dict, description="for each value: how sure it is, and who says so")
+
+    @model_validator(mode="after")
+    def _one_address(self) -> Self:
+        own = [
+            name
+            for name in ("url", "unicore_registry", "queue_url", "registry", "ca_file", "credentials")
+            if getattr(self, name) is not None
+        ]
+        if self.status_file is not None and own:
+            raise ValueError(f"status_file already gives {', '.join(own)}; remove one of both")
+        missing = [name for name in self._needed() if getattr(self, name) is None]
+        if self.status_file is None and missing:
+            raise ValueError(f"{', '.join(missing)} missing (or give status_file, for a local site)")
+        if (self.unicore_registry is None) != (self.unicore_site is None) or (self.url and self.unicore_registry):
+            raise ValueError("give either url, or unicore_registry and unicore_site")
+        return self
+
+    def _needed(self) -> tuple[str, ...]:
+        if self.kind == "nmpi":
+            return ("queue_url", "credentials")
+        return ("url" if self.unicore_registry is None else "unicore_site", "registry", "credentials")
+
+    @model_validator(mode="after")
+    def _own_kind(self) -> Self:
+        if self.kind == "nmpi" and self.nmpi is None:
+            raise ValueError("nmpi missing: a queue needs at least nmpi.platform")
+        if self.kind == "unicore" and self.nmpi is not None:
+            raise ValueError("nmpi is for kind: nmpi; remove it")
+        if self.kind == "unicore" and "mpi" not in self.model_fields_set:
+            raise ValueError("mpi: missing (`srun --mpi=list` on the site tells its plugins)")
+        return self
+
+    @model_validator(mode="after")
+    def _known_names(self) -> Self:
+        if self.partition and self.partitions and self.partition not in self.partitions:
+            raise ValueError(f"partition '{self.partition}' is not among partitions ({', '.join(self.partitions)})")
+        unknown = [path for path in self.evidence if path.partition(".")[0] not in type(self).model_fields]
+        if unknown:
+            raise ValueError(f"evidence for what is no setting: {', '.join(unknown)}")
+        return self
+
+
+def schema() -> dict[str, object]:
+    """JSON Schema of a site's file, for editors; `site-configs/schema.json` holds it."""
+    found: dict[str, object] = SiteConfig.model_json_schema()
+    properties, required = found["properties"], found["required"]
+    if isinstance(properties, dict) and isinstance(required, list):
+        for key in ("name", "file"):
+            del properties[key]
+        required.remove("name")
+    return found

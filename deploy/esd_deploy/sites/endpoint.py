@@ -1,0 +1,124 @@
+"""Where a site is reached, with what credentials: taken from its data file, or from a local site's status file."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from esd_build.data.errors import ToolError, UsageError
+from esd_deploy.sites import local_token
+from esd_deploy.sites.config import SiteConfig
+from esd_deploy.sites.source import CredentialsSource
+from esd_deploy.sites.tokens import Tokens, secret_file, tokens
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """A secret with its kind: a user's password, or bearer tokens. Never printed."""
+
+    secret: str = field(repr=False)
+    username: str | None = None
+    tokens: Tokens | None = field(default=None, repr=False, compare=False)
+
+    def bearer(self) -> str:
+        """A token that is valid now."""
+        return self.tokens.bearer() if self.tokens else self.secret
+
+    def renew(self) -> bool:
+        """After a refusal: True where there is another token to try."""
+        return self.tokens.renew() if self.tokens else False
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A site's addresses and what proves both sides' identity."""
+
+    url: str
+    registry: str
+    ca_file: Path | None
+    credentials: Credentials
+    hint: str
+    """What to try where it does not answer."""
+    site_name: str | None = None
+    """Where this is set, `url` is that of a UNICORE registry, which knows the site's own under this name."""
+
+
+class LocalStatus(BaseModel):
+    """What is needed of a local site's `status.json`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    name: str
+    state: Literal["running", "stopped", "crashed"]
+    unicore_url: str
+    registry: str
+    nmpi_url: str | None = None
+    oidc_url: str | None = None
+    username: str
+    password_file: Path
+    ca_file: Path
+
+
+def resolve(config: SiteConfig, *, token: str | None = None, environ: Mapping[str, str] | None = None) -> Endpoint:
+    """The site's endpoint for this caller. A `token` given by hand goes before the configured source.
+
+    Raises ToolError where the local site is not up, UsageError where the credentials are not there.
+    """
+    if config.status_file is not None:
+        return _of_local_site(config.status_file, queue=config.kind == "nmpi")
+    if config.credentials is None:
+        raise AssertionError("the site model lets no such configuration through")
+    credentials = _read(config, config.credentials, os.environ if environ is None else environ, token)
+    hint = f"is the site in maintenance? Its address is in site-configs/{config.name}.yaml"
+    url = config.url or config.unicore_registry or config.queue_url or ""
+    return Endpoint(url, config.registry or "", config.ca_file, credentials, hint, config.unicore_site)
+
+
+def _of_local_site(path: Path, *, queue: bool) -> Endpoint:
+    hint = "start it with `esd-deploy local up`"
+    try:
+        status = LocalStatus.model_validate_json(path.read_bytes())
+    except FileNotFoundError as error:
+        raise ToolError(f"the local site is not up (no {path}); {hint}") from error
+    except (OSError, ValidationError) as error:
+        raise ToolError(f"{path}: not readable as a local site's status; look with `esd-deploy local status`, or {hint}") from error
+    if status.state != "running":
+        raise ToolError(f"the local site '{status.name}' is not up (it {_STATES[status.state]}); {hint}")
+    credentials = Credentials(_password(status.password_file), status.username)
+    hint = f"is the local site '{status.name}' still up? See `esd-deploy local status`; {hint}"
+    if queue and not status.nmpi_url:
+        raise ToolError(f"the local site '{status.name}' has no neuromorphic queue; {hint}")
+    if queue and status.oidc_url:
+        issued = local_token.tokens(status.oidc_url, status.username, credentials.secret, status.ca_file)
+        credentials = Credentials(credentials.secret, status.username, issued)
+    return Endpoint(str(status.nmpi_url) if queue else status.unicore_url, status.registry, status.ca_file, credentials, hint)
+
+
+_STATES = {"stopped": "is stopped", "crashed": "crashed"}
+
+
+def _read(config: SiteConfig, source: CredentialsSource, environ: Mapping[str, str], token: str | None) -> Credentials:
+    site = config.name
+    if source.has_token or token:
+        found = tokens(source, site, given=token, environ=environ, ca_file=config.ca_file)
+        try:
+            return Credentials(found.bearer(), tokens=found)
+        except UsageError as error:
+            raise UsageError(f"site '{site}': {error}") from error
+    if source.password_file is not None:
+        return Credentials(secret_file(source.password_file.expanduser()) or "", source.username)
+    variable = source.password_env or ""
+    secret = environ.get(variable)
+    if not secret:
+        raise UsageError(f"site '{site}' takes its credentials from the environment variable {variable}, which is not set")
+    return Credentials(secret, source.username)
+
+
+def _password(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8").strip()
+    except OSError as error:
+        raise UsageError(f"cannot read the password file {path}: {error.strerror}; it belongs to the user who started the site") from error

@@ -1,0 +1,174 @@
+"""Tokens from an OpenID Connect issuer: the device flow (RFC 8628) once, then refresh tokens (RFC 6749, 6).
+
+The refresh token lies in a file that only its owner can read, and goes nowhere but to the issuer that gave it.
+"""
+
+import hashlib
+import json
+import os
+import ssl
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import platformdirs
+from filelock import FileLock
+
+from esd_build.data.errors import ToolError, UsageError
+
+_DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
+_TIMEOUT_S = 30
+
+
+@dataclass(frozen=True)
+class Login:
+    """A login that is kept: with it, tokens can be had without the user."""
+
+    issuer: str
+    client_id: str
+    refresh_token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Prompt:
+    """What a user must do to log in: open a page, and confirm a code there."""
+
+    url: str
+    code: str
+    seconds: int
+
+
+def folder() -> Path:
+    """Where logins are kept."""
+    return Path(os.environ.get("ESD_STATE_DIR") or platformdirs.user_state_dir("esd-images")) / "logins"
+
+
+def client(ca_file: Path | None = None) -> httpx.Client:
+    """Trusts the machine's certificate authorities, and that of `ca_file` besides."""
+    trusted = ssl.create_default_context()
+    if ca_file is not None:
+        try:
+            trusted.load_verify_locations(ca_file)
+        except OSError as error:
+            raise UsageError(f"{ca_file}: not a readable file of certificates (PEM)") from error
+    return httpx.Client(verify=trusted, timeout=_TIMEOUT_S)
+
+
+def access_token(issuer: str, *, http: httpx.Client | None = None, where: Path | None = None, ca_file: Path | None = None) -> str | None:
+    """A fresh access token by the login that is kept; None without one.
+
+    An issuer may give a new refresh token each time and end the old one: the new one is kept before anything else happens, under a lock,
+    because two clients that used the same one would lose the login.
+    """
+    path = _path(issuer, where)
+    if not path.is_file():
+        return None
+    with FileLock(f"{path}.lock"):
+        login = _load(path)
+        with http or client(ca_file) as session:
+            answer = _post(
+                session,
+                _endpoint(session, issuer, "token_endpoint"),
+                {"grant_type": "refresh_token", "refresh_token": login.refresh_token, "client_id": login.client_id},
+            )
+        if "access_token" not in answer:
+            raise UsageError(f"{issuer} ended the login ({answer.get('error', 'no reason given')}); `esd-deploy login` again")
+        _save(path, Login(issuer, login.client_id, str(answer.get("refresh_token") or login.refresh_token)))
+    return str(answer["access_token"])
+
+
+def log_in(
+    issuer: str,
+    client_id: str,
+    show: Callable[[Prompt], None],
+    *,
+    http: httpx.Client | None = None,
+    where: Path | None = None,
+    ca_file: Path | None = None,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Path:
+    """Ask the user to confirm a code in a browser, anywhere; keep the login. Returns the file that it is in."""
+    with http or client(ca_file) as session:
+        started = _post(
+            session,
+            _endpoint(session, issuer, "device_authorization_endpoint"),
+            {"client_id": client_id, "scope": "openid offline_access"},
+        )
+        if "device_code" not in started:
+            raise ToolError(
+                f"{issuer} starts no login for client '{client_id}': {started.get('error_description') or started.get('error')}"
+            )
+        page = str(started.get("verification_uri_complete") or started["verification_uri"])
+        show(Prompt(page, str(started["user_code"]), int(started.get("expires_in", 600))))
+        answer = _confirmed(session, issuer, client_id, started, sleep)
+    if "refresh_token" not in answer:
+        raise ToolError(f"{issuer} gives client '{client_id}' no refresh token; ask its administrator for offline access")
+    path = _path(issuer, where)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    _save(path, Login(issuer, client_id, str(answer["refresh_token"])))
+    return path
+
+
+def _confirmed(
+    session: httpx.Client, issuer: str, client_id: str, started: dict[str, Any], sleep: Callable[[float], None]
+) -> dict[str, Any]:
+    """Ask until the user has confirmed (RFC 8628, 3.4 and 3.5)."""
+    wait_s = float(started.get("interval", 5))
+    for _ in range(max(1, int(float(started.get("expires_in", 600)) / max(wait_s, 1)))):
+        sleep(wait_s)
+        form = {"grant_type": _DEVICE, "device_code": str(started["device_code"]), "client_id": client_id}
+        answer = _post(session, _endpoint(session, issuer, "token_endpoint"), form)
+        if "access_token" in answer:
+            return answer
+        if answer.get("error") == "slow_down":
+            wait_s += 5
+        elif answer.get("error") != "authorization_pending":
+            raise UsageError(f"{issuer}: the login was not confirmed ({answer.get('error', 'no reason given')}); try again")
+    raise UsageError(f"{issuer}: nobody confirmed the login in time; try again")
+
+
+def _endpoint(session: httpx.Client, issuer: str, name: str) -> str:
+    found = _answer(session, "GET", f"{issuer}/.well-known/openid-configuration", {}).get(name)
+    if not str(found).startswith("https://"):
+        raise ToolError(f"{issuer} names no {name} with TLS ('{found}'); it cannot be used")
+    return str(found)
+
+
+def _post(session: httpx.Client, url: str, form: dict[str, str]) -> dict[str, Any]:
+    return _answer(session, "POST", url, form)
+
+
+def _answer(session: httpx.Client, method: str, url: str, form: dict[str, str]) -> dict[str, Any]:
+    """The JSON object that an issuer answers; its refusals are objects, too."""
+    try:
+        answer = session.request(method, url, data=form or None)
+        content = answer.json()
+    except httpx.HTTPError as error:
+        raise ToolError(f"{url} does not answer ({type(error).__name__}); try again later") from error
+    except ValueError as error:
+        raise ToolError(f"{url} answered {answer.status_code}, but not as OpenID Connect does; is the issuer right?") from error
+    if not isinstance(content, dict) or answer.status_code >= 500:
+        raise ToolError(f"{url} answered {answer.status_code}; try again later")
+    return content
+
+
+def _path(issuer: str, where: Path | None) -> Path:
+    return (where or folder()) / f"{hashlib.sha256(issuer.encode()).hexdigest()[:16]}.json"
+
+
+def _load(path: Path) -> Login:
+    try:
+        return Login(**json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise UsageError(f"{path} is no login any more; `esd-deploy login` makes a new one") from error
+
+
+def _save(path: Path, login: Login) -> None:
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        json.dump({"issuer": login.issuer, "client_id": login.client_id, "refresh_token": login.refresh_token}, file)
+    part.replace(path)

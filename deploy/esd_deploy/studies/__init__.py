@@ -1,0 +1,1 @@
+"""Studies over finished runs: comparison, drift, research object."""

@@ -1,0 +1,164 @@
+"""A run as a Workflow Run RO-Crate: a folder or ZIP file that others can read without this software.
+
+Follows the Process Run Crate and Workflow Run Crate profiles 0.5 (https://w3id.org/ro/wfrun/).
+"""
+
+from pathlib import Path
+from typing import Any
+
+from rocrate.model.contextentity import ContextEntity
+from rocrate.rocrate import ROCrate
+
+from esd_build.data.errors import UsageError
+from esd_deploy.runs.record import FILE_NAME, RunRecord
+
+_PROFILES = (
+    "https://w3id.org/ro/wfrun/process/0.5",
+    "https://w3id.org/ro/wfrun/workflow/0.5",
+    "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
+)
+_BASE = "1.1"
+"""The version of RO-Crate that these profiles are profiles of."""
+_TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+_LANGUAGE = "https://www.python.org/"
+_TEXT = "text/plain"
+_TYPES = {
+    ".txt": _TEXT,
+    ".csv": "text/csv",
+    ".json": "application/json",
+    ".py": "text/x-python",
+    ".nix": "application/x-hdf5",
+    ".sh": "application/x-sh",
+}
+
+
+def write(record: RunRecord, folder: Path, target: Path, *, license_url: str | None = None) -> Path:
+    """Write the crate of an ended run, as a ZIP file where `target` ends in .zip. Raises UsageError for a run that has not ended."""
+    if not record.ended:
+        raise UsageError(f"run '{record.id}' has not ended ({record.status}); `esd-deploy attach {record.id}` first")
+    if target.exists():
+        raise UsageError(f"{target} is there already; choose another name")
+    crate = build(record, folder, license_url=license_url)
+    if target.suffix == ".zip":
+        crate.write_zip(target)
+    else:
+        crate.write(target)
+    return target
+
+
+def build(record: RunRecord, folder: Path, *, license_url: str | None = None) -> ROCrate:
+    """The crate in memory; its data files stay where they are until it is written."""
+    crate = ROCrate(version=_BASE)
+    crate.metadata.extra_contexts.append(_TERMS)
+    crate.name = f"Run {record.id} of {record.script.name} at {record.site}"
+    crate.description = f"{record.launch} - {record.status}, recorded by esd-images {record.esd_images or ''}".strip()
+    crate.datePublished = record.states[-1].time
+    crate.license = _license(crate, license_url)
+    profiles = [_profile(crate, url) for url in _PROFILES]
+    crate.root_dataset["conformsTo"] = profiles
+    program = _program(crate, record, folder)
+    results = [_file(crate, folder, one.path, {"sha256": one.sha256}) for one in record.files]
+    inputs = [_file(crate, folder, name, {"sha256": digest}) for name, digest in record.script.inputs.items()]
+    _action(crate, record, program, [*inputs, *_parameters(crate, record)], results)
+    _file(crate, folder, FILE_NAME, {"description": "the record of esd-deploy: all that is known of this run"})
+    return crate
+
+
+def _profile(crate: ROCrate, url: str) -> Any:
+    name, version = url.split("/")[-2:]
+    return crate.add(ContextEntity(crate, url, {"@type": ["CreativeWork", "Profile"], "name": name, "version": version}))
+
+
+def _license(crate: ROCrate, url: str | None) -> Any:
+    """RO-Crate wants one; what nobody said is not made up."""
+    if url is not None:
+        return crate.add(ContextEntity(crate, url, {"@type": "CreativeWork", "name": url.rstrip("/").split("/")[-1], "url": url}))
+    unknown = "The owner of these files has not said under which licence they may be used."
+    return crate.add(ContextEntity(crate, "#no-license", {"@type": "CreativeWork", "name": "no licence stated", "description": unknown}))
+
+
+def _program(crate: ROCrate, record: RunRecord, folder: Path) -> Any:
+    language = crate.add(
+        ContextEntity(
+            crate,
+            _LANGUAGE,
+            {"@type": "ComputerLanguage", "name": "Python", "version": record.versions.get("Python", "unknown"), "url": _LANGUAGE},
+        )
+    )
+    program = crate.add_file(
+        folder / record.script.name,
+        record.script.name,
+        properties={
+            "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
+            "name": record.script.name,
+            "sha256": record.script.sha256,
+            "version": f"sha256:{record.script.sha256}",
+            "programmingLanguage": {"@id": language.id},
+            "softwareRequirements": [f"{name} {version}" for name, version in record.versions.items()],
+        },
+    )
+    crate.mainEntity = program
+    return program
+
+
+def _action(crate: ROCrate, record: RunRecord, program: Any, objects: list[Any], results: list[Any]) -> None:
+    times = [state.time for state in record.states]
+    status = "CompletedActionStatus" if record.succeeded else "FailedActionStatus"
+    properties = {
+        "@type": "CreateAction",
+        "name": f"{record.script.name} at {record.site}",
+        "description": record.launch,
+        "startTime": times[0].isoformat(timespec="seconds"),
+        "endTime": times[-1].isoformat(timespec="seconds"),
+        "actionStatus": f"http://schema.org/{status}",
+        **({} if record.succeeded or record.ending is None else {"error": f"{record.ending.kind}: {record.ending.because}"}),
+    }
+    action = crate.add(ContextEntity(crate, f"#run-{record.id}", properties))
+    action["instrument"] = program
+    action["object"] = objects
+    action["result"] = results
+    if record.image is not None:
+        action["containerImage"] = _image(crate, record)
+    crate.root_dataset["mentions"] = action
+
+
+def _image(crate: ROCrate, record: RunRecord) -> Any:
+    if record.image is None:
+        raise AssertionError("asked only for runs in a container")
+    reference = record.image.reference.partition("@")[0]
+    registry, _, path = reference.partition("/")
+    name, _, tag = path.partition(":")
+    properties = {
+        "@type": "ContainerImage",
+        "additionalType": {"@id": "https://w3id.org/ro/terms/workflow-run#SIFImage"},
+        "registry": registry,
+        "name": name,
+        "tag": tag,
+        "sha256": record.image.sif_digest.removeprefix("sha256:"),
+        "identifier": record.image.digest,
+    }
+    return crate.add(ContextEntity(crate, f"oras://{record.image.reference}", properties))
+
+
+def _parameters(crate: ROCrate, record: RunRecord) -> list[Any]:
+    """The command line's arguments and the shape of the run, as the profile wants parameters."""
+    values = {**{f"argument-{number}": value for number, value in enumerate(record.script.arguments, 1)}}
+    if record.shape is not None:
+        values |= {
+            "nodes": str(record.shape.nodes),
+            "tasks-per-node": str(record.shape.tasks_per_node),
+            "threads": str(record.shape.threads),
+        }
+    return [
+        crate.add(ContextEntity(crate, f"#{name}", {"@type": "PropertyValue", "name": name, "value": value}))
+        for name, value in values.items()
+    ]
+
+
+def _file(crate: ROCrate, folder: Path, path: str, properties: dict[str, Any]) -> Any:
+    place = folder / path
+    if not place.is_file():
+        raise UsageError(f"{place} is in the record, but not there; `esd-deploy fetch` brings it back")
+    kind = _TEXT if path in {"stdout", "stderr"} else _TYPES.get(place.suffix, "application/octet-stream")
+    told = {"name": path, "contentSize": str(place.stat().st_size), "encodingFormat": kind, **properties}
+    return crate.add_file(place, path, properties=told)

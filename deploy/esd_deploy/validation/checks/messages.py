@@ -1,0 +1,67 @@
+"""Judgements on how messages travel: within a node by memory, between nodes by the network that the site has. Pure."""
+
+from esd_deploy.validation.checks.transport import Kind, Transports, transports
+from esd_deploy.validation.evidence import Evidence, Output
+from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
+
+_PROMISE: dict[str, frozenset[Kind]] = {
+    "infiniband": frozenset({"infiniband"}),
+    "slingshot": frozenset({"slingshot"}),
+    "ethernet": frozenset({"tcp", "infiniband"}),  # RoCE goes by InfiniBand's names
+}
+_REMEDY = {
+    "infiniband": "OMPI_MCA_pml: ucx, OMPI_MCA_btl: ^uct,ofi, OMPI_MCA_mtl: ^ofi; and no UCX_TLS or UCX_NET_DEVICES that leaves it out",
+    "slingshot": "OMPI_MCA_pml: cm, OMPI_MCA_mtl: ofi, FI_PROVIDER: cxi",
+    "ethernet": "no UCX_TLS or OMPI_MCA_btl that leaves tcp out",
+}
+
+
+def within(evidence: Evidence) -> Verdict:
+    """Ranks of one node exchange messages by memory."""
+    output = evidence.require("transport-node")
+    used = transports(output.stdout + output.stderr, between_nodes=False)
+    said = _unclear(output, used)
+    if said is not None:
+        return said
+    slow = used.kinds - {"memory"}
+    if "memory" not in used.kinds:
+        return failed(f"{_text(used)}: within a node by the network, not by memory", f"`environment`: {_forced(evidence)}")
+    if slow or used.errors:
+        reason = f"{_text(used)}: large messages do not go by memory" + (f" ({used.errors[0]})" if used.errors else "")
+        return failed(reason, "`sharens: true`, so that the ranks of a node may read each other's memory; see 'user-namespace'")
+    return passed(_text(used))
+
+
+def between(evidence: Evidence) -> Verdict:
+    """Ranks of two nodes exchange messages by the network that the site promises; a silent fall-back to TCP is found here."""
+    output = evidence.require("transport-nodes")
+    used = transports(output.stdout + output.stderr, between_nodes=True)
+    said = _unclear(output, used)
+    if said is not None:
+        return said
+    promised = evidence.site.network
+    if promised is None:
+        return unknown(f"{_text(used)}; what the site has is not said (`network` in its file: infiniband, slingshot or ethernet)")
+    if not used.kinds & _PROMISE[promised]:
+        return failed(f"{_text(used)}, but the site has {promised}: MPI fell back", f"`environment`: {_REMEDY[promised]}")
+    return passed(f"{_text(used)}; the site has {promised}")
+
+
+def _unclear(output: Output, used: Transports) -> Verdict | None:
+    if not output.succeeded:
+        return failed(
+            f"messages did not arrive (exit code {output.code}): {output.last_words}", "see 'wireup-nodes'; `--suggest` tries remedies"
+        )
+    if not used.names:
+        return unknown(f"MPI does not tell the transport it used (upper layer: {used.layer or 'not told either'})")
+    return None
+
+
+def _text(used: Transports) -> str:
+    return f"{used.layer or 'Open MPI'}: {', '.join(sorted(used.names))}"
+
+
+def _forced(evidence: Evidence) -> str:
+    forcing = ("UCX_TLS", "UCX_NET_DEVICES", "OMPI_MCA_btl", "APPTAINERENV_UCX_TLS", "APPTAINERENV_OMPI_MCA_btl")
+    names = [name for name in evidence.site.environment if name in forcing]
+    return f"remove {', '.join(names)}" if names else "OMPI_MCA_pml: ucx"

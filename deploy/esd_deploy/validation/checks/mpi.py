@@ -1,0 +1,178 @@
+"""Judgements on MPI: is it in the image, do the ranks find each other, do server and client of PMIx go together. Pure."""
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+
+from esd_deploy.validation.checks.image import Inside, illegal_instruction
+from esd_deploy.validation.checks.nodes import nodes
+from esd_deploy.validation.checks.transport import transports
+from esd_deploy.validation.evidence import Evidence, Facts, Output
+from esd_deploy.validation.steps import RANKS_PER_NODE
+from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
+
+WIREUP_ADVICE = "`mpi`, `binds` and `environment` in the site's file; `--suggest` tries the known remedies"
+_OLDEST_CLIENT = (4, 2, 3)
+"""psmgmt >= 6.7 serves no older OpenPMIx."""
+
+
+class Rank(Facts):
+    """What `ranks.py` printed for one rank."""
+
+    rank: int
+    size: int
+    together: int
+    launched: int
+    host: str
+    node: str
+    namespace: str
+
+
+def inside(evidence: Evidence) -> Verdict:
+    """The image has MPI, mpi4py, and a PMIx client."""
+    output = evidence.require("inside")
+    if not output.succeeded and "python3" in output.last_words:
+        return failed(f"no Python in the image: {output.last_words}", "this image is none of esd-images; see docs/images.md")
+    rank = output.facts(Inside)[0]
+    parts = (("MPI library", rank.mpi), ("mpi4py", rank.mpi4py), ("PMIx client library", rank.pmix_client is not None))
+    missing = [name for name, there in parts if not there]
+    if missing:
+        return failed(
+            f"the image has no {', no '.join(missing)}", "use an image with MPI (label eu.ebrains.esd.mpi), or run on one rank only"
+        )
+    return passed(f"MPI, mpi4py, {_pmix(rank.pmix_client)}" + (f", UCX {rank.ucx}" if rank.ucx else ""))
+
+
+def pmix_folder(evidence: Evidence) -> Verdict:
+    """The folders where PMIx server and clients meet are visible in the container: the node's own, not others of the same name."""
+    found = evidence.require("inside").facts(Inside)
+    own = {node.name: node.get("tmp") for node in nodes(evidence.require("node"))}
+    covered = {"/tmp" for rank in found if rank.tmp and own.get(rank.node) not in {None, "", rank.tmp}}  # noqa: S108 - a name
+    hidden = sorted(covered | {_root(path) for rank in found for path in rank.pmix_hidden})
+    if not hidden:
+        return passed("the server's folders are visible")
+    outputs = [evidence.output(step) for step in ("wireup-node", "wireup-nodes")]
+    if all(output is not None and output.succeeded for output in outputs):
+        return passed(f"hidden in the container: {', '.join(hidden)}; the ranks reach the server without")
+    if not covered:
+        # Where a server is reached by TCP alone, its folders are hidden on well-kept sites too.
+        return unknown(f"hidden in the container: {', '.join(hidden)}; whether that is why MPI fails, `binds` with them would show")
+    return failed(
+        f"hidden in the container: {', '.join(hidden)}; the ranks do not reach the PMIx server",
+        f"`binds`: add {', '.join(sorted(covered))}; no APPTAINER_NO_MOUNT or APPTAINER_CONTAIN in `environment`",
+    )
+
+
+def wireup_node(evidence: Evidence) -> Verdict:
+    """The ranks of one node are one MPI world."""
+    return _wireup(evidence.require("wireup-node"), RANKS_PER_NODE, 1)
+
+
+def wireup_nodes(evidence: Evidence) -> Verdict:
+    """The ranks of all nodes are one MPI world."""
+    return _wireup(evidence.require("wireup-nodes"), RANKS_PER_NODE * evidence.nodes, evidence.nodes)
+
+
+def _wireup(output: Output, ranks: int, nodes: int) -> Verdict:
+    return _no_end(output) or _world(output, ranks, nodes)
+
+
+def _no_end(output: Output) -> Verdict | None:
+    if output.hung:
+        return failed(f"the ranks had not found each other after {output.limit_s} s{output.aside}", WIREUP_ADVICE)
+    if illegal_instruction(output):
+        return failed("a rank met an illegal instruction", "the image is for another processor: see 'processor'")
+    return None if output.succeeded else failed(f"exit code {output.code}: {output.last_words}", WIREUP_ADVICE)
+
+
+def _world(output: Output, ranks: int, nodes: int) -> Verdict:
+    found = output.facts(Rank)
+    sizes = sorted({rank.size for rank in found})
+    if sizes == [1] and ranks > 1:
+        return failed(f"{len(found)} times rank 0 of 1, not {ranks} ranks: MPI did not reach PMIx", WIREUP_ADVICE)
+    if sizes != [ranks] or sorted(rank.rank for rank in found) != list(range(ranks)):
+        return failed(f"worlds of {sizes} ranks, not one of {ranks}", WIREUP_ADVICE)
+    hosts = Counter(rank.node for rank in found)
+    if len(hosts) != nodes:
+        return failed(f"the ranks are on {len(hosts)} nodes, not on {nodes}", "`partition`, or Slurm's own settings")
+    return passed(f"{ranks} ranks on {', '.join(f'{count} x {host}' for host, count in sorted(hosts.items()))}, in {output.seconds:.1f} s")
+
+
+def pmix(evidence: Evidence) -> Verdict:
+    """PMIx server and client: versions that go together, a common way to prove identity, a common store."""
+    rank = evidence.require("inside").facts(Inside)[0]
+    if rank.pmix_namespace is None:
+        return failed(
+            f"srun gives the ranks no PMIx server (--mpi={evidence.site.mpi}): no PMIX_NAMESPACE is set",
+            f"`mpi`: a PMIx plugin instead of '{evidence.site.mpi}' (see 'plugin'); no --cleanenv in `environment` (APPTAINER_CLEANENV)",
+        )
+    client = _numbers(rank.pmix_client or "")
+    if client and client < _OLDEST_CLIENT:
+        return failed(f"the image's OpenPMIx {_dotted(client)} is older than 4.2.3, which newer servers refuse", "an image with OpenPMIx 5")
+    promised = evidence.site.pmix
+    said = rank.pmix_server or "unknown"
+    text = f"server {said}, client {_pmix(rank.pmix_client)}, security {rank.pmix_security}, storage {rank.pmix_storage}"
+    if promised and rank.pmix_server and _numbers(promised)[:2] != _numbers(rank.pmix_server)[:2]:
+        return failed(
+            f"{text}; the site's file says {promised}", f'`pmix: "{rank.pmix_server}"` in the site\'s file, after a look at the site'
+        )
+    if rank.pmix_server is None and rank.pmix_security is None:
+        return unknown(f"the server says nothing of itself; client {_pmix(rank.pmix_client)}")
+    return passed(text)
+
+
+def user_namespace(evidence: Evidence) -> Verdict:
+    """The ranks of a node share a user namespace, so that they may read each other's memory."""
+    found = evidence.require("inside").facts(Inside)
+    split = sorted({rank.node for rank in found if len({other.namespace for other in found if other.node == rank.node}) > 1})
+    if not split:
+        return passed("the ranks of each node share one")
+    output = evidence.output("transport-node")
+    used = transports(output.stdout + output.stderr, between_nodes=False) if output is not None and output.succeeded else None
+    if used is not None and used.layer == "ucx" and used.kinds == {"memory"} and not used.errors:
+        return passed(f"each rank on {', '.join(split)} has its own; UCX copes, by {', '.join(sorted(used.names))}")
+    reason = f"each rank on {', '.join(split)} has its own: they cannot read each other's memory (CMA), large messages are copied twice"
+    if evidence.site.sharens:
+        return failed(
+            f"{reason}, although `sharens` is on: the ranks have different parents there",
+            "`sharens: false`, and an image with UCX >= 1.16; or Apptainer with a setuid helper, which needs no user namespace",
+        )
+    return failed(reason, "`sharens: true` in the site's file (Apptainer >= 1.3)")
+
+
+def threads(evidence: Evidence) -> Verdict:
+    """Ranks and threads have processors of their own: no more threads than processors."""
+    found = evidence.require("inside").facts(Inside)
+    for rank in found:
+        threads = int(rank.threads or "0") or len(rank.cpus)
+        local = [other for other in found if other.node == rank.node]
+        total = threads * len(local)
+        usable = len({cpu for other in local for cpu in other.cpus})
+        if total > usable:
+            return failed(
+                f"{rank.node}: {len(local)} ranks x {threads} threads on {usable} processors (OMP_NUM_THREADS={rank.threads})",
+                "`environment`: no OMP_NUM_THREADS or APPTAINERENV_OMP_NUM_THREADS there; --threads of a run sets it",
+            )
+    bound = all(not set(a.cpus) & set(b.cpus) for a in found for b in found if a.node == b.node and a.rank < b.rank)
+    return passed(
+        f"{RANKS_PER_NODE} ranks x {found[0].threads} threads on {len(found[0].cpus)} processors a node"
+        + ("" if bound else "; not bound: all ranks of a node may use the same processors")
+    )
+
+
+def _root(path: str) -> str:
+    """The folder to show: /tmp as a whole, else the server's folder above that of one job."""
+    return "/tmp" if path.startswith("/tmp") else re.sub(r"/pmix\.\d+\.\d+/?.*$", "", path)  # noqa: S108 - a name, nothing is written
+
+
+def _pmix(version: str | None) -> str:
+    return f"OpenPMIx {_dotted(_numbers(version or ''))}" if version else "no PMIx"
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    found = re.search(r"\d+(?:\.\d+)+", text)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def _dotted(numbers: Iterable[int]) -> str:
+    return ".".join(str(number) for number in numbers)

@@ -1,0 +1,160 @@
+"""Judgements on the site before any container: the job, the nodes, Slurm's plugins, Apptainer. Pure."""
+
+import re
+from datetime import UTC, datetime
+
+from esd_deploy.errands import probe
+from esd_deploy.validation.checks.nodes import Node, nodes
+from esd_deploy.validation.evidence import Evidence, NotUnderstoodError, Output
+from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
+
+_UP = ("idle", "mixed", "allocated", "completing", "alloc", "mix", "comp", "planned", "reserved")
+
+
+def job(evidence: Evidence) -> Verdict:
+    """The job was started and came to its end within its time."""
+    end = evidence.job
+    if not end.started:
+        waiting = f" ({end.message})" if end.message else ""
+        return failed(
+            f"the job was still queued after {end.queued_s} s{waiting}",
+            "see 'nodes'; fewer with --nodes, longer with --queue-time; or correct `partition` and `account` in the site's file",
+        )
+    if end.out_of_time:
+        return failed(
+            f"the job reached its time limit of {end.time_limit_s} s before its last step",
+            "ask for more with --time, or for less with --quick or --only; the most is `limits.time_s` in the site's file",
+        )
+    if not end.finished:
+        return failed(f"the job did not come to its end: {end.message or 'the site gives no reason'}", "see the site's log of the job")
+    return passed("the job ran to its end")
+
+
+def partition(evidence: Evidence) -> Verdict:
+    """Slurm has enough nodes that are up."""
+    output = evidence.require("sinfo")
+    rows = [line.split("|", 3) for line in output.stdout.splitlines() if line.count("|") >= 3]
+    wanted = evidence.site.partition
+    own = [row for row in rows if wanted in {None, row[2].rstrip("*")}]
+    if not rows:
+        return unknown(f"the login node does not tell the state of the nodes: {output.last_words}")
+    if not own:
+        return failed(
+            f"Slurm has no partition '{wanted}'; there is {', '.join(sorted({row[2].rstrip('*') for row in rows}))}", "`partition`"
+        )
+    up = {row[0] for row in own if row[1].rstrip("*~#!%$@+-").startswith(_UP) and not row[1].endswith("*")}
+    down = sorted({f"{row[0]} is {row[1]} ({row[3]})" for row in own if row[0] not in up})
+    if len(up) < evidence.nodes:
+        return failed(f"{_are(len(up))} up, {evidence.nodes} needed: {', '.join(down)}", "repair the node, or validate on fewer (--nodes)")
+    return passed(f"{_are(len(up))} up" + (f"; {', '.join(down)}" if down else ""))
+
+
+def _are(number: int) -> str:
+    return "1 node is" if number == 1 else f"{number} nodes are"
+
+
+def plugins(output: Output) -> tuple[str, ...]:
+    """The MPI plugins that `srun --mpi=list` told."""
+    return probe.understood({"mpi": output.stdout + output.stderr}, {}, datetime.now(UTC)).mpi_plugins
+
+
+def plugin(evidence: Evidence) -> Verdict:
+    """Slurm has the MPI plugin that the site's file names."""
+    output = evidence.require("plugins")
+    listed = plugins(output)
+    if not output.succeeded or not listed:
+        return unknown(f"`srun --mpi=list` says nothing: {output.last_words}")
+    if evidence.site.mpi not in listed:
+        fitting = [name for name in listed if "pmix" in name] or listed
+        return failed(f"Slurm has no MPI plugin '{evidence.site.mpi}'; it has {', '.join(listed)}", f"`mpi`: {' or '.join(fitting)}")
+    return passed(f"`{evidence.site.mpi}` is among {', '.join(listed)}")
+
+
+def host_names(evidence: Evidence) -> Verdict:
+    """Each node's host name is its name in Slurm: by it Open MPI tells which ranks share a node."""
+    found = nodes(evidence.require("node"))
+    wrong = [f"{node.name} calls itself '{node.get('host')}'" for node in found if node.get("host").partition(".")[0] != node.name]
+    if wrong:
+        return failed(
+            f"{', '.join(wrong)}: Open MPI may find no path between ranks of one node, and hang",
+            "set the node's host name to its NodeName in slurm.conf (or NodeHostname there to the host name)",
+        )
+    return passed(", ".join(node.name for node in found))
+
+
+def apptainer(evidence: Evidence) -> Verdict:
+    """The container program is there, new enough, and starts this image as this user on each node."""
+    found = nodes(evidence.require("node"))
+    advice = "`apptainer` in the site's file: a path or a name that every node knows"
+    missing = [node.name for node in found if not node.get("apptainer")]
+    if missing:
+        return failed(f"no program '{evidence.site.apptainer}' on {', '.join(missing)}", advice)
+    versions = sorted({node.get("apptainer_version") for node in found})
+    old = [text for text in versions if evidence.site.sharens and _numbers(text) < (1, 3)]
+    if old:
+        return failed(f"{', '.join(old)} has no --sharens", "install Apptainer 1.3 or newer, or say `sharens: false`")
+    return passed(f"{', '.join(versions)} on {', '.join(node.name for node in found)}")
+
+
+def namespaces(evidence: Evidence) -> Verdict:
+    """Containers can be started without root: by user namespaces or by a setuid helper."""
+    found = nodes(evidence.require("node"))
+    neither = [node for node in found if node.get("setuid") != "yes" and not node.get("namespaces").endswith("allowed")]
+    if neither:
+        said = ", ".join(f"{node.name}: {node.get('namespaces') or 'user namespaces refused'}" for node in neither)
+        return failed(
+            f"{said}; no setuid helper either",
+            "allow user namespaces (user.max_user_namespaces), or install apptainer-suid",
+        )
+    return passed(", ".join(f"{node.name}: {'setuid' if node.get('setuid') == 'yes' else 'user namespaces'}" for node in found))
+
+
+def scratch(evidence: Evidence) -> Verdict:
+    """The shared folder and the job's folder can be written on each node."""
+    found = nodes(evidence.require("node"))
+    name = evidence.site.scratch
+    wrong = [f"{node.name}: ${name} ('{node.get('scratch')}') is not writable" for node in found if node.get("scratch_writable") != "yes"]
+    wrong += [f"{node.name}: the job's folder is not writable" for node in found if node.get("folder_writable") != "yes"]
+    wrong += [f"{node.name}: /tmp is not writable" for node in found if node.get("tmp_writable") != "yes"]
+    if wrong:
+        return failed(
+            "; ".join(wrong), "`scratch` in the site's file: a variable that is set in jobs and names a folder that all nodes share"
+        )
+    return passed(f"${name} is {', '.join(sorted({node.get('scratch') for node in found}))}; written on {len(found)} nodes")
+
+
+def network(evidence: Evidence) -> Verdict:
+    """Containers start on nodes that cannot reach the registry: nothing is fetched there."""
+    found = nodes(evidence.require("node"))
+    reached = [node.name for node in found if node.get("registry") == "reached"]
+    if reached:
+        return skipped(f"{', '.join(reached)} can reach the registry: that no network is needed cannot be shown here")
+    return passed("no node reaches the registry, and containers start")
+
+
+def leftovers(evidence: Evidence) -> Verdict:
+    """After all steps nothing is left on the nodes that was not there before."""
+    before = {node.name: node for node in nodes(evidence.require("node"))}
+    after = nodes(evidence.require("node-after"))
+    if set(before) != {node.name for node in after}:
+        raise NotUnderstoodError("not every node was looked at before and after")
+    left = [text for node in after for text in _left(before[node.name], node)]
+    if left:
+        return failed(
+            "; ".join(left), "see which step left it (its output is in the validation's folder); clean the node in Slurm's epilog"
+        )
+    # --sharens keeps a file for each shared namespace in the user's home, and does not always get to removing it.
+    files = sum(len(node.words("instances") - before[node.name].words("instances")) for node in after)
+    remark = f"; {files} instance files of --sharens remain (APPTAINER_CONFIGDIR on the node's own disk keeps them out of $HOME)"
+    return passed("no zombies, no processes, nothing in /dev/shm" + (remark if files else ""))
+
+
+def _left(before: Node, after: Node) -> list[str]:
+    kinds = {"zombies": "zombies", "processes": "processes", "shared_memory": "files in /dev/shm"}
+    new = {what: sorted(after.words(key) - before.words(key)) for key, what in kinds.items()}
+    return [f"{after.name}: {what} {', '.join(found[:5])}" for what, found in new.items() if found]
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    found = re.search(r"\d+(?:\.\d+)+", text)
+    return tuple(int(part) for part in found[0].split(".")) if found else ()

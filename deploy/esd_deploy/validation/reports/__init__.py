@@ -1,0 +1,1 @@
+"""A validation's result as a document, a page, a table, JUnit XML."""

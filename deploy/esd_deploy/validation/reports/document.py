@@ -1,0 +1,135 @@
+"""A validation's result as a document: `validation.json` in its folder, and what is attached to an image in the registry."""
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from esd_build.data.errors import ToolError
+from esd_deploy.validation.check import Check
+from esd_deploy.validation.plan import ValidationPlan
+from esd_deploy.validation.verdict import WORST, Outcome, Verdict
+
+FILE_NAME = "validation.json"
+ARTIFACT_TYPE = "application/vnd.ebrains.esd.validation.v1+json"
+
+
+class CheckResult(BaseModel):
+    """One check and its verdict; `seconds` is what its steps took."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    tags: tuple[str, ...]
+    seconds: float
+    verdict: Verdict
+
+
+class Report(BaseModel):
+    """All verdicts of one validation. Times are UTC. It names no machine of the caller's and no secret."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    id: str
+    time: datetime
+    site: str
+    image: str
+    digest: str
+    sif_digest: str
+    nodes: int
+    seconds: float
+    suite: str
+    job: str
+    checks: tuple[CheckResult, ...]
+    suggestion: str = ""
+    spikes: str = ""
+    """The hash of the spikes of the short network, as this validation found it."""
+
+    @classmethod
+    def of(
+        cls,
+        plan: ValidationPlan,
+        suite: str,
+        job: str,
+        seconds: float,
+        checks: Iterable[Check],
+        verdicts: Mapping[str, Verdict],
+        took: Mapping[str, float],
+    ) -> Self:
+        """The report of a validation that has ended."""
+        return cls(
+            id=plan.id,
+            time=datetime.now(UTC).replace(microsecond=0),
+            site=plan.site.name,
+            image=str(plan.image.reference).partition("@")[0],
+            digest=plan.image.reference.digest or "",
+            sif_digest=plan.image.sif_digest,
+            nodes=plan.nodes,
+            seconds=round(seconds, 1),
+            suite=suite,
+            job=job,
+            checks=tuple(_result(check, verdicts[check.name], took) for check in checks),
+        )
+
+    @property
+    def name(self) -> str:
+        """The image without the registry that it was pulled from: its digest is the same in all of them."""
+        return self.image.partition("/")[2] or self.image
+
+    @property
+    def whole(self) -> bool:
+        """Nothing of the suite was left out by name."""
+        return self.suite in {"quick", "full"}
+
+    def of_outcome(self, outcome: Outcome) -> tuple[CheckResult, ...]:
+        """The checks that came to this."""
+        return tuple(check for check in self.checks if check.verdict.outcome == outcome)
+
+    @property
+    def outcome(self) -> Outcome:
+        """`failed` if any check failed, `unknown` if any could not look; else `passed`."""
+        found = {check.verdict.outcome for check in self.checks}
+        return next((outcome for outcome in WORST if outcome in found and outcome != "skipped"), "skipped")
+
+    @property
+    def counts(self) -> str:
+        """How many checks came to what."""
+        number = Counter(check.verdict.outcome for check in self.checks)
+        return ", ".join(f"{number[outcome]} {outcome}" for outcome in reversed(WORST) if number[outcome])
+
+    def save(self, folder: Path) -> Path:
+        """Write `validation.json` whole or not at all."""
+        folder.mkdir(parents=True, exist_ok=True)
+        target = folder / FILE_NAME
+        part = target.with_name(f".{FILE_NAME}.{os.getpid()}.part")
+        try:
+            part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            part.replace(target)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            raise ToolError(f"cannot write {target}: {error.strerror}") from error
+        return target
+
+
+def parse(content: bytes, where: str) -> Report:
+    """A report; raises ToolError where it is none."""
+    try:
+        return Report.model_validate_json(content)
+    except ValidationError as error:
+        raise ToolError(f"{where} is no report of a validation, or of another version: {str(error).splitlines()[0]}") from error
+
+
+def collect(folder: Path) -> tuple[Report, ...]:
+    """All reports below a folder, oldest first."""
+    found = [parse(path.read_bytes(), str(path)) for path in sorted(folder.glob(f"*/{FILE_NAME}"))]
+    return tuple(sorted(found, key=lambda report: (report.time, report.id)))
+
+
+def _result(check: Check, verdict: Verdict, took: Mapping[str, float]) -> CheckResult:
+    seconds = round(sum(took.get(step, 0.0) for step in check.steps), 1)
+    return CheckResult(name=check.name, title=check.title, tags=tuple(sorted(check.tags)), seconds=seconds, verdict=verdict)

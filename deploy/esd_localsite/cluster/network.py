@@ -1,0 +1,89 @@
+"""The site's network: a switch of its own, the two nodes and the login side on it; nothing else, and no way out.
+
+The bridge lives in a network namespace of its own, so that the machine gets one interface more (the login side's) and no bridge,
+and loses it the moment that the last process of the site is gone.
+"""
+
+import json
+from dataclasses import dataclass
+from ipaddress import IPv4Network
+
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.state.layout import LOGIN, NODES, Layout
+from esd_localsite.state.plan import SitePlan
+from esd_localsite.state.programs import run
+
+SWITCH = "switch"
+NAMESPACES = (SWITCH, *NODES)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Commands for `ip -batch`, to be run inside one network namespace (None: the login side's, the machine's own)."""
+
+    namespace: str | None
+    lines: tuple[str, ...]
+
+
+def network_batches(layout: Layout, plan: SitePlan) -> tuple[Batch, ...]:
+    """All that is set up, in order. The nodes get no default route: like on real sites, they reach nothing outside."""
+    return (_login_side(layout, plan), _switch(layout), *(_node(plan, node) for node in NODES))
+
+
+def _login_side(layout: Layout, plan: SitePlan) -> Batch:
+    interface = layout.interface
+    return Batch(
+        None,
+        (
+            f"link add {interface} type veth peer name {LOGIN} netns {layout.network(SWITCH)}",
+            f"addr add {plan.address(LOGIN)}/{plan.network.prefixlen} dev {interface}",
+            f"link set {interface} up",
+        ),
+    )
+
+
+def _switch(layout: Layout) -> Batch:
+    cables = (f"link add {node} type veth peer name eth0 netns {layout.network(node)}" for node in NODES)
+    plugs = (f"link set {port} master bridge up" for port in (LOGIN, *NODES))
+    return Batch(SWITCH, ("link add bridge type bridge", "link set bridge up", *cables, *plugs))
+
+
+def _node(plan: SitePlan, node: str) -> Batch:
+    address = f"{plan.address(node)}/{plan.network.prefixlen}"
+    return Batch(node, ("link set lo up", f"addr add {address} dev eth0", "link set eth0 up"))
+
+
+def inside(layout: Layout, namespace: str | None) -> tuple[str, ...]:
+    """What to put before a command so that it runs in that network namespace."""
+    return () if namespace is None else ("nsenter", f"--net={layout.network(namespace)}", "--")
+
+
+def create_network(layout: Layout, plan: SitePlan) -> None:
+    """Make the namespaces and wire them. To be called in the supervisor's mount namespace, which keeps them."""
+    layout.networks.mkdir(exist_ok=True)
+    run(("mount", "-t", "tmpfs", "-o", "mode=0700", "tmpfs", str(layout.networks)))
+    for namespace in NAMESPACES:
+        layout.network(namespace).touch()
+        run(("unshare", f"--net={layout.network(namespace)}", "true"))
+    for batch in network_batches(layout, plan):
+        run((*inside(layout, batch.namespace), "ip", "-batch", "-"), text="\n".join(batch.lines) + "\n")
+
+
+def remove_interface(layout: Layout) -> None:
+    """Remove the login side's interface at once; the kernel does it too when the switch is gone, but in its own time."""
+    if _has_interface(layout):
+        try:
+            run(("ip", "link", "delete", layout.interface))
+        except LocalSiteError:
+            if _has_interface(layout):  # else the kernel was quicker
+                raise
+
+
+def _has_interface(layout: Layout) -> bool:
+    return any(link["ifname"] == layout.interface for link in json.loads(run(("ip", "-json", "link", "show"))))
+
+
+def used_networks() -> tuple[IPv4Network, ...]:
+    """Every network that the machine has a route to, but for the default one."""
+    routes = json.loads(run(("ip", "-json", "-4", "route", "show", "table", "all", "type", "unicast")))
+    return tuple(IPv4Network(route["dst"], strict=False) for route in routes if route["dst"] != "default")

@@ -1,0 +1,70 @@
+"""The site's Slurm: its configuration as text."""
+
+from esd_localsite.state.layout import LOGIN, NODES, Layout
+from esd_localsite.state.options import PartitionOption, Speed
+from esd_localsite.state.plan import SitePlan
+
+
+def slurm_conf(layout: Layout, plan: SitePlan, cpus: int) -> str:
+    """slurm.conf. Each node offers all `cpus` of the machine: the two share them, as the reader of a timing must know."""
+    return "\n".join((*_daemons(layout, plan), *_mpi(layout, plan), *_jobs(layout, plan.options.speed), *_nodes(plan, cpus), ""))
+
+
+def _daemons(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
+    return (
+        f"ClusterName={plan.name}",
+        f"SlurmctldHost={LOGIN}({plan.address(LOGIN)})",
+        f"SlurmctldPort={plan.ports.slurmctld}",
+        f"FirstJobId={plan.first_job}",
+        "SlurmUser=root",  # a user of its own could not write the state directory, and gains nothing on one machine
+        "SlurmdUser=root",
+        "AuthType=auth/munge",
+        "CredType=cred/munge",
+        f"AuthInfo=socket={layout.munge_socket}",
+        f"StateSaveLocation={layout.slurm_state}",
+        f"SlurmdSpoolDir={layout.node('%n')}/spool",
+        f"SlurmctldPidFile={layout.slurm_state}/slurmctld.pid",
+        f"SlurmdPidFile={layout.node('%n')}/slurmd.pid",
+        "SlurmdTimeout=30",
+        "SlurmctldTimeout=30",
+        "MessageTimeout=20",  # two busy cores are slow to answer
+        "ReturnToService=2",
+        "MailProg=/bin/true",
+    )
+
+
+def _mpi(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
+    if not plan.options.mpi:
+        return ("MpiDefault=pmix",)
+    return (f"PluginDir={layout.mpi_plugins}", f"MpiDefault={plan.options.mpi[0]}")
+
+
+def _jobs(layout: Layout, speed: Speed) -> tuple[str, ...]:
+    return (
+        "ProctrackType=proctrack/linuxproc",  # needs no cgroups of its own, which containers and old kernels do not give
+        "TaskPlugin=task/none",
+        "SelectType=select/cons_tres",
+        "SelectTypeParameters=CR_CPU",
+        "SlurmdParameters=config_overrides",  # both nodes may offer all processors of the machine
+        "PropagateResourceLimits=NONE",  # the site's root may lack CAP_SYS_RESOURCE, and then cannot raise any limit
+        "SchedulerType=sched/backfill",
+        *(() if speed is Speed.REALISTIC else ("SchedulerParameters=sched_interval=5,sched_min_interval=0,bf_interval=2",)),
+        "KillWait=5",
+        "JobRequeue=0",  # a job that dies with its node has failed: nobody would expect a second run of it
+        "MinJobAge=3600",  # ended jobs can be asked about for an hour: there is no accounting
+        "DisableRootJobs=YES",
+        "EnforcePartLimits=ALL",
+        "JobAcctGatherType=jobacct_gather/none",
+        "JobCompType=jobcomp/filetxt",
+        f"JobCompLoc={layout.state}/log/jobs.log",
+    )
+
+
+def _nodes(plan: SitePlan, cpus: int) -> tuple[str, ...]:
+    nodes = (f"NodeName={node} NodeAddr={plan.address(node)} CPUs={cpus} RealMemory={plan.node_memory_mb}" for node in NODES)
+    return (*nodes, *(_partition(option, default=option is plan.options.partitions[0]) for option in plan.options.partitions))
+
+
+def _partition(option: PartitionOption, *, default: bool) -> str:
+    times = f"MaxTime={option.minutes} DefaultTime={min(option.minutes, 60)}"
+    return f"PartitionName={option.name} Nodes={','.join(NODES)} Default={'YES' if default else 'NO'} {times} State=UP"

@@ -1,0 +1,1 @@
+"""The commands `esd-deploy local …`."""

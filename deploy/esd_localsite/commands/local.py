@@ -1,0 +1,91 @@
+"""The command line of the local site: `esd-deploy local up | down | status | fault | module`."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from esd_localsite import lifecycle
+from esd_localsite.commands import fault, module
+from esd_localsite.state.options import Profile, SiteOptions, Speed, parse_partition, parse_user
+from esd_localsite.state.status import SiteStatus
+
+app = typer.Typer(no_args_is_help=True, help="A whole HPC site on this machine: Slurm with two nodes, a registry, UNICORE.")
+
+Name = Annotated[str, typer.Option("--name", help="Which local site: each has its own state, network and ports.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the status as one JSON document.")]
+Purge = Annotated[bool, typer.Option("--purge", help="Remove the site's state too: images, jobs, password, certificates.")]
+
+
+@app.command()
+def up(  # noqa: PLR0913 - the options of a site, which are many
+    name: Name = "local",
+    *,
+    profile: Annotated[Profile | None, typer.Option(help="slurm: two nodes (root or sudo); nobatch: none of that, no root.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535, help="The UNICORE endpoint's port.")] = None,
+    site_name: Annotated[str | None, typer.Option(help="The site's name as UNICORE spells it.")] = None,
+    user: Annotated[list[str] | None, typer.Option(help="One more user, with an account of its own: NAME or NAME=PASSWORD_FILE.")] = None,
+    partition: Annotated[list[str] | None, typer.Option(help="A Slurm partition, the first is the default: NAME or NAME:MINUTES.")] = None,
+    mpi: Annotated[list[str] | None, typer.Option(help="An MPI plugin that Slurm offers, the first is the default, e.g. pspmix.")] = None,
+    ci_speed: Annotated[bool, typer.Option("--ci-speed", help="Time constants as short as can be.")] = False,
+    realistic: Annotated[bool, typer.Option("--realistic", help="Time constants of a UNICORE server as it is installed.")] = False,
+    no_login_precommand: Annotated[bool, typer.Option("--no-login-precommand", help="Precommands run inside the batch job.")] = False,
+    token_seconds: Annotated[int | None, typer.Option(min=1, help="Life of the OIDC issuer's access tokens (300).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Start the site unless it runs, and say how to reach it. Options hold until they are given anew."""
+    if ci_speed and realistic:
+        raise typer.BadParameter("--ci-speed and --realistic exclude each other")
+    choices = {
+        "profile": profile,
+        "unicore_port": port,
+        "unicore_site": site_name,
+        "users": tuple(map(parse_user, user)) if user else None,
+        "partitions": tuple(map(parse_partition, partition)) if partition else None,
+        "mpi": tuple(mpi) if mpi else None,
+        "speed": Speed.CI if ci_speed else Speed.REALISTIC if realistic else None,
+        "token_seconds": token_seconds,
+        "login_precommand": False if no_login_precommand else None,
+    }
+    given = {key: value for key, value in choices.items() if value is not None}
+    _show(lifecycle.up(name, options=SiteOptions.of(**given) if given else None, progress=_progress), as_json=as_json)
+
+
+@app.command()
+def down(name: Name = "local", purge: Purge = False) -> None:
+    """Stop the site; nothing stays behind but its state directory."""
+    lifecycle.down(name, purge=purge, progress=_progress)
+
+
+@app.command()
+def status(name: Name = "local", as_json: Json = False) -> None:
+    """Say whether the site runs, and how to reach it."""
+    _show(lifecycle.status(name), as_json=as_json)
+
+
+app.command()(fault.fault)
+app.command()(module.module)
+
+
+def _progress(text: str) -> None:
+    sys.stderr.write(f"local site: {text}\n")
+
+
+def _show(site: SiteStatus, *, as_json: bool) -> None:
+    typer.echo(site.model_dump_json(indent=2) if as_json else describe(site))
+
+
+def describe(site: SiteStatus) -> str:
+    """The status for people."""
+    rows = {
+        "site": f"{site.name}: {site.state} ({site.detail})" if site.detail != site.state else f"{site.name}: {site.state}",
+        "UNICORE": site.unicore_url,
+        "registry": site.registry,
+        "queue": site.nmpi_url,
+        "nodes": ", ".join(site.nodes) or None,
+        "user": f"{site.username}, password in {site.password_file}",
+        "CA": site.ca_file,
+        "Slurm": f"SLURM_CONF={site.slurm_conf}" if site.slurm_conf else "none: batch scripts run as processes of this machine",
+        "owner": site.owner,
+    }
+    return "\n".join(f"{key:<9} {value}" for key, value in rows.items() if value is not None)

@@ -1,0 +1,89 @@
+"""Taking a client's JSON apart, key by key: every value is checked here. Raises DescriptionError, for the client."""
+
+import ast
+import json
+import math
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from esd_localsite.description.resources import DescriptionError
+
+Json: TypeAlias = object
+"""A parsed JSON value."""
+
+_DEEPEST = 64
+
+
+def read_object(body: bytes) -> dict[str, Json]:
+    """The JSON object in a request's body; pyunicore's command line sends single quotes, which are taken too."""
+    text = body.decode(errors="replace").strip() or "{}"
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            raise DescriptionError(f"Cannot parse the request body as JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise DescriptionError(f"The request body must be a JSON object, not {type(value).__name__}")
+    _check_storable(value, 0)
+    return {str(key): item for key, item in value.items()}
+
+
+def _check_storable(value: Json, depth: int) -> None:
+    """What is kept of a request must be JSON again: Python's own literals know more, and text may hold half of a character."""
+    if depth > _DEEPEST:
+        raise DescriptionError("The request body is nested too deeply")
+    if isinstance(value, dict):
+        for key, item in value.items():
+            _check_storable(key, depth + 1)
+            _check_storable(item, depth + 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check_storable(item, depth + 1)
+    elif isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise DescriptionError("The request body holds text that is no Unicode") from None
+    elif value is not None and not (isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))):
+        raise DescriptionError(f"The request body holds a value that JSON has not: {value!r:.40}")
+
+
+def optional(fields: Mapping[str, Json], key: str) -> str | None:
+    """A string; None where there is none, or an empty one."""
+    value = fields.get(key)
+    if value is None or value == "":
+        return None
+    if isinstance(value, dict | list | tuple):
+        raise DescriptionError(f"'{key}' must be a string")
+    if "\0" in str(value):
+        raise DescriptionError(f"'{key}' must not hold a zero byte")
+    return str(value)
+
+
+def strings(fields: Mapping[str, Json], key: str) -> tuple[str, ...]:
+    """A list of strings, or one string."""
+    value = fields.get(key)
+    if value is None or value == "":
+        return ()
+    if isinstance(value, dict):
+        raise DescriptionError(f"'{key}' must be a list of strings")
+    found = tuple(str(item) for item in value) if isinstance(value, list | tuple) else (str(value),)
+    if any("\0" in item for item in found):
+        raise DescriptionError(f"'{key}' must not hold a zero byte")
+    return found
+
+
+def flag(fields: Mapping[str, Json], key: str, *, default: bool = False) -> bool:
+    """A truth, in any of the forms that clients send."""
+    return str(fields.get(key, default)).lower() in {"true", "1", "yes"}
+
+
+def file_name(name: str, key: str) -> str:
+    """A path below the working directory."""
+    path = PurePosixPath(name.lstrip("/"))
+    if not path.parts or ".." in path.parts or "\0" in name or "\n" in name:
+        raise DescriptionError(f"'{key}': '{name}' is no file in the working directory")
+    return str(path)

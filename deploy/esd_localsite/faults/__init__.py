@@ -1,0 +1,1 @@
+"""The board of faults that a site shows on purpose."""

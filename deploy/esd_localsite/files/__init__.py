@@ -1,0 +1,1 @@
+"""Files of users, reached with the rights of their owner."""

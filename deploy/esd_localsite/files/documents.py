@@ -1,0 +1,11 @@
+"""What every JSON document of the REST interface is made of."""
+
+from datetime import datetime
+from typing import TypeAlias
+
+Document: TypeAlias = dict[str, object]
+
+
+def unicore_time(moment: datetime) -> str:
+    """A time in UNICORE's form, `2024-10-17T15:48:25+0200`."""
+    return moment.astimezone().strftime("%Y-%m-%dT%H:%M:%S%z")

@@ -1,0 +1,224 @@
+"""Files of a storage, reached with the job user's rights."""
+
+import grp
+import os
+import pwd
+import re
+import shutil
+import stat
+import uuid
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from esd_localsite.files.documents import Document, unicore_time
+from esd_localsite.files.processes import Account
+
+_CHUNK = 256 * 1024
+_FORBIDDEN = ("\0", "\n")
+_HALF = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part")
+
+
+class PathError(Exception):
+    """A path does not stay in its storage, or is of no use; the message is for the client."""
+
+
+@dataclass(frozen=True)
+class Storage:
+    """A directory tree. Paths that climb out are refused; links are followed as far as the job user could. Raises PathError, OSError."""
+
+    root: Path
+    account: Account
+
+    def path(self, name: str) -> Path:
+        """Where a name of this storage lies on disk."""
+        parts = PurePosixPath("/" + name).parts[1:]
+        if ".." in parts or any(character in name for character in _FORBIDDEN):
+            raise PathError(f"Path '{name}' does not stay inside the storage")
+        return self.root.joinpath(*parts)
+
+    def properties(self, name: str) -> Document:
+        """A file's properties; for a directory its `content` too."""
+        path = self.path(name)
+        with self.account.file_rights():
+            own = _properties(path.stat())
+            if not path.is_dir():
+                return own
+            content = {_key(self.root, entry, status): _properties(status) for entry, status in _entries(path)}
+        return {**own, "content": content}
+
+    def matching(self, name: str) -> tuple[str, ...]:
+        """The regular files that a name means: itself, all in a folder and below, or what a wildcard in its last part matches."""
+        path = self.path(name)
+        with self.account.file_rights():
+            if path.is_file():
+                return (name,)
+            tops = [path] if path.is_dir() else sorted(path.parent.glob(path.name)) if set("*?[") & set(path.name) else []
+            below = (file for top in tops for file in ([top] if top.is_file() else sorted(top.rglob("*"))))
+            return tuple(str(file.relative_to(self.root)) for file in below if file.is_file() and not _is_half(file))
+
+    def common_part(self, name: str) -> PurePosixPath:
+        """The folder that `matching` files are below of."""
+        path = self.path(name)
+        with self.account.file_rights():
+            return PurePosixPath((path if path.is_dir() else path.parent).relative_to(self.root))
+
+    def open(self, name: str) -> BinaryIO:
+        """A file to read from. O_NONBLOCK: a named pipe must not hold the endpoint."""
+        with self.account.file_rights():
+            stream = os.fdopen(os.open(self.path(name), os.O_RDONLY | os.O_NONBLOCK), "rb")
+        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+            stream.close()
+            raise IsADirectoryError(f"'{name}' is no regular file")
+        return stream
+
+    def pieces(self, name: str) -> Iterator[bytes]:
+        """A file's bytes, in chunks."""
+        with self.open(name) as stream:
+            while piece := stream.read(_CHUNK):
+                yield piece
+
+    def receive(self, name: str, pieces: Iterator[bytes]) -> None:
+        """Write a file, which appears when it is complete."""
+        upload = self.upload(name)
+        try:
+            for piece in pieces:
+                upload.write(piece)
+            upload.finish()
+        except BaseException:
+            upload.cancel()
+            raise
+
+    def upload(self, name: str) -> "Upload":
+        """Begin to write a file, making its folders."""
+        target = self.path(name)
+        if target == self.root:
+            raise PathError("A file needs a name")
+        with self.account.file_rights():
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            partial = target.with_name(f".{uuid.uuid4()}.part")
+            stream = os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        return Upload(self.account, target, partial, stream)
+
+    def make_directory(self, name: str) -> None:
+        with self.account.file_rights():
+            self.path(name).mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def remove(self, name: str) -> None:
+        """Remove a file, or a directory with everything in it; of a link only the link."""
+        path = self.path(name)
+        if path == self.root:
+            raise PathError("The storage itself cannot be removed this way")
+        with self.account.file_rights():
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+
+    def rename(self, source: str, target: str) -> None:
+        with self.account.file_rights():
+            self.path(source).rename(self.path(target))
+
+    def copy(self, source: str, target: str) -> None:
+        with self.account.file_rights():
+            if self.path(source).is_dir():
+                shutil.copytree(self.path(source), self.path(target), symlinks=True)
+            else:
+                shutil.copy(self.path(source), self.path(target))
+
+    def set_permissions(self, name: str, permissions: str) -> None:
+        """Set `rwxr-x---`."""
+        if len(permissions) != 9 or any(c not in {"-", letter} for c, letter in zip(permissions, "rwx" * 3, strict=True)):
+            raise PathError(f"Permissions must look like rwxr-x---, not '{permissions}'")
+        with self.account.file_rights():
+            self.path(name).chmod(int("".join("01"[c != "-"] for c in permissions), 2))
+
+    def space(self) -> tuple[int, int]:
+        """Free and usable bytes of the disk below."""
+        usage = os.statvfs(self.root)
+        return usage.f_bfree * usage.f_frsize, usage.f_bavail * usage.f_frsize
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that is being written: it appears under its name when complete, or not at all."""
+
+    account: Account
+    target: Path
+    partial: Path
+    stream: BinaryIO
+
+    def write(self, chunk: bytes) -> None:
+        self.stream.write(chunk)
+
+    def finish(self) -> None:
+        self.stream.close()
+        with self.account.file_rights():
+            self.partial.replace(self.target)
+
+    def cancel(self) -> None:
+        with suppress(OSError):  # what is left to flush may not fit on the disk either
+            self.stream.close()
+        with self.account.file_rights():
+            self.partial.unlink(missing_ok=True)
+
+
+def read_range(stream: BinaryIO, first: int, length: int) -> Iterator[bytes]:
+    """A part of a file, in chunks; closes it."""
+    with stream:
+        stream.seek(first)
+        while length > 0 and (chunk := stream.read(min(_CHUNK, length))):
+            length -= len(chunk)
+            yield chunk
+
+
+def _is_half(path: Path) -> bool:
+    """Whether it is what `Upload` writes to: nobody is shown half a file."""
+    return _HALF.fullmatch(path.name) is not None
+
+
+def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for entry in sorted(folder.iterdir()):
+        if _is_half(entry):
+            continue
+        with suppress(FileNotFoundError):  # removed while we look
+            try:
+                yield entry, entry.stat()
+            except OSError:
+                yield entry, entry.lstat()  # a link that leads nowhere, or where the job user may not look
+
+
+def _key(root: Path, entry: Path, status: os.stat_result) -> str:
+    return f"/{entry.relative_to(root)}{'/' if stat.S_ISDIR(status.st_mode) else ''}"
+
+
+def _properties(status: os.stat_result) -> Document:
+    return {
+        "isDirectory": stat.S_ISDIR(status.st_mode),
+        "size": status.st_size,
+        "owner": _user(status.st_uid),
+        "group": _group(status.st_gid),
+        "permissions": stat.filemode(status.st_mode)[1:],
+        "lastAccessed": unicore_time(datetime.fromtimestamp(status.st_mtime, UTC)),
+        "metadata": {},
+    }
+
+
+@cache
+def _user(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+@cache
+def _group(gid: int) -> str:
+    try:
+        return grp.getgrgid(gid).gr_name
+    except KeyError:
+        return str(gid)

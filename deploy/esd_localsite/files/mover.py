@@ -1,0 +1,127 @@
+"""Moves files between storages of this server, the login node's disk and the web: for imports, exports and transfers.
+
+Everything is read and written with the rights of the user whose job or transfer it is.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Protocol
+from urllib.parse import urlsplit
+
+import httpx
+
+from esd_localsite.description.config import EndpointConfig
+from esd_localsite.description.credentials import Credentials, InSession, TokenOf, trusted
+from esd_localsite.description.staging import LocalFile, Place, RemoteFile, StoredFile, WebFile, place
+from esd_localsite.files.files import PathError, Storage
+from esd_localsite.files.processes import Account
+from esd_localsite.files.remote import RemoteStorage
+
+_CHUNK = 256 * 1024
+_WEB_TIMEOUT_S = 30.0
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+Meter = Callable[[int], None]
+"""Told of every piece that was written; may raise, which ends the move."""
+
+
+class Store(Protocol):
+    """A storage, here or at another server."""
+
+    def matching(self, name: str) -> tuple[str, ...]: ...
+    def common_part(self, name: str) -> PurePosixPath: ...
+    def pieces(self, name: str) -> Iterator[bytes]: ...
+    def receive(self, name: str, pieces: Iterator[bytes]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Asker:
+    """On whose behalf a file moves, and what that user says that other servers want to see."""
+
+    user: str
+    credentials: Credentials | None = None
+
+
+@dataclass(frozen=True)
+class Mover:
+    """Knows what addresses mean at this server. Raises PathError, DescriptionError, OSError."""
+
+    config: EndpointConfig
+    storage_of: Callable[[str, str, Account], Storage]
+    """Storage id, user and account → the storage, if the user may have it; raises PathError."""
+    token_of: TokenOf
+
+    def place(self, address: str) -> Place:
+        """What the address means."""
+        parts = urlsplit(self.config.site_url)
+        hosts = {f"{host}:{parts.port}" for host in (parts.hostname or "", *_LOOPBACK)}
+        return place(address, frozenset(hosts), parts.path)
+
+    def bring(self, address: str, to: Storage, name: str, asker: Asker, meter: Meter) -> None:
+        """Copy what is at `address` to `name` in the storage `to`: a file, a folder, or what a wildcard matches."""
+        match self.place(address):
+            case StoredFile(storage, source):
+                _copy(self.storage_of(storage, asker.user, to.account), source, to, name, meter)
+            case LocalFile(path):
+                _copy(Storage(Path("/"), to.account), path, to, name, meter)
+            case RemoteFile(url, source):
+                with self._client(self._shown(asker)) as client:
+                    _copy(RemoteStorage(url, client), source, to, name, meter)
+            case WebFile(url):
+                self._download(url, to, name, asker, meter)
+
+    def send(self, source: Storage, name: str, address: str, asker: Asker, meter: Meter) -> None:
+        """Copy `name` of the storage `source` to `address`."""
+        match self.place(address):
+            case StoredFile(storage, target):
+                _copy(source, name, self.storage_of(storage, asker.user, source.account), target, meter)
+            case LocalFile(path):
+                _copy(source, name, Storage(Path("/"), source.account), path, meter)
+            case RemoteFile(url, target):
+                with self._client(self._shown(asker)) as client:
+                    _copy(source, name, RemoteStorage(url, client), target, meter)
+            case WebFile(url):
+                raise PathError(f"'{url}' takes no files from here: send them to a storage of a UNICORE server")
+
+    def _shown(self, asker: Asker) -> Credentials | None:
+        """To a UNICORE server: what is written, else the user's token if there is one. A password is never passed on."""
+        token = self.token_of(asker.user)
+        return (asker.credentials or Credentials()).resolved(token) if asker.credentials or token else None
+
+    def _client(self, credentials: Credentials | None) -> httpx.Client:
+        verify = trusted(self.config.login_environment.get("SSL_CERT_FILE"), self.config.sites_dir)
+        return httpx.Client(verify=verify, timeout=_WEB_TIMEOUT_S, auth=InSession(credentials))
+
+    def _download(self, url: str, to: Storage, name: str, asker: Asker, meter: Meter) -> None:
+        if asker.credentials and not url.startswith("https:"):
+            raise PathError(f"'{url}' is not encrypted: 'Credentials' are shown to https:// addresses only")
+        shown = asker.credentials and asker.credentials.resolved(self.token_of(asker.user))
+        try:
+            with self._client(shown) as client, client.stream("GET", url, follow_redirects=True) as answer:
+                if answer.status_code != httpx.codes.OK:
+                    raise PathError(f"'{url}' answers {answer.status_code}")
+                to.receive(name, _metered(answer.iter_bytes(_CHUNK), meter))
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise PathError(f"'{url}' cannot be read: {error or type(error).__name__}") from error
+
+
+def _copy(source: Store, name: str, to: Store, target: str, meter: Meter) -> None:
+    """One file to `target`; several (a folder, a wildcard) into it as a folder."""
+    found = source.matching(name)
+    if not found:
+        raise FileNotFoundError(2, os.strerror(2), name)
+    single = len(found) == 1 and PurePosixPath("/" + found[0]) == PurePosixPath("/" + name)
+    for path in found:
+        if single:
+            destination = target if target.strip("/") else PurePosixPath(name).name
+        else:
+            destination = f"{target}/{PurePosixPath(path).relative_to(source.common_part(name))}"
+        to.receive(destination, _metered(source.pieces(path), meter))
+
+
+def _metered(pieces: Iterator[bytes], meter: Meter) -> Iterator[bytes]:
+    for piece in pieces:
+        yield piece
+        meter(len(piece))

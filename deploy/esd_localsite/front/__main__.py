@@ -1,0 +1,52 @@
+"""`python -m esd_localsite.front --config FILE.json`: serve until SIGTERM or SIGINT."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+import uvicorn
+
+from esd_localsite.description.config import EndpointConfig
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.files.processes import drop_groups
+from esd_localsite.front.server import create_app
+from esd_localsite.unicore.endpoint import Endpoint
+
+_DRAIN_SECONDS = 3
+
+
+def main() -> int:
+    """Exit code 4 (a tool failed) with one message where the endpoint cannot start."""
+    parser = argparse.ArgumentParser(prog="esd_localsite.front", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="the endpoint's configuration (JSON)")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        config = EndpointConfig.read(parser.parse_args().config)
+        endpoint = Endpoint.build(config)
+        drop_groups()
+        serve(endpoint)
+    except LocalSiteError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 4
+    return 0
+
+
+def serve(endpoint: Endpoint) -> None:
+    """Answer requests, over TLS only."""
+    config = endpoint.config
+    uvicorn.run(
+        create_app(endpoint),
+        host=config.host,
+        port=config.port,
+        ssl_certfile=config.certificate,
+        ssl_keyfile=config.private_key,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_DRAIN_SECONDS,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

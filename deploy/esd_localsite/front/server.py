@@ -1,0 +1,146 @@
+"""The ASGI application: routes, who may use them, and errors as UNICORE words them."""
+
+import contextlib
+import logging
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from esd_localsite.description.resources import DescriptionError
+from esd_localsite.files.files import PathError
+from esd_localsite.identity.users import Gate, Identity, Refusal, token_secret
+from esd_localsite.jobs.faults import FaultyEdge
+from esd_localsite.jobs.shelf import Shelf
+from esd_localsite.nmpi import routes as nmpi_routes
+from esd_localsite.nmpi.queue import Queue
+from esd_localsite.nmpi.records import QueueRecord
+from esd_localsite.unicore import job_routes, oidc_routes, site_routes, storage_routes, transfer_routes
+from esd_localsite.unicore.endpoint import Endpoint
+
+_SESSION = "X-UNICORE-SecuritySession"
+_log = logging.getLogger("esd_localsite.front")
+
+
+class Authentication:
+    """Names the caller of each request (`scope["identity"]`, None: anonymous), and answers with a security session."""
+
+    def __init__(self, app: ASGIApp, gate: Gate, below: str) -> None:
+        """`below`: the path that it watches over; what lies elsewhere looks after itself."""
+        self._app = app
+        self._gate = gate
+        self._below = below
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not str(scope["path"]).startswith(self._below):
+            await self._app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        session = headers.get(_SESSION)
+        who = await run_in_threadpool(self._gate.identify, headers.get("Authorization"), session)
+        if isinstance(who, Refusal):
+            # Empty, as UNICORE's: 403 for wrong credentials, 432 for a session that the client then drops.
+            await Response(status_code=who.value)(scope, receive, send)
+            return
+        scope["identity"] = who
+        await self._app(scope, receive, self._announcing(send, session, who) if who else send)
+
+    def _announcing(self, send: Send, session: str | None, who: Identity) -> Send:
+        async def announce(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers[_SESSION] = session or self._gate.open_session(who)
+                headers[f"{_SESSION}-Lifetime"] = str(int(self._gate.session_seconds * 1000))
+            await send(message)
+
+        return announce
+
+
+def create_app(endpoint: Endpoint) -> Starlette:
+    """The application. Its lifespan is that of the job engine."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        endpoint.engine.start()
+        yield
+        await run_in_threadpool(endpoint.engine.stop)
+        endpoint.transfers.stop()
+
+    routes = [*site_routes.routes(), *job_routes.routes(), *transfer_routes.routes(), *storage_routes.routes(), *oidc_routes.routes()]
+    queue = queue_of(endpoint)
+    app = Starlette(
+        routes=[Mount(f"/{endpoint.config.site_name}", Router(routes, redirect_slashes=False)), *(nmpi_routes.routes() if queue else ())],
+        middleware=[
+            Middleware(FaultyEdge, board=endpoint.faults),
+            Middleware(Authentication, gate=endpoint.gate, below=f"/{endpoint.config.site_name}/rest/"),
+        ],
+        exception_handlers={
+            nmpi_routes.QueueError: nmpi_routes.refused,
+            HTTPException: _http_error,
+            PathError: _bad_request,
+            DescriptionError: _bad_request,
+            OSError: _file_error,
+            ClientDisconnect: _nobody_listens,
+            Exception: _server_error,
+        },
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.endpoint = endpoint
+    app.state.queue = queue
+    return app
+
+
+def queue_of(endpoint: Endpoint) -> Queue | None:
+    """The neuromorphic queue, where the site has one."""
+    config = endpoint.config
+    if config.platforms_dir is None:
+        return None
+    shelf = Shelf(config.state_dir / "nmpi", QueueRecord)
+    return Queue(shelf, endpoint.engine, config.platforms_dir, token_secret(config.state_dir / "token.key"))
+
+
+def _error(status: int, message: str) -> JSONResponse:
+    return JSONResponse({"status": status, "errorMessage": message}, status)
+
+
+def _http_error(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - Starlette calls it with nothing else
+    response = _error(error.status_code, error.detail)
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _bad_request(_request: Request, error: Exception) -> Response:
+    return _error(HTTPStatus.BAD_REQUEST, str(error))
+
+
+def _file_error(request: Request, error: Exception) -> Response:
+    """What the kernel says of a file, in HTTP's words."""
+    name = request.path_params.get("path", "")
+    match error:
+        case FileNotFoundError():
+            return _error(HTTPStatus.NOT_FOUND, f"No such file or directory: '{name}'")
+        case PermissionError():
+            return _error(HTTPStatus.FORBIDDEN, f"Permission denied: '{name}'")
+        case IsADirectoryError():
+            return _error(HTTPStatus.NOT_ACCEPTABLE, f"'{name}' is no regular file")
+        case OSError():
+            _log.error("%s %s: %s", request.method, request.url.path, error)
+    return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"{getattr(error, 'strerror', None) or error}: '{name}'")
+
+
+def _nobody_listens(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=HTTPStatus.BAD_REQUEST)
+
+
+def _server_error(_request: Request, error: Exception) -> Response:
+    return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"Internal error: {type(error).__name__}; see the endpoint's log")

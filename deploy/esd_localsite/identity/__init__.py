@@ -1,0 +1,1 @@
+"""Who may come in: users, sessions, and the site's own OpenID Connect issuer."""

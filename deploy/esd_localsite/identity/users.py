@@ -1,0 +1,214 @@
+"""Who may come in: the users file, security sessions, and issued tokens."""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import secrets
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+import jwt
+from jwt.types import Options
+from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
+
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.identity.oidc import Issuer
+
+_SESSIONS_PER_USER = 5
+_HASHING = threading.Lock()
+"""One at a time: whoever guesses passwords shall not take all the memory."""
+_ALGORITHM = "HS256"
+_CLAIMS: Options = {"require": ["exp", "sub"], "verify_aud": False}
+
+
+class UserEntry(BaseModel):
+    """One user of the users file: the password's scrypt hash and its salt, both in hexadecimal digits."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    password_scrypt: str
+    salt: str
+    uid_name: str
+
+    @classmethod
+    def of(cls, password: str, uid_name: str) -> "UserEntry":
+        """An entry for a new password; for whoever writes the users file."""
+        salt = secrets.token_bytes(16)
+        return cls(password_scrypt=_scrypt(password, salt).hex(), salt=salt.hex(), uid_name=uid_name)
+
+    def accepts(self, password: str) -> bool:
+        return hmac.compare_digest(_scrypt(password, bytes.fromhex(self.salt)).hex(), self.password_scrypt)
+
+
+class UsersFile(RootModel[dict[str, UserEntry]]):
+    """User name → entry."""
+
+    @classmethod
+    def read(cls, path: Path) -> "UsersFile":
+        """Raises LocalSiteError that names the file and what is wrong in it, without its values."""
+        try:
+            return cls.model_validate_json(path.read_text())
+        except OSError as error:
+            raise LocalSiteError(f"cannot read the users of the UNICORE endpoint, {path}: {error.strerror}") from error
+        except ValidationError as error:
+            where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+            raise LocalSiteError(f"{path} is no users file: {where}") from None
+
+
+@dataclass(frozen=True)
+class Identity:
+    """An authenticated user."""
+
+    name: str
+    uid_name: str
+    method: str
+
+
+class Refusal(Enum):
+    """Why a request gets no identity; the value is the HTTP status."""
+
+    WRONG_CREDENTIALS = 403
+    UNKNOWN_SESSION = 432
+
+
+@dataclass(frozen=True)
+class _Session:
+    identity: Identity
+    expires: float
+
+
+class Gate:
+    """Decides who a request comes from."""
+
+    def __init__(
+        self,
+        users: UsersFile,
+        secret: bytes,
+        *,
+        issuer: str,
+        session_seconds: float,
+        oidc: Issuer | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._users = users.root
+        self._secret = secret
+        self._oidc = oidc
+        self._pepper = secrets.token_bytes(32)
+        self._proved: dict[str, bytes] = {}
+        self._shown: dict[str, str] = {}
+        self._issuer = issuer
+        self.session_seconds = session_seconds
+        self._clock = clock
+        self._sessions: dict[str, _Session] = {}
+        self._lock = threading.Lock()
+
+    def identify(self, authorization: str | None, session: str | None) -> Identity | Refusal | None:
+        """A session overrides the credentials, as in UNICORE. None: no credentials at all."""
+        scheme, _, value = (authorization or "").partition(" ")
+        if session is not None:
+            if scheme.lower() == "bearer":
+                self._token(value.strip())  # it may be a newer one, to be passed on
+            return self._known(session) or Refusal.UNKNOWN_SESSION
+        if authorization is None:
+            return None
+        check = {"basic": self._password, "bearer": self._token}.get(scheme.lower())
+        return (check and check(value.strip())) or Refusal.WRONG_CREDENTIALS
+
+    def open_session(self, identity: Identity) -> str:
+        """A new session; the user's least recently used ones make room."""
+        session = str(uuid.uuid4())
+        with self._lock:
+            own = [key for key, value in self._sessions.items() if value.identity.name == identity.name]
+            for key in own[: 1 - _SESSIONS_PER_USER]:
+                del self._sessions[key]
+            self._sessions[session] = _Session(identity, self._clock() + self.session_seconds)
+        return session
+
+    def issue_token(self, identity: Identity, lifetime: float, *, renewable: bool = False, limited: bool = False) -> str:
+        """A token that stands for the user, as `Bearer`, for `lifetime` seconds. `limited`: good at this server only."""
+        now = int(self._clock())
+        claims: dict[str, object] = {"etd": "true", "sub": identity.name, "iss": self._issuer, "iat": now, "exp": now + int(lifetime)}
+        claims |= {"renewable": "true"} if renewable else {}
+        claims |= {"aud": self._issuer} if limited else {}
+        return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
+
+    def token_of(self, user: str) -> str | None:
+        """The token that the user showed last, to be passed on to other servers; kept in memory only."""
+        return self._shown.get(user)
+
+    def _known(self, session: str) -> Identity | None:
+        with self._lock:
+            known = self._sessions.pop(session, None)
+            if known is None or known.expires <= self._clock():
+                return None
+            self._sessions[session] = known  # last in the order of use
+            return known.identity
+
+    def _password(self, value: str) -> Identity | None:
+        try:
+            name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        user = self.user_of_password(name, password)
+        return self.identity(user, "PASSWORD") if user else None
+
+    def user_of_password(self, name: str, password: str) -> str | None:
+        """The user, if the password is theirs. One that was right is known again without the slow hash, which also takes 16 MB a time."""
+        entry = self._users.get(name)
+        if entry is None:
+            return None
+        digest = hmac.new(self._pepper, password.encode(errors="replace"), hashlib.sha256).digest()
+        if not self._is_proved(name, digest):
+            with _HASHING:
+                if not self._is_proved(name, digest) and not entry.accepts(password):  # others may have waited with the same one
+                    return None
+            self._proved[name] = digest
+        return name
+
+    def _is_proved(self, name: str, digest: bytes) -> bool:
+        return hmac.compare_digest(self._proved.get(name, b""), digest)
+
+    def identity(self, user: str, method: str) -> Identity | None:
+        """A known user."""
+        entry = self._users.get(user)
+        return Identity(user, entry.uid_name, method) if entry else None
+
+    def _token(self, value: str) -> Identity | None:
+        known = self._user_of_token(value)
+        if known is None or known[0] not in self._users:
+            return None
+        if known[1] == "OIDC":  # this server's own tokens are of no use elsewhere
+            self._shown[known[0]] = value
+        return self.identity(*known)
+
+    def _user_of_token(self, value: str) -> tuple[str, str] | None:
+        """User and method."""
+        user = self._oidc.user_of(value) if self._oidc else None
+        if user is not None:
+            return user, "OIDC"
+        try:
+            claims = jwt.decode(value, self._secret, algorithms=[_ALGORITHM], issuer=self._issuer, options=_CLAIMS)
+        except jwt.InvalidTokenError:
+            return None
+        return str(claims["sub"]), "ETD"
+
+
+def token_secret(path: Path) -> bytes:
+    """The key that tokens are signed with: made once, kept, so that tokens survive a restart."""
+    try:
+        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:  # noqa: PTH123 - mode from the start
+            stream.write(secrets.token_bytes(32))
+    except FileExistsError:
+        pass
+    return path.read_bytes()
+
+
+def _scrypt(password: str, salt: bytes) -> bytes:
+    return hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1)

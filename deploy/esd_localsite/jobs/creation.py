@@ -1,0 +1,47 @@
+"""A new job's record: what came with the request, and what the site adds."""
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from esd_localsite.description.config import EndpointConfig
+from esd_localsite.description.description import tags_of
+from esd_localsite.identity.users import Identity
+from esd_localsite.jobs.records import JobRecord, Service
+
+
+@dataclass(frozen=True)
+class Origin:
+    """How a job came here."""
+
+    group: str | None = None
+    """The Unix group that the user chose."""
+    allocation: str | None = None
+    """For a task in an allocation: its batch id."""
+    service: Service = "unicore"
+
+
+DIRECT = Origin()
+"""As most jobs come."""
+
+
+def new_record(
+    config: EndpointConfig, identity: Identity, submitted: Mapping[str, Any], origin: Origin, *, precommand_in_batch: bool
+) -> JobRecord:
+    """A job that has just come; its directory is not made yet."""
+    job_id = str(uuid.uuid4())
+    return JobRecord(
+        id=job_id,
+        owner=identity.name,
+        account=config.account_name(identity.uid_name),
+        group=origin.group,
+        allocation=origin.allocation,
+        service=origin.service,
+        submitted=dict(submitted),
+        created=datetime.now(UTC),
+        directory=config.uspace_dir / job_id,
+        tags=tags_of(submitted),
+        precommand_in_batch=precommand_in_batch,
+    ).noting(f"Created with ID {job_id}.")

@@ -1,0 +1,240 @@
+"""Drives the jobs: performs what `machine` decides, reports what came of it, and looks after what runs.
+
+Each step is recorded before its action is performed, so an endpoint that was killed goes on where it was. What it had decided and
+perhaps done is done again; only a batch job is looked for first, because it must not run twice.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from esd_localsite.description.config import EndpointConfig
+from esd_localsite.description.credentials import TokenOf
+from esd_localsite.description.description import JobDescription, parse_description
+from esd_localsite.description.resources import DescriptionError
+from esd_localsite.faults.board import FaultBoard, FaultKind
+from esd_localsite.files.mover import Mover
+from esd_localsite.files.processes import Launcher, account_of
+from esd_localsite.identity.users import Identity
+from esd_localsite.jobs.actions import Actor
+from esd_localsite.jobs.batch import BatchError, BatchSystem
+from esd_localsite.jobs.creation import DIRECT, Origin, new_record
+from esd_localsite.jobs.faults import check_quota
+from esd_localsite.jobs.life import Aborted, Action, Created, Event, Failed, JobState, Phase, Rules, Tick
+from esd_localsite.jobs.machine import advance
+from esd_localsite.jobs.records import JobRecord, description_of
+from esd_localsite.jobs.shelf import Shelf
+from esd_localsite.jobs.staging_actions import is_slow
+from esd_localsite.jobs.storages import storage_of
+from esd_localsite.jobs.workspace import Workspace
+
+_SLOW_AT_ONCE = 4
+_log = logging.getLogger("esd_localsite.front")
+
+
+class Engine:
+    """All jobs of the endpoint. Its methods may be called from any thread."""
+
+    def __init__(
+        self,
+        config: EndpointConfig,
+        launcher: Launcher,
+        batch: BatchSystem,
+        faults: FaultBoard,
+        *,
+        token_of: TokenOf = lambda _user: None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        times = config.times
+        self._faults = faults
+        self._config = config
+        self._launcher = launcher
+        self._clock = clock
+        self._rules = Rules(times.grace_seconds, times.submit_attempts, times.submit_retry_seconds)
+        self.batch = batch
+        self.store = Shelf(config.state_dir / "jobs", JobRecord)
+        self.mover = Mover(config, partial(storage_of, self.store), token_of)
+        self._actor = Actor(config, launcher, batch, self.mover, clock)
+        self._slow = ThreadPoolExecutor(_SLOW_AT_ONCE, "staging")
+        self._locks: dict[str, threading.RLock] = {}
+        self._locks_lock = threading.Lock()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+
+    def start(self) -> None:
+        """Take up the jobs of an earlier life, then look after all of them until `stop`."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Leave the jobs to themselves: they run on, and the next endpoint finds them."""
+        self._stopping.set()
+        self._thread.join()
+        self._slow.shutdown(wait=False, cancel_futures=True)
+
+    def create(self, identity: Identity, submitted: Mapping[str, Any], origin: Origin = DIRECT) -> JobRecord:
+        """A new job. As with UNICORE, a wrong description makes a job too: one that FAILED, with the reason."""
+        in_batch = not self._config.login_precommand or self._faults.take(FaultKind.PRECOMMAND_IN_BATCH) is not None
+        record = new_record(self._config, identity, submitted, origin, precommand_in_batch=in_batch)
+        self.workspace(record).create()
+        self.store.save(record)
+        self.apply(record.id, self._checked(record))
+        return self.store.get(record.id) or record
+
+    def apply(self, job_id: str, event: Event) -> None:
+        """Let an event happen to a job, with all that follows at once. A job that is gone is left in peace."""
+        with self._lock(job_id):
+            following: Event | None = event
+            while following is not None and (record := self.store.get(job_id)) is not None:
+                following = self._step(record, following)
+
+    def retag(self, job_id: str, tags: tuple[str, ...]) -> None:
+        with self._lock(job_id):
+            if record := self.store.get(job_id):
+                self.store.save(record.model_copy(update={"tags": tags}))
+
+    def destroy(self, job_id: str) -> None:
+        """End the job, and remove its directory and the record of it."""
+        with self._lock(job_id):
+            self.apply(job_id, Aborted())
+            if record := self.store.get(job_id):
+                self.workspace(record).remove()
+                self.store.remove(job_id)
+        self._locks.pop(job_id, None)
+
+    def workspace(self, record: JobRecord) -> Workspace:
+        account = account_of(record.account)
+        return Workspace(record.directory, account.in_group(record.group) if record.group else account)
+
+    def details(self, record: JobRecord) -> dict[str, str]:
+        """What the batch system says of the job now, or said last."""
+        if record.state.batch_id is None:
+            return {}
+        try:
+            return self.batch.details(record.state.batch_id) or record.details
+        except BatchError as error:
+            _log.warning("no details of job %s: %s", record.id, error)
+            return record.details
+
+    def tick(self) -> None:
+        """Look once at everything that runs."""
+        self._launcher.reap()
+        active = [record for record in self.store if not record.state.phase.is_final]
+        words = self._words([r.state.batch_id for r in active if r.state.phase.is_batch and r.state.batch_id])
+        for record in active:
+            self._guarded(partial(self._look, record.id, words))
+
+    def _look(self, job_id: str, words: Mapping[str, str]) -> None:
+        with self._lock(job_id):
+            # Looked at under the lock: between two looks a client may have aborted or removed the job.
+            current = self.store.get(job_id)
+            event = current and self._observe(current, words)
+            if event:
+                self.apply(job_id, event)
+
+    def take_up(self) -> None:
+        """Perform what an earlier life of the endpoint had decided on and perhaps not done."""
+        for record in self.store:
+            if record.state.pending:
+                self._guarded(partial(self._resume, record.id))
+
+    def _run(self) -> None:
+        self.take_up()
+        while not self._stopping.wait(self._config.times.poll_seconds):
+            self._guarded(self.tick)
+
+    def _guarded(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception:  # noqa: BLE001 - one broken job must not end the watch over all others
+            _log.exception("a look at the jobs failed; the next one follows")
+
+    def _resume(self, job_id: str) -> None:
+        with self._lock(job_id):
+            record = self.store.get(job_id)  # a client may have been faster
+            event = record and self._perform(record, resumed=True)
+            if event:
+                self.apply(job_id, event)
+
+    def _checked(self, record: JobRecord) -> Event:
+        try:
+            parse_description(record.submitted).resources.check(self._config.partitions)
+        except DescriptionError as error:
+            return Failed(f"Job description is invalid: {error}")
+        return Created()
+
+    def _step(self, record: JobRecord, event: Event) -> Event | None:
+        step = advance(record.state, event, description_of(record), self._rules)
+        if step.state == record.state and not step.log:
+            return None
+        self.store.save(record := self._kept(record, step.state).noting(*step.log))
+        return self._perform(record)
+
+    def _kept(self, record: JobRecord, state: JobState) -> JobRecord:
+        """The record with its next state, and with the batch system's details once a batch job is over."""
+        changes: dict[str, object] = {"state": state}
+        if state.phase.is_final and not record.state.phase.is_final:
+            changes["ended"] = datetime.now(UTC)
+        if record.state.phase.is_batch and not state.phase.is_batch:
+            changes["details"] = self.details(record)
+        return record.model_copy(update=changes)
+
+    def _perform(self, record: JobRecord, *, resumed: bool = False) -> Event | None:
+        if record.state.pending is None:
+            return None
+        job = description_of(record)
+        if record.state.pending is Action.STAGE_OUT or (record.state.pending is Action.STAGE_IN and is_slow(job)):
+            self._slow.submit(self._guarded, partial(self._perform_slowly, record, job))
+            return None
+        return self._act(record, job, resumed=resumed)
+
+    def _act(self, record: JobRecord, job: JobDescription, *, resumed: bool = False) -> Event:
+        try:
+            if record.state.pending is Action.STAGE_IN:
+                check_quota(self._faults, str(record.directory))
+            return self._actor.perform(record, job, self.workspace(record), resumed=resumed)
+        except OSError as error:
+            return Failed(f"{record.state.pending}: {error.strerror}: {error.filename}")
+
+    def _perform_slowly(self, record: JobRecord, job: JobDescription) -> None:
+        """In a thread of its own; meanwhile the job may have been aborted, removed, or even restarted."""
+        event = self._act(record, job)
+        with self._lock(record.id):
+            now = self.store.get(record.id)
+            if now is not None and now.state == record.state:
+                self.apply(record.id, event)
+
+    def _observe(self, record: JobRecord, words: Mapping[str, str]) -> Event | None:
+        state = record.state
+        if state.pending is not None:
+            return None
+        if state.phase is Phase.ALLOCATING:
+            return self._allocation(record)
+        if state.phase.is_command:
+            return self._actor.command_ended(record, self.workspace(record))
+        if state.phase.is_batch and (word := words.get(state.batch_id or "")):
+            return self._actor.batch_seen(record, description_of(record), self.workspace(record), word)
+        return Tick(self._clock()) if state.phase is Phase.SUBMITTING else None
+
+    def _allocation(self, record: JobRecord) -> Event | None:
+        try:
+            return self._actor.allocation_seen(record, self.workspace(record))
+        except BatchError as error:
+            _log.warning("the batch system does not answer: %s", error)
+            return None
+
+    def _words(self, batch_ids: list[str]) -> Mapping[str, str]:
+        try:
+            return self.batch.words(batch_ids) if batch_ids else {}
+        except BatchError as error:
+            # Silence of the batch system says nothing about the jobs: they keep their state until it answers.
+            _log.warning("the batch system does not answer: %s", error)
+            return {}
+
+    def _lock(self, job_id: str) -> threading.RLock:
+        with self._locks_lock:
+            return self._locks.setdefault(job_id, threading.RLock())

@@ -1,0 +1,1 @@
+"""What a site was given on this machine, and where its things lie."""

@@ -1,0 +1,53 @@
+"""The locks that tell whether a site lives: held by processes, so that no crash leaves one behind."""
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from esd_localsite.state.layout import Layout
+
+
+def is_locked(path: Path) -> bool:
+    """Whether some process holds the lock; asks for it for a moment, as a reader, which needs no rights."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+@contextmanager
+def holding(path: Path) -> Iterator[int]:
+    """Wait for the lock, and hold it; gives the file's descriptor. A process that inherits that holds the lock as well."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def operation(layout: Layout, progress: Callable[[str], None]) -> Iterator[None]:
+    """One `up` or `down` at a time on the machine: a second one says so, and waits."""
+    layout.root.mkdir(parents=True, exist_ok=True)
+    if is_locked(layout.operations):
+        progress("waiting for another `up` or `down` on this machine")
+    with holding(layout.operations):
+        yield
+
+
+def supervisor_pid(layout: Layout) -> int | None:
+    """The supervisor's process id, as it wrote it into the lock that it holds; None where nobody holds it."""
+    if not is_locked(layout.lock):
+        return None
+    text = layout.lock.read_text().strip()
+    return int(text) if text.isdecimal() else None

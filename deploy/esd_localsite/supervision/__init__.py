@@ -1,0 +1,1 @@
+"""The site's processes: started in order, watched, broken on purpose, ended."""

@@ -1,0 +1,97 @@
+"""The supervisor's children: started, watched, ended. For a process that is init of its own process namespace."""
+
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+from time import monotonic
+
+from esd_localsite.cluster.accounts import account
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.state.files import tail
+from esd_localsite.state.layout import Layout
+from esd_localsite.state.programs import environment, find_program
+from esd_localsite.supervision.daemons import Daemon
+from esd_localsite.supervision.events import Events
+
+_TERM_TIMEOUT_S = 5.0
+
+
+class DaemonEndedError(LocalSiteError):
+    """A daemon of the site ended by itself."""
+
+
+class Children:
+    """The running daemons. As init, this process also reaps what they leave behind (every job of Slurm's, for one)."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+        self._running: dict[int, Daemon] = {}
+        self._ended: list[tuple[Daemon, int]] = []
+        self._killed: dict[str, Daemon] = {}
+
+    def start(self, daemon: Daemon) -> None:
+        """Start a daemon, its output going to its log, which starts anew."""
+        program = find_program(daemon.argv[0]) or daemon.argv[0]
+        user = account(daemon.user) if daemon.user else None
+        with self._layout.log(daemon.name).open("wb") as log:
+            process = subprocess.Popen(
+                (program, *daemon.argv[1:]),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd="/",
+                env=environment(daemon.environment),
+                user=user.pw_uid if user else None,
+                group=user.pw_gid if user else None,
+                extra_groups=[] if user else None,
+                start_new_session=True,
+            )
+        self._running[process.pid] = daemon
+        process.returncode = 0  # this class waits for it: Popen must not
+
+    def kill(self, name: str) -> None:
+        """End a daemon as a crash would, on purpose: that is no failure of the site. Raises LocalSiteError where it does not run."""
+        pid = next((pid for pid, daemon in self._running.items() if daemon.name == name), None)
+        if pid is None:
+            raise LocalSiteError(f"no daemon '{name}' runs (there are {', '.join(sorted(d.name for d in self._running.values()))})")
+        self._killed[name] = self._running.pop(pid)
+        os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)  # its port is free when this returns
+
+    def start_again(self, name: str) -> None:
+        """Start a daemon that was killed; harmless where it runs."""
+        if name in self._killed:
+            self.start(self._killed.pop(name))
+
+    def check(self) -> None:
+        """Take notice of all that ended. Raises DaemonEndedError, with the end of its log, if a daemon did."""
+        self._reap()
+        for daemon, code in self._ended:
+            raise DaemonEndedError(ended_message(daemon, code, self._layout.log(daemon.name)))
+
+    def _reap(self) -> None:
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
+                daemon = self._running.pop(ended[0], None)
+                if daemon is not None:
+                    self._ended.append((daemon, os.waitstatus_to_exitcode(ended[1])))
+        except ChildProcessError:
+            pass  # none left
+
+    def stop(self, events: Events) -> None:
+        """Ask all daemons to end, the last started first; each gets some seconds. The kernel ends what does not listen."""
+        for pid in reversed(list(self._running)):
+            os.kill(pid, signal.SIGTERM)
+            deadline = monotonic() + _TERM_TIMEOUT_S
+            while pid in self._running and (left := deadline - monotonic()) > 0:
+                events.wait(left)
+                self._reap()
+
+
+def ended_message(daemon: Daemon, code: int, log: Path) -> str:
+    """What a user is told about a daemon that ended by itself."""
+    how = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return f"{daemon.name} {how}; its log is {log}, which ends with:\n{tail(log)}"

@@ -1,0 +1,72 @@
+"""Orders to a running site: kill one of its daemons, start it again. One line of JSON over a socket that only root can use."""
+
+import contextlib
+import os
+import socket
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.state.layout import Layout
+
+_TIMEOUT_S = 10.0
+_LONGEST = 4096
+DONE = b"done\n"
+
+
+class Verb(StrEnum):
+    """What is to happen to a daemon."""
+
+    KILL = "kill"
+    START = "start"
+
+
+class Order(BaseModel):
+    """One order."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    verb: Verb
+    daemon: str
+
+
+def give(layout: Layout, order: Order) -> None:
+    """Have the site's supervisor do it; returns when it is done. Raises LocalSiteError where nobody listens or the order is refused."""
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(_TIMEOUT_S)
+            connection.connect(str(layout.control))
+            connection.sendall(order.model_dump_json().encode() + b"\n")
+            reply = connection.makefile("rb").readline(_LONGEST)
+    except OSError as error:
+        raise LocalSiteError(f"the local site '{layout.name}' takes no orders ({layout.control}: {error}): is it up?") from error
+    if reply != DONE:
+        raise LocalSiteError(f"the local site '{layout.name}' did not {order.verb} '{order.daemon}': {reply.decode().strip()}")
+
+
+def listen(path: Path) -> socket.socket:
+    """The supervisor's end."""
+    path.unlink(missing_ok=True)
+    listener = socket.socket(socket.AF_UNIX)
+    mask = os.umask(0o077)
+    try:
+        listener.bind(str(path))
+    finally:
+        os.umask(mask)
+    listener.listen(4)
+    return listener
+
+
+def receive(listener: socket.socket) -> tuple[Order, socket.socket] | None:
+    """The order of the one who knocks, and where the answer goes; None where it was none."""
+    connection, _ = listener.accept()
+    connection.settimeout(_TIMEOUT_S)
+    try:
+        return Order.model_validate_json(connection.makefile("rb").readline(_LONGEST)), connection
+    except (OSError, ValidationError):
+        with contextlib.suppress(OSError):
+            connection.sendall(b"not understood\n")
+        connection.close()
+        return None

@@ -1,0 +1,81 @@
+"""The programs that make up the site: pure descriptions of what is started, as whom, with what to see."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from esd_localsite.cluster.network import inside
+from esd_localsite.state.layout import NODES, Layout
+
+# A node's own disk and memory: two slurmd share one machine, and PMIx keeps its sockets in /tmp under names that would collide.
+_NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpfs /dev/shm; shift 2; exec "$@"'
+
+# Without a process namespace: a daemon whose supervisor was killed is killed too.
+_TIED = ("setpriv", "--pdeathsig", "KILL", "--")
+
+
+@dataclass(frozen=True)
+class Daemon:
+    """One long-running program of the site; its name is also that of its log."""
+
+    name: str
+    argv: tuple[str, ...]
+    user: str | None = "root"
+    """None: the supervisor's own."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+def munged(layout: Layout) -> Daemon:
+    """The site's own munge, with its own key and socket: the machine's, if there is one, is not touched."""
+    files = {
+        "socket": layout.munge_socket,
+        "key-file": layout.munge / "key",
+        "pid-file": layout.munge / "pid",
+        "seed-file": layout.munge / "seed",
+        "log-file": layout.munge / "log",
+    }
+    return Daemon("munged", ("munged", "--foreground", *(f"--{name}={path}" for name, path in files.items())), user="munge")
+
+
+def slurmctld(layout: Layout) -> Daemon:
+    """Slurm's controller, on the login side. `-c`: it forgets the jobs of before, which ended with the site and must not run again."""
+    return Daemon("slurmctld", ("slurmctld", "-D", "-c", "-f", str(layout.slurm_conf)), environment=_slurm(layout))
+
+
+def slurmd(layout: Layout, node: str) -> Daemon:
+    """A compute node: slurmd with its own network, host name, /tmp and /dev/shm."""
+    own = ("unshare", "--uts", "--mount", "--", "sh", "-ec", _NODE, "sh", node, str(layout.node(node) / "tmp"))
+    return Daemon(node, (*inside(layout, node), *own, "slurmd", "-D", "-N", node, "-f", str(layout.slurm_conf)), environment=_slurm(layout))
+
+
+def slurmds(layout: Layout) -> tuple[Daemon, ...]:
+    """All compute nodes."""
+    return tuple(slurmd(layout, node) for node in NODES)
+
+
+def docker_registry(layout: Layout) -> Daemon:
+    """The OCI registry."""
+    serve = ("docker-registry", "serve", str(layout.registry_config))
+    return Daemon("registry", serve, user="docker-registry") if layout.needs_root else Daemon("registry", (*_TIED, *serve), user=None)
+
+
+# Large blocks (a password's hash takes 16 MB) go back to the system at once, not into each thread's reserve.
+_FLAT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
+
+
+def unicore(layout: Layout) -> Daemon:
+    """The UNICORE endpoint, which acts for the users and therefore starts as root, where there is more than one account."""
+    argv = (sys.executable, "-m", "esd_localsite.front", "--config", str(layout.unicore_config))
+    if not layout.needs_root:
+        return Daemon("unicore", (*_TIED, *argv), user=None, environment={**python_environment(), **_FLAT_MEMORY})
+    return Daemon("unicore", argv, environment={**_slurm(layout), **python_environment(), **_FLAT_MEMORY})
+
+
+def _slurm(layout: Layout) -> dict[str, str]:
+    return {"SLURM_CONF": str(layout.slurm_conf)}
+
+
+def python_environment() -> dict[str, str]:
+    """Makes another interpreter find this code, however this one found it."""
+    return {"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PYTHONUNBUFFERED": "1"}

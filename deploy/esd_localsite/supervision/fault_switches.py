@@ -1,0 +1,137 @@
+"""Throwing the fault switches of a running site: what the board cannot do alone is done here, as root."""
+
+import re
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.faults.board import Fault, FaultBoard, FaultKind
+from esd_localsite.state import lock
+from esd_localsite.state.layout import JOB_USER, NODES, Layout, find_layout
+from esd_localsite.state.plan import SitePlan
+from esd_localsite.state.programs import run
+from esd_localsite.supervision import control, readiness
+from esd_localsite.supervision.control import Order, Verb
+
+_ANSWER_TIMEOUT_S = 60.0
+_ASK_EVERY_S = 0.1
+_FAULTY_DISK_MB = 16
+_SMALL_DISK = "quota"
+_DAEMON = {FaultKind.ENDPOINT_DOWN: "unicore", FaultKind.ENDPOINT_RESTART: "unicore", FaultKind.REGISTRY_DOWN: "registry"}
+_OF_CLUSTERS = frozenset({FaultKind.NODE_DOWN, FaultKind.DISK_QUOTA})
+_PAST = frozenset({FaultKind.ENDPOINT_RESTART})
+"""Over when the command is: nothing to clear."""
+
+
+def inject(name: str, fault: Fault) -> None:
+    """Switch a fault on. With `seconds`, a daemon that is down comes back, and this returns when it answers.
+
+    Raises LocalSiteError where the site is not up, or the fault not possible there.
+    """
+    layout, plan = _running(name)
+    if not layout.needs_root and fault.kind in _OF_CLUSTERS:
+        raise LocalSiteError(f"{fault.kind}: the local site '{name}' has no nodes and no disk of its own (profile nobatch)")
+    if fault.kind in _DAEMON:
+        _take_down(layout, plan, fault)
+    elif fault.kind is FaultKind.NODE_DOWN:
+        fault = fault.model_copy(update={"node": fault.node or NODES[-1]})
+        _set_node(layout, fault.node or "", "State=DOWN", "Reason=fault")
+    elif fault.kind is FaultKind.DISK_QUOTA:
+        _mount_small_disk(layout, fault.megabytes or _FAULTY_DISK_MB)
+    if fault.kind not in _PAST and not (fault.kind in _DAEMON and fault.seconds):
+        FaultBoard(layout.faults).switch_on(fault)
+
+
+def clear(name: str, kinds: Sequence[FaultKind] = ()) -> tuple[FaultKind, ...]:
+    """Switch faults off (without `kinds`: all), and mend what they broke; returns which were on. Returns when the site answers again."""
+    layout, plan = _running(name)
+    board = FaultBoard(layout.faults)
+    cleared = [fault for fault in board.all() if not kinds or fault.kind in kinds]
+    if not kinds or FaultKind.DISK_QUOTA in kinds:
+        _unmount_small_disk(layout)  # whatever the board says: a quota that was used up left its disk
+    for fault in cleared:
+        if fault.kind in _DAEMON:
+            _bring_up(layout, plan, _DAEMON[fault.kind])
+        elif fault.kind is FaultKind.NODE_DOWN:
+            _resume_node(layout, fault.node or NODES[-1])
+        board.switch_off(fault.kind)
+    return tuple(fault.kind for fault in cleared)
+
+
+def switched_on(name: str) -> tuple[Fault, ...]:
+    """What is on now; needs no root."""
+    return FaultBoard(find_layout(name).faults).all()
+
+
+def _running(name: str) -> tuple[Layout, SitePlan]:
+    layout = find_layout(name)
+    plan = SitePlan.read(layout)
+    if plan is None or not lock.is_locked(layout.lock):
+        raise LocalSiteError(f"the local site '{name}' is not up: faults are for running sites")
+    return layout, plan
+
+
+def _take_down(layout: Layout, plan: SitePlan, fault: Fault) -> None:
+    daemon = _DAEMON[fault.kind]
+    control.give(layout, Order(verb=Verb.KILL, daemon=daemon))
+    if fault.seconds:
+        time.sleep(fault.seconds)
+    if fault.seconds or fault.kind in _PAST:
+        _bring_up(layout, plan, daemon)
+
+
+def _bring_up(layout: Layout, plan: SitePlan, daemon: str) -> None:
+    control.give(layout, Order(verb=Verb.START, daemon=daemon))
+    answers: Callable[[Layout, SitePlan], bool] = readiness.unicore_answers if daemon == "unicore" else readiness.registry_answers
+    deadline = time.monotonic() + _ANSWER_TIMEOUT_S
+    while not answers(layout, plan):
+        if time.monotonic() > deadline:
+            raise LocalSiteError(f"{daemon} does not answer again; its log is {layout.log(daemon)}")
+        time.sleep(_ASK_EVERY_S)
+
+
+def _set_node(layout: Layout, node: str, *changes: str) -> None:
+    if node not in NODES:
+        raise LocalSiteError(f"'{node}' is no node of the local site: there are {', '.join(NODES)}")
+    run(("scontrol", "update", f"NodeName={node}", *changes), extra={"SLURM_CONF": str(layout.slurm_conf)})
+
+
+def _resume_node(layout: Layout, node: str) -> None:
+    """Slurm refuses to resume a node that came back by itself ("Invalid node state")."""
+    told = run(("scontrol", "show", "node", node, "--oneliner"), extra={"SLURM_CONF": str(layout.slurm_conf)})
+    if may_resume(told):
+        _set_node(layout, node, "State=RESUME")
+
+
+def may_resume(told: str) -> bool:
+    """Whether a node that `scontrol show node` tells of is down or drained."""
+    state = re.search(r"\bState=(\S+)", told)
+    return state is not None and bool({"DOWN", "DRAIN", "FAIL"} & set(re.split(r"[+*]", state[1])))
+
+
+def _mount_small_disk(layout: Layout, megabytes: int) -> None:
+    """Over SCRATCH, as the login side sees it: the nodes have mounts of their own, and keep the old one."""
+    _unmount_small_disk(layout)
+    options = f"size={megabytes}m,mode=0755,uid={JOB_USER},gid={JOB_USER}"
+    _in_site(layout, "mount", "-t", "tmpfs", "-o", options, _SMALL_DISK, str(layout.scratch))
+
+
+def _unmount_small_disk(layout: Layout) -> None:
+    pid = lock.supervisor_pid(layout)
+    if pid is None:
+        return
+    for _ in range(small_disks(Path(f"/proc/{pid}/mounts").read_text(), str(layout.scratch))):
+        _in_site(layout, "umount", "--lazy", str(layout.scratch))
+
+
+def small_disks(mounts: str, scratch: str) -> int:
+    """How many of them lie over SCRATCH, by a process's `mounts`."""
+    return sum(line.split()[:2] == [_SMALL_DISK, scratch] for line in mounts.splitlines())
+
+
+def _in_site(layout: Layout, *command: str) -> None:
+    pid = lock.supervisor_pid(layout)
+    if pid is None:
+        raise LocalSiteError(f"the local site '{layout.name}' is not up")
+    run(("nsenter", f"--target={pid}", "--mount", "--pid", "--", *command))  # --pid: umount reads /proc/self, which is the site's

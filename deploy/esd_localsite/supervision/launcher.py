@@ -1,0 +1,72 @@
+"""The supervisor seen from outside: start it detached, and end it."""
+
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.state import lock
+from esd_localsite.state.files import tail
+from esd_localsite.state.layout import Layout
+from esd_localsite.state.programs import environment
+from esd_localsite.supervision import daemons
+from esd_localsite.supervision.report import follow
+
+_STOP_TIMEOUT_S = 45.0
+_DETACHED = ("setsid", "--fork")  # a child of init, not of the caller, who would have to wait for its end
+_NAMESPACES = ("unshare", "--pid", "--mount", "--uts", "--fork", "--kill-child", "--")
+
+
+def launch(layout: Layout, held: int, progress: Callable[[str], None]) -> None:
+    """Start the supervisor and return when the site is ready. `held`: the site's lock, which the supervisor inherits.
+
+    Raises LocalSiteError where the site does not come up. Should the caller end meanwhile, the supervisor ends too.
+    """
+    ours, theirs = socket.socketpair()
+    with ours, ours.makefile("r") as reports:
+        with theirs:
+            _spawn(layout, held, theirs.fileno())
+        if not follow(reports, progress):
+            log = layout.log("supervisor")
+            raise LocalSiteError(f"the local site ended while it started; its log is {log}, which ends with:\n{tail(log)}")
+
+
+def _spawn(layout: Layout, held: int, connection: int) -> None:
+    """Start it in namespaces of its own, away from the caller's terminal and session."""
+    program = (sys.executable, "-m", "esd_localsite.supervision.supervisor", layout.name, str(layout.root), str(connection))
+    home = {} if layout.needs_root else {name: os.environ[name] for name in ("HOME", "XDG_STATE_HOME") if name in os.environ}
+    own = _NAMESPACES if layout.needs_root else ()
+    with layout.log("supervisor").open("wb") as log:
+        subprocess.run(
+            (*_DETACHED, *own, *program),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            cwd="/",
+            env=environment({**daemons.python_environment(), **home}),
+            pass_fds=(held, connection),
+            check=True,
+        )
+
+
+def end(layout: Layout, pid: int) -> None:
+    """End the supervisor: in order if it can, else by force. While it holds the lock, its process id is no one else's."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            if not lock.is_locked(layout.lock):
+                return
+            signal.pidfd_send_signal(process, number)
+            if select.select([process], [], [], _STOP_TIMEOUT_S)[0]:
+                return
+    except ProcessLookupError:
+        return
+    finally:
+        os.close(process)

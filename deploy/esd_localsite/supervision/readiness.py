@@ -1,0 +1,53 @@
+"""Does it answer? Questions to the site's daemons, each asked until it is answered with yes."""
+
+import socket
+import ssl
+from pathlib import Path
+
+import httpx
+
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.state.layout import NODES, Layout
+from esd_localsite.state.plan import SitePlan
+from esd_localsite.state.programs import run
+
+
+def munge_answers(layout: Layout) -> bool:
+    """Munge's socket takes connections."""
+    with socket.socket(socket.AF_UNIX) as client:
+        return client.connect_ex(str(layout.munge_socket)) == 0
+
+
+def controller_answers(layout: Layout) -> bool:
+    """Slurm's controller answers requests."""
+    return _slurm_says(layout, "sinfo", "--noheader", "--format=%P") is not None
+
+
+def nodes_idle(layout: Layout) -> bool:
+    """All compute nodes have reported to the controller and wait for work."""
+    said = _slurm_says(layout, "sinfo", "--noheader", "--Node", "--format=%N %T") or ""
+    return set(said.split("\n")[:-1]) == {f"{node} idle" for node in NODES}  # one line for each partition
+
+
+def registry_answers(layout: Layout, plan: SitePlan) -> bool:
+    """The registry speaks the OCI protocol, with a certificate of the site's authority."""
+    return _status(f"https://{plan.registry}/v2/", layout.tls.ca) == httpx.codes.OK
+
+
+def unicore_answers(layout: Layout, plan: SitePlan) -> bool:
+    """The UNICORE endpoint answers: who asks without a name may be refused, but politely."""
+    return _status(plan.unicore_url, layout.tls.ca) in {httpx.codes.OK, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
+
+
+def _slurm_says(layout: Layout, *argv: str) -> str | None:
+    try:
+        return run(argv, extra={"SLURM_CONF": str(layout.slurm_conf)})
+    except LocalSiteError:
+        return None
+
+
+def _status(url: str, ca_file: Path) -> int | None:
+    try:
+        return httpx.get(url, verify=ssl.create_default_context(cafile=str(ca_file)), trust_env=False, timeout=5).status_code
+    except httpx.HTTPError:
+        return None

@@ -1,0 +1,206 @@
+"""What is handed over to be run: a script, a folder, an archive; and what is not taken."""
+
+import io
+import lzma
+import random
+import stat
+import tarfile
+import zipfile
+import zlib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from esd_build.data.errors import UsageError
+from esd_deploy.plans import bundle as module
+from esd_deploy.plans.bundle import Bundle, bundle, input_files
+from esd_deploy.plans.plan import Request, check, plan
+
+FILES = {"run.py": b"import model.neuron", "model/neuron.py": b"x = 1", "model/lif.nestml": b"model lif:\n", "data.bin": b"\xff\x00"}
+EXPECTED = Bundle("run.py", FILES["run.py"], tuple(sorted((name, content) for name, content in FILES.items() if name != "run.py")))
+
+
+def folder(place: Path, files: dict[str, bytes]) -> Path:
+    for name, content in files.items():
+        (place / name).parent.mkdir(parents=True, exist_ok=True)
+        (place / name).write_bytes(content)
+    return place
+
+
+def packed(path: Path, files: dict[str, bytes]) -> Path:
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            for name, content in files.items():
+                archive.writestr(name, content)
+        return path
+    kind = path.suffix[1:].lower()
+    with tarfile.open(path, f"w:{'gz' if kind == 'tgz' else kind}") as archive:
+        for name, content in files.items():
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return path
+
+
+@pytest.mark.parametrize("name", ["net.zip", "net.tar.gz", "NET.TGZ"])
+def test_an_archive_is_its_program_and_the_files_beside_it(tmp_path, name):
+    assert bundle(packed(tmp_path / name, FILES)) == EXPECTED
+
+
+def test_a_folder_is_the_same_without_what_nobody_wants_sent(tmp_path):
+    junk = {".git/config": b"", "model/__pycache__/neuron.pyc": b"", ".env": b"SECRET=1"}
+    assert bundle(folder(tmp_path / "net", {**FILES, **junk})) == EXPECTED
+
+
+def test_a_tar_as_made_of_the_current_folder_is_the_same(tmp_path):
+    assert bundle(packed(tmp_path / "net.tgz", {f"./{name}": content for name, content in FILES.items()})) == EXPECTED
+
+
+@pytest.mark.parametrize("name", ["../escaped.py", "/etc/passwd", "a/../../b", "a//b", "with space.py", "-rf"])
+@pytest.mark.parametrize("kind", ["zip", "tgz"])
+def test_a_name_that_leads_elsewhere_or_would_be_changed_is_refused(tmp_path, name, kind):
+    with pytest.raises(UsageError, match="stay below"):
+        bundle(packed(tmp_path / f"net.{kind}", {"run.py": b"1", name: b""}))
+
+
+def test_a_link_in_an_archive_is_refused(tmp_path):
+    with tarfile.open(tmp_path / "net.tar", "w") as archive:
+        link = tarfile.TarInfo("passwords")
+        link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(link)
+    with pytest.raises(UsageError, match="no plain file"):
+        bundle(tmp_path / "net.tar")
+
+
+@pytest.mark.parametrize("name", ["net.zip", "net.tar.gz"])
+def test_an_archive_without_a_program_or_without_sense_is_said(tmp_path, name):
+    with pytest.raises(UsageError, match=r"has no run\.py at its top"):
+        bundle(packed(tmp_path / name, {"net-1.0/run.py": b"1"}))
+    (tmp_path / name).write_bytes(b"nonsense")
+    with pytest.raises(UsageError, match="cannot be read"):
+        bundle(tmp_path / name)
+    with pytest.raises(UsageError, match="No such file"):
+        bundle(tmp_path / f"not-there-{name}")
+
+
+@pytest.mark.parametrize("name", ["net.zip", "net.tar.gz"])
+def test_what_unpacks_to_too_much_is_refused(tmp_path, name, monkeypatch):
+    monkeypatch.setattr(module, "MAX_BYTES", 1_000_000)
+    with pytest.raises(UsageError, match="more than 1 MB"):
+        bundle(packed(tmp_path / name, {"run.py": b"1", "zeros": bytes(2_000_000)}))
+
+
+@pytest.mark.parametrize("name", ["net.zip", "net.tar.gz", "net.tar.xz", "net.tar.bz2"])
+@pytest.mark.parametrize("damage", ["cut", "changed"])
+def test_an_archive_with_a_damaged_member_is_said(tmp_path, name, damage):
+    whole = packed(tmp_path / name, {"run.py": random.Random(1).randbytes(100_000)}).read_bytes()
+    middle = len(whole) // 2
+    (tmp_path / name).write_bytes(whole[:middle] if damage == "cut" else whole[:middle] + bytes(1000) + whole[middle + 1000 :])
+    with pytest.raises(UsageError, match=rf"archive .*{name}"):
+        bundle(tmp_path / name)
+
+
+@pytest.mark.parametrize("error", [zlib.error("invalid distance"), lzma.LZMAError("corrupt input")])
+def test_what_a_decompressor_says_is_a_damaged_archive(tmp_path, monkeypatch, error):
+    def damaged(*_):
+        raise error
+
+    monkeypatch.setattr(zipfile.ZipFile, "read", damaged)
+    with pytest.raises(UsageError, match=f"cannot be read: {error}"):
+        bundle(packed(tmp_path / "net.zip", {"run.py": b"1"}))
+
+
+def linked(path: Path, name: str) -> Path:
+    """An archive with a program, and a link of that name."""
+    if path.suffix == ".zip":
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("run.py", b"1")
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = (stat.S_IFLNK | 0o777) << 16
+            archive.writestr(entry, "/etc/passwd")
+        return path
+    with tarfile.open(path, "w") as archive:
+        plain, link = tarfile.TarInfo("run.py"), tarfile.TarInfo(name)
+        plain.size, link.type, link.linkname = 1, tarfile.SYMTYPE, "/etc/passwd"
+        archive.addfile(plain, io.BytesIO(b"1"))
+        archive.addfile(link)
+    return path
+
+
+@pytest.mark.parametrize("name", ["net.zip", "net.tar"])
+def test_a_link_matters_only_where_it_would_be_sent(tmp_path, name):
+    assert bundle(linked(tmp_path / name, ".venv/bin/python")) == Bundle("run.py", b"1")
+    with pytest.raises(UsageError, match="'venv/python' is no plain file"):
+        bundle(linked(tmp_path / name, "venv/python"))
+
+
+def test_hidden_files_are_neither_read_nor_counted(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_BYTES", 1000)
+    junk = {".git/pack": bytes(2000), "__pycache__/net.pyc": bytes(2000)}
+    read = []
+    real = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or real(path))
+
+    bundle(folder(tmp_path / "net", {"run.py": b"1", **junk}))
+
+    assert read == ["run.py"]
+
+
+def test_a_folder_that_is_too_large_is_refused_before_anything_is_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "MAX_BYTES", 1000)
+    large = folder(tmp_path / "net", {"a": bytes(600), "b": bytes(600), "run.py": b"1"})
+    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    with pytest.raises(UsageError, match="holds more than"):
+        bundle(large)
+
+
+def test_a_linked_file_is_sent_and_a_linked_folder_is_not_left_out_silently(tmp_path):
+    net = folder(tmp_path / "net", {"run.py": b"1"})
+    (net / "table").symlink_to(folder(tmp_path / "elsewhere", {"table": b"2"}) / "table")
+    (net / ".venv").symlink_to(tmp_path / "elsewhere")
+    assert bundle(net).others == (("table", b"2"),)
+    (net / "data").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="'data' is no plain file"):
+        bundle(net)
+
+
+@pytest.mark.parametrize("name", ["my data", ".hidden", "a;b", "größe"])
+def test_a_folder_whose_name_would_be_changed_is_refused(tmp_path, name):
+    with pytest.raises(UsageError, match="rename it"):
+        input_files(folder(tmp_path / name, {"a": b"1"}))
+
+
+INPUTS = {"name": {"a b": b""}, "size": {"zeros": bytes(2000)}}
+
+
+@pytest.mark.parametrize("what", INPUTS)
+def test_what_an_input_folder_holds_is_looked_at_before_a_registry_is_asked_and_not_read(tmp_path, config, script, monkeypatch, what):
+    monkeypatch.setattr(module, "MAX_BYTES", 1000)
+    data = folder(tmp_path / "data", INPUTS[what])
+    monkeypatch.setattr(module, "_content", lambda path, _what: path.read_bytes() if path == script else pytest.fail(f"{path} was read"))
+    with pytest.raises(UsageError, match=r"data"):
+        check(Request(script, inputs=(data,), image="nest"), config)
+    check(Request(script, inputs=(folder(tmp_path / "good", {"a": b"1"}),), image="nest"), config)
+
+
+def test_a_folder_goes_along_under_its_own_name(tmp_path):
+    helpers = folder(tmp_path / "helpers", {"a.py": b"1", "deep/b.py": b"2"})
+    assert input_files(helpers) == (("helpers/a.py", b"1"), ("helpers/deep/b.py", b"2"))
+
+
+def test_a_plan_carries_all_of_it(tmp_path, config):
+    helpers = folder(tmp_path / "helpers", {"a.py": b"1"})
+    request = Request(packed(tmp_path / "net.zip", FILES), inputs=(helpers,), image="nest")
+    check(request, config)
+    made = plan(request, config, None, "run-1")
+    assert (made.script_name, made.script) == ("run.py", FILES["run.py"])
+    assert dict(made.inputs) == {**dict(EXPECTED.others), "helpers/a.py": b"1"}
+
+
+def test_two_things_of_one_name_are_refused(tmp_path, config):
+    request = Request(packed(tmp_path / "net.zip", FILES), inputs=(folder(tmp_path / "model", {"c.py": b""}),), image="nest")
+    with pytest.raises(UsageError, match="rename model"):
+        check(request, config)
+    with pytest.raises(UsageError, match="rename esd"):
+        check(replace(request, inputs=(folder(tmp_path / "esd", {"c.py": b""}),)), config)

@@ -1,0 +1,66 @@
+import pytest
+
+from esd_deploy.plans import launch
+from esd_deploy.plans.launch import Shape
+
+SRUN = "srun --mpi=pspmix --nodes=2 --ntasks=4 --ntasks-per-node=2 --cpus-per-task=3"
+CONTAINER = "singularity exec --sharens --bind /tmp --bind /p/scratch esd/image.sif"
+SHAPE = Shape(2, 2, 3)
+
+
+def test_the_launch_in_a_container(config):
+    assert str(launch.program(config, SHAPE, ("net.py", "a b"), contained=True)) == f"{SRUN} {CONTAINER} python3 net.py 'a b'"
+
+
+def test_the_launch_from_modules(config):
+    assert str(launch.program(config, SHAPE, ("net.py",), contained=False)) == f"{SRUN} python3 net.py"
+
+
+def test_the_wireup_check_has_a_time_limit_and_expects_all_ranks(config):
+    expected = f"timeout --kill-after=10 150 {SRUN} {CONTAINER} python3 esd/wireup.py 4"
+
+    assert str(launch.wireup(config, SHAPE, contained=True)) == expected
+
+
+def test_versions_are_asked_by_one_rank(config):
+    assert launch.versions(config, contained=True).argv[3:6] == ("srun", "--mpi=pspmix", "--nodes=1")
+
+
+def test_the_launch_file_is_a_shell_function_for_each_step(config):
+    assert launch.launch_file(config, SHAPE, ("net.py",), mode="module") == (
+        "# shellcheck shell=bash\n"
+        "# Written by esd-deploy; read by job.sh.\n"
+        "activate() {\n  true\n}\n"
+        "prepare() {\n  module load EBRAINS/24.10\n}\n"
+        "spread() {\n  true\n}\n"
+        f"wireup() {{\n  timeout --kill-after=10 150 {SRUN} python3 esd/wireup.py 4\n}}\n"
+        "versions() {\n  timeout --kill-after=10 120 srun --mpi=pspmix --nodes=1 --ntasks=1 --ntasks-per-node=1 --cpus-per-task=1"
+        " python3 esd/versions.py\n}\n"
+        f"program() {{\n  {SRUN} python3 net.py\n}}\n"
+    )
+
+
+def test_the_batch_script_for_own_use(config, image):
+    assert launch.batch_script(config, SHAPE, ("net.py",), image=image, time_s=600) == (
+        "#!/usr/bin/env bash\n"
+        "#SBATCH --nodes=2\n"
+        "#SBATCH --ntasks-per-node=2\n"
+        "#SBATCH --cpus-per-task=3\n"
+        "#SBATCH --time=00:10:00\n"
+        "#SBATCH --partition=batch\n"
+        "#SBATCH --account=brain\n"
+        "set -euo pipefail\n"
+        f'# Once, on a login node: singularity pull "$SCRATCH/esd-images/{"b" * 64}.sif"'
+        f" oras://registry.example.org/esd/nest@sha256:{'a' * 64}\n"
+        "mkdir -p esd\n"
+        f'ln -sfn "$SCRATCH/esd-images/{"b" * 64}.sif" esd/image.sif\n'
+        "export UCX_MAX_RNDV_RAILS=1\n"
+        "export OMP_NUM_THREADS=3\n"
+        "export PYNN_SIMULATOR=nest\n"
+        f"{SRUN} {CONTAINER} python3 net.py\n"
+    )
+
+
+@pytest.mark.parametrize(("seconds", "text"), [(59, "00:00:59"), (600, "00:10:00"), (90061, "25:01:01")])
+def test_run_times_as_slurm_writes_them(seconds, text):
+    assert launch.clock(seconds) == text

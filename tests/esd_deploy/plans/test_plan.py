@@ -1,0 +1,116 @@
+import pytest
+
+from esd_build.data.errors import UsageError
+from esd_deploy.backends.unicore_job import description, files
+from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.plan import Request, check, plan
+
+
+def test_the_description_of_a_container_job(planned):
+    assert description(planned) == {
+        "Name": "esdnet",
+        "Tags": ["run-1"],
+        "Executable": "bash",
+        "Arguments": ["esd/job.sh"],
+        "Environment": {
+            "UCX_MAX_RNDV_RAILS": "1",
+            "OMP_NUM_THREADS": "4",
+            "PYNN_SIMULATOR": "nest",
+            "ESD_IMAGE_REFERENCE": "oras://registry.example.org/esd/nest@sha256:" + "a" * 64,
+            "ESD_IMAGE_SHA256": "b" * 64,
+            "ESD_IMAGE_SIZE": "1000",
+            "ESD_IMAGE_CACHE": "esd-images",
+            "ESD_SCRATCH_VARIABLE": "SCRATCH",
+            "ESD_APPTAINER": "singularity",
+            "APPTAINER_QUIET": "1",
+        },
+        "Resources": {"Nodes": "2", "CPUsPerNode": "4", "Runtime": "600", "Queue": "batch", "Project": "brain"},
+        "User precommand": "bash esd/pull.sh",
+        "RunUserPrecommandOnLoginNode": "true",
+        "haveClientStageIn": "true",
+    }
+
+
+def test_a_job_without_a_container_pulls_nothing(config, script):
+    found = description(plan(Request(script), config, None, "run-1"))
+
+    assert "User precommand" not in found
+    assert found["Environment"] == {"UCX_MAX_RNDV_RAILS": "1", "OMP_NUM_THREADS": "1", "PYNN_SIMULATOR": "nest"}
+
+
+def test_all_that_a_job_needs_is_staged(planned):
+    assert set(files(planned)) == {"net.py", "esd/pull.sh", "esd/job.sh", "esd/wireup.py", "esd/versions.py", "esd/launch.sh"}
+    assert files(planned)["net.py"] == b"print('spikes')\n"
+
+
+FAULTS = [
+    ({"shape": Shape(9)}, "9 nodes asked for, a job gets at most 8"),
+    ({"time_s": 3601}, "01:00:01 asked for, a job gets at most 01:00:00"),
+]
+
+
+@pytest.mark.parametrize(("fault", "message"), FAULTS)
+def test_a_request_beyond_the_sites_limits(config, script, fault, message):
+    with pytest.raises(UsageError, match=message):
+        check(Request(script, **fault), config)
+
+
+def test_a_site_without_modules_wants_an_image(config, script):
+    with pytest.raises(UsageError, match="give --image"):
+        check(Request(script), config.model_copy(update={"modules": ()}))
+
+
+def test_a_missing_script_is_named(config, tmp_path):
+    with pytest.raises(UsageError, match=r"no\.py: No such file"):
+        check(Request(tmp_path / "no.py"), config)
+
+
+NAMES = {"my net.py": "my_net.py", "a'b$(c)\n.py": "a_b__c__.py", "-x.py": "_x.py", ".hidden": "_hidden", "größe.py": "gr__e.py"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_a_url_or_a_shell_would_change_is_made_harmless(config, tmp_path, name):
+    (tmp_path / name).write_text("1")
+
+    check(Request(tmp_path / name), config)
+    found = plan(Request(tmp_path / name), config, None, "r")
+
+    assert (found.script_name, found.script) == (NAMES[name], b"1")
+
+
+def test_an_empty_script_is_refused(config, tmp_path):
+    (tmp_path / "net.py").touch()
+
+    with pytest.raises(UsageError, match="is empty"):
+        check(Request(tmp_path / "net.py"), config)
+
+
+def test_two_files_of_one_name_are_refused(config, script, tmp_path):
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "net.py").write_text("1")
+
+    with pytest.raises(UsageError, match=r"rename net\.py"):
+        check(Request(script, inputs=(tmp_path / "other" / "net.py",)), config)
+
+
+CONTRADICTIONS = [
+    ({"mode": "module", "image": "nest"}, "only --mode container has one"),
+    ({"mode": "container"}, "give --image"),
+    ({"mode": "queue"}, "--mode is one of container, module, login"),
+    ({"mode": "login", "shape": Shape(2)}, "a login node runs one process"),
+]
+
+
+@pytest.mark.parametrize(("fault", "message"), CONTRADICTIONS)
+def test_a_mode_that_contradicts_the_rest(config, script, fault, message):
+    with pytest.raises(UsageError, match=message):
+        check(Request(script, **fault), config)
+
+
+def test_a_login_node_job_has_no_resources_and_no_srun(config, script):
+    planned = plan(Request(script, mode="login"), config, None, "run-1")
+    found = description(planned)
+
+    assert (found["Job type"], "Resources" in found, str(planned.launch)) == ("ON_LOGIN_NODE", False, "python3 net.py")
+    assert b"srun" not in files(planned)["esd/launch.sh"]
+    assert b"module load EBRAINS/24.10" in files(planned)["esd/launch.sh"]

@@ -1,0 +1,53 @@
+"""How a run ended: recorded words of Slurm, UNICORE and the kernel, one row for each."""
+
+import pytest
+
+from esd_deploy.backends.connection import JobState
+from esd_deploy.runs.ending import ending
+
+EXIT_1 = JobState("FAILED", "User application exited with non-zero exit code", 1)
+NO_CODE = JobState("FAILED", "Job failed")
+CASES = [
+    (JobState("SUCCESSFUL", "", 0), {}, "", "", "succeeded"),
+    (EXIT_1, {}, "Traceback", "", "failed"),
+    (NO_CODE, {"JobState": "TIMEOUT"}, "", "", "time limit"),
+    (NO_CODE, {"JobState": "OUT_OF_MEMORY"}, "", "", "out of memory"),
+    (NO_CODE, {"JobState": "NODE_FAIL"}, "", "", "node failure"),
+    (NO_CODE, {"JobState": "CANCELLED"}, "", "", "cancelled"),
+    (NO_CODE, {"State": "CANCELLED by 1001"}, "", "", "cancelled"),
+    (NO_CODE, {"State": "CANCELLED+"}, "", "", "cancelled"),
+    (EXIT_1, {"JobState": "FAILED"}, "", "", "failed"),
+    (NO_CODE, {}, "slurmstepd: error: *** STEP 6.2 ON c1 CANCELLED AT 2026-11-21T07:00:00 DUE TO TIME LIMIT ***", "", "time limit"),
+    (NO_CODE, {}, "slurmstepd: error: *** JOB 7 ON c1 CANCELLED AT 2026-11-21T07:00:00 ***", "", "cancelled"),
+    (NO_CODE, {}, "slurmstepd: error: *** JOB 7 ON c1 CANCELLED AT 2026-11-21T07:00:00 DUE TO NODE FAILURE ***", "", "node failure"),
+    (NO_CODE, {}, "srun: error: Node failure on c2", "", "node failure"),
+    (
+        EXIT_1,
+        {},
+        "slurmstepd: error: Detected 1 oom_kill event in StepId=8.0. Some of the step tasks have been OOM Killed.",
+        "",
+        "out of memory",
+    ),
+    (JobState("FAILED", "", 137), {}, "srun: error: c1: task 0: Killed", "", "killed"),
+    (JobState("FAILED", "Job aborted."), {}, "", "", "cancelled"),
+    (JobState("FAILED", "Pre-command(s) failed"), {}, "", "pull on login: disk full: 3 MB free", "image not pulled"),
+    (JobState("FAILED", "Pre-command(s) failed"), {}, "", "", "image not pulled"),
+    (EXIT_1, {}, "", "job on c1: MPI wire-up hung: the ranks do not find each other", "wire-up failed"),
+    (JobState("FAILED", "Could not submit job", None, ("sbatch: error: invalid partition",)), {}, "", "", "not submitted"),
+    (NO_CODE, {"JobState": "GONE"}, "", "", "unknown"),
+]
+
+
+@pytest.mark.parametrize(("state", "details", "stderr", "own", "kind"), CASES)
+def test_each_ending_is_told_from_the_others(state, details, stderr, own, kind):
+    assert ending(state, details, stderr=stderr, own=own).kind == kind
+
+
+def test_it_is_said_what_an_ending_is_told_from():
+    found = ending(NO_CODE, {"JobState": "TIMEOUT", "Reason": "TimeLimit"})
+
+    assert found.because == "batch system: TIMEOUT, TimeLimit"
+
+
+def test_a_success_without_an_exit_code_is_unknown():
+    assert ending(JobState("SUCCESSFUL"), {}).kind == "unknown"

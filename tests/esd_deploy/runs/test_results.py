@@ -1,0 +1,185 @@
+import hashlib
+
+import pytest
+from tests.esd_deploy.conftest import JOB, FakeConnection
+
+from esd_build.data.errors import ToolError
+from esd_deploy.runs import reports, results
+from esd_deploy.backends.connection import RemoteFile
+from esd_deploy.runs.record import RunRecord
+from esd_deploy.runs.submission import patiently
+
+IMPATIENT = patiently(sleep=lambda _s: None)
+
+
+def test_results_arrive_with_size_and_hash(tmp_path):
+    connection = FakeConnection(results={"sub/spikes.nix": b"spikes"}, uploaded={"net.py": b"x"})
+
+    (found,) = results.fetch(connection, JOB, tmp_path, ["net.py"], IMPATIENT).files
+
+    assert (tmp_path / "sub" / "spikes.nix").read_bytes() == b"spikes"
+    assert (found.path, found.size, found.sha256) == ("sub/spikes.nix", 6, hashlib.sha256(b"spikes").hexdigest())
+
+
+def test_a_truncated_download_is_tried_again(tmp_path):
+    connection = FakeConnection(results={"spikes.nix": b"spikes"}, truncate=["spikes.nix"])
+
+    results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+
+    assert (tmp_path / "spikes.nix").read_bytes() == b"spikes"
+
+
+def test_a_download_that_stays_truncated_leaves_nothing(tmp_path):
+    connection = FakeConnection(results={"spikes.nix": b"spikes"}, truncate=["spikes.nix"])
+
+    with pytest.raises(ToolError, match="5 of 6 bytes"):
+        results.fetch(connection, JOB, tmp_path, [], patiently(sleep=lambda _s: None, give_up_s=0))
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["../evil", "a/../../evil", "/etc/evil", "", "run.json", "link/evil"])
+def test_a_name_that_leads_out_of_the_folder_is_refused(tmp_path, path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "link").symlink_to(tmp_path)
+
+    with pytest.raises(ToolError, match="has no place in"):
+        results.target(folder, path)
+
+
+def test_the_linked_image_and_the_staged_files_are_no_results():
+    files = [RemoteFile("esd/image.sif", 10**9), RemoteFile("net.py", 1), RemoteFile("b", 1), RemoteFile("a", 1)]
+
+    assert [file.path for file in results.wanted(files, ["net.py"])] == ["a", "b"]
+
+
+def test_what_the_job_reports_comes_into_the_record(planned, tmp_path):
+    (tmp_path / "esd").mkdir()
+    (tmp_path / "esd" / "wireup.json").write_text('{"size": 2, "hosts": ["c1", "c2"]}')
+    (tmp_path / "esd" / "versions.json").write_text('{"NEST": "3.10.0"}')
+    (tmp_path / "esd" / "pull.json").write_text('{"host": "login", "downloaded": true, "seconds": 4}')
+    (tmp_path / "metrics.json").write_text('{"neurons": 1250, "rate_excitatory_hz": 7.5}')
+
+    found = reports.understood(RunRecord.of(planned, {}), tmp_path)
+
+    assert (found.ranks, found.hosts, found.versions) == (2, ("c1", "c2"), {"NEST": "3.10.0"})
+    assert repr(found.metrics) == "{'neurons': 1250, 'rate_excitatory_hz': 7.5}"
+    assert found.pull is not None
+    assert found.pull.host == "login"
+
+
+def test_what_is_not_reported_stays_unknown(planned, tmp_path):
+    found = reports.understood(RunRecord.of(planned, {}), tmp_path)
+
+    assert (found.ranks, found.hosts, found.versions, found.metrics, found.pull) == (None, (), {}, {}, None)
+
+
+@pytest.mark.parametrize("text", ['{"rate": "high"}', "[1]", "{"])
+def test_metrics_that_are_no_numbers_are_named(planned, tmp_path, text):
+    (tmp_path / "metrics.json").write_text(text)
+
+    with pytest.raises(ToolError, match=r"metrics\.json"):
+        reports.understood(RunRecord.of(planned, {}), tmp_path)
+
+
+def noted(results_of):
+    """The manifest that job.sh writes."""
+    lines = (f"{hashlib.sha256(content).hexdigest()}  ./{path}\0" for path, content in results_of.items())
+    return {**results_of, results.MANIFEST: "".join(lines).encode()}
+
+
+def test_a_download_goes_on_where_it_broke_off(tmp_path):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}))
+    (tmp_path / ".spikes.nix.part").write_bytes(b"spi")
+
+    fetched = results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+
+    assert (tmp_path / "spikes.nix").read_bytes() == b"spikes"
+    assert 3 in connection.offsets
+    assert {file.path: file.checked for file in fetched.files} == {"spikes.nix": True, results.MANIFEST: False}
+
+
+def test_a_part_that_is_not_of_this_file_is_noticed_by_the_hash(tmp_path):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}))
+    (tmp_path / ".spikes.nix.part").write_bytes(b"XXX")
+
+    results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+
+    assert (tmp_path / "spikes.nix").read_bytes() == b"spikes"
+
+
+def test_a_part_survives_the_loss_of_the_site(tmp_path):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}), truncate=["spikes.nix"])
+
+    with pytest.raises(ToolError):
+        results.fetch(connection, JOB, tmp_path, [], patiently(sleep=lambda _s: None, give_up_s=0))
+
+    assert (tmp_path / ".spikes.nix.part").read_bytes() == b"spike"
+    results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+    assert (tmp_path / "spikes.nix").read_bytes() == b"spikes"
+
+
+def test_what_is_here_and_whole_is_not_fetched_again(tmp_path):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}))
+    results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+    before = len(connection.offsets)
+
+    results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+
+    assert len(connection.offsets) - before == 2  # the manifest, twice: once to know, once as a result
+
+
+def test_one_bad_name_does_not_keep_the_others_from_coming(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    connection = FakeConnection(results={"../evil": b"x", "/etc/evil": b"x", "good": b"x"})
+
+    fetched = results.fetch(connection, JOB, folder, [], IMPATIENT)
+
+    assert [file.path for file in fetched.files] == ["good"]
+    assert [file.path for file in fetched.missing] == ["../evil", "/etc/evil"]
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["good", "run"]
+
+
+def test_a_link_in_the_folder_is_not_written_through(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "out").symlink_to(tmp_path / "evil")
+
+    with pytest.raises(ToolError, match="has no place in"):
+        results.target(folder, "out")
+
+
+def test_results_that_this_disk_has_no_room_for_are_not_begun(tmp_path):
+    connection = FakeConnection(results={"big": b"x"})
+    connection.files = lambda _job: [RemoteFile("big", 10**18)]
+
+    with pytest.raises(ToolError, match="make room"):
+        results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_file_of_unknown_size_is_read_to_its_end(tmp_path, known):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}) if known else {"spikes.nix": b"spikes"})
+    listed = [RemoteFile(path, None) for path in connection.results]
+    connection.files = lambda _job: listed
+    (tmp_path / ".spikes.nix.part").write_bytes(b"spikes")  # what is here may be all: nothing is asked for behind its end
+
+    fetched = {file.path: file for file in results.fetch(connection, JOB, tmp_path, [], IMPATIENT).files}["spikes.nix"]
+
+    assert ((tmp_path / "spikes.nix").read_bytes(), fetched.size, fetched.checked) == (b"spikes", 6, known)
+    assert set(connection.offsets) == {0}
+    again = {file.path: file for file in results.fetch(connection, JOB, tmp_path, [], IMPATIENT).files}["spikes.nix"]
+    assert again == fetched
+
+
+def test_a_file_that_still_grows_is_cut_at_the_size_that_was_listed(tmp_path):
+    connection = FakeConnection(results={"stdout": b"more and more"})
+    connection.files = lambda _job: [RemoteFile("stdout", 4)]
+
+    (found,) = results.fetch(connection, JOB, tmp_path, [], IMPATIENT).files
+
+    assert ((tmp_path / "stdout").read_bytes(), found.size, found.checked) == (b"more", 4, False)

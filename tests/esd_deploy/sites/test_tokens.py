@@ -1,0 +1,121 @@
+"""Where tokens come from, that a valid one is at hand during a long wait, and that none is seen."""
+
+import sys
+import types
+
+import jwt
+import pytest
+
+from esd_build.data.errors import UsageError
+from esd_deploy.sites import tokens
+from esd_deploy.sites.endpoint import Credentials
+from esd_deploy.sites.source import CredentialsSource
+from esd_deploy.sites.tokens import Tokens
+
+
+class Clock:
+    """A clock that tests turn."""
+
+    def __init__(self):
+        self.now = 1_000_000.0
+
+    def __call__(self):
+        return self.now
+
+
+def token(end, word=""):
+    return jwt.encode({"exp": end, "word": word}, "k" * 32)
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+def test_a_token_is_renewed_before_it_ends_during_a_wait_of_a_day(clock):
+    asked = []
+    source = Tokens({"issuer": lambda: asked.append(1) or token(clock.now + 300, str(len(asked)))}, clock)
+
+    for _ in range(24 * 60):
+        assert tokens.expiry(source.bearer()) > clock.now + tokens.MARGIN_S - 60
+        clock.now += 60
+
+    assert 250 < len(asked) < 400
+
+
+def test_a_token_that_does_not_tell_its_end_is_asked_for_anew(clock):
+    found = iter(["one", "two"])
+    source = Tokens({"file": lambda: next(found)}, clock)
+
+    first = (source.bearer(), source.bearer())
+    clock.now += 301
+
+    assert (first, source.bearer()) == (("one", "one"), "two")
+
+
+def test_the_first_place_that_has_a_token_gives_it(clock):
+    assert Tokens({"a": lambda: None, "b": lambda: "", "c": lambda: "found", "d": lambda: "other"}, clock).bearer() == "found"
+
+
+def test_an_ended_token_does_not_hide_a_newer_one(clock):
+    source = Tokens({"old": lambda: token(clock.now - 10, "old"), "new": lambda: token(clock.now + 600, "new")}, clock)
+
+    assert tokens.expiry(source.bearer()) == clock.now + 600
+
+
+def test_no_token_says_where_it_was_looked_for(clock):
+    with pytest.raises(UsageError, match="no token: looked at the moon; the sun"):
+        Tokens({"the moon": lambda: None, "the sun": lambda: None}, clock).bearer()
+
+
+def test_a_token_that_has_ended_is_said_to_have(clock):
+    with pytest.raises(UsageError, match="has ended"):
+        Tokens({"file": lambda: token(clock.now - 1)}, clock).bearer()
+
+
+def test_a_refused_token_is_renewed_only_if_there_is_another(clock):
+    found = iter(["one", "one", "two"])
+    source = Tokens({"file": lambda: next(found)}, clock)
+    source.bearer()
+
+    assert (source.renew(), source.renew(), source.bearer()) == (False, True, "two")
+
+
+def test_no_token_is_printed(clock):
+    source = Tokens({"file": lambda: "s3cret"}, clock)
+    source.bearer()
+
+    assert "s3cret" not in repr(source) + repr(Credentials(source.bearer(), tokens=source)) + str(source.places)
+
+
+def test_the_places_of_a_site_in_their_order(tmp_path, monkeypatch):
+    (tmp_path / "token").write_text("from-file\n")
+    (tmp_path / "token").chmod(0o600)
+    source = CredentialsSource(token_env="T", token_file=tmp_path / "token", jupyter=True, oidc="https://iam.example.org/realms/x")
+
+    assert tokens.tokens(source, "s", environ={"T": "from-env"}).bearer() == "from-env"
+    assert tokens.tokens(source, "s", environ={}).bearer() == "from-file"
+    assert tokens.tokens(source, "s", given="by-hand", environ={"T": "from-env"}).bearer() == "by-hand"
+
+
+def test_jupyterlab_gives_the_users_token(monkeypatch):
+    oauth = types.ModuleType("clb_nb_utils.oauth")
+    oauth.get_token = lambda: "Bearer from-lab"
+    monkeypatch.setitem(sys.modules, "clb_nb_utils", types.ModuleType("clb_nb_utils"))
+    monkeypatch.setitem(sys.modules, "clb_nb_utils.oauth", oauth)
+
+    assert tokens.jupyter() == "from-lab"
+
+
+def test_outside_of_jupyterlab_there_is_none():
+    assert tokens.jupyter() is None
+
+
+def test_a_file_that_others_can_read_is_refused(tmp_path):
+    (tmp_path / "token").write_text("s3cret")
+    (tmp_path / "token").chmod(0o644)
+
+    with pytest.raises(UsageError, match="chmod 600") as raised:
+        tokens.secret_file(tmp_path / "token")
+
+    assert "s3cret" not in str(raised.value)

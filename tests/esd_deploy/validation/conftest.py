@@ -1,0 +1,64 @@
+"""Recorded validations: one folder a fault in tests/data/validation, with the site's file and what the steps printed."""
+
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from esd_build.data import documents
+from esd_build.data.reference import ImageReference
+from esd_build.registry import PublishedImage
+from esd_deploy.sites.config import SiteConfig
+from esd_deploy.validation import evidence
+from esd_deploy.validation.evidence import Evidence, Output
+from esd_deploy.validation.steps import all_steps
+
+DATA = Path(__file__).parents[2] / "data" / "validation"
+DIGEST = "sha256:" + "d" * 64
+LABELS = {"eu.ebrains.esd.target": "x86_64_v3", "eu.ebrains.esd.nest": "3.10.0"}
+
+
+def published(folder: Path) -> PublishedImage:
+    """The image that the recorded nodes read, whatever it is."""
+    nodes = (folder / "esd" / "steps" / "node" / "stdout").read_text() if (folder / "esd" / "steps" / "node").is_dir() else ""
+    digest = next((line.split("\t")[2] for line in nodes.splitlines() if "\timage_sha256\t" in line), "0" * 64)
+    return PublishedImage(ImageReference("registry.example.org", "esd/nest", "edge", DIGEST), f"sha256:{digest}", 1000, LABELS)
+
+
+@cache
+def recorded(name: str, *, nodes: int = 2) -> Evidence:
+    """What was recorded of one validation."""
+    folder = DATA / name
+    site = documents.load(folder / "site.yaml", SiteConfig, name=name)
+    outputs = evidence.read(folder, all_steps(site, nodes))
+    return Evidence(site, published(folder), nodes, outputs, tag_now=DIGEST)
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A recorded validation, with one output as it might have been."""
+
+    evidence: Evidence
+
+    def output(self, step: str, **values: object) -> Evidence:
+        found = self.evidence.require(step)
+        new = replace(found, **values)  # type: ignore[arg-type]
+        return replace(self.evidence, outputs=tuple(new if one.step == step else one for one in self.evidence.outputs))
+
+    def without(self, *steps: str) -> Evidence:
+        return replace(self.evidence, outputs=tuple(one for one in self.evidence.outputs if one.step not in steps))
+
+
+@pytest.fixture
+def good() -> Evidence:
+    return recorded("none")
+
+
+@pytest.fixture
+def change(good) -> Changed:
+    return Changed(good)
+
+
+def output(step: str, stdout: str = "", stderr: str = "", code: int | None = 0, seconds: float = 1.0, limit_s: int = 45) -> Output:
+    return Output(step, limit_s, code, seconds, stdout, stderr)

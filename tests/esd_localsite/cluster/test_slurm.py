@@ -1,0 +1,59 @@
+from esd_localsite.cluster.slurm import slurm_conf
+from esd_localsite.state.layout import Layout
+from esd_localsite.state.options import PartitionOption, SiteOptions, Speed
+from esd_localsite.state.plan import SitePlan
+
+
+def test_slurm_conf(layout: Layout, plan: SitePlan) -> None:
+    assert slurm_conf(layout, plan, cpus=2).splitlines() == [
+        "ClusterName=demo",
+        "SlurmctldHost=login(10.231.7.1)",
+        "SlurmctldPort=20001",
+        "FirstJobId=10001",
+        "SlurmUser=root",
+        "SlurmdUser=root",
+        "AuthType=auth/munge",
+        "CredType=cred/munge",
+        "AuthInfo=socket=/sites/demo/munge/socket",
+        "StateSaveLocation=/sites/demo/slurmctld",
+        "SlurmdSpoolDir=/sites/demo/nodes/%n/spool",
+        "SlurmctldPidFile=/sites/demo/slurmctld/slurmctld.pid",
+        "SlurmdPidFile=/sites/demo/nodes/%n/slurmd.pid",
+        "SlurmdTimeout=30",
+        "SlurmctldTimeout=30",
+        "MessageTimeout=20",
+        "ReturnToService=2",
+        "MailProg=/bin/true",
+        "MpiDefault=pmix",
+        "ProctrackType=proctrack/linuxproc",
+        "TaskPlugin=task/none",
+        "SelectType=select/cons_tres",
+        "SelectTypeParameters=CR_CPU",
+        "SlurmdParameters=config_overrides",
+        "PropagateResourceLimits=NONE",
+        "SchedulerType=sched/backfill",
+        "SchedulerParameters=sched_interval=5,sched_min_interval=0,bf_interval=2",
+        "KillWait=5",
+        "JobRequeue=0",
+        "MinJobAge=3600",
+        "DisableRootJobs=YES",
+        "EnforcePartLimits=ALL",
+        "JobAcctGatherType=jobacct_gather/none",
+        "JobCompType=jobcomp/filetxt",
+        "JobCompLoc=/sites/demo/log/jobs.log",
+        "NodeName=c1 NodeAddr=10.231.7.11 CPUs=2 RealMemory=12000",
+        "NodeName=c2 NodeAddr=10.231.7.12 CPUs=2 RealMemory=12000",
+        "PartitionName=batch Nodes=c1,c2 Default=YES MaxTime=1440 DefaultTime=60 State=UP",
+    ]
+
+
+def test_a_site_that_offers_other_plugins_partitions_and_times(layout: Layout, plan: SitePlan) -> None:
+    partitions = (PartitionOption(name="devel", minutes=30), PartitionOption(name="batch"))
+    options = SiteOptions(mpi=("pspmix", "pmi2"), partitions=partitions, speed=Speed.REALISTIC)
+    lines = slurm_conf(layout, plan.model_copy(update={"options": options}), cpus=2).splitlines()
+    assert {"PluginDir=/sites/demo/slurm/plugins", "MpiDefault=pspmix"} <= set(lines)
+    assert not [line for line in lines if line.startswith("SchedulerParameters")]
+    assert [line for line in lines if line.startswith("PartitionName")] == [
+        "PartitionName=devel Nodes=c1,c2 Default=YES MaxTime=30 DefaultTime=30 State=UP",
+        "PartitionName=batch Nodes=c1,c2 Default=NO MaxTime=1440 DefaultTime=60 State=UP",
+    ]

@@ -1,0 +1,48 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from esd_localsite.state import lock
+from esd_localsite.state.layout import Layout
+
+
+def test_a_lock_is_seen_while_it_is_held(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    assert not lock.is_locked(path)
+    with lock.holding(path):
+        assert lock.is_locked(path)
+    assert not lock.is_locked(path)
+
+
+def test_the_supervisor_is_known_only_while_it_holds_its_lock(tmp_path: Path) -> None:
+    layout = Layout("demo", root=tmp_path)
+    layout.state.mkdir()
+    layout.lock.write_text("4711\n")
+    assert lock.supervisor_pid(layout) is None
+    with lock.holding(layout.lock):
+        assert lock.supervisor_pid(layout) == 4711
+
+
+def test_a_second_operation_says_that_it_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    layout = Layout("demo", root=tmp_path)
+    with lock.operation(layout, said.append):
+        assert said == []
+    monkeypatch.setattr(lock, "is_locked", lambda _path: True)
+    with lock.operation(layout, said.append):
+        assert said == ["waiting for another `up` or `down` on this machine"]
+
+
+@pytest.mark.integration
+def test_a_process_that_inherits_the_lock_holds_it(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    with lock.holding(path) as held:
+        child = subprocess.Popen((sys.executable, "-c", "import sys; sys.stdin.read()"), stdin=subprocess.PIPE, pass_fds=(held,))
+    with child:
+        assert lock.is_locked(path)
+        os.kill(child.pid, 9)
+        child.wait()
+        assert not lock.is_locked(path)

@@ -1,0 +1,36 @@
+from esd_localsite.state.layout import Layout
+from esd_localsite.state.plan import SitePlan
+from esd_localsite.supervision import daemons
+from esd_localsite.supervision.startup import stages
+
+
+def test_a_node_has_its_own_network_and_its_own_tmp(layout: Layout) -> None:
+    argv = daemons.slurmd(layout, "c2").argv
+    assert argv[:7] == ("nsenter", "--net=/sites/demo/net/c2", "--", "unshare", "--uts", "--mount", "--")
+    assert argv[7:9] == ("sh", "-ec")
+    assert argv[10:] == ("sh", "c2", "/sites/demo/nodes/c2/tmp", "slurmd", "-D", "-N", "c2", "-f", "/sites/demo/slurm/slurm.conf")
+
+
+def test_munge_uses_no_file_of_the_machines_own_munge(layout: Layout) -> None:
+    munged = daemons.munged(layout)
+    assert munged.user == "munge"
+    assert munged.argv == (
+        "munged",
+        "--foreground",
+        "--socket=/sites/demo/munge/socket",
+        "--key-file=/sites/demo/munge/key",
+        "--pid-file=/sites/demo/munge/pid",
+        "--seed-file=/sites/demo/munge/seed",
+        "--log-file=/sites/demo/munge/log",
+    )
+
+
+def test_all_slurm_programs_see_the_sites_configuration(layout: Layout) -> None:
+    started = (daemons.slurmctld(layout), *daemons.slurmds(layout), daemons.unicore(layout))
+    assert {daemon.environment["SLURM_CONF"] for daemon in started} == {"/sites/demo/slurm/slurm.conf"}
+
+
+def test_every_daemon_is_started_once_and_munge_first(layout: Layout, plan: SitePlan) -> None:
+    names = [daemon.name for stage in stages(layout, plan) for daemon in stage.daemons]
+    assert names[0] == "munged"
+    assert sorted(names) == ["c1", "c2", "munged", "registry", "slurmctld", "unicore"]
