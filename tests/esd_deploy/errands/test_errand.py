@@ -1,8 +1,8 @@
 """Small jobs that ask a site something; the image cache; what registries answered before."""
 
 import pytest
-from tests.esd_deploy.conftest import DATA, JOB, FakeConnection
 from tests.esd_deploy.commands.test_cli import call
+from tests.esd_deploy.conftest import DATA, JOB, FakeConnection
 
 from esd_build.data.errors import ToolError
 from esd_build.data.reference import ImageReference

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 from tests.esd_build.registry.servers import AVAILABLE, Place, running_registry
-from tests.esd_deploy.conftest import DATA
 from tests.esd_deploy.commands.test_cli import call
+from tests.esd_deploy.conftest import DATA
 
 from esd_build import signing
 from esd_build.data.errors import ToolError, UsageError
