@@ -9,6 +9,7 @@ from esd_build.data.errors import ToolError
 
 SUCCESSFUL = "SUCCESSFUL"
 FAILED = "FAILED"
+RUNNING = "RUNNING"
 READY = "READY"
 """A job that has all its parts but was not started."""
 ENDED = frozenset({SUCCESSFUL, FAILED})
@@ -44,6 +45,14 @@ class JobState:
     @property
     def ended(self) -> bool:
         return self.status in ENDED
+
+
+class EndedError(ToolError):
+    """The job has ended before it had what it needs; `state` says how."""
+
+    def __init__(self, state: JobState) -> None:
+        super().__init__(f"the job has ended before it got its files: {state.status}, {state.message or 'without a word'}")
+        self.state = state
 
 
 @dataclass(frozen=True)

@@ -1,15 +1,18 @@
 """UNICORE, through pyunicore: with unicore_http.py the only module that knows its words (facts: UNICORE's REST API, pyunicore 2.0)."""
 
+import time
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
+import httpx
 from pyunicore.client import Client, Job, PathFile, Registry, Storage, Transport
 
 from esd_build.data.documents import choose
 from esd_build.data.errors import ToolError
-from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, RemoteFile
+from esd_deploy.backends import unicore_answers, unicore_names
+from esd_deploy.backends.connection import READY, ConnectionLostError, EndedError, GoneError, JobState, RemoteFile
 from esd_deploy.backends.unicore_http import PooledTransport, errors
 from esd_deploy.sites.endpoint import Endpoint
 
@@ -17,13 +20,16 @@ _PAGE = 200
 _KEPT_FOLDERS = 256
 _PIECE = 1024**2
 _DEEPEST = 32
+_FOLDER_S = 120
+_NOWHERE = frozenset({None, "", "null", "null/"})
 
 
 class UnicoreConnection:
     """One user's connection to one site. Safe to use from several threads."""
 
-    def __init__(self, endpoint: Endpoint, client: Client, transport: Transport) -> None:
+    def __init__(self, endpoint: Endpoint, client: Client, transport: Transport, sleep: Callable[[float], None] = time.sleep) -> None:
         self._endpoint = endpoint
+        self._sleep = sleep
         self._client = client
         self._transport = transport
         self._folders: OrderedDict[str, Storage] = OrderedDict()
@@ -54,7 +60,7 @@ class UnicoreConnection:
 
     def upload(self, job: str, path: str, content: bytes) -> None:
         with errors(self._endpoint):
-            self._folder(job).put(content, path)
+            self._folder(job, still_to_run=True).put(content, path)
 
     def start(self, job: str) -> None:
         with errors(self._endpoint):
@@ -62,31 +68,33 @@ class UnicoreConnection:
 
     def state(self, job: str) -> JobState:
         with errors(self._endpoint):
-            properties = self._job(job).properties
-            code = properties.get("exitCode")  # a JSON string
-            return JobState(
-                str(properties["status"]),
-                str(properties.get("statusMessage") or ""),
-                int(code) if code not in {None, ""} else None,
-                tuple(str(line) for line in properties.get("log") or ()),
-                str(properties.get("batchSystemID") or "") or None,
-                frozenset(map(str, properties.get("tags") or ())),
-            )
+            return unicore_answers.state(self._job(job).properties)
 
     def details(self, job: str) -> Mapping[str, str]:
+        """A batch system forgets a job minutes after its end, and the server then answers 500: its own log may know more."""
+        resource = self._job(job)
         with errors(self._endpoint):
-            found = self._job(job).bss_details()
-            return {str(name): str(value) for name, value in found.items()} if isinstance(found, dict) else {}
+            try:
+                return unicore_answers.details(resource.bss_details())
+            except httpx.HTTPError as error:
+                if not str(error).startswith("500 "):
+                    raise
+            return unicore_answers.noted_details(self.state(job).log)
 
     def files(self, job: str) -> Sequence[RemoteFile]:
         with errors(self._endpoint):
-            return tuple(_walk(self._folder(job), "/"))
+            try:
+                folder = self._folder(job)
+            except EndedError:  # it failed before it had one
+                return ()
+            return tuple(unicore_names.real(_walk(folder, "/"), lambda: self._links(job)))
 
     @contextmanager
     def read(self, job: str, path: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
         with errors(self._endpoint):
+            link = self._links(job).get(path) if unicore_names.is_rewritten(path) else None
             folder = self._folder(job)
-            url = f"{folder.resource_url}/files/{quote(path)}"
+            url = f"{folder.resource_url}/files/{quote(link.path if link else path)}"
             with PathFile(folder, url, path).raw(offset=offset) as response:
                 pieces = response.iter_bytes(_PIECE)
                 # A server may give the whole file where a part of it was asked for.
@@ -106,19 +114,51 @@ class UnicoreConnection:
     def _job(self, url: str) -> Job:
         return Job(self._transport, url, cache_time=0)
 
-    def _folder(self, job: str) -> Storage:
-        """A job's folder; it never changes, and asking for it takes three requests."""
+    def _links(self, job: str) -> Mapping[str, unicore_names.Plain]:
+        """The results that only a link of another name gives; none where the job did not come to its end."""
+        try:
+            with self.read(job, unicore_names.LIST) as pieces:
+                return unicore_names.parse(b"".join(pieces))
+        except GoneError:
+            return {}
+
+    def _folder(self, job: str, *, still_to_run: bool = False) -> Storage:
+        """A job's folder; it never changes, and asking for it takes several requests. Raises EndedError where the job has none."""
         known = self._folders.get(job)
         if known is not None:
             return known
-        try:
-            folder = self._job(job).working_dir
-        except OSError as error:
-            raise ConnectionLostError(f"{self._endpoint.url}: the job's folder is not usable yet ({error})") from error
+        folder = self._made(job, still_to_run=still_to_run)
         self._folders[job] = folder
         if len(self._folders) > _KEPT_FOLDERS:
             self._folders.popitem(last=False)
         return folder
+
+    def _made(self, job: str, *, still_to_run: bool) -> Storage:
+        """The folder as soon as the server has made it: for its first moments UNICORE calls it INITIALIZING.
+
+        Where it cannot be made the job fails, and a storage remains whose paths lead nowhere. Raises EndedError.
+        """
+        for pause in _pauses():
+            properties = self._job(job).properties
+            state = unicore_answers.state(properties)
+            if state.ended and still_to_run:
+                raise EndedError(state)
+            folder = Storage(self._transport, properties["_links"]["workingDirectory"]["href"], cache_time=0)
+            about = folder.properties
+            if about.get("resourceStatus", READY) == READY and about.get("mountPoint") not in _NOWHERE:
+                return folder
+            if state.ended:
+                raise EndedError(state)
+            self._sleep(pause)
+        raise ConnectionLostError(f"{self._endpoint.url}: the job's folder is not there {_FOLDER_S} s after the job; {self._endpoint.hint}")
+
+
+def _pauses() -> Iterator[float]:
+    """Seconds between two looks at a folder that is being made: short ones first, `_FOLDER_S` seconds together."""
+    waited, pause = 0.0, 0.05
+    while waited < _FOLDER_S:
+        yield pause
+        waited, pause = waited + pause, min(pause * 1.5, 1)
 
 
 def _from_registry(transport: PooledTransport, endpoint: Endpoint) -> str:
@@ -136,7 +176,7 @@ def _from_registry(transport: PooledTransport, endpoint: Endpoint) -> str:
 def _walk(folder: Storage, base: str) -> Iterator[RemoteFile]:
     """All files below; not what a link that leads in circles, or a folder that claims to lie elsewhere, would add."""
     for path, properties in folder.contents(quote(base))["content"].items():
-        if not properties["isDirectory"]:
+        if not properties["isDirectory"] or unicore_names.is_rewritten(str(path)):
             yield RemoteFile(str(path).lstrip("/"), int(properties["size"]))
         elif str(path).startswith(base) and len(str(path)) > len(base) and base.count("/") < _DEEPEST:
             yield from _walk(folder, str(path))

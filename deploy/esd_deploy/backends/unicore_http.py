@@ -13,6 +13,7 @@ from pyunicore.credentials import AuthenticationFailedException, OIDCToken, Refr
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends.connection import ConnectionLostError, FullError, GoneError, RefusedError
+from esd_deploy.backends.unicore_session import HEADER, shared
 from esd_deploy.sites.endpoint import Endpoint
 
 _TIMEOUT = httpx.Timeout(60, connect=20)
@@ -24,7 +25,7 @@ _LIMITS = httpx.Limits(max_connections=16, keepalive_expiry=60)
 
 
 class PooledTransport(Transport):  # type: ignore[misc]
-    """pyunicore's transport, on one pool of connections; a refused token is renewed once and the request repeated.
+    """pyunicore's transport, on one pool of connections and one security session; a refused token is renewed once and the request repeated.
 
     pyunicore opens a new TLS connection for each request and forgets the security session with each resource.
     """
@@ -32,8 +33,8 @@ class PooledTransport(Transport):  # type: ignore[misc]
     def __init__(self, endpoint: Endpoint) -> None:
         self._secret = endpoint.credentials
         self._origins = {_origin(endpoint.url)}
-        super().__init__(_credential(endpoint), verify=True)
-        self.last_session_id: str | None = None
+        super().__init__(_credential(endpoint), verify=True, use_security_sessions=False)
+        self._session = shared(_origin(endpoint.url), f"{self._secret.username or ''}:{self._secret.bearer()}")
         self._http = httpx.Client(verify=_tls(endpoint), timeout=_TIMEOUT, limits=_LIMITS)
         weakref.finalize(self, self._http.close)  # no caller of pyunicore closes what it opens
 
@@ -41,17 +42,22 @@ class PooledTransport(Transport):  # type: ignore[misc]
         return self
 
     def run_method(self, method: Callable[..., httpx.Response], **options: Any) -> httpx.Response:
-        asked = options.pop("headers", {})
-        response = self._request(method.__name__, asked, options)
-        if response.status_code == 432 and self.last_session_id is not None:
-            self.last_session_id = None
-            response = self._request(method.__name__, asked, options)
-        if response.status_code in _REFUSED and self._secret.renew():
-            response = self._request(method.__name__, asked, options)
+        response = self._answer(method.__name__, options)
         self.check_error(response)
-        self.last_session_id = response.headers.get("X-UNICORE-SecuritySession", self.last_session_id)
         self.settings_changed = False
         return response
+
+    @contextmanager
+    def get_stream(self, **options: Any) -> Iterator[httpx.Response]:
+        """A download; pyunicore checks the status of everything but these: an error page would become the file."""
+        response = self._answer("GET", options, stream=True)
+        try:
+            if response.status_code >= 400:
+                response.read()
+                raise httpx.HTTPError(f"{response.status_code} Server Error: for url: {response.url}")
+            yield response
+        finally:
+            response.close()
 
     def allow(self, url: str) -> None:
         """Let requests go to one more server: what a UNICORE registry gave for the site that was asked for."""
@@ -62,22 +68,20 @@ class PooledTransport(Transport):  # type: ignore[misc]
         if _origin(url) not in self._origins:
             raise UsageError(f"{url} is not at {', '.join(sorted(self._origins))}: no credentials are sent there; is it another site's?")
 
-    def _request(self, method: str, asked: dict[str, str], options: dict[str, Any]) -> httpx.Response:
-        self._require_known(str(options["url"]))
-        return self._http.request(method.upper(), headers=self._headers({"headers": dict(asked)}), **options)
-
-    @contextmanager
-    def get_stream(self, **options: Any) -> Iterator[httpx.Response]:
-        """A download; pyunicore checks the status of everything but these: an error page would become the file."""
+    def _answer(self, method: str, options: dict[str, Any], *, stream: bool = False) -> httpx.Response:
+        """The answer to a request of any kind: asked again, whole, where the session was forgotten or the token has ended."""
         asked = options.pop("headers", {})
         self._require_known(str(options["url"]))
-        with self._http.stream("GET", headers=self._headers({"headers": dict(asked)}), **options) as response:
-            if response.status_code in _REFUSED and self._secret.renew():
-                raise ConnectionLostError("the token was renewed during a download")
-            if response.status_code >= 400:
-                response.read()
-                raise httpx.HTTPError(f"{response.status_code} Server Error: for url: {response.url}")
-            yield response
+
+        def send(session: str | None) -> httpx.Response:
+            headers = self._headers({"headers": {**asked, **({HEADER: session} if session else {})}})
+            return self._http.send(self._http.build_request(method.upper(), headers=headers, **options), stream=stream)
+
+        response = self._session.run(send)
+        if response.status_code in _REFUSED and self._secret.renew():
+            response.close()
+            response = self._session.run(send)
+        return response
 
 
 def _origin(url: str) -> str:

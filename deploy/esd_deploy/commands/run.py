@@ -136,6 +136,8 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
         for run in place.start_many(plan, count, runs=output, display=steps):
             with going_on(run.id, output):
                 run.submit()
+            if run.record.ended:
+                raise RunFailedError(outcome.failure(run.record, run.folder))
             typer.echo(run.record.model_dump_json(indent=2) if as_json else run.id)
 
 

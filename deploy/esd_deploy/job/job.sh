@@ -10,9 +10,22 @@ die() {
 }
 
 note_hashes() { # of what the program left; not of links, and not of files that the batch system and UNICORE still write
-  find . -path './.UNICORE_*' -prune -o -type f ! -path ./stdout ! -path ./stderr ! -path './esd/batch.*' ! -name 'bss_*' ! -name 'UNICORE_SCRIPT*' \
-    ! -path ./esd/results.sha256.part -print0 | xargs -0 -r sha256sum --zero -- >esd/results.sha256.part &&
-    mv esd/results.sha256.part esd/results.sha256
+  find . \( -path './.UNICORE_*' -o -path ./esd/plain-names \) -prune -o -type f ! -path ./stdout ! -path ./stderr ! -path './esd/batch.*' \
+    ! -path './bss_*' ! -path './UNICORE_*' ! -path './TSI_submit_*' ! -path ./esd/results.sha256.part -print0 |
+    xargs -0 -r sha256sum --zero -- >esd/results.sha256.part && mv esd/results.sha256.part esd/results.sha256
+}
+
+plain_names() { # UNICORE replaces $HOME, $LOGNAME and $USER in the path of a file that it is asked for: such results get links of other names
+  local entry number=0
+  rm -rf esd/plain-names
+  # shellcheck disable=SC2016 # the very text
+  find . -type f \( -path '*$HOME*' -o -path '*$LOGNAME*' -o -path '*$USER*' \) -printf '%s %p\0' |
+    while IFS= read -r -d '' entry; do # SIZE ./PATH
+      mkdir -p esd/plain-names
+      ln -s "$PWD/${entry#* }" "esd/plain-names/$number"
+      printf '%s %s\0' "$number" "$entry" >>esd/plain-names/list
+      number=$((number + 1))
+    done
 }
 
 # shellcheck source=/dev/null
@@ -34,5 +47,6 @@ esac
 [ -s esd/versions.json ] || versions || printf 'job: the versions inside could not be read; they are missing in the record\n' >&2
 program
 code=$?
+plain_names
 note_hashes || printf 'job: the hashes of the results could not be noted; their transfer is checked by size only\n' >&2
 exit "$code"

@@ -44,10 +44,9 @@ def resolve(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:
     An image that is in a site's cache runs without the registry. Raises ToolError where nothing is known, UsageError where the registry
     has no such image.
     """
-    own = wanted.registry == endpoint.registry
     memory = Memory.of_user()
     try:
-        found = Registry(wanted.registry, ca_file=endpoint.ca_file if own else None).resolve(wanted)
+        found = Registry(wanted.registry, ca_file=endpoint.authority_of(wanted.registry)).resolve(wanted)
     except ToolError as error:
         before = memory.recall(wanted)
         if before is None:
@@ -64,7 +63,7 @@ def resolve_signed(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage
     Raises UsageError where the image is not signed, or where no key is trusted; ToolError where the registry does not answer.
     """
     keys = signing.trusted_keys()
-    registry = Registry(wanted.registry, ca_file=endpoint.ca_file if wanted.registry == endpoint.registry else None)
+    registry = Registry(wanted.registry, ca_file=endpoint.authority_of(wanted.registry))
     found = registry.resolve(wanted)
     signer = signing.require(registry, found.reference, keys)
     _LOG.info("%s is signed by %s", found.reference, signer)

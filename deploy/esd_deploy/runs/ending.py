@@ -86,8 +86,18 @@ def batch_details(text: str) -> dict[str, str]:
     return dict(re.findall(r"(?:^|\s)([A-Za-z]\w*)=(\S*)", text))
 
 
+def ended_early(details: Mapping[str, str]) -> str | None:
+    """The batch system's word where it, and not the program, ended the job: such a job leaves no exit code."""
+    word = _batch_state(details)
+    return word if word in _STATES else None
+
+
+def _batch_state(details: Mapping[str, str]) -> str:
+    return (details.get("JobState") or details.get("State") or "").partition(" ")[0].rstrip("+")
+
+
 def _by_batch_state(details: Mapping[str, str]) -> Ending | None:
-    word = (details.get("JobState") or details.get("State") or "").partition(" ")[0].rstrip("+")
+    word = _batch_state(details)
     kind = _STATES.get(word)
     reason = details.get("Reason", "")
     return Ending(kind, f"batch system: {word}" + (f", {reason}" if reason not in {"", "None"} else "")) if kind else None

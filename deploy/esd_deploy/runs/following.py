@@ -1,14 +1,16 @@
 """Following a job to its end."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from tenacity import Retrying
 
-from esd_deploy.backends.connection import Connection, JobState
+from esd_deploy.backends.connection import RUNNING, Connection, JobState
 from esd_deploy.runs.submission import Sleep
 
 _SHARE = 0.05
 _SOONEST_S = 0.5
+_LOOK_S = 30
+"""Seconds in which a running job's state stays the same before more is asked; later a twentieth of the time waited so far."""
 
 
 def pause(waited_s: float, poll_s: float) -> float:
@@ -19,16 +21,28 @@ def pause(waited_s: float, poll_s: float) -> float:
     return min(poll_s, max(_SOONEST_S, waited_s * _SHARE))
 
 
-def follow(connection: Connection, job: str, *, poll_s: float, retry: Retrying, sleep: Sleep) -> Iterator[JobState]:
-    """The job's states, the last one being its end; yields only what changed."""
+def follow(  # noqa: PLR0913 - all but the first two by keyword
+    connection: Connection,
+    job: str,
+    *,
+    poll_s: float,
+    retry: Retrying,
+    sleep: Sleep,
+    unchanged: Callable[[], None] = lambda: None,
+) -> Iterator[JobState]:
+    """The job's states, the last one being its end; yields only what changed. `unchanged` is called now and then while it runs on."""
     seen: JobState | None = None
-    waited_s = 0.0
+    waited_s, look_s = 0.0, 0.0
     while True:
         state = retry(connection.state, job)
         if seen is None or (state.status, state.message) != (seen.status, seen.message):
+            look_s = waited_s + _LOOK_S
             yield state
         if state.ended:
             return
+        if state.status == RUNNING and waited_s >= look_s:
+            look_s = waited_s + max(_LOOK_S, waited_s * _SHARE)
+            unchanged()
         seen = state
         step = pause(waited_s, poll_s)
         waited_s += step

@@ -20,8 +20,10 @@ MANIFEST = "esd/results.sha256"
 _OURS = {FILE_NAME, ".lock"}
 _AT_ONCE = 4
 _PIECE = 1024**2
-# UNICORE's own files in a job's folder: the scripts that it made and the exit code that it read.
-_HOUSEKEEPING = re.compile(r"\.UNICORE_[^/]*/.*|UNICORE_SCRIPT_EXIT_CODE|bss_(submit|abort)_[^/]*")
+# UNICORE's own files in a job's folder: the scripts that it and its TSI made, the exit code and the numbers that they noted.
+_HOUSEKEEPING = re.compile(
+    r"\.UNICORE_[^/]*/.*|UNICORE_SCRIPT_(EXIT_CODE|PID)|UNICORE_ALLOCATION_ID|UNICORE_Job_[^/]*|TSI_submit_[^/]*|bss_(submit|abort)_[^/]*"
+)
 
 
 @dataclass(frozen=True)

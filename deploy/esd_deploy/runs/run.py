@@ -11,9 +11,9 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.runs import aio, outcome, reports, results, submission
 from esd_deploy.backends import kinds, unicore_job
 from esd_deploy.display import tables
-from esd_deploy.backends.connection import ENDED, READY, Connection, JobState
+from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, JobState
 from esd_deploy.display.progress import Display, Silent
-from esd_deploy.runs.ending import batch_details, ending
+from esd_deploy.runs.ending import batch_details, ended_early, ending
 from esd_deploy.plans.plan import Plan
 from esd_deploy.runs.record import RunRecord, load
 from esd_deploy.runs.record_parts import EndingRecord
@@ -89,7 +89,12 @@ class Run:
             self.record = load(self.folder.parent, self.folder.name)  # another client may have come further
             url = self.record.job.url or submission.create(self._connection, self.record.job.description, self.id, self._retry())
             self._keep(self.record.with_job(url))
-            submission.stage(self._connection, url, self._staged(), self._retry())
+            try:
+                submission.stage(self._connection, url, self._staged(), self._retry())
+            except EndedError as error:
+                self._seen(error.state)
+                self._display.step(f"{self.id}: {self.record.site} could not begin the job: {error.state.message}")
+                return
         self._display.step(f"{self.id}: submitted to {self.record.site}, job {url}")
 
     def resume(self) -> None:
@@ -101,7 +106,7 @@ class Run:
         """Follow the job to its end and fetch what it made. A failed job is no exception here: see `record.succeeded`."""
         self._refused_s = REFUSED_GIVE_UP_S  # the site let the caller in before
         retry = self._retry(WAIT_GIVE_UP_S)
-        for state in follow(self._connection, self._url, poll_s=self._poll_s, retry=retry, sleep=self._sleep):
+        for state in follow(self._connection, self._url, poll_s=self._poll_s, retry=retry, sleep=self._sleep, unchanged=self._look_behind):
             self._seen(state)
         return self.finish()
 
@@ -110,7 +115,9 @@ class Run:
         return await aio.wait(self)
 
     def finish(self) -> RunRecord:
-        """After the job's end: its results, what the batch system says, and how it ended."""
+        """After the job's end: what the batch system says (it forgets a job minutes later), the results, and how it ended."""
+        with suppress(ToolError):
+            self._keep_details(self._retry()(self._connection.details, self._url))
         self.fetch()
         return self.concluded()
 
@@ -134,8 +141,8 @@ class Run:
         retry = self._retry()
         with suppress(ToolError):
             # Where the job itself called sbatch, the server knows nothing of the batch job, and the job noted it.
-            told_here = batch_details(self._tail(unicore_job.BATCH_DETAILS))
-            self._keep(self.record.with_details(_short(told_here or retry(self._connection.details, self._url))))
+            told_here = batch_details(self._tail(unicore_job.BATCH_DETAILS)) or self.record.job.details
+            self._keep_details(told_here or retry(self._connection.details, self._url))
         with suppress(ToolError):
             for other in submission.surplus(self._connection, self.id, self._url, retry):
                 self._display.step(f"{self.id}: a second job of this run is at the site: {other}")
@@ -147,6 +154,23 @@ class Run:
         """End the job at the site; what it made so far stays there."""
         self._retry()(self._connection.abort, self._url)
         return self.refresh()
+
+    def _look_behind(self) -> None:
+        """Of a job that has been running for a while: has the batch system ended it already? UNICORE believes that two minutes later."""
+        if ended_early(self.record.job.details):
+            return
+        with suppress(ToolError):
+            found = self._connection.details(self._url)
+            word = ended_early(found)
+            if word:
+                self._keep_details(found)
+                late = "UNICORE waits two minutes before it believes that no exit code will come"
+                self._display.step(f"{self.id}: the batch system has ended the job ({word}); {late}")
+
+    def _keep_details(self, details: Mapping[str, str]) -> None:
+        """What the batch system said last counts; that it no longer knows the job takes nothing away."""
+        if details:
+            self._keep(self.record.with_details(dict(list(details.items())[:_KEPT_DETAILS])))
 
     def _repr_html_(self) -> str:
         return tables.table(f"run {self.id}: {self.record.script.name}", outcome.rows(self.record))
@@ -210,7 +234,3 @@ class Run:
 
 def _state(record: RunRecord) -> JobState:
     return JobState(record.status, record.message, record.exit_code, record.log)
-
-
-def _short(details: Mapping[str, str]) -> dict[str, str]:
-    return dict(list(details.items())[:_KEPT_DETAILS])

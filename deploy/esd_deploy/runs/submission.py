@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, wait_random_exponential
 
-from esd_deploy.backends.connection import READY, Connection, ConnectionLostError, RefusedError
+from esd_deploy.backends.connection import READY, Connection, ConnectionLostError, EndedError, RefusedError
 from esd_deploy.plans.plan import JobDescription
 
 Sleep = Callable[[float], None]
@@ -41,10 +41,23 @@ def create(connection: Connection, description: JobDescription, tag: str, retry:
 
 
 def stage(connection: Connection, job: str, files: Mapping[str, bytes], retry: Retrying) -> None:
-    """Upload all files, then start the job; may be repeated as a whole."""
+    """Upload all files, then start the job; may be repeated as a whole.
+
+    Raises EndedError for a job that has ended meanwhile: one whose folder cannot be made fails when it is created.
+    """
+
+    def unless_ended(act: Callable[..., None], *what: object) -> None:
+        try:
+            act(job, *what)
+        except ConnectionLostError:
+            state = connection.state(job)
+            if state.ended:
+                raise EndedError(state) from None
+            raise
+
     for path, content in files.items():
-        retry(connection.upload, job, path, content)
-    retry(connection.start, job)
+        retry(unless_ended, connection.upload, path, content)
+    retry(unless_ended, connection.start)
 
 
 def surplus(connection: Connection, tag: str, job: str, retry: Retrying) -> Sequence[str]:

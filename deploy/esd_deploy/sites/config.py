@@ -59,6 +59,7 @@ class SiteConfig(Document):
     queue_url: QueueUrl | None = Field(None, description="base URL of the neuromorphic job queue (kind: nmpi)")
     registry: str | None = Field(None, description="host[:port] of the OCI registry that the site's login nodes pull from")
     ca_file: Path | None = Field(None, description="PEM file of the certificate authority; without it, the machine's authorities")
+    registry_ca_file: Path | None = Field(None, description="the same for the OCI registry, where that has an authority of its own")
     credentials: CredentialsSource | None = None
     repository: str = Field("esd", description="folder of the images in the registry: <registry>/<repository>/<image>:<environment>")
     backend: Word = Field("nest", description="the PyNN backend of scripts here: they find it in $PYNN_SIMULATOR")
@@ -100,7 +101,7 @@ class SiteConfig(Document):
     def _one_address(self) -> Self:
         own = [
             name
-            for name in ("url", "unicore_registry", "queue_url", "registry", "ca_file", "credentials")
+            for name in ("url", "unicore_registry", "queue_url", "registry", "ca_file", "registry_ca_file", "credentials")
             if getattr(self, name) is not None
         ]
         if self.status_file is not None and own:

@@ -44,6 +44,12 @@ class Endpoint:
     """What to try where it does not answer."""
     site_name: str | None = None
     """Where this is set, `url` is that of a UNICORE registry, which knows the site's own under this name."""
+    registry_ca_file: Path | None = None
+    """The certificate authority of the OCI registry, where it is not that of the server."""
+
+    def authority_of(self, registry: str) -> Path | None:
+        """What an OCI registry's certificate is checked with; None for one that is not the site's: the machine's authorities."""
+        return (self.registry_ca_file or self.ca_file) if registry == self.registry else None
 
 
 class LocalStatus(BaseModel):
@@ -60,6 +66,7 @@ class LocalStatus(BaseModel):
     username: str
     password_file: Path
     ca_file: Path
+    registry_ca_file: Path | None = None
 
 
 def resolve(config: SiteConfig, *, token: str | None = None, environ: Mapping[str, str] | None = None) -> Endpoint:
@@ -74,7 +81,7 @@ def resolve(config: SiteConfig, *, token: str | None = None, environ: Mapping[st
     credentials = _read(config, config.credentials, os.environ if environ is None else environ, token)
     hint = f"is the site in maintenance? Its address is in site-configs/{config.name}.yaml"
     url = config.url or config.unicore_registry or config.queue_url or ""
-    return Endpoint(url, config.registry or "", config.ca_file, credentials, hint, config.unicore_site)
+    return Endpoint(url, config.registry or "", config.ca_file, credentials, hint, config.unicore_site, config.registry_ca_file)
 
 
 def _of_local_site(path: Path, *, queue: bool) -> Endpoint:
@@ -94,7 +101,8 @@ def _of_local_site(path: Path, *, queue: bool) -> Endpoint:
     if queue and status.oidc_url:
         issued = local_token.tokens(status.oidc_url, status.username, credentials.secret, status.ca_file)
         credentials = Credentials(credentials.secret, status.username, issued)
-    return Endpoint(str(status.nmpi_url) if queue else status.unicore_url, status.registry, status.ca_file, credentials, hint)
+    url = str(status.nmpi_url) if queue else status.unicore_url
+    return Endpoint(url, status.registry, status.ca_file, credentials, hint, registry_ca_file=status.registry_ca_file)
 
 
 _STATES = {"stopped": "is stopped", "crashed": "crashed"}

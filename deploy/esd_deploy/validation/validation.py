@@ -111,9 +111,8 @@ class Validation:
 
 def registry_of(site: Site, image: PublishedImage) -> Registry:
     """The registry that an image is in, with the caller's account there."""
-    own = image.reference.registry == site.endpoint.registry
     credentials = Credentials.find(image.reference.registry, named=False)
-    return Registry(image.reference.registry, ca_file=site.endpoint.ca_file if own else None, credentials=credentials)
+    return Registry(image.reference.registry, ca_file=site.endpoint.authority_of(image.reference.registry), credentials=credentials)
 
 
 def tag_now(site: Site, image: PublishedImage) -> str | None:

@@ -54,6 +54,13 @@ def test_the_linked_image_and_the_staged_files_are_no_results():
     assert [file.path for file in results.wanted(files, ["net.py"])] == ["a", "b"]
 
 
+def test_unicores_own_files_are_no_results():
+    own = ["UNICORE_Job_17", "UNICORE_SCRIPT_PID", "UNICORE_SCRIPT_EXIT_CODE", "UNICORE_ALLOCATION_ID", "TSI_submit_17", "bss_submit_17"]
+    files = [RemoteFile(path, 1) for path in [*own, ".UNICORE_PRE_0/stdout", "mine/UNICORE_Job_17"]]
+
+    assert [file.path for file in results.wanted(files, [])] == ["mine/UNICORE_Job_17"]
+
+
 def test_what_the_job_reports_comes_into_the_record(planned, tmp_path):
     (tmp_path / "esd").mkdir()
     (tmp_path / "esd" / "wireup.json").write_text('{"size": 2, "hosts": ["c1", "c2"]}')

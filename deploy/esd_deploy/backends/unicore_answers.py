@@ -1,0 +1,42 @@
+"""What UNICORE's documents about a job mean, in a run's words. Pure."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from esd_deploy.backends.connection import JobState
+
+_NOTE = "Detailed job information from batch system:"
+"""What UNICORE/X writes into a job's log where a batch job left no exit code."""
+_NOTHING = {"rawDetailsData"}
+"""The key of details that no batch system gave: of a job on a login node."""
+
+
+def state(properties: Mapping[str, Any]) -> JobState:
+    """A job's document. `exitCode` is a JSON string, and there only where the job left one."""
+    code = properties.get("exitCode")
+    return JobState(
+        str(properties["status"]),
+        str(properties.get("statusMessage") or ""),
+        int(code) if code not in {None, ""} else None,
+        tuple(str(line) for line in properties.get("log") or ()),
+        str(properties.get("batchSystemID") or "") or None,
+        frozenset(map(str, properties.get("tags") or ())),
+    )
+
+
+def details(found: object) -> dict[str, str]:
+    """The batch system's own keys and values."""
+    return {str(name): str(value) for name, value in found.items() if name not in _NOTHING} if isinstance(found, dict) else {}
+
+
+def noted_details(log: Sequence[str]) -> dict[str, str]:
+    """The details that the server wrote into the job's log when the job ended; empty where it did not."""
+    for line in reversed(log):
+        _, found, text = line.partition(_NOTE)
+        if found:
+            try:
+                return details(json.loads(text))
+            except ValueError:
+                return {}
+    return {}

@@ -1,0 +1,49 @@
+"""Results whose names UNICORE's TSI rewrites: it replaces `$HOME`, `$LOGNAME` and `$USER` in every path that it is asked for.
+
+So a file `a$HOME.txt` is listed and cannot be read, and a folder of such a name cannot be listed. job.sh gives each such result a link with
+a plain name, and writes down which is which. Pure.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from esd_deploy.backends.connection import RemoteFile
+
+FOLDER = "esd/plain-names"
+"""Where the links are: each is named by a number."""
+LIST = f"{FOLDER}/list"
+"""Their list: `NUMBER SIZE PATH`, each ended by a zero byte."""
+_REWRITTEN = re.compile(r"\$(HOME|LOGNAME|USER)")
+
+
+@dataclass(frozen=True)
+class Plain:
+    """The link to a result, and the result's size in bytes."""
+
+    path: str
+    size: int
+
+
+def is_rewritten(path: str) -> bool:
+    """Whether the TSI would look for another file than the one that is meant."""
+    return _REWRITTEN.search(path) is not None
+
+
+def parse(content: bytes) -> dict[str, Plain]:
+    """The results' paths → their links, of what job.sh wrote; what is no line of it is left out."""
+    entries = (entry.split(" ", 2) for entry in content.decode("utf-8", errors="surrogateescape").split("\0"))
+    whole = (entry for entry in entries if len(entry) == 3 and entry[0].isdecimal() and entry[1].isdecimal())
+    return {path.removeprefix("./"): Plain(f"{FOLDER}/{number}", int(size)) for number, size, path in whole}
+
+
+def real(found: Iterable[RemoteFile], links: Callable[[], Mapping[str, Plain]]) -> Iterator[RemoteFile]:
+    """The job's files under their own names, without the links; `links` is asked where there are some."""
+    linked, hidden = False, []
+    for file in found:
+        linked = linked or file.path == LIST
+        if is_rewritten(file.path):
+            hidden.append(file)
+        elif not file.path.startswith(f"{FOLDER}/"):
+            yield file
+    yield from (RemoteFile(path, plain.size) for path, plain in links().items()) if linked else hidden
