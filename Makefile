@@ -10,6 +10,8 @@ SITE ?= local
 TARGET ?=
 VALIDATE ?=
 MOVE ?= yes
+DOCS ?= build
+VERSION ?=
 
 CHOSEN = --env $(ENV) $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(TARGET),--target $(TARGET))
 # What the steps of one image leave for each other: dist/images/$(NAME).reference is what `make push` pushed.
@@ -21,7 +23,7 @@ TAGGED = $(IMAGE):$$(sed -nE 's/.*:([^@]+)@.*/\1/p' dist/images/$(NAME).referenc
 BIN := .venv/bin
 SCRIPTS := $(wildcard ci/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
 
-.PHONY: help setup system python demo test image plan contract push sign promote publish ci-local validate check format lock spack-lock clean
+.PHONY: help setup system python demo test coverage image plan contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -39,6 +41,9 @@ demo: setup  ## from nothing to a table: image, local site, a network on two nod
 
 test:  ## set-up and every test that this machine can run
 	@ci/test.sh
+
+coverage: python  ## the tests that need nothing, and how much of the code they reach
+	@$(BIN)/pytest -q -m "not (integration or image or site or long)" --cov --cov-report=term
 
 image: setup  ## build dist/images/$(IMAGE)-$(ENV).sif  (IMAGE=nest ENV=edge, PROVIDER= TARGET= for others than the environment's)
 	@$(BIN)/esd-build image $(IMAGE) $(CHOSEN)
@@ -83,6 +88,15 @@ format: python  ## let ruff lay out the code
 
 lock: python  ## renew the lock files (newest versions that the .in files allow)
 	@ci/lock.sh
+
+reference: python  ## write the reference pages that the programs themselves know
+	@$(BIN)/python docs/reference.py
+
+docs: python  ## build the pages as a site into dist/docs (DOCS=serve: show them on loopback, renewed at every change)
+	@ci/docs.sh $(DOCS)
+
+release: python  ## changelog, tag and wheel of VERSION=1.2.3, in this checkout; pushes nothing
+	@$(BIN)/python ci/release.py "$(VERSION)"
 
 spack-lock: python  ## concretize spack-envs/$(ENV) from nothing; shows the difference to the committed lock
 	@$(BIN)/esd-build spack lock $(ENV)

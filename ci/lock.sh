@@ -6,6 +6,7 @@ cd "$(dirname "$0")/.."
 lock() { .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header "$@"; }
 
 lock --universal requirements/dev.in pyproject.toml --no-emit-package esd-images --output-file requirements/dev.txt
+lock --universal --python-version 3.11 requirements/docs.in --output-file requirements/docs.txt
 for release in spack-envs/*/requirements.in spack-envs/*/*/requirements.in; do
   environment=$(cut -d/ -f1-2 <<<"$release")
   python=$(sed -n 's/^python: *"\(.*\)"/\1/p' "$environment/release.yaml")

@@ -12,7 +12,7 @@ from esd_deploy.runs.ending import Ending
 class Part(BaseModel):
     """Base of all parts: frozen, and refuses keys that it does not know."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class ImageRecord(Part):

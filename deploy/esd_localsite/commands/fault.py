@@ -21,7 +21,7 @@ def fault(
     node: Annotated[str | None, typer.Option(help="node-down: which node.")] = None,
     megabytes: Annotated[int | None, typer.Option(min=1, help="disk-quota: size of the disk.")] = None,
 ) -> None:
-    """Break the running site on purpose: see docs/sites.md for what each fault does."""
+    """Break the running site on purpose: see docs/reference/faults.md for what each fault does."""
     if what == _LIST:
         typer.echo("\n".join(map(str, fault_switches.switched_on(name))) or "no fault is switched on")
     elif what == _CLEAR:

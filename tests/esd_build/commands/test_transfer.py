@@ -8,7 +8,7 @@ from esd_build.commands import transfer
 
 def test_without_a_terminal_a_line_for_every_tenth_of_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
-    monkeypatch.setattr(transfer.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
     out = io.StringIO()
     with transfer.transfer("pushing", Console(file=out, width=200)) as progress:
         for done in range(0, 101, 5):

@@ -54,7 +54,7 @@ def _same_account(monkeypatch):
 def test_a_network_that_was_mapped(tmp_path):
     used = mapper(tmp_path, FIT)
     fit = used.fit("net.py", {"net.py": b"print(1)"}, ("--x", "1"))
-    assert used.apptainer.command == ("python3", "/inside/fit.py", "/work", "/work/net.py", "--x", "1")
+    assert used.apptainer.command == ("python3", "/inside/fit.py", "/work", "/work/net.py", "--x", "1")  # type: ignore[attr-defined]
     assert fit.run_s == 10.0
     assert (tmp_path / "fit" / "net.py").read_bytes() == b"print(1)"
 

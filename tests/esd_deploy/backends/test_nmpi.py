@@ -17,8 +17,9 @@ from esd_deploy.backends.nmpi import BACKEND, NmpiConnection
 from esd_deploy.plans.plan import Plan, Request, plan
 from esd_deploy.runs import record, results
 from esd_deploy.runs.run import Run
-from esd_deploy.sites.config import CredentialsSource, Limits, NmpiSettings, SiteConfig
+from esd_deploy.sites.config import Limits, NmpiSettings, SiteConfig
 from esd_deploy.sites.endpoint import Credentials, Endpoint
+from esd_deploy.sites.source import CredentialsSource
 
 QUEUE = "https://queue.example.org"
 STORE = "https://store.example.org"

@@ -69,7 +69,7 @@ def test_registry_that_does_not_answer_is_no_signature(
     published = place.registry.push(sif, place.reference("gone"), {})
     endpoint = Endpoint("https://u.example.org/X/rest/core", place.host, place.ca_file, Credentials("s3cret"), "")
     assert image.resolve(place.reference("gone"), endpoint) == published
-    monkeypatch.setattr(image.Registry, "resolve", lambda *_arguments: (_ for _ in ()).throw(ToolError("does not answer")))
+    monkeypatch.setattr("esd_build.registry.Registry.resolve", lambda *_arguments: (_ for _ in ()).throw(ToolError("does not answer")))
     assert image.resolve(place.reference("gone"), endpoint) == published
     with pytest.raises(ToolError, match="does not answer"):
         image.resolve_signed(place.reference("gone"), endpoint)

@@ -100,7 +100,7 @@ def test_the_places_of_a_site_in_their_order(tmp_path, monkeypatch):
 
 def test_jupyterlab_gives_the_users_token(monkeypatch):
     oauth = types.ModuleType("clb_nb_utils.oauth")
-    oauth.get_token = lambda: "Bearer from-lab"
+    oauth.get_token = lambda: "Bearer from-lab"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "clb_nb_utils", types.ModuleType("clb_nb_utils"))
     monkeypatch.setitem(sys.modules, "clb_nb_utils.oauth", oauth)
 

@@ -156,7 +156,7 @@ def graph_of(record, folder, **options):
 
 
 def test_the_crate_claims_what_it_is(ended, folder):
-    """As an outside validator judged (docs/running.md): these profiles are of RO-Crate 1.1, and a claim leads to a Profile."""
+    """As an outside validator judged (docs/measurements/runs.md): these profiles are of RO-Crate 1.1, and a claim leads to a Profile."""
     graph = graph_of(ended, folder)
     claims = [one["@id"] for one in graph["./"]["conformsTo"]]
 

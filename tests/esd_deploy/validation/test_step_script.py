@@ -2,6 +2,7 @@
 
 import importlib.resources
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -52,7 +53,7 @@ def test_a_step_reads_nothing_that_the_script_is_read_from(tmp_path):
 
 
 def test_all_scripts_are_well_formed():
-    for script in STEP_SH.parent.iterdir():
+    for script in Path(str(STEP_SH)).parent.iterdir():
         if script.name.endswith(".sh"):
             subprocess.run(["bash", "-n", str(script)], check=True)
         else:

@@ -32,7 +32,9 @@ def inside(evidence: Evidence) -> Verdict:
     """The image has MPI, mpi4py, and a PMIx client."""
     output = evidence.require("inside")
     if not output.succeeded and "python3" in output.last_words:
-        return failed(f"no Python in the image: {output.last_words}", "this image is none of esd-images; see docs/images.md")
+        return failed(
+            f"no Python in the image: {output.last_words}", "esd-images did not build this image; see docs/how-to/build-images.md"
+        )
     rank = output.facts(Inside)[0]
     parts = (("MPI library", rank.mpi), ("mpi4py", rank.mpi4py), ("PMIx client library", rank.pmix_client is not None))
     missing = [name for name, there in parts if not there]
