@@ -66,14 +66,11 @@ def complaint(program: str, words: list[str]) -> str:
     command = typer.main.get_command(PROGRAMS[program])
     if program == "esd-deploy" and words[:1] == ["local"]:
         command, words = typer.main.get_command(local_app), words[1:]
-    while (below := getattr(command, "commands", None)) is not None and words and words[0] in below:
-        command, words = below[words[0]], words[1:]
-    if getattr(command, "commands", None) and not (
-        words and not words[0].startswith("-") and getattr(command, "invoke_without_command", False)
-    ):
-        if not words or words[0] not in ("--help", "--version"):
-            return f"no such command: {' '.join(words[:1])}"
-        return ""
+    while (below := getattr(command, "commands", None)) is not None and words and (words[0] in below or "show" in below):
+        # `site NAME` means `site show NAME`.
+        command, words = (below[words[0]], words[1:]) if words[0] in below else (below["show"], words)
+    if getattr(command, "commands", None):
+        return "" if words and words[0] in ("--help", "--version", "--install-completion") else f"no such command: {' '.join(words[:1])}"
     known = {name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts)}
     given = [word.split("=")[0] for word in words[: words.index("--") if "--" in words else None] if word.startswith("-") and len(word) > 1]
     return ", ".join(f"no option {name}" for name in given if name not in {*known, "--help"})

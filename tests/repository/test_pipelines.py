@@ -35,9 +35,9 @@ def test_only_make_is_called_and_its_targets_exist(commands: list[str]) -> None:
 
 
 def test_all_do_the_same_steps_in_the_same_order() -> None:
-    assert [command.split()[1] for command in gitlab_commands()] == ["check", *ORDER]
+    assert [command.split()[1] for command in gitlab_commands()] == ["check", "test", *ORDER]
     publish = re.search(r"for step in ([a-z ]+);", (PROJECT.root / "ci" / "publish.sh").read_text())[1].split()
-    assert [*(c.split()[1] for c in github_commands() if c != "make publish"), *publish] == ["check", *ORDER]
+    assert [*(c.split()[1] for c in github_commands() if c != "make publish"), *publish] == ["check", "test", *ORDER]
     assert re.findall(r"^step ([a-z]+)", LOCAL, re.MULTILINE) == ORDER
 
 
