@@ -7,6 +7,7 @@ IMAGE ?= nest
 ENV ?= edge
 PROVIDER ?=
 SITE ?= local
+SERVER ?=
 TARGET ?=
 VALIDATE ?=
 MOVE ?= yes
@@ -28,10 +29,10 @@ SCRIPTS := $(wildcard ci/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh dep
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: system python  ## install what is missing: Apptainer, Slurm, munge, a registry (needs root or sudo), and .venv
+setup: system python  ## install what is missing: Apptainer, Slurm, munge, a registry (needs root or sudo), and .venv; SERVER=unicorex: Java and Maven too
 
 system:
-	@ci/install-system.sh
+	@SERVER=$(SERVER) ci/install-system.sh
 
 python:
 	@ci/install-python.sh

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what Debian 12 lacks for building images and running the local site: Slurm, munge, an OCI registry, Apptainer
 # with its helpers, and the unprivileged user that builds and jobs run as. Needs root or sudo. Does nothing where all is
-# there already; may be interrupted and started again.
+# there already; may be interrupted and started again. SERVER=unicorex: also what the real UNICORE/X needs (Java, Maven).
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -30,6 +30,10 @@ as_root() {
     die "needs root for: $* — run 'make setup' as root, or install sudo"
   fi
 }
+
+if [ "${SERVER:-}" = unicorex ]; then
+  packages+=(default-jre-headless maven git) # the real UNICORE/X, its jars, its TSI
+fi
 
 missing_packages() {
   local name

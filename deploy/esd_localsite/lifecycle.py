@@ -13,11 +13,12 @@ from esd_localsite.errors import LocalSiteError
 from esd_localsite.state import lock
 from esd_localsite.state.files import make_folder, write
 from esd_localsite.state.layout import Layout, find_layout
-from esd_localsite.state.options import Profile, SiteOptions
+from esd_localsite.state.options import Profile, Server, SiteOptions
 from esd_localsite.state.plan import SitePlan, checkout, code_fingerprint
 from esd_localsite.state.programs import OWN_PACKAGES, PACKAGES, require_programs
 from esd_localsite.state.status import SiteStatus, State, command, judge, read_record
 from esd_localsite.supervision.launcher import end, launch
+from esd_localsite.unicorex import preparation as real_server
 
 
 def _silent(_text: str) -> None:
@@ -124,8 +125,11 @@ def _start(layout: Layout, options: SiteOptions | None, progress: Callable[[str]
     try:
         with lock.holding(layout.lock) as held:
             progress("preparing")
+            _provide_server(layout, options, progress)
             _remove_interface(layout)
-            prepare(layout, os.environ, options)
+            plan = prepare(layout, os.environ, options)
+            if plan.options.server is Server.UNICOREX:
+                real_server.configure(layout, plan, os.environ)
             layout.status.unlink(missing_ok=True)
             launch(layout, held, progress)
     except BaseException:
@@ -133,6 +137,14 @@ def _start(layout: Layout, options: SiteOptions | None, progress: Callable[[str]
             _remove_interface(layout)
         raise
     return _status(layout)
+
+
+def _provide_server(layout: Layout, options: SiteOptions | None, progress: Callable[[str], None]) -> None:
+    """With the real server: its programs, before anything is written."""
+    old = SitePlan.read(layout)
+    wanted = options or (old.options if old else SiteOptions())
+    if wanted.server is Server.UNICOREX:
+        real_server.provide(layout, wanted.tsi, os.environ, progress)
 
 
 def _remove_interface(layout: Layout) -> None:

@@ -9,8 +9,8 @@ from pathlib import Path
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.identity.users import UserEntry, UsersFile
 from esd_localsite.state.files import write
-from esd_localsite.state.layout import Layout
-from esd_localsite.state.options import UserOption
+from esd_localsite.state.layout import JOB_USER, Layout
+from esd_localsite.state.options import SiteOptions, UserOption
 
 
 def account(name: str) -> pwd.struct_passwd:
@@ -50,6 +50,12 @@ def keep_user_password(layout: Layout, user: UserOption, owner: int | None) -> s
     if not password:
         raise LocalSiteError(f"{user.password_file}, the password of '{user.name}', is empty")
     return password
+
+
+def keep_passwords(layout: Layout, options: SiteOptions, owner: int | None) -> dict[str, str]:
+    """All passwords by user; those that the site makes are made on first use."""
+    further = {user.name: keep_user_password(layout, user, owner) for user in options.users}
+    return {JOB_USER: keep_password(layout.password, owner), **further}
 
 
 def users_document(passwords: Mapping[str, str]) -> str:

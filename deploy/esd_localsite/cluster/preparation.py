@@ -11,9 +11,11 @@ from esd_localsite.cluster import accounts, certificates, modules, mpi_plugins, 
 from esd_localsite.cluster.network import used_networks
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.files import make_folder, write
-from esd_localsite.state.layout import JOB_USER, LOGIN, NODES, Layout
-from esd_localsite.state.options import SiteOptions
+from esd_localsite.state.layout import JOB_USER, LOGIN, NODES, SERVER_USER, Layout
+from esd_localsite.state.options import Server, SiteOptions
 from esd_localsite.state.plan import Ports, SitePlan, checkout, choose_network, choose_port, code_fingerprint
+
+_REAL_SERVER_PORTS = ("server", "tsi", "tsi_reply")
 
 
 def prepare(layout: Layout, environment: Mapping[str, str], options: SiteOptions | None = None) -> SitePlan:
@@ -79,15 +81,20 @@ def make_plan(layout: Layout, old: SitePlan | None, options: SiteOptions | None 
         owner=str(checkout()),
         code=code_fingerprint(),
         network=choose_network(layout.name, old.network if old else None, used_networks() if layout.needs_root else ()),
-        ports=Ports(
-            slurmctld=choose_port(f"{layout.name} slurmctld", ports.slurmctld if ports else None, is_free),
-            registry=choose_port(f"{layout.name} registry", ports.registry if ports else None, is_free),
-            unicore=_unicore_port(layout, options, ports),
-        ),
+        ports=_ports(layout, options, ports),
         options=options,
         node_memory_mb=memory_mb() // len(NODES),
         starts=old.starts + 1 if old else 1,
     )
+
+
+def _ports(layout: Layout, options: SiteOptions, old: Ports | None) -> Ports:
+    """Those of before, where they are free; the real server and its TSI have some more."""
+    chosen = {
+        role: choose_port(f"{layout.name} {role}", getattr(old, role, None), is_free)
+        for role in ("slurmctld", "registry", *(_REAL_SERVER_PORTS if options.server is Server.UNICOREX else ()))
+    }
+    return Ports(**chosen, unicore=_unicore_port(layout, options, old))
 
 
 def _unicore_port(layout: Layout, options: SiteOptions, ports: Ports | None) -> int:
@@ -118,7 +125,8 @@ def memory_mb() -> int:
 def write_accounts(layout: Layout, options: SiteOptions) -> None:
     """The users' accounts and homes; the machine's own files stay as they are."""
     known = site_accounts.known_accounts(layout.homes)
-    names = dict.fromkeys((*known, *(user.name for user in options.users)))
+    server = (SERVER_USER,) if options.server is Server.UNICOREX else ()
+    names = dict.fromkeys((*known, *(user.name for user in options.users), *server))
     own = site_accounts.assign(names, layout.homes, known, site_accounts.is_taken)
     write(layout.passwd, site_accounts.merged(Path("/etc/passwd").read_text(), (account.passwd_line for account in own)))
     write(layout.group, site_accounts.merged(Path("/etc/group").read_text(), (account.group_line for account in own)))
@@ -136,9 +144,7 @@ def write_modules(layout: Layout) -> None:
 
 def write_secrets(layout: Layout, options: SiteOptions, owner: int | None) -> None:
     """The passwords, and the hashes of them that the UNICORE endpoint knows."""
-    passwords = {user.name: accounts.keep_user_password(layout, user, owner) for user in options.users}
-    passwords = {JOB_USER: accounts.keep_password(layout.password, owner), **passwords}
-    write(layout.users, accounts.users_document(passwords), mode=0o600)
+    write(layout.users, accounts.users_document(accounts.keep_passwords(layout, options, owner)), mode=0o600)
 
 
 def write_certificates(layout: Layout) -> None:

@@ -1,13 +1,14 @@
 """The command line of the local site: `esd-deploy local up | down | status | fault | module`."""
 
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from esd_localsite import lifecycle
 from esd_localsite.commands import fault, module
-from esd_localsite.state.options import Profile, SiteOptions, Speed, parse_partition, parse_user
+from esd_localsite.state.options import Profile, Server, SiteOptions, Speed, parse_partition, parse_tsi, parse_user
 from esd_localsite.state.status import SiteStatus
 
 app = typer.Typer(no_args_is_help=True, help="A whole HPC site on this machine: Slurm with two nodes, a registry, UNICORE.")
@@ -22,6 +23,8 @@ def up(  # noqa: PLR0913 - the options of a site, which are many
     name: Name = "local",
     *,
     profile: Annotated[Profile | None, typer.Option(help="slurm: two nodes (root or sudo); nobatch: none of that, no root.")] = None,
+    server: Annotated[Server | None, typer.Option(help="own: this project's endpoint; unicorex: the real UNICORE/X (needs Java).")] = None,
+    tsi: Annotated[Path | None, typer.Option(help="With unicorex: UNICORE's TSI, an archive or a folder; else it is fetched.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="The UNICORE endpoint's port.")] = None,
     site_name: Annotated[str | None, typer.Option(help="The site's name as UNICORE spells it.")] = None,
     user: Annotated[list[str] | None, typer.Option(help="One more user, with an account of its own: NAME or NAME=PASSWORD_FILE.")] = None,
@@ -38,6 +41,8 @@ def up(  # noqa: PLR0913 - the options of a site, which are many
         raise typer.BadParameter("--ci-speed and --realistic exclude each other")
     choices = {
         "profile": profile,
+        "server": server,
+        "tsi": parse_tsi(tsi) if tsi else None,
         "unicore_port": port,
         "unicore_site": site_name,
         "users": tuple(map(parse_user, user)) if user else None,
@@ -80,6 +85,7 @@ def describe(site: SiteStatus) -> str:
     rows = {
         "site": f"{site.name}: {site.state} ({site.detail})" if site.detail != site.state else f"{site.name}: {site.state}",
         "UNICORE": site.unicore_url,
+        "server": "UNICORE/X 2.9.0" if site.server is Server.UNICOREX else None,
         "registry": site.registry,
         "queue": site.nmpi_url,
         "nodes": ", ".join(site.nodes) or None,

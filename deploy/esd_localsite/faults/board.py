@@ -34,6 +34,8 @@ class FaultKind(StrEnum):
     ENDPOINT_DOWN = "endpoint-down"
     ENDPOINT_RESTART = "endpoint-restart"
     REGISTRY_DOWN = "registry-down"
+    SERVER_DOWN = "server-down"
+    TSI_DOWN = "tsi-down"
     UNICORE_REGISTRY_503 = "unicore-registry-503"
     NMPI_503 = "nmpi-503"
 
@@ -52,9 +54,15 @@ MEANING = {
     FaultKind.ENDPOINT_DOWN: "the UNICORE endpoint is killed and stays away, for --seconds or until cleared",
     FaultKind.ENDPOINT_RESTART: "the UNICORE endpoint is killed and started again; done when it answers",
     FaultKind.REGISTRY_DOWN: "the OCI registry is killed and stays away, for --seconds or until cleared",
+    FaultKind.SERVER_DOWN: "the real UNICORE/X is killed and stays away, and its front says 503; for --seconds or until cleared",
+    FaultKind.TSI_DOWN: "UNICORE's TSI is killed and stays away, for --seconds or until cleared",
     FaultKind.UNICORE_REGISTRY_503: "UNICORE's own registry service gets 503",
     FaultKind.NMPI_503: "the neuromorphic queue is in maintenance: 503",
 }
+
+
+STAY_AWAY = frozenset({FaultKind.ENDPOINT_DOWN, FaultKind.REGISTRY_DOWN, FaultKind.SERVER_DOWN, FaultKind.TSI_DOWN})
+"""A daemon is killed, and stays away for a time."""
 
 
 class Fault(BaseModel):
@@ -75,7 +83,7 @@ class Fault(BaseModel):
     def _how_long(self) -> str:
         if self.kind is FaultKind.ENDPOINT_RESTART:
             return "once"
-        if self.kind in {FaultKind.ENDPOINT_DOWN, FaultKind.REGISTRY_DOWN} and self.seconds:
+        if self.kind in STAY_AWAY and self.seconds:
             return f"for {self.seconds:g} s"
         return "until cleared" if self.times is None else f"{self.times} more time{'s' if self.times > 1 else ''}"
 

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import uvicorn
+from starlette.applications import Starlette
 
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.errors import LocalSiteError
@@ -25,18 +26,17 @@ def main() -> int:
         config = EndpointConfig.read(parser.parse_args().config)
         endpoint = Endpoint.build(config)
         drop_groups()
-        serve(endpoint)
+        serve(endpoint.config, create_app(endpoint))
     except LocalSiteError as error:
         print(f"error: {error}", file=sys.stderr)
         return 4
     return 0
 
 
-def serve(endpoint: Endpoint) -> None:
+def serve(config: EndpointConfig, app: Starlette) -> None:
     """Answer requests, over TLS only."""
-    config = endpoint.config
     uvicorn.run(
-        create_app(endpoint),
+        app,
         host=config.host,
         port=config.port,
         ssl_certfile=config.certificate,

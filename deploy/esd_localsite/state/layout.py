@@ -16,6 +16,8 @@ NODES = ("c1", "c2")
 """Host names of the compute nodes; equal to their Slurm node names, or Open MPI finds no path between local ranks."""
 JOB_USER = "esd"
 """The unprivileged account of all jobs, and the name of the one UNICORE user."""
+SERVER_USER = "unicorex"
+"""The account of the real UNICORE/X, which exists inside the site only: never root, and no user's, whose jobs could read its secrets."""
 SERVER_NAMES = ("127.0.0.1", "localhost")
 """What the site's certificates vouch for: its servers listen on loopback only."""
 

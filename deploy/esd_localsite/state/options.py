@@ -8,6 +8,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from esd_localsite.errors import LocalSiteError
+from esd_localsite.state.layout import SERVER_USER
 
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
@@ -21,6 +22,15 @@ class Profile(StrEnum):
     """Slurm with two nodes; needs root or sudo."""
     NOBATCH = "nobatch"
     """Batch scripts as processes of the caller, no nodes, no network of their own; needs no root."""
+
+
+class Server(StrEnum):
+    """Which UNICORE server stands in front of the site."""
+
+    OWN = "own"
+    """The endpoint of this project: starts in seconds, needs no Java."""
+    UNICOREX = "unicorex"
+    """The real UNICORE/X, with UNICORE's own TSI."""
 
 
 class Speed(StrEnum):
@@ -57,6 +67,9 @@ class SiteOptions(_Strict):
     """All choices."""
 
     profile: Profile = Profile.SLURM
+    server: Server = Server.OWN
+    tsi: Path | None = None
+    """With the real server: an archive or a folder that holds UNICORE's TSI; None: from its public repository."""
     unicore_site: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] | None = None
     """The site's name as UNICORE spells it; None: the local site's name in capitals."""
     unicore_port: int | None = Field(default=None, ge=1, le=65535)
@@ -76,6 +89,10 @@ class SiteOptions(_Strict):
             given = [entry.name for entry in names]
             if len(set(given)) != len(given):
                 raise ValueError(f"the same {kind} is named twice")
+        if self.tsi is not None and (self.server is Server.OWN or self.profile is Profile.NOBATCH):
+            raise ValueError("--tsi is for --server unicorex with profile slurm: nothing else has a TSI")
+        if self.server is Server.UNICOREX and any(user.name == SERVER_USER for user in self.users):
+            raise ValueError(f"the name '{SERVER_USER}' is the server's own: choose another user name")
         if not self.partitions:
             raise ValueError("a site needs at least one partition")
         return self
@@ -108,3 +125,10 @@ def parse_user(text: str) -> UserOption:
         return UserOption(name=name, password_file=path)
     except ValidationError as error:
         raise LocalSiteError(f"'{name}' is no name for a user: use lower-case letters, digits and '-'") from error
+
+
+def parse_tsi(path: Path) -> Path:
+    """An archive or a folder that is there; root reads it too, so by its full name."""
+    if not path.exists():
+        raise LocalSiteError(f"--tsi {path}: there is no such archive or folder")
+    return path.absolute()

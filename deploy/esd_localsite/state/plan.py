@@ -29,6 +29,10 @@ class Ports(BaseModel):
     slurmctld: int
     registry: int
     unicore: int
+    server: int | None = None
+    """The real server's own port, behind the front; this and the following: only where there is such a server."""
+    tsi: int | None = None
+    tsi_reply: int | None = None
 
 
 class SitePlan(BaseModel):

@@ -7,6 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_localsite.state.layout import JOB_USER, NODES, Layout
+from esd_localsite.state.options import Server
 from esd_localsite.state.plan import SitePlan
 
 
@@ -30,6 +31,7 @@ class SiteStatus(BaseModel):
     """Host and port of the HTTPS registry, reachable from the login side only."""
     nmpi_url: str | None
     oidc_url: str | None = None
+    server: Server = Server.OWN
     username: str
     password_file: Path
     ca_file: Path
@@ -50,6 +52,7 @@ class SiteStatus(BaseModel):
             registry=plan.registry if plan else None,
             nmpi_url=plan.nmpi_url if plan else None,
             oidc_url=plan.oidc_url if plan else None,
+            server=plan.options.server if plan else Server.OWN,
             username=JOB_USER,
             password_file=layout.password,
             ca_file=layout.tls.ca,

@@ -15,7 +15,9 @@ from esd_localsite.state.programs import environment, find_program
 from esd_localsite.supervision.daemons import Daemon
 from esd_localsite.supervision.events import Events
 
-_TERM_TIMEOUT_S = 5.0
+_MOST_RESTARTS = 5
+_RESTART_WINDOW_S = 120.0
+"""A daemon that ends more often than that in this time is broken, and not started again."""
 
 
 class DaemonEndedError(LocalSiteError):
@@ -30,6 +32,7 @@ class Children:
         self._running: dict[int, Daemon] = {}
         self._ended: list[tuple[Daemon, int]] = []
         self._killed: dict[str, Daemon] = {}
+        self._restarts: dict[str, list[float]] = {}
 
     def start(self, daemon: Daemon) -> None:
         """Start a daemon, its output going to its log, which starts anew."""
@@ -57,7 +60,8 @@ class Children:
         if pid is None:
             raise LocalSiteError(f"no daemon '{name}' runs (there are {', '.join(sorted(d.name for d in self._running.values()))})")
         self._killed[name] = self._running.pop(pid)
-        os.kill(pid, signal.SIGKILL)
+        end = os.killpg if self._killed[name].restarts else os.kill  # the TSI's workers would serve on without it
+        end(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)  # its port is free when this returns
 
@@ -66,11 +70,27 @@ class Children:
         if name in self._killed:
             self.start(self._killed.pop(name))
 
-    def check(self) -> None:
-        """Take notice of all that ended. Raises DaemonEndedError, with the end of its log, if a daemon did."""
+    def check(self, *, restart: bool = False) -> None:
+        """Take notice of all that ended. Raises DaemonEndedError, with the end of its log, if a daemon did that is not started anew."""
         self._reap()
-        for daemon, code in self._ended:
-            raise DaemonEndedError(ended_message(daemon, code, self._layout.log(daemon.name)))
+        while self._ended:
+            daemon, code = self._ended.pop(0)
+            if not (restart and self._may_restart(daemon)):
+                raise DaemonEndedError(ended_message(daemon, code, self._layout.log(daemon.name)))
+            self._keep_log(daemon)
+            self.start(daemon)
+
+    def _may_restart(self, daemon: Daemon) -> bool:
+        now = monotonic()
+        recent = [moment for moment in self._restarts.get(daemon.name, []) if moment > now - _RESTART_WINDOW_S]
+        self._restarts[daemon.name] = [*recent, now]
+        return daemon.restarts and len(recent) < _MOST_RESTARTS
+
+    def _keep_log(self, daemon: Daemon) -> None:
+        """The log of the one that ended, beside that of the new one."""
+        log = self._layout.log(daemon.name)
+        with contextlib.suppress(FileNotFoundError):
+            log.replace(log.with_suffix(".old.log"))
 
     def _reap(self) -> None:
         try:
@@ -85,7 +105,7 @@ class Children:
         """Ask all daemons to end, the last started first; each gets some seconds. The kernel ends what does not listen."""
         for pid in reversed(list(self._running)):
             os.kill(pid, signal.SIGTERM)
-            deadline = monotonic() + _TERM_TIMEOUT_S
+            deadline = monotonic() + self._running[pid].stop_seconds
             while pid in self._running and (left := deadline - monotonic()) > 0:
                 events.wait(left)
                 self._reap()

@@ -12,7 +12,7 @@ from esd_localsite.state.layout import NODES, Layout
 _NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpfs /dev/shm; shift 2; exec "$@"'
 
 # Without a process namespace: a daemon whose supervisor was killed is killed too.
-_TIED = ("setpriv", "--pdeathsig", "KILL", "--")
+TIED = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,10 @@ class Daemon:
     user: str | None = "root"
     """None: the supervisor's own."""
     environment: Mapping[str, str] = field(default_factory=dict)
+    restarts: bool = False
+    """Whether it is started anew when it ends by itself; else the site ends with it."""
+    stop_seconds: float = 5.0
+    """How long it may take to end when asked."""
 
 
 def munged(layout: Layout) -> Daemon:
@@ -40,13 +44,15 @@ def munged(layout: Layout) -> Daemon:
 
 def slurmctld(layout: Layout) -> Daemon:
     """Slurm's controller, on the login side. `-c`: it forgets the jobs of before, which ended with the site and must not run again."""
-    return Daemon("slurmctld", ("slurmctld", "-D", "-c", "-f", str(layout.slurm_conf)), environment=_slurm(layout))
+    return Daemon("slurmctld", ("slurmctld", "-D", "-c", "-f", str(layout.slurm_conf)), environment=slurm_environment(layout))
 
 
 def slurmd(layout: Layout, node: str) -> Daemon:
     """A compute node: slurmd with its own network, host name, /tmp and /dev/shm."""
     own = ("unshare", "--uts", "--mount", "--", "sh", "-ec", _NODE, "sh", node, str(layout.node(node) / "tmp"))
-    return Daemon(node, (*inside(layout, node), *own, "slurmd", "-D", "-N", node, "-f", str(layout.slurm_conf)), environment=_slurm(layout))
+    return Daemon(
+        node, (*inside(layout, node), *own, "slurmd", "-D", "-N", node, "-f", str(layout.slurm_conf)), environment=slurm_environment(layout)
+    )
 
 
 def slurmds(layout: Layout) -> tuple[Daemon, ...]:
@@ -57,22 +63,23 @@ def slurmds(layout: Layout) -> tuple[Daemon, ...]:
 def docker_registry(layout: Layout) -> Daemon:
     """The OCI registry."""
     serve = ("docker-registry", "serve", str(layout.registry_config))
-    return Daemon("registry", serve, user="docker-registry") if layout.needs_root else Daemon("registry", (*_TIED, *serve), user=None)
+    return Daemon("registry", serve, user="docker-registry") if layout.needs_root else Daemon("registry", (*TIED, *serve), user=None)
 
 
 # Large blocks (a password's hash takes 16 MB) go back to the system at once, not into each thread's reserve.
-_FLAT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
+FLAT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
 
 
 def unicore(layout: Layout) -> Daemon:
     """The UNICORE endpoint, which acts for the users and therefore starts as root, where there is more than one account."""
     argv = (sys.executable, "-m", "esd_localsite.front", "--config", str(layout.unicore_config))
     if not layout.needs_root:
-        return Daemon("unicore", (*_TIED, *argv), user=None, environment={**python_environment(), **_FLAT_MEMORY})
-    return Daemon("unicore", argv, environment={**_slurm(layout), **python_environment(), **_FLAT_MEMORY})
+        return Daemon("unicore", (*TIED, *argv), user=None, environment={**python_environment(), **FLAT_MEMORY})
+    return Daemon("unicore", argv, environment={**slurm_environment(layout), **python_environment(), **FLAT_MEMORY})
 
 
-def _slurm(layout: Layout) -> dict[str, str]:
+def slurm_environment(layout: Layout) -> dict[str, str]:
+    """Which Slurm the site's programs speak to."""
     return {"SLURM_CONF": str(layout.slurm_conf)}
 
 

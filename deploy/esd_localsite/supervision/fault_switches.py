@@ -2,23 +2,32 @@
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.faults.board import Fault, FaultBoard, FaultKind
 from esd_localsite.state import lock
 from esd_localsite.state.layout import JOB_USER, NODES, Layout, find_layout
+from esd_localsite.state.options import Server
 from esd_localsite.state.plan import SitePlan
 from esd_localsite.state.programs import run
 from esd_localsite.supervision import control, readiness
 from esd_localsite.supervision.control import Order, Verb
 
-_ANSWER_TIMEOUT_S = 60.0
+_ANSWER_TIMEOUT_S = 120.0
 _ASK_EVERY_S = 0.1
 _FAULTY_DISK_MB = 16
 _SMALL_DISK = "quota"
-_DAEMON = {FaultKind.ENDPOINT_DOWN: "unicore", FaultKind.ENDPOINT_RESTART: "unicore", FaultKind.REGISTRY_DOWN: "registry"}
+_DAEMONS = {
+    FaultKind.ENDPOINT_DOWN: ("unicore",),
+    FaultKind.ENDPOINT_RESTART: ("unicore",),
+    FaultKind.REGISTRY_DOWN: ("registry",),
+    FaultKind.SERVER_DOWN: ("unicorex",),
+    FaultKind.TSI_DOWN: ("tsi",),
+}
+_OF_THE_OWN_SERVER = frozenset({FaultKind.SBATCH_FAILS, FaultKind.JOB_LOST, FaultKind.PRECOMMAND_IN_BATCH})
+_OF_THE_REAL_SERVER = frozenset({FaultKind.SERVER_DOWN, FaultKind.TSI_DOWN})
 _OF_CLUSTERS = frozenset({FaultKind.NODE_DOWN, FaultKind.DISK_QUOTA})
 _PAST = frozenset({FaultKind.ENDPOINT_RESTART})
 """Over when the command is: nothing to clear."""
@@ -30,16 +39,15 @@ def inject(name: str, fault: Fault) -> None:
     Raises LocalSiteError where the site is not up, or the fault not possible there.
     """
     layout, plan = _running(name)
-    if not layout.needs_root and fault.kind in _OF_CLUSTERS:
-        raise LocalSiteError(f"{fault.kind}: the local site '{name}' has no nodes and no disk of its own (profile nobatch)")
-    if fault.kind in _DAEMON:
+    _require_possible(layout, plan, fault.kind)
+    if fault.kind in _DAEMONS:
         _take_down(layout, plan, fault)
     elif fault.kind is FaultKind.NODE_DOWN:
         fault = fault.model_copy(update={"node": fault.node or NODES[-1]})
         _set_node(layout, fault.node or "", "State=DOWN", "Reason=fault")
     elif fault.kind is FaultKind.DISK_QUOTA:
         _mount_small_disk(layout, fault.megabytes or _FAULTY_DISK_MB)
-    if fault.kind not in _PAST and not (fault.kind in _DAEMON and fault.seconds):
+    if fault.kind not in _PAST and not (fault.kind in _DAEMONS and fault.seconds):
         FaultBoard(layout.faults).switch_on(fault)
 
 
@@ -51,8 +59,8 @@ def clear(name: str, kinds: Sequence[FaultKind] = ()) -> tuple[FaultKind, ...]:
     if not kinds or FaultKind.DISK_QUOTA in kinds:
         _unmount_small_disk(layout)  # whatever the board says: a quota that was used up left its disk
     for fault in cleared:
-        if fault.kind in _DAEMON:
-            _bring_up(layout, plan, _DAEMON[fault.kind])
+        if fault.kind in _DAEMONS:
+            _bring_up(layout, plan, fault.kind)
         elif fault.kind is FaultKind.NODE_DOWN:
             _resume_node(layout, fault.node or NODES[-1])
         board.switch_off(fault.kind)
@@ -72,22 +80,40 @@ def _running(name: str) -> tuple[Layout, SitePlan]:
     return layout, plan
 
 
+def _require_possible(layout: Layout, plan: SitePlan, kind: FaultKind) -> None:
+    """Raises LocalSiteError for a fault that this site cannot show."""
+    if not layout.needs_root and kind in _OF_CLUSTERS | {FaultKind.TSI_DOWN}:
+        raise LocalSiteError(f"{kind}: the local site '{layout.name}' has no nodes, no TSI and no disk of its own (profile nobatch)")
+    real = plan.options.server is Server.UNICOREX
+    if kind in (_OF_THE_OWN_SERVER if real else _OF_THE_REAL_SERVER):
+        which = "own endpoint: UNICORE/X has no such switch" if real else "real UNICORE/X (`local up --server unicorex`)"
+        raise LocalSiteError(f"{kind} is a fault of the {which}")
+
+
+def _daemons(plan: SitePlan, kind: FaultKind) -> tuple[str, ...]:
+    """What a fault takes down. The endpoint is two where the real server stands behind its front."""
+    both = plan.options.server is Server.UNICOREX and kind in {FaultKind.ENDPOINT_DOWN, FaultKind.ENDPOINT_RESTART}
+    return (*_DAEMONS[kind], *(("unicorex",) if both else ()))
+
+
 def _take_down(layout: Layout, plan: SitePlan, fault: Fault) -> None:
-    daemon = _DAEMON[fault.kind]
-    control.give(layout, Order(verb=Verb.KILL, daemon=daemon))
+    for daemon in _daemons(plan, fault.kind):
+        control.give(layout, Order(verb=Verb.KILL, daemon=daemon))
     if fault.seconds:
         time.sleep(fault.seconds)
     if fault.seconds or fault.kind in _PAST:
-        _bring_up(layout, plan, daemon)
+        _bring_up(layout, plan, fault.kind)
 
 
-def _bring_up(layout: Layout, plan: SitePlan, daemon: str) -> None:
-    control.give(layout, Order(verb=Verb.START, daemon=daemon))
-    answers: Callable[[Layout, SitePlan], bool] = readiness.unicore_answers if daemon == "unicore" else readiness.registry_answers
+def _bring_up(layout: Layout, plan: SitePlan, kind: FaultKind) -> None:
+    daemons = _daemons(plan, kind)
+    for daemon in daemons:
+        control.give(layout, Order(verb=Verb.START, daemon=daemon))
+    answers = {"registry": readiness.registry_answers, "tsi": readiness.tsi_answers}.get(daemons[0], readiness.unicore_answers)
     deadline = time.monotonic() + _ANSWER_TIMEOUT_S
     while not answers(layout, plan):
         if time.monotonic() > deadline:
-            raise LocalSiteError(f"{daemon} does not answer again; its log is {layout.log(daemon)}")
+            raise LocalSiteError(f"{daemons[-1]} does not answer again; its log is {layout.log(daemons[-1])}")
         time.sleep(_ASK_EVERY_S)
 
 

@@ -39,6 +39,12 @@ def unicore_answers(layout: Layout, plan: SitePlan) -> bool:
     return _status(plan.unicore_url, layout.tls.ca) in {httpx.codes.OK, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 
 
+def tsi_answers(layout: Layout, plan: SitePlan) -> bool:  # noqa: ARG001 - asked like the others
+    """UNICORE's TSI takes connections; whom it obeys, its certificates say."""
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", plan.ports.tsi or 0)) == 0
+
+
 def _slurm_says(layout: Layout, *argv: str) -> str | None:
     try:
         return run(argv, extra={"SLURM_CONF": str(layout.slurm_conf)})

@@ -4,9 +4,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from esd_localsite.state.layout import Layout
+from esd_localsite.state.options import Server
 from esd_localsite.state.plan import SitePlan
-from esd_localsite.supervision import daemons, readiness
+from esd_localsite.supervision import daemons, readiness, real_server
 from esd_localsite.supervision.daemons import Daemon
+from esd_localsite.unicorex.jars import jars_folder
+from esd_localsite.unicorex.java import find_java
+from esd_localsite.unicorex.places import Places
 
 
 @dataclass(frozen=True)
@@ -20,16 +24,28 @@ class Stage:
 
 def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
     """All stages in order; the registry takes its time to start and nothing waits for it, so it comes early and is asked late."""
-    registry = daemons.docker_registry(layout)
+    registry, unicore = daemons.docker_registry(layout), _unicore(layout, plan)
     ends = (
         Stage("registry", (), lambda: readiness.registry_answers(layout, plan)),
-        Stage("UNICORE endpoint", (), lambda: readiness.unicore_answers(layout, plan)),
+        Stage(
+            "UNICORE/X" if plan.options.server is Server.UNICOREX else "UNICORE endpoint",
+            (),
+            lambda: readiness.unicore_answers(layout, plan),
+        ),
     )
     if not layout.needs_root:
-        return (Stage("registry and endpoint", (registry, daemons.unicore(layout)), lambda: True), *ends)
+        return (Stage("registry and endpoint", (registry, *unicore), lambda: True), *ends)
     return (
         Stage("munge", (daemons.munged(layout), registry), lambda: readiness.munge_answers(layout)),
         Stage("Slurm's controller", (daemons.slurmctld(layout),), lambda: readiness.controller_answers(layout)),
-        Stage("compute nodes", (*daemons.slurmds(layout), daemons.unicore(layout)), lambda: readiness.nodes_idle(layout)),
+        Stage("compute nodes", (*daemons.slurmds(layout), *unicore), lambda: readiness.nodes_idle(layout)),
         *ends,
     )
+
+
+def _unicore(layout: Layout, plan: SitePlan) -> tuple[Daemon, ...]:
+    """This project's endpoint; or the real server, its TSI and the front before it."""
+    if plan.options.server is Server.OWN:
+        return (daemons.unicore(layout),)
+    java = real_server.server(layout, find_java(), jars_folder(Places(layout).jars))
+    return (*((real_server.tsi(layout),) if layout.needs_root else ()), java, real_server.front(layout))

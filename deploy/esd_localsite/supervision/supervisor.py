@@ -96,7 +96,7 @@ class Supervisor:
     def _watch(self) -> None:
         while not self._events.stop_asked:
             self._events.wait()
-            self._children.check()
+            self._children.check(restart=True)
             if self._events.order_waits:
                 self._obey()
 

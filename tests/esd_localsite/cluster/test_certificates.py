@@ -4,6 +4,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from esd_localsite.cluster.certificates import certificate_authority, issue, write_bundle
 from esd_localsite.state.layout import TlsFiles
@@ -33,6 +34,17 @@ def test_a_client_that_trusts_the_kept_authority_accepts_a_new_certificate(files
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(files.certificate("registry"), files.key("registry"))
     handshake(ssl.create_default_context(cafile=str(files.ca)), server, "127.0.0.1")
+
+
+def test_nothing_but_the_constraints_and_the_usage_is_critical(files: TlsFiles) -> None:
+    """Java's UNICORE clients and servers refuse a critical list of extended uses."""
+    issue(certificate_authority(files), files, "registry", os.geteuid())
+    certificate = x509.load_pem_x509_certificate(files.certificate("registry").read_bytes())
+    assert {extension.oid for extension in certificate.extensions if extension.critical} == {
+        x509.BasicConstraints.oid,
+        x509.KeyUsage.oid,
+    }
+    assert certificate.subject.rfc4514_string() == "CN=registry,O=esd-images local site"
 
 
 def handshake(client: ssl.SSLContext, server: ssl.SSLContext, name: str) -> None:

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 from typer.testing import CliRunner
 
@@ -6,7 +8,17 @@ from esd_localsite.cluster.unicore_config import endpoint_config
 from esd_localsite.commands import local
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.layout import Layout
-from esd_localsite.state.options import PartitionOption, Profile, SiteOptions, Speed, parse_partition, parse_user
+from esd_localsite.state.options import (
+    PartitionOption,
+    Profile,
+    Server,
+    SiteOptions,
+    Speed,
+    UserOption,
+    parse_partition,
+    parse_tsi,
+    parse_user,
+)
 from esd_localsite.state.plan import SitePlan
 
 
@@ -43,11 +55,20 @@ def test_a_user_whose_name_or_file_is_wrong(text):
         {"partitions": ()},
         {"partitions": (PartitionOption(name="a"), PartitionOption(name="a"))},
         {"colour": "blue"},
+        {"tsi": Path("/tsi")},
+        {"tsi": Path("/tsi"), "server": Server.UNICOREX, "profile": Profile.NOBATCH},
+        {"server": Server.UNICOREX, "users": (UserOption(name="unicorex"),)},
     ],
 )
 def test_sites_that_are_not_possible(choices):
     with pytest.raises(LocalSiteError, match="not possible"):
         SiteOptions.of(**choices)
+
+
+def test_where_the_tsi_is(tmp_path):
+    assert parse_tsi(tmp_path) == tmp_path
+    with pytest.raises(LocalSiteError, match="there is no such archive or folder"):
+        parse_tsi(tmp_path / "none")
 
 
 def test_options_are_kept_in_the_plan(plan: SitePlan):

@@ -1,6 +1,8 @@
+from pathlib import Path
+
 from esd_localsite.state.layout import Layout
 from esd_localsite.state.plan import SitePlan
-from esd_localsite.supervision import daemons
+from esd_localsite.supervision import daemons, real_server
 from esd_localsite.supervision.startup import stages
 
 
@@ -28,6 +30,22 @@ def test_munge_uses_no_file_of_the_machines_own_munge(layout: Layout) -> None:
 def test_all_slurm_programs_see_the_sites_configuration(layout: Layout) -> None:
     started = (daemons.slurmctld(layout), *daemons.slurmds(layout), daemons.unicore(layout))
     assert {daemon.environment["SLURM_CONF"] for daemon in started} == {"/sites/demo/slurm/slurm.conf"}
+
+
+def test_the_real_server_has_an_account_of_its_own_and_its_tsi_starts_as_root(layout: Layout) -> None:
+    java, tsi = real_server.server(layout, Path("/usr/bin/java"), Path("/jars")), real_server.tsi(layout)
+    assert (java.user, tsi.user) == ("unicorex", "root")
+    assert java.argv[-5:] == ("-cp", "/jars/*", "eu.unicore.uas.UAS", "/sites/demo/unicorex/conf/unicorex.properties", "unicorex")
+    assert tsi.argv[-2:] == ("/sites/demo/unicorex/tsi", "/sites/demo/unicorex/conf/tsi.properties")
+
+
+def test_jobs_inherit_from_the_tsi_what_a_job_may_have_and_no_more(layout: Layout) -> None:
+    assert set(real_server.tsi(layout).environment) == {"SLURM_CONF", "SCRATCH", "BASH_ENV", "SSL_CERT_FILE"}
+
+
+def test_the_parts_of_the_real_server_are_started_anew(layout: Layout) -> None:
+    parts = (real_server.server(layout, Path("/usr/bin/java"), Path("/jars")), real_server.tsi(layout), real_server.front(layout))
+    assert [part.restarts for part in parts] == [True, True, True]
 
 
 def test_every_daemon_is_started_once_and_munge_first(layout: Layout, plan: SitePlan) -> None:

@@ -1,0 +1,135 @@
+"""The server's programs: fetched by Maven, each checked against its committed hash, kept by content."""
+
+import hashlib
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from esd_localsite.cluster.accounts import calling_user
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.state.files import make_folder
+from esd_localsite.unicorex.java import find_maven
+from esd_localsite.unicorex.listing import problems, read_list
+
+_HERE = Path(__file__).parent
+_TIMEOUT_S = 1800
+_SHOWN = 4
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Whose Maven it is: the person behind sudo, with their settings (mirror, proxy) and their own cache."""
+
+    environment: Mapping[str, str]
+    uid: int | None = None
+    gid: int | None = None
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> "Caller":
+        uid = calling_user(environment)
+        if uid is None or os.geteuid() != 0:
+            return cls(environment)
+        entry = pwd.getpwuid(uid)
+        own = {"HOME": entry.pw_dir, "USER": entry.pw_name, "LOGNAME": entry.pw_name}
+        return cls({**environment, **own}, uid, entry.pw_gid)
+
+
+def provide_jars(
+    store: Path, environment: Mapping[str, str], progress: Callable[[str], None], resolve: Callable[..., None] | None = None
+) -> Path:
+    """The folder with exactly the listed files; fetched on first use. Raises LocalSiteError where they cannot be had, or are others."""
+    wanted, folder = read_list(_listed()), jars_folder(store)
+    if folder.is_dir() and not problems(folder, wanted, _jars(folder)):
+        return folder
+    progress(f"fetching UNICORE/X by Maven ({len(wanted)} files, once)")
+    make_folder(store)
+    with tempfile.TemporaryDirectory(prefix="esd-unicorex-") as temporary:
+        fetched = Path(temporary) / "lib"
+        (resolve or maven)(fetched, Caller.of(environment))
+        _keep(fetched, folder, wanted)
+    return folder
+
+
+def jars_folder(store: Path) -> Path:
+    """Where the listed files are kept: another list is another folder."""
+    return store / f"jars-{hashlib.sha256(_listed().encode()).hexdigest()[:16]}"
+
+
+def _listed() -> str:
+    return (_HERE / "jars.sha256").read_text()
+
+
+def maven(target: Path, caller: Caller) -> None:
+    """Have Maven copy the whole runtime class path into `target`. Raises LocalSiteError with Maven's own words."""
+    program = find_maven()
+    target.mkdir()
+    pom = shutil.copy(_HERE / "pom.xml", target.parent / "pom.xml")
+    if caller.uid is not None:
+        for path in (target.parent, target):
+            os.chown(path, caller.uid, -1)
+    argv = (program, "-B", "-q", "-ntp", "-f", pom, "dependency:copy-dependencies", "-DincludeScope=runtime", f"-DoutputDirectory={target}")
+    groups: list[int] | None = None if caller.uid is None else []
+    try:
+        finished = subprocess.run(
+            argv,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+            timeout=_TIMEOUT_S,
+            env=dict(caller.environment),
+            cwd=target.parent,
+            user=caller.uid,
+            group=caller.gid,
+            extra_groups=groups,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise LocalSiteError(f"Maven did not fetch UNICORE/X's programs within {_TIMEOUT_S} s") from error
+    if finished.returncode != 0:
+        raise LocalSiteError(_refused(finished.stdout + finished.stderr))
+
+
+def _refused(said: str) -> str:
+    """What Maven's many lines come to."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    errors = [line.removeprefix("[ERROR]").strip() for line in plain.splitlines() if line.startswith("[ERROR]")]
+    reason = next(filter(None, errors), plain.strip()[-500:] or "it said nothing")
+    return (
+        f"Maven cannot fetch UNICORE/X's programs: {reason}\n"
+        "Is there a network? A mirror or proxy goes into ~/.m2/settings.xml of the one who runs this command."
+    )
+
+
+def _others(found: tuple[str, ...]) -> str:
+    more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
+    return (
+        f"what Maven fetched is not the UNICORE/X that this checkout was tried with: {', '.join(found[:_SHOWN])}{more}.\n"
+        "Nothing of it was kept. If files in ~/.m2/repository are damaged, remove them; else the repository that Maven asks has others."
+    )
+
+
+def _jars(folder: Path) -> list[str]:
+    return [path.name for path in folder.glob("*.jar")]
+
+
+def _keep(fetched: Path, folder: Path, wanted: Mapping[str, str]) -> None:
+    """Into the store, whole or not at all; readable by all, for the server's account. Checked where nobody else can write any more."""
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
+        new = Path(temporary) / "lib"
+        new.mkdir()
+        for jar in fetched.glob("*.jar"):
+            (new / jar.name).write_bytes(jar.read_bytes())
+            (new / jar.name).chmod(0o644)
+        new.chmod(0o755)
+        found = problems(new, wanted, _jars(new))
+        if found:
+            raise LocalSiteError(_others(found))
+        shutil.rmtree(folder, ignore_errors=True)
+        new.rename(folder)
