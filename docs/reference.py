@@ -28,7 +28,7 @@ def pages() -> Mapping[Path, str]:
 def commands() -> str:
     """All commands of both programs with their options, as `--help` tells them."""
     programs = [_program(name, app).strip() for name, app in PROGRAMS.items()]
-    return "\n\n".join(["# Reference: commands", *programs]) + "\n"
+    return "\n\n".join(["# Commands", *programs]) + "\n"
 
 
 def _program(name: str, app: typer.Typer) -> str:
@@ -40,7 +40,7 @@ def _program(name: str, app: typer.Typer) -> str:
 def site_files() -> str:
     """The keys of a site's file, from its model."""
     found = schema()
-    parts = ["# Reference: site files", "Keys of `site-configs/<site>.yaml`. Unknown keys are refused.", _table(found)]
+    parts = ["# Site files", "Keys of `site-configs/<site>.yaml`. Unknown keys are refused.", _table(found)]
     definitions = cast("dict[str, Mapping[str, Any]]", found["$defs"])
     parts += [
         f"## {name}\n\n{_plain(part.get('description', ''))}\n\n{_table(part)}"
@@ -56,7 +56,7 @@ def run_record() -> str:
     head = (
         "Keys of `runs/<id>/run.json`. Others rely on them; more may be added, none is removed or renamed. Times are UTC, sizes are bytes."
     )
-    parts = ["# Reference: run.json", head, _table(found)]
+    parts = ["# run.json", head, _table(found)]
     parts += [
         f"## {name}\n\n{_plain(part.get('description', ''))}\n\n{_table(part)}"
         for name, part in found.get("$defs", {}).items()
