@@ -17,6 +17,7 @@ from esd_localsite.state.options import Profile, Server, SiteOptions
 from esd_localsite.state.plan import SitePlan, checkout, code_fingerprint
 from esd_localsite.state.programs import OWN_PACKAGES, PACKAGES, require_programs
 from esd_localsite.state.status import SiteStatus, State, command, judge, read_record
+from esd_localsite.supervision import health
 from esd_localsite.supervision.launcher import end, launch
 from esd_localsite.unicorex import preparation as real_server
 
@@ -28,6 +29,24 @@ def _silent(_text: str) -> None:
 def status(name: str = "local") -> SiteStatus:
     """How the site does; needs no root. Raises LocalSiteError for an impossible name."""
     return _status(find_layout(name))
+
+
+def look(name: str = "local") -> SiteStatus:
+    """How the site does, and what each of its parts answers now; takes at most 30 s. Needs no root."""
+    layout = find_layout(name)
+    return _looked(_status(layout), layout)
+
+
+def _looked(current: SiteStatus, layout: Layout) -> SiteStatus:
+    """The same status with the answers of a running site's parts, and in its detail who did not answer."""
+    plan = SitePlan.read(layout)
+    if current.state is not State.RUNNING or plan is None:
+        return current
+    asked = current.model_copy(update={"answers": health.ask(layout, plan)})
+    if not asked.silent:
+        return asked
+    renew = f"`{command('down', layout.name)}` and `{command('up', layout.name)}` renew it"
+    return asked.model_copy(update={"detail": f"no answer from {', '.join(asked.silent)}; {renew}"})
 
 
 def _status(layout: Layout) -> SiteStatus:
@@ -163,4 +182,4 @@ def _stop(layout: Layout, progress: Callable[[str], None]) -> None:
         if record is not None:
             detail = f"stopped; `{command('up', layout.name)}` starts it"
             stopped = record.model_copy(update={"state": State.STOPPED, "detail": detail})
-            write(layout.status, stopped.model_dump_json(indent=2) + "\n")
+            write(layout.status, stopped.recorded)

@@ -5,8 +5,10 @@ and loses it the moment that the last process of the site is gone.
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
+from typing import Any
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.layout import LOGIN, NODES, Layout
@@ -36,6 +38,7 @@ def _login_side(layout: Layout, plan: SitePlan) -> Batch:
         None,
         (
             f"link add {interface} type veth peer name {LOGIN} netns {layout.network(SWITCH)}",
+            f"link set {interface} alias {mark(layout)}",
             f"addr add {plan.address(LOGIN)}/{plan.network.prefixlen} dev {interface}",
             f"link set {interface} up",
         ),
@@ -69,18 +72,40 @@ def create_network(layout: Layout, plan: SitePlan) -> None:
         run((*inside(layout, batch.namespace), "ip", "-batch", "-"), text="\n".join(batch.lines) + "\n")
 
 
+def mark(layout: Layout) -> str:
+    """What the site writes on its interface, for `ip link` and for itself: whose it is."""
+    return f"esd-localsite:{layout.state}:{layout.identity}"
+
+
 def remove_interface(layout: Layout) -> None:
-    """Remove the login side's interface at once; the kernel does it too when the switch is gone, but in its own time."""
-    if _has_interface(layout):
-        try:
-            run(("ip", "link", "delete", layout.interface))
-        except LocalSiteError:
-            if _has_interface(layout):  # else the kernel was quicker
-                raise
+    """Remove the login side's interface at once; the kernel does it too when the switch is gone, but in its own time.
+
+    Raises LocalSiteError where an interface of that name is not the site's: nothing is touched then.
+    """
+    if (found := _interface(layout)) is None:
+        return
+    require_own(layout, found)
+    try:
+        run(("ip", "link", "delete", layout.interface))
+    except LocalSiteError:
+        if _interface(layout) is not None:  # else the kernel was quicker
+            raise
 
 
-def _has_interface(layout: Layout) -> bool:
-    return any(link["ifname"] == layout.interface for link in json.loads(run(("ip", "-json", "link", "show"))))
+def require_own(layout: Layout, link: Mapping[str, Any]) -> None:
+    """Raises LocalSiteError where `link` (one of `ip -details -json link`) is not the interface that the site itself made."""
+    kind, alias = link.get("linkinfo", {}).get("info_kind"), link.get("ifalias")
+    if kind != "veth" or alias not in {mark(layout), None}:  # None: a start that was killed between two lines of its batch
+        whose = f"a {kind or 'physical'} interface" + (f", marked '{alias}'" if alias else "")
+        raise LocalSiteError(
+            f"the local site '{layout.name}' would use the network interface {layout.interface}, which is there and not its own ({whose}): "
+            f"rename or remove that one (`ip link show {layout.interface}`), or use another --name"
+        )
+
+
+def _interface(layout: Layout) -> Mapping[str, Any] | None:
+    links = json.loads(run(("ip", "-details", "-json", "link", "show")))
+    return next((link for link in links if link.get("ifname") == layout.interface), None)
 
 
 def used_networks() -> tuple[IPv4Network, ...]:

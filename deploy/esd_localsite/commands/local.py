@@ -8,8 +8,9 @@ import typer
 
 from esd_localsite import lifecycle
 from esd_localsite.commands import fault, module
+from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.options import Profile, Server, SiteOptions, Speed, parse_partition, parse_tsi, parse_user
-from esd_localsite.state.status import SiteStatus
+from esd_localsite.state.status import SiteStatus, State
 
 app = typer.Typer(no_args_is_help=True, help="A whole HPC site on this machine: Slurm with two nodes, a registry, UNICORE.")
 
@@ -53,7 +54,7 @@ def up(  # noqa: PLR0913 - the options of a site, which are many
         "login_precommand": False if no_login_precommand else None,
     }
     given = {key: value for key, value in choices.items() if value is not None}
-    _show(lifecycle.up(name, options=SiteOptions.of(**given) if given else None, progress=_progress), as_json=as_json)
+    _conclude(lifecycle.up(name, options=SiteOptions.of(**given) if given else None, progress=_progress), name, as_json=as_json)
 
 
 @app.command()
@@ -64,8 +65,11 @@ def down(name: Name = "local", purge: Purge = False) -> None:
 
 @app.command()
 def status(name: Name = "local", as_json: Json = False) -> None:
-    """Say whether the site runs, and how to reach it."""
-    _show(lifecycle.status(name), as_json=as_json)
+    """Ask each part of the site whether it answers, and say how to reach it. Exit code 0 only where all of it runs."""
+    found = lifecycle.look(name)
+    _show(found, as_json=as_json)
+    if not found.usable:
+        raise typer.Exit(1)
 
 
 app.command()(fault.fault)
@@ -74,6 +78,14 @@ app.command()(module.module)
 
 def _progress(text: str) -> None:
     sys.stderr.write(f"local site: {text}\n")
+
+
+def _conclude(started: SiteStatus, name: str, *, as_json: bool) -> None:
+    """What `up` gives back: a site that answers. Raises LocalSiteError where one that ran before does not."""
+    found = lifecycle.look(name) if started.state is State.RUNNING else started
+    _show(found, as_json=as_json)
+    if not found.usable:
+        raise LocalSiteError(f"the local site '{name}': {found.detail}")
 
 
 def _show(site: SiteStatus, *, as_json: bool) -> None:
@@ -93,5 +105,7 @@ def describe(site: SiteStatus) -> str:
         "CA": site.ca_file,
         "Slurm": f"SLURM_CONF={site.slurm_conf}" if site.slurm_conf else "none: batch scripts run as processes of this machine",
         "owner": site.owner,
+        "answers": ", ".join(part for part, answer in site.answers.items() if answer.ok) or None,
     }
-    return "\n".join(f"{key:<9} {value}" for key, value in rows.items() if value is not None)
+    lines = [f"{key:<9} {value}" for key, value in rows.items() if value is not None]
+    return "\n".join((*lines, *(f"no answer {part}: {site.answers[part].said}" for part in site.silent)))

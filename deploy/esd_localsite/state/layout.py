@@ -197,9 +197,21 @@ class Layout:
         return self.state / "nodes" / node
 
     @property
+    def identity(self) -> str:
+        """Which state directory this is, by device and inode; "" before it is there.
+
+        The same path names another directory in another root file system, which may share this machine's network.
+        """
+        try:
+            found = self.state.stat()
+        except OSError:
+            return ""
+        return f"{found.st_dev:x}.{found.st_ino:x}"
+
+    @property
     def interface(self) -> str:
-        """The login side's network interface: one per site name, within the kernel's 15 characters."""
-        return f"esd-{hashlib.sha256(self.name.encode()).hexdigest()[:8]}"
+        """The login side's network interface: one per state directory, within the kernel's 15 characters."""
+        return f"esd-{hashlib.sha256(f'{self.name}/{self.identity}'.encode()).hexdigest()[:8]}"
 
 
 def user_root() -> Path:

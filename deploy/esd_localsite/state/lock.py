@@ -3,10 +3,13 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from esd_localsite.state.layout import Layout
+
+_NETWORK = Path("/proc/self/ns/net")
+"""The network namespace itself: the kernel locks it as a file, for everybody who lives in it."""
 
 
 def is_locked(path: Path) -> bool:
@@ -25,9 +28,9 @@ def is_locked(path: Path) -> bool:
 
 
 @contextmanager
-def holding(path: Path) -> Iterator[int]:
+def holding(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
     """Wait for the lock, and hold it; gives the file's descriptor. A process that inherits that holds the lock as well."""
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield descriptor
@@ -37,11 +40,18 @@ def holding(path: Path) -> Iterator[int]:
 
 @contextmanager
 def operation(layout: Layout, progress: Callable[[str], None]) -> Iterator[None]:
-    """One `up` or `down` at a time on the machine: a second one says so, and waits."""
+    """One `up` or `down` at a time on the machine: a second one says so, and waits.
+
+    Sites with nodes wait for those of other root file systems too that share the network, such as a container's: their state
+    directories know nothing of each other, and both would take the same free network.
+    """
     layout.root.mkdir(parents=True, exist_ok=True)
-    if is_locked(layout.operations):
+    locks = [(layout.operations, os.O_RDWR | os.O_CREAT), *([(_NETWORK, os.O_RDONLY)] if layout.needs_root else [])]
+    if any(is_locked(path) for path, _ in locks):
         progress("waiting for another `up` or `down` on this machine")
-    with holding(layout.operations):
+    with ExitStack() as held:
+        for path, flags in locks:
+            held.enter_context(holding(path, flags))
         yield
 
 

@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from esd_localsite.state.layout import JOB_USER, NODES, Layout
 from esd_localsite.state.options import Server
@@ -17,6 +17,15 @@ class State(StrEnum):
     RUNNING = "running"
     STOPPED = "stopped"
     CRASHED = "crashed"
+
+
+class Answer(BaseModel):
+    """What one part of a site said when it was asked, or why it did not answer."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ok: bool
+    said: str
 
 
 class SiteStatus(BaseModel):
@@ -41,6 +50,23 @@ class SiteStatus(BaseModel):
     owner: str | None
     """The checkout that started it."""
     detail: str
+    answers: dict[str, Answer] = Field(default_factory=dict)
+    """Part → what it said, asked just now; empty in the status file, and where the site does not run."""
+
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """The parts that did not answer as they should."""
+        return tuple(part for part, answer in self.answers.items() if not answer.ok)
+
+    @property
+    def usable(self) -> bool:
+        """Whether the site runs, as far as its parts were asked."""
+        return self.state is State.RUNNING and not self.silent
+
+    @property
+    def recorded(self) -> str:
+        """The status file: what does not change while the site runs."""
+        return self.model_dump_json(indent=2, exclude={"answers"}) + "\n"
 
     @classmethod
     def of(cls, layout: Layout, plan: SitePlan | None, state: State, detail: str) -> Self:

@@ -6,7 +6,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state import lock
@@ -54,12 +55,17 @@ def _spawn(layout: Layout, held: int, connection: int) -> None:
 
 
 def end(layout: Layout, pid: int) -> None:
-    """End the supervisor: in order if it can, else by force. While it holds the lock, its process id is no one else's."""
+    """End the supervisor: in order if it can, else by force. While it holds the lock, its process id is no one else's.
+
+    Raises LocalSiteError where that id is not the supervisor's here: it lives in another container, which shares the state directory.
+    """
     try:
         process = os.pidfd_open(pid)
     except ProcessLookupError:
+        _require_visible(layout, pid, ())
         return
     try:
+        _require_visible(layout, pid, _words(pid))
         for number in (signal.SIGTERM, signal.SIGKILL):
             if not lock.is_locked(layout.lock):
                 return
@@ -70,3 +76,20 @@ def end(layout: Layout, pid: int) -> None:
         return
     finally:
         os.close(process)
+
+
+def _require_visible(layout: Layout, pid: int, words: Sequence[str]) -> None:
+    """Raises LocalSiteError where the lock is held, but process `pid` (its command line: `words`) does not run the site."""
+    if lock.is_locked(layout.lock) and not {layout.name, str(layout.root)} <= set(words):
+        raise LocalSiteError(
+            f"the local site '{layout.name}' is run by a process that cannot be seen from here (number {pid} in {layout.lock}): "
+            "the state directory is shared with another container, or with the machine around this one; stop the site there"
+        )
+
+
+def _words(pid: int) -> tuple[str, ...]:
+    """A process's command line; empty where it has ended."""
+    try:
+        return tuple(Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0"))
+    except OSError:
+        return ()

@@ -119,7 +119,7 @@ class Supervisor:
         Report(kind=Kind.PROGRESS, text=text).send(self._caller)
 
     def _record(self, state: State, detail: str) -> None:
-        write(self._layout.status, SiteStatus.of(self._layout, self._plan, state, detail).model_dump_json(indent=2) + "\n")
+        write(self._layout.status, SiteStatus.of(self._layout, self._plan, state, detail).recorded)
 
 
 def isolate(layout: Layout) -> None:

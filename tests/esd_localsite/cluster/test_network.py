@@ -1,4 +1,7 @@
-from esd_localsite.cluster.network import Batch, inside, network_batches
+import pytest
+
+from esd_localsite.cluster.network import Batch, inside, mark, network_batches, require_own
+from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.layout import Layout
 from esd_localsite.state.plan import SitePlan
 
@@ -9,6 +12,7 @@ def test_the_network_as_ip_is_told_it(layout: Layout, plan: SitePlan) -> None:
             None,
             (
                 f"link add {layout.interface} type veth peer name login netns /sites/demo/net/switch",
+                f"link set {layout.interface} alias esd-localsite:/sites/demo:",
                 f"addr add 10.231.7.1/24 dev {layout.interface}",
                 f"link set {layout.interface} up",
             ),
@@ -33,3 +37,16 @@ def test_the_network_as_ip_is_told_it(layout: Layout, plan: SitePlan) -> None:
 def test_inside_a_network_namespace(layout: Layout) -> None:
     assert inside(layout, None) == ()
     assert inside(layout, "c1") == ("nsenter", "--net=/sites/demo/net/c1", "--")
+
+
+@pytest.mark.parametrize("alias", ["own", None])
+def test_its_own_interface_is_known_by_its_mark(layout: Layout, alias: str | None) -> None:
+    require_own(layout, {"linkinfo": {"info_kind": "veth"}, **({"ifalias": mark(layout)} if alias else {})})
+
+
+@pytest.mark.parametrize(
+    "link", [{}, {"linkinfo": {"info_kind": "bridge"}}, {"linkinfo": {"info_kind": "veth"}, "ifalias": "esd-localsite:/sites/demo:1.2"}]
+)
+def test_an_interface_that_is_not_its_own_is_refused(layout: Layout, link: dict[str, object]) -> None:
+    with pytest.raises(LocalSiteError, match=rf"{layout.interface}, which is there and not its own .*or use another --name"):
+        require_own(layout, link)

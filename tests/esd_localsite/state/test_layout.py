@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from esd_localsite.errors import LocalSiteError
@@ -19,6 +21,14 @@ def test_interface_names_fit_into_the_kernel_and_differ_by_site() -> None:
     names = {Layout(name).interface for name in ("local", "x" * 31, "x" * 30)}
     assert len(names) == 3
     assert all(len(name) <= 15 for name in names)
+
+
+def test_the_same_name_in_two_state_directories_makes_two_interfaces(tmp_path: Path) -> None:
+    sites = [Layout("local", tmp_path / root) for root in ("host", "container")]
+    for site in sites:
+        site.state.mkdir(parents=True)
+    assert sites[0].interface != sites[1].interface
+    assert sites[0].interface == Layout("local", tmp_path / "host").interface
 
 
 def test_all_sites_share_one_lock_of_operations_that_no_purge_removes() -> None:

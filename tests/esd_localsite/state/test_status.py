@@ -45,7 +45,13 @@ def test_the_document_that_others_read(layout: Layout, plan: SitePlan) -> None:
         "slurm_conf": "/sites/demo/slurm/slurm.conf",
         "owner": "/home/someone/esd-images",
         "detail": "as recorded",
+        "answers": {},
     }
+
+
+def test_answers_are_not_recorded(layout: Layout, plan: SitePlan) -> None:
+    """The status file outlives them."""
+    assert "answers" not in recorded(layout, plan, State.RUNNING).recorded
 
 
 def test_commands_for_the_default_site_need_no_name() -> None:

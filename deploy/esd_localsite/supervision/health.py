@@ -1,0 +1,99 @@
+"""Who answers now? Each part of a running site is asked, all at once; a supervisor that lives proves nothing of that.
+
+A network that somebody took away, a frozen daemon, a node that Slurm gave up: the supervisor sees none of them.
+"""
+
+import socket
+import ssl
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.state.layout import LOGIN, NODES, Layout
+from esd_localsite.state.plan import SitePlan
+from esd_localsite.state.programs import run
+from esd_localsite.state.status import Answer
+
+_SLURM_S = 15.0
+_HTTP_S = 10.0
+_SLURMD_PORT = 6818
+"""Slurm's default, which slurm.conf leaves as it is: each node has a network of its own."""
+_OUT_OF_USE = ("down", "drain", "fail", "unknown", "inval", "error", "*")
+"""Found in the word that `sinfo` has for a node that takes no jobs; `*`: the controller did not reach it."""
+_POLITE = frozenset({httpx.codes.OK, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
+
+Question = Callable[[], str]
+"""Returns what was answered; raises LocalSiteError, OSError or httpx.HTTPError where that is not as it should be."""
+
+
+def ask(layout: Layout, plan: SitePlan) -> dict[str, Answer]:
+    """Part → its answer, of all parts that this site has; takes as long as the slowest, at most 30 s."""
+    asked = questions(layout, plan)
+    with ThreadPoolExecutor(len(asked)) as pool:
+        return dict(zip(asked, pool.map(_answer, asked.values()), strict=True))
+
+
+def questions(layout: Layout, plan: SitePlan) -> Mapping[str, Question]:
+    """Who is asked what: the controller, the nodes, the registry, the UNICORE endpoint, the queue."""
+    cluster: dict[str, Question] = {}
+    if layout.needs_root:
+        cluster = {"controller": lambda: _controller(layout), **{node: _NodeQuestion(layout, plan, node) for node in NODES}}
+    return {
+        **cluster,
+        "registry": lambda: _web(layout, f"https://{plan.registry}/v2/", frozenset({httpx.codes.OK})),
+        "endpoint": lambda: _web(layout, plan.unicore_url, _POLITE),
+        "queue": lambda: _web(layout, plan.nmpi_url, _POLITE),
+    }
+
+
+def _answer(question: Question) -> Answer:
+    try:
+        return Answer(ok=True, said=question())
+    except (LocalSiteError, OSError, httpx.HTTPError) as error:
+        return Answer(ok=False, said=(str(error) or type(error).__name__).splitlines()[0])
+
+
+def _controller(layout: Layout) -> str:
+    return " ".join(_slurm(layout, "scontrol", "ping").split())
+
+
+class _NodeQuestion:
+    """Whether its slurmd takes connections, and Slurm gives it jobs."""
+
+    def __init__(self, layout: Layout, plan: SitePlan, node: str) -> None:
+        self._layout, self._node = layout, node
+        self._login, self._address = str(plan.address(LOGIN)), (str(plan.address(node)), _SLURMD_PORT)
+
+    def __call__(self) -> str:
+        where = "slurmd at {}:{}".format(*self._address)
+        try:
+            with socket.create_connection(self._address, timeout=_HTTP_S) as connection:
+                source = connection.getsockname()[0]
+        except OSError as error:
+            raise LocalSiteError(f"{where}: {error}") from error
+        if source != self._login:  # over the machine's default route, where anything may answer
+            raise LocalSiteError(f"{where}: the site's network is gone from this machine")
+        told = _slurm(self._layout, "sinfo", "--noheader", "--Node", f"--nodes={self._node}", "--format=%T|%E")
+        return judge_node(told.splitlines()[0] if told else "unknown|")
+
+
+def judge_node(told: str) -> str:
+    """The state in `STATE|REASON` of `sinfo`; raises LocalSiteError where no job would get the node."""
+    state, _, reason = told.partition("|")
+    if any(word in state.lower() for word in _OUT_OF_USE):
+        raise LocalSiteError(f"Slurm calls it {state}" + (f" ({reason})" if reason not in {"", "none"} else ""))
+    return state
+
+
+def _web(layout: Layout, url: str, wanted: frozenset[httpx.codes]) -> str:
+    context = ssl.create_default_context(cafile=str(layout.tls.ca))
+    status = httpx.get(url, verify=context, trust_env=False, timeout=_HTTP_S).status_code
+    if status not in wanted:
+        raise LocalSiteError(f"{url} answers with status {status}")
+    return f"status {status}"
+
+
+def _slurm(layout: Layout, *argv: str) -> str:
+    return run(argv, extra={"SLURM_CONF": str(layout.slurm_conf)}, timeout=_SLURM_S)
