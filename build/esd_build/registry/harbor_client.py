@@ -16,6 +16,9 @@ from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.harbor import Project, Rule, Selector
 
+_MOST_S = 120
+"""For all questions together."""
+
 
 def look(host: str, name: str, credentials: Credentials, ca_file: Path | None) -> Project:
     """Ask for a project. Raises UsageError where there is none, or where the account is refused; ToolError where Harbor does not answer."""
@@ -29,10 +32,10 @@ def look(host: str, name: str, credentials: Credentials, ca_file: Path | None) -
         timeout=30.0,
     )
     try:
-        return asyncio.run(_asked(client, name))
+        return asyncio.run(asyncio.wait_for(_asked(client, name), _MOST_S))
     except StatusError as error:
         raise _refusal(host, name, credentials, error.status_code) from error
-    except (httpx.HTTPError, ValueError) as error:
+    except (httpx.HTTPError, ValueError, TimeoutError) as error:
         raise ToolError(f"asking Harbor at {host} for project '{name}': {error}") from error
 
 

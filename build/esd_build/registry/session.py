@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Iterator, Mapping
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -14,6 +15,8 @@ from requests.adapters import HTTPAdapter
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
+from esd_build.net.addresses import next_hop, origin, proxy_for
+from esd_build.net.allowance import ANSWER, FILE, allowed, tls
 from esd_build.registry.answers import PassingFault, checked
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.login import Login
@@ -24,25 +27,43 @@ _BLOCK = 64 * 1024  # read and sent at a time; the default is 16 KiB
 
 
 class _Adapter(HTTPAdapter):
-    """Sends files in large blocks."""
+    """Sends files in large blocks, over connections that count."""
+
+    def __init__(self, trusted: SSLContext) -> None:
+        self._trusted = trusted
+        super().__init__()
 
     def init_poolmanager(self, *args: Any, **options: Any) -> None:
-        super().init_poolmanager(*args, **options, blocksize=_BLOCK)
+        super().init_poolmanager(*args, **options, blocksize=_BLOCK, ssl_context=self._trusted)
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> Any:
+        return super().proxy_manager_for(proxy, **options, ssl_context=self._trusted)
 
 
 class _Session(requests.Session):
-    """Takes its login from nowhere but the caller, and is never redirected away from TLS."""
+    """Takes its login from nowhere but the caller, is never redirected away from TLS, and takes no login along to another server."""
 
-    def __init__(self) -> None:
+    def __init__(self, trusted: SSLContext) -> None:
         super().__init__()
         self.auth = _as_it_is  # without it, requests puts in what ~/.netrc has for this host
-        self.mount("https://", _Adapter())
+        self.headers["Accept-Encoding"] = "identity"  # a small answer that unpacks to a large one gets around every limit
+        self.mount("https://", _Adapter(trusted))
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         target = super().get_redirect_target(resp)
-        if target is not None and urlsplit(urljoin(resp.url, target)).scheme != "https":
-            raise ToolError(f"{urlsplit(resp.url).netloc} sends us to {target[:200]}, which is not https; nothing was sent there")
-        return target
+        return target and next_hop(resp.url, target)
+
+    def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
+        """At a redirect. The library's own would look the new host up in ~/.netrc."""
+        if origin(str(prepared_request.url)) != origin(response.url):
+            prepared_request.headers.pop("Authorization", None)
+
+    def rebuild_proxies(self, prepared_request: requests.PreparedRequest, proxies: Any) -> dict[str, str]:  # noqa: ARG002 - as above
+        return _proxies(str(prepared_request.url))
+
+    def merge_environment_settings(self, url: Any, proxies: Any, stream: Any, verify: Any, cert: Any) -> Any:
+        found = super().merge_environment_settings(url, proxies, stream, verify, cert)
+        return {**found, "proxies": _proxies(str(url))}
 
 
 class Connection(oras.provider.Registry):  # type: ignore[misc]
@@ -52,7 +73,7 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
         if ca_file is not None and not ca_file.is_file():
             raise UsageError(f"{ca_file}: no such file; it should hold the certificate authority of registry {host}")
         super().__init__(host, tls_verify=str(ca_file) if ca_file else True)
-        session = _Session()
+        session = _Session(tls(ca_file))
         session.cookies.set_policy(DefaultCookiePolicy(allowed_domains=[]))  # as oras does: Harbor takes a cookie for a browser's
         self.session: requests.Session = session
         self.host = host
@@ -131,7 +152,12 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
         follow = method in {"GET", "HEAD"}
-        return self.session.request(method, url, verify=self._tls_verify, timeout=_TIMEOUTS_S, allow_redirects=follow, **options)
+        with allowed(FILE if options.get("stream") else ANSWER):
+            response = self.session.request(method, url, verify=self._tls_verify, timeout=_TIMEOUTS_S, allow_redirects=follow, **options)
+        if response.headers.get("Content-Encoding", "identity").lower() != "identity":
+            response.close()
+            raise ToolError(f"registry {self.host} sends its answer compressed though it was asked not to; it is not read")
+        return response
 
     def own(self, url: str) -> str:
         """The whole URL, where it is one of this registry: uploads go where the registry says, and must not carry the login elsewhere."""
@@ -139,6 +165,11 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
         if (parts.scheme, parts.netloc) != ("https", self.host):
             raise ToolError(f"registry {self.host} sends us to {url[:200]}, which is another server; nothing was sent there")
         return parts.geturl()
+
+
+def _proxies(url: str) -> dict[str, str]:
+    proxy = proxy_for(url)
+    return {"https": proxy} if proxy else {}
 
 
 def _as_it_is(request: requests.PreparedRequest) -> requests.PreparedRequest:

@@ -7,7 +7,7 @@ from pathlib import Path
 from esd_deploy.plans import launch
 from esd_deploy.plans.plan import JobDescription, Plan
 
-JOB_FILES = ("pull.sh", "job.sh", "wireup.py", "versions.py")
+JOB_FILES = ("cache.sh", "pull.sh", "digest.sh", "job.sh", "wireup.py", "versions.py")
 LAUNCH_FILE = "esd/launch.sh"
 BATCH_FILE = "esd/batch.sh"
 BATCH_DETAILS = "esd/batch.details"
@@ -71,6 +71,7 @@ def _image_variables(plan: Plan) -> dict[str, str]:
         "ESD_IMAGE_SHA256": plan.image.sif_digest.removeprefix("sha256:"),
         "ESD_IMAGE_SIZE": str(plan.image.size),
         "ESD_IMAGE_CACHE": plan.site.image_cache,
+        **({"ESD_IMAGE_CACHE_KEEPER": plan.site.image_cache_keeper} if plan.site.image_cache_keeper else {}),
         "ESD_SCRATCH_VARIABLE": plan.site.scratch,
         "ESD_APPTAINER": plan.site.apptainer,
         # Its remarks on missing helpers would bury a script's own traceback.

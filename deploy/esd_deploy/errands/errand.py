@@ -39,11 +39,16 @@ class Errand:
         }
 
 
-def of(name: str, config: SiteConfig, environment: tuple[tuple[str, str], ...]) -> Errand:
-    """One of the scripts in job/, with the site's scratch folder known."""
-    script = (importlib.resources.files("esd_deploy") / "job" / name).read_bytes()
+def of(name: str, config: SiteConfig, environment: tuple[tuple[str, str], ...], *sourced: str) -> Errand:
+    """One of the scripts in job/, with the site's scratch folder known; `sourced` are those that it reads."""
+    own = importlib.resources.files("esd_deploy") / "job"
+    script = (own / name).read_bytes()
     lines = "".join(f"{line}\n" for line in activate(config)).encode()
-    return Errand(lines + script, (("ESD_SCRATCH_VARIABLE", config.scratch), *environment))
+    return Errand(
+        lines + script,
+        (("ESD_SCRATCH_VARIABLE", config.scratch), *environment),
+        files=tuple((f"esd/{one}", (own / one).read_bytes()) for one in sourced),
+    )
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
 # The image cache on a login node. ESD_ACTION: list, check (compute each file's hash anew), gc (remove what nobody used for
-# ESD_KEEP_DAYS days, and what broken pulls left). ESD_SCRATCH_VARIABLE and ESD_IMAGE_CACHE say where it is.
+# ESD_KEEP_DAYS days, and what broken pulls left). ESD_SCRATCH_VARIABLE, ESD_IMAGE_CACHE and ESD_IMAGE_CACHE_KEEPER say where it is.
 # Prints one line for each image: name, bytes, seconds since 1970 of the last use, state.
 set -euo pipefail
 
+die() {
+  printf '%s\n' "$*" >&2
+  exit 1
+}
+
+# shellcheck source=/dev/null
+source esd/cache.sh
 scratch=${!ESD_SCRATCH_VARIABLE:-}
-[ -d "$scratch" ] || { printf "\$%s is '%s', not a folder\n" "$ESD_SCRATCH_VARIABLE" "$scratch" >&2; exit 1; }
-cache=$scratch/$ESD_IMAGE_CACHE
-mkdir -p "$cache"
-cd "$cache"
+[ -d "$scratch" ] || die "\$$ESD_SCRATCH_VARIABLE is '$scratch', not a folder"
+keeper=$(keeper_of_cache)
+enter_cache "$scratch" "$ESD_IMAGE_CACHE" "$keeper"
 shopt -s nullglob
 now=$(date +%s)
 
@@ -62,4 +68,4 @@ done
 if [ "$ESD_ACTION" = gc ]; then
   find . -maxdepth 1 -name '.*.??????' -type d -mmin +1440 -exec rm -rf {} +
 fi
-printf 'free %s %s\n' "$(df --output=avail -B1 . | tail -n 1)" "$cache"
+printf 'free %s %s\n' "$(df --output=avail -B1 . | tail -n 1)" "$PWD"

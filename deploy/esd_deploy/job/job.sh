@@ -10,7 +10,7 @@ die() {
 }
 
 note_hashes() { # of what the program left; not of links, and not of files that the batch system and UNICORE still write
-  find . \( -path './.UNICORE_*' -o -path ./esd/plain-names \) -prune -o -type f ! -path ./stdout ! -path ./stderr ! -path './esd/batch.*' \
+  find . \( -path './.UNICORE_*' -o -path ./esd/plain-names \) -prune -o -type f ! -path ./esd/image.sif ! -path ./stdout ! -path ./stderr ! -path './esd/batch.*' \
     ! -path './bss_*' ! -path './UNICORE_*' ! -path './TSI_submit_*' ! -path ./esd/results.sha256.part -print0 |
     xargs -0 -r sha256sum --zero -- >esd/results.sha256.part && mv esd/results.sha256.part esd/results.sha256
 }
@@ -37,6 +37,8 @@ if [ -n "${ESD_IMAGE_REFERENCE:-}" ] && [ ! -r esd/image.sif ]; then
   die "the image is not readable here: does every node see \$$ESD_SCRATCH_VARIABLE?"
 fi
 spread || printf 'job: the image could not be copied to the nodes; it is read from the shared folder\n' >&2
+# The very file that runs, read on each node: what the login node saw says nothing of it.
+[ -z "${ESD_IMAGE_REFERENCE:-}" ] || digests >esd/image.digests || die "the image on a node is not the one that was asked for, or others could change it (messages above)"
 wireup
 case $? in
   0) ;;

@@ -1,44 +1,70 @@
 #!/usr/bin/env bash
-# Stage 1 of a run, on the login node: puts the image into the site's shared cache, checked against the digest that the
-# registry gave, and links it into the job's folder. Jobs that want the same image at once make one download.
+# Stage 1 of a run, on the login node: puts the image into the user's cache, checks it whole against the digest that the registry gave,
+# and links it into the job's folder. Jobs that want the same image at once make one download.
 # Parameters come by the job's environment: ESD_IMAGE_REFERENCE, ESD_IMAGE_SHA256, ESD_IMAGE_SIZE, ESD_IMAGE_CACHE,
-# ESD_SCRATCH_VARIABLE, ESD_APPTAINER.
+# ESD_IMAGE_CACHE_KEEPER (may be empty), ESD_SCRATCH_VARIABLE, ESD_APPTAINER.
 set -euo pipefail
 
 lock_wait=3600
+job=$PWD
 
 die() {
-  printf 'pull on %s: %s\n' "$(uname -n)" "$*" | tee esd/failure.txt >&2
+  printf 'pull on %s: %s\n' "$(uname -n)" "$*" | tee "$job/esd/failure.txt" >&2
   exit 1
 }
 
-is_whole() { # FILE: cheap, for a file that was checked by its hash when it came
-  [ "$(stat -c %s "$1" 2>/dev/null)" = "$ESD_IMAGE_SIZE" ]
+sha256() { # FILE
+  sha256sum <"$1" | cut -d ' ' -f 1
 }
 
-require_space() {
+is_whole() { # FILE: the size first, which costs nothing; then every byte, each time: a name proves nothing
+  [ "$(stat -c %s -- "$1" 2>/dev/null)" = "$ESD_IMAGE_SIZE" ] && [ "$(sha256 "$1")" = "$ESD_IMAGE_SHA256" ]
+}
+
+require_space() { # FOLDER
   local free
-  free=$(df --output=avail -B1 "$cache" | tail -n 1)
+  free=$(df --output=avail -B1 "$1" | tail -n 1)
   [ "$free" -gt $((ESD_IMAGE_SIZE + ESD_IMAGE_SIZE / 4)) ] ||
-    die "disk full: $((free / 1000000)) MB free in $cache, the image has $((ESD_IMAGE_SIZE / 1000000)) MB; remove images there that are no longer needed"
+    die "disk full: $((free / 1000000)) MB free in $1, the image has $((ESD_IMAGE_SIZE / 1000000)) MB; remove images there that are no longer needed"
 }
 
 download() {
   # Whoever holds the lock is alone: what lies here from before was left by a pull that was killed.
-  rm -rf "$cache/.$ESD_IMAGE_SHA256".*
-  work=$(mktemp -d "$cache/.$ESD_IMAGE_SHA256.XXXXXX")
+  rm -rf ".$ESD_IMAGE_SHA256".*
+  work=$(mktemp -d ".$ESD_IMAGE_SHA256.XXXXXX")
   trap 'rm -rf "$work"' EXIT
   trap 'exit 143' TERM INT HUP
-  require_space
-  APPTAINER_TMPDIR=$work "$ESD_APPTAINER" pull --disable-cache "$work/image.sif" "$ESD_IMAGE_REFERENCE" >"$work/log" 2>&1 ||
+  require_space "$PWD"
+  APPTAINER_TMPDIR=$PWD/$work "$ESD_APPTAINER" pull --disable-cache "$work/image.sif" "$ESD_IMAGE_REFERENCE" >"$work/log" 2>&1 ||
     die "$ESD_APPTAINER pull $ESD_IMAGE_REFERENCE failed: $(tail -n 3 "$work/log")"
-  is_whole "$work/image.sif" || die "the pulled image has $(stat -c %s "$work/image.sif") bytes, the registry promised $ESD_IMAGE_SIZE"
-  local sha256
-  sha256=$(sha256sum "$work/image.sif" | cut -d ' ' -f 1)
+  local size sha256
+  size=$(stat -c %s "$work/image.sif")
+  [ "$size" = "$ESD_IMAGE_SIZE" ] || die "the pulled image has $size bytes, the registry promised $ESD_IMAGE_SIZE"
+  sha256=$(sha256 "$work/image.sif")
   [ "$sha256" = "$ESD_IMAGE_SHA256" ] || die "wrong digest: the pulled image is sha256:$sha256, the registry promised sha256:$ESD_IMAGE_SHA256"
-  mv "$work/image.sif" "$sif"
+  chmod 0444 "$work/image.sif" # the folder is what closes it to others
+  mv -f "$work/image.sif" "$sif"
 }
 
+link_shared() { # the image from a folder that a trusted account fills; fails where there is none, or where others can change it
+  local shared=$scratch/$ESD_IMAGE_CACHE
+  [ -n "$keeper" ] && holds_for "$keeper" "$shared" && is_reliable "$shared" "$keeper" &&
+    holds_for "$keeper" "$shared/$sif" && is_whole "$shared/$sif" && ln -sfn "$shared/$sif" "$job/esd/image.sif"
+}
+
+link_own() { # a second name of the same file, which no renaming elsewhere can change; on another file system a link, or a copy
+  rm -f "$job/esd/image.sif"
+  if ln "$sif" "$job/esd/image.sif" 2>/dev/null; then return; fi
+  if is_reliable . "$UID"; then
+    ln -s "$(pwd -P)/$sif" "$job/esd/image.sif"
+  else
+    require_space "$job"
+    cp "$sif" "$job/esd/image.sif"
+  fi
+}
+
+# shellcheck source=/dev/null
+source esd/cache.sh
 # On some sites the scratch folder is known only once a project is activated.
 if [ -f esd/launch.sh ]; then
   # shellcheck source=/dev/null
@@ -48,17 +74,19 @@ fi
 scratch=${!ESD_SCRATCH_VARIABLE:-}
 [ -d "$scratch" ] || die "\$$ESD_SCRATCH_VARIABLE is '$scratch', not a folder; correct \`scratch\` in the site's configuration"
 command -v "$ESD_APPTAINER" >/dev/null || die "no program '$ESD_APPTAINER'; correct \`apptainer\` in the site's configuration"
-cache=$scratch/$ESD_IMAGE_CACHE
-sif=$cache/$ESD_IMAGE_SHA256.sif
+sif=$ESD_IMAGE_SHA256.sif
+keeper=$(keeper_of_cache)
 downloaded=false
-mkdir -p "$cache"
 
-exec 9>"$cache/$ESD_IMAGE_SHA256.lock"
-flock -w "$lock_wait" 9 || die "another job has been pulling the same image for $((lock_wait / 60)) minutes; look at $cache"
-if ! is_whole "$sif"; then
-  download
-  downloaded=true
+if ! link_shared; then
+  enter_cache "$scratch" "$ESD_IMAGE_CACHE" "$keeper"
+  exec 9>>"$ESD_IMAGE_SHA256.lock"
+  flock -w "$lock_wait" 9 || die "another job has been pulling the same image for $((lock_wait / 60)) minutes; look at $PWD"
+  if ! { holds_for "$UID" "$sif" && is_whole "$sif"; }; then
+    download
+    downloaded=true
+  fi
+  touch "$sif" # when it was last used, for the one who tidies up here (images.sh)
+  link_own
 fi
-touch "$sif" # when it was last used, for the one who tidies up here (images.sh)
-ln -sfn "$sif" esd/image.sif
-printf '{"host": "%s", "downloaded": %s, "seconds": %d}\n' "$(uname -n)" "$downloaded" "$SECONDS" >esd/pull.json
+printf '{"host": "%s", "downloaded": %s, "seconds": %d}\n' "$(uname -n)" "$downloaded" "$SECONDS" >"$job/esd/pull.json"

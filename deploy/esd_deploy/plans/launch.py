@@ -108,6 +108,14 @@ def broadcast(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
     )
 
 
+def digests(shape: Shape) -> str:
+    """The step that computes the image's digest on each node, once: from the file that is run there."""
+    check = ("bash", "esd/digest.sh")
+    if shape.nodes == 1:
+        return shlex.join(check)  # job.sh runs there
+    return shlex.join(("srun", f"--nodes={shape.nodes}", f"--ntasks={shape.nodes}", "--ntasks-per-node=1", *check))
+
+
 def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, mode: str) -> str:
     """The text of `esd/launch.sh`, which job.sh reads: one shell function for each step. A login node has no MPI to be wired up."""
     contained = mode == "container"
@@ -116,6 +124,7 @@ def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, m
         "activate": activate(config),
         "prepare": prepare(config, contained=contained),
         "spread": broadcast(config, shape) if contained else (),
+        "digests": (digests(shape),) if contained else (),
         "wireup": () if bare else (str(wireup(config, shape, contained=contained)),),
         "versions": ("python3 esd/versions.py",) if bare else (str(versions(config, contained=contained)),),
         "program": (str(Launch((), (), ("python3", *command)) if bare else program(config, shape, command, contained=contained)),),
@@ -157,9 +166,10 @@ def batch_options(config: SiteConfig, shape: Shape, time_s: int) -> tuple[str, .
 
 
 def _image_link(config: SiteConfig, image: PublishedImage) -> str:
-    cached = f'"${config.scratch}/{config.image_cache}/{image.sif_digest.removeprefix("sha256:")}.sif"'
-    pull = f"{config.apptainer} pull {cached} {image.reference.oras}"
-    return f"# Once, on a login node: {pull}\nmkdir -p esd\nln -sfn {cached} {IMAGE_LINK}"
+    sha256, folder = image.sif_digest.removeprefix("sha256:"), f"${config.scratch}/{config.image_cache}-$UID"
+    pull = f'mkdir -p -m 700 "{folder}" && {config.apptainer} pull "{folder}/{sha256}.sif" {image.reference.oras}'
+    link = f'mkdir -p esd\nln -sfn "{folder}/{sha256}.sif" {IMAGE_LINK}'
+    return f"# Once, on a login node: {pull}\n{link}\necho '{sha256}  {IMAGE_LINK}' | sha256sum --check --quiet"
 
 
 def variables(config: SiteConfig, shape: Shape) -> dict[str, str]:

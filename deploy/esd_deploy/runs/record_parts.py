@@ -16,12 +16,16 @@ class Part(BaseModel):
 
 
 class ImageRecord(Part):
-    """The image, pinned; `sif_digest` and `size` (bytes) are those of the file that ran."""
+    """The image, pinned; `sif_digest` and `size` (bytes) are those that the registry promised of the file.
+
+    `nodes` is what ran: node → SHA-256 in hex, computed on each node from the file that was run there, just before it was.
+    """
 
     reference: str
     digest: str
     sif_digest: str
     size: int
+    nodes: dict[str, str] = {}
 
     @classmethod
     def of(cls, image: PublishedImage) -> Self:

@@ -1,30 +1,43 @@
 """What a job reports of itself, in files among its results: hosts, ranks, versions, metrics, the pull of its image."""
 
-import json
+import re
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
 
 from esd_build.data.errors import ToolError
+from esd_build.net.answers import parsed
+from esd_deploy.plans import paths
 from esd_deploy.runs.record import PullRecord, RunRecord
 
-_STRINGS = TypeAdapter(tuple[str, ...])
 _VERSIONS = TypeAdapter(dict[str, str])
-_METRICS = TypeAdapter(dict[str, int | float])
+_METRICS = TypeAdapter(dict[str, int | FiniteFloat])
+_LARGEST = 1024**2
+_DIGEST = re.compile(r"(?m)^([\w.-]{1,255}) ([0-9a-f]{64})$")
+
+
+class _Wireup(BaseModel):
+    """What wireup.py writes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    hosts: tuple[str, ...] = ()
+    size: int | None = None
 
 
 def understood(record: RunRecord, folder: Path) -> RunRecord:
     """The record with what the job itself reported; what it did not report stays unknown."""
-    wireup = _report(folder / "esd" / "wireup.json")
-    pull = _report(folder / "esd" / "pull.json")
+    pull = _report(folder, "esd/pull.json")
     try:
+        wireup = _Wireup.model_validate(_report(folder, "esd/wireup.json"))
         return record.model_copy(
             update={
-                "hosts": _STRINGS.validate_python(wireup.get("hosts", ())),
-                "ranks": wireup.get("size"),
+                "hosts": wireup.hosts,
+                "ranks": wireup.size,
+                "image": record.image and record.image.model_copy(update={"nodes": _digests(folder)}),
                 "pull": PullRecord.model_validate(pull) if pull else None,
-                "versions": _VERSIONS.validate_python(_report(folder / "esd" / "versions.json")),
-                "metrics": _METRICS.validate_python(_known(_report(folder / "metrics.json"))),
+                "versions": _VERSIONS.validate_python(_report(folder, "esd/versions.json")),
+                "metrics": _METRICS.validate_python(_known(_report(folder, "metrics.json"))),
             }
         )
     except ValidationError as error:
@@ -36,13 +49,23 @@ def _known(report: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in report.items() if value is not None}
 
 
-def _report(path: Path) -> dict[str, object]:
-    if not path.is_file():
-        return {}
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ToolError(f"{path}: not JSON: {error}") from error
+def _digests(folder: Path) -> dict[str, str]:
+    """Node → the hash of the image there, as digest.sh printed them; none where the job did not come so far."""
+    return dict(_DIGEST.findall(_text(folder, "esd/image.digests").decode(errors="replace")))
+
+
+def _report(folder: Path, path: str) -> dict[str, object]:
+    text = _text(folder, path)
+    content = parsed(text, str(folder / path)) if text else {}
     if not isinstance(content, dict):
-        raise ToolError(f"{path}: expected a JSON object")
+        raise ToolError(f"{folder / path}: expected a JSON object")
     return content
+
+
+def _text(folder: Path, path: str) -> bytes:
+    try:
+        return paths.read(folder, path, _LARGEST)
+    except (FileNotFoundError, NotADirectoryError):
+        return b""
+    except OSError as error:
+        raise ToolError(f"{folder / path}: {error.strerror}") from error

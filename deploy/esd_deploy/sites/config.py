@@ -18,6 +18,9 @@ AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^:,\s]*$")]
 Bind = Annotated[str, StringConstraints(pattern=r"^(/|\$[A-Za-z_])[^:,\s]*$")]
 
 
+Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
+
+
 class Limits(Document):
     """What one job may ask for, checked before it is submitted."""
 
@@ -71,7 +74,12 @@ class SiteConfig(Document):
     apptainer: str = Field("apptainer", description="the container program on login and compute nodes")
     sharens: bool = Field(True, description="start the ranks of a node in one user namespace (Apptainer >= 1.3, not with psslurm)")
     scratch: Variable = Field("SCRATCH", description="variable that holds a folder shared by login and compute nodes")
-    image_cache: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = Field("esd-images", description="folder of pulled images in it")
+    image_cache: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = Field(
+        "esd-images", description="folder of pulled images in it; the user's number is added, for each user has an own one"
+    )
+    image_cache_keeper: Account | None = Field(
+        None, description="account that keeps images for all in that folder, without a number; where it has none, the user's own is used"
+    )
     broadcast_nodes: int | None = Field(
         None, ge=2, description="from this many nodes on, `sbcast` copies the image to each node's own disk"
     )

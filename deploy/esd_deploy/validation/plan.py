@@ -34,13 +34,13 @@ class ValidationPlan:
     def files(self) -> dict[str, bytes]:
         """Everything that is staged in: path in the job's folder → content."""
         probes = importlib.resources.files("esd_deploy") / "validation" / "job"
-        pull = (importlib.resources.files("esd_deploy") / "job" / "pull.sh").read_bytes()
+        job = importlib.resources.files("esd_deploy") / "job"
         own = {f"esd/{one.name}": one.read_bytes() for one in probes.iterdir() if one.name.endswith((".sh", ".py"))}
         carried = {"esd/pytest.zip": pytest_zip()} if any(step.name.startswith("nest-testsuite") for step in self.steps) else {}
         return {
             **own,
             **carried,
-            "esd/pull.sh": pull,
+            **{f"esd/{name}": (job / name).read_bytes() for name in ("cache.sh", "pull.sh")},
             _LOGIN: login_script(self.steps).encode(),
             _BATCH: batch_script(self.site, self.steps).encode(),
         }
@@ -97,6 +97,7 @@ def _image_variables(site: SiteConfig, image: PublishedImage) -> dict[str, str]:
         "ESD_IMAGE_SHA256": image.sif_digest.removeprefix("sha256:"),
         "ESD_IMAGE_SIZE": str(image.size),
         "ESD_IMAGE_CACHE": site.image_cache,
+        **({"ESD_IMAGE_CACHE_KEEPER": site.image_cache_keeper} if site.image_cache_keeper else {}),
         "ESD_SCRATCH_VARIABLE": site.scratch,
         "ESD_APPTAINER": site.apptainer,
         "APPTAINER_QUIET": "1",

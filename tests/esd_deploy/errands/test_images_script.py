@@ -19,8 +19,10 @@ DAY_S = 86400
 
 @pytest.fixture
 def cache(tmp_path):
-    folder = tmp_path / "images"
+    folder = tmp_path / f"images-{os.getuid()}"
     folder.mkdir()
+    (tmp_path / "esd").mkdir()
+    (tmp_path / "esd" / "cache.sh").write_bytes((importlib.resources.files("esd_deploy") / "job" / "cache.sh").read_bytes())
     for digest, content in zip(DIGESTS, CONTENTS, strict=True):
         (folder / f"{digest}.sif").write_bytes(content)
     return folder
@@ -31,11 +33,13 @@ def states(cache, action, keep_days=30, programs=""):
         "PATH": f"{programs}:{os.environ['PATH']}" if programs else os.environ["PATH"],
         "SCRATCH": str(cache.parent),
         "ESD_SCRATCH_VARIABLE": "SCRATCH",
-        "ESD_IMAGE_CACHE": cache.name,
+        "ESD_IMAGE_CACHE": "images",
         "ESD_ACTION": action,
         "ESD_KEEP_DAYS": str(keep_days),
     }
-    text = subprocess.run(("bash", str(SCRIPT)), env=environment, check=True, capture_output=True, text=True, timeout=30).stdout
+    text = subprocess.run(
+        ("bash", str(SCRIPT)), cwd=cache.parent, env=environment, check=True, capture_output=True, text=True, timeout=30
+    ).stdout
     return {one.sha256: one.state for one in understood(text).images}
 
 

@@ -49,7 +49,7 @@ class Login:
 
     @property
     def cache(self) -> Path:
-        return self.root / "scratch" / "images"
+        return self.root / "scratch" / f"images-{os.getuid()}"
 
     @property
     def calls(self) -> int:
@@ -63,7 +63,7 @@ class Login:
     def job(self, name: str) -> Path:
         folder = self.root / name
         (folder / "esd").mkdir(parents=True)
-        for script in ("pull.sh", "job.sh"):
+        for script in ("cache.sh", "pull.sh", "digest.sh", "job.sh"):
             (folder / "esd" / script).write_bytes((JOB / script).read_bytes())
         return folder
 
@@ -91,7 +91,7 @@ def test_the_image_is_pulled_checked_and_linked(login):
 
     assert login.run(job) == (0, "")
     assert (job / "esd" / "image.sif").read_bytes() == IMAGE
-    assert (job / "esd" / "image.sif").resolve() == login.cache / f"{SHA256}.sif"
+    assert (job / "esd" / "image.sif").samefile(login.cache / f"{SHA256}.sif")
     assert json.loads((job / "esd" / "pull.json").read_text())["downloaded"] is True
     assert leftovers(login) == []
 
@@ -153,7 +153,15 @@ def test_a_pull_that_fails_says_why_and_leaves_nothing(login, message):
 
 
 def launch(job: Path, *, wireup: str = "true", versions: str = "true", program: str = "touch ran", prepare: str = "true") -> None:
-    steps = {"activate": "true", "prepare": prepare, "spread": "true", "wireup": wireup, "versions": versions, "program": program}
+    steps = {
+        "activate": "true",
+        "prepare": prepare,
+        "spread": "true",
+        "digests": "true",
+        "wireup": wireup,
+        "versions": versions,
+        "program": program,
+    }
     (job / "esd" / "launch.sh").write_text("".join(f"{name}() {{ {line}; }}\n" for name, line in steps.items()))
     (job / "esd" / "image.sif").touch()
 

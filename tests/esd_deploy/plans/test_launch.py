@@ -33,6 +33,7 @@ def test_the_launch_file_is_a_shell_function_for_each_step(config):
         "activate() {\n  true\n}\n"
         "prepare() {\n  module load EBRAINS/24.10\n}\n"
         "spread() {\n  true\n}\n"
+        "digests() {\n  true\n}\n"
         f"wireup() {{\n  timeout --kill-after=10 150 {SRUN} python3 esd/wireup.py 4\n}}\n"
         "versions() {\n  timeout --kill-after=10 120 srun --mpi=pspmix --nodes=1 --ntasks=1 --ntasks-per-node=1 --cpus-per-task=1"
         " python3 esd/versions.py\n}\n"
@@ -50,10 +51,12 @@ def test_the_batch_script_for_own_use(config, image):
         "#SBATCH --partition=batch\n"
         "#SBATCH --account=brain\n"
         "set -euo pipefail\n"
-        f'# Once, on a login node: singularity pull "$SCRATCH/esd-images/{"b" * 64}.sif"'
+        '# Once, on a login node: mkdir -p -m 700 "$SCRATCH/esd-images-$UID" && '
+        f'singularity pull "$SCRATCH/esd-images-$UID/{"b" * 64}.sif"'
         f" oras://registry.example.org/esd/nest@sha256:{'a' * 64}\n"
         "mkdir -p esd\n"
-        f'ln -sfn "$SCRATCH/esd-images/{"b" * 64}.sif" esd/image.sif\n'
+        f'ln -sfn "$SCRATCH/esd-images-$UID/{"b" * 64}.sif" esd/image.sif\n'
+        f"echo '{'b' * 64}  esd/image.sif' | sha256sum --check --quiet\n"
         "export UCX_MAX_RNDV_RAILS=1\n"
         "export OMP_NUM_THREADS=3\n"
         "export PYNN_SIMULATOR=nest\n"

@@ -39,7 +39,8 @@ def test_a_job_without_a_container_pulls_nothing(config, script):
 
 
 def test_all_that_a_job_needs_is_staged(planned):
-    assert set(files(planned)) == {"net.py", "esd/pull.sh", "esd/job.sh", "esd/wireup.py", "esd/versions.py", "esd/launch.sh"}
+    scripts = ("cache.sh", "pull.sh", "digest.sh", "job.sh", "wireup.py", "versions.py", "launch.sh")
+    assert set(files(planned)) == {"net.py", *(f"esd/{name}" for name in scripts)}
     assert files(planned)["net.py"] == b"print('spikes')\n"
 
 

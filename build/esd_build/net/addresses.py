@@ -1,0 +1,49 @@
+"""Where a request may go: over TLS only, credentials to nobody but the server they are for, to this machine itself by no proxy."""
+
+import ipaddress
+import urllib.request
+from urllib.parse import urljoin, urlsplit
+
+from esd_build.data.errors import ToolError
+
+MOST_HOPS = 5
+"""Redirects that are followed, one after the other."""
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port, as they are compared: the default port is the same as none. Raises ToolError for what is no address."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
+    except ValueError as error:
+        raise ToolError(f"'{url[:200]}' is no address ({error})") from error
+    return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
+
+
+def next_hop(url: str, location: str) -> str:
+    """Where a redirect leads. Raises ToolError where that is not over TLS."""
+    target = urljoin(url, location)
+    if not target.lower().startswith("https://"):
+        raise ToolError(f"{origin(url)} sends us to {target[:200]}, which is not https; nothing was asked there")
+    return target
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a name or an address is this machine itself."""
+    name = host.lower().strip("[]").rstrip(".")
+    if name == "localhost" or name.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
+
+
+def proxy_for(url: str) -> str | None:
+    """The proxy that the environment names for an address ($HTTPS_PROXY, $NO_PROXY); None for this machine: no proxy reaches that."""
+    parts = urlsplit(url)
+    if is_loopback(parts.hostname or "") or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
+        return None
+    known = urllib.request.getproxies()
+    proxy = known.get(parts.scheme) or known.get("all")
+    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"

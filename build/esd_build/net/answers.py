@@ -1,0 +1,44 @@
+"""Reading what a server sent: JSON that can be written again and calculated with, and words that a terminal takes as words."""
+
+import math
+import re
+from collections.abc import Iterator
+
+from pydantic_core import from_json
+
+from esd_build.data.errors import ToolError
+
+_LARGEST = 2**63
+_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, which terminals obey (OSC 52 fills the clipboard), and those that turn the order of writing around."""
+
+
+def parsed(content: bytes | str, what: str) -> object:
+    """JSON of at most 200 levels, with numbers that fit 64 bits and texts that are Unicode. Raises ToolError that begins with `what`."""
+    try:
+        value: object = from_json(content, allow_inf_nan=False)
+    except ValueError as error:
+        raise ToolError(f"{what}: no JSON ({printable(str(error), 200)})") from error
+    for number in _numbers(value):
+        if not math.isfinite(number) or not -_LARGEST <= number < _LARGEST:
+            raise ToolError(f"{what}: it holds a number that no answer has")
+    return value
+
+
+def printable(text: object, longest: int = 2000) -> str:
+    """Words of somebody else, fit to be shown: without what a terminal would obey, and not without end."""
+    words = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(text)).encode(errors="replace").decode()
+    return words if len(words) <= longest else f"{words[:longest]}…"
+
+
+def _numbers(value: object) -> Iterator[int | float]:
+    """All numbers in a value; without recursion, for it may be deep."""
+    waiting = [value]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)
+        elif isinstance(one, int | float):
+            yield one

@@ -1,0 +1,67 @@
+"""The HTTP client for UNICORE, the neuromorphic queue and login servers. Limits are esd_build.net's, as they are for the registry."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from ssl import SSLContext
+
+import httpx
+
+from esd_build.data.errors import ToolError
+from esd_build.net.addresses import MOST_HOPS, next_hop, origin, proxy_for
+from esd_build.net.allowance import tls
+
+_TIMEOUT = httpx.Timeout(60, connect=20)
+_LIMITS = httpx.Limits(max_connections=16, keepalive_expiry=60)
+_PLAIN = {"Accept-Encoding": "identity"}
+"""A small answer that unpacks to a large one gets around every limit; and the length that is told shall be the file's."""
+
+Headers = Callable[[str], Mapping[str, str]]
+"""Gives the headers for an address: whether a server gets a token is decided anew for each."""
+
+
+def client(ca_file: Path | None = None, *, besides: bool = False, timeout: httpx.Timeout = _TIMEOUT) -> httpx.Client:
+    """A client that trusts the authorities of `ca_file` (`besides`: and the machine's), follows no redirect and reads no ~/.netrc.
+
+    Raises UsageError where the file holds no certificates.
+    """
+    transport = _Transport(tls(ca_file, besides=besides))
+    return httpx.Client(transport=transport, timeout=timeout, headers=_PLAIN, trust_env=False, follow_redirects=False)
+
+
+@contextmanager
+def followed(http: httpx.Client, method: str, url: str, headers: Headers) -> Iterator[httpx.Response]:
+    """An answer to be read in pieces, wherever redirects lead: over TLS only. Raises ToolError where they lead elsewhere, or in circles."""
+    for _hop in range(MOST_HOPS + 1):
+        with http.stream(method, url, headers=dict(headers(url))) as response:
+            if not response.has_redirect_location:
+                yield response
+                return
+            url = next_hop(url, response.headers["location"])
+    raise ToolError(f"{origin(url)} sends us from one address to the next, more than {MOST_HOPS} times; nothing was fetched")
+
+
+class _Transport(httpx.BaseTransport):
+    """Chooses the proxy for each address, and refuses what must not be sent or taken."""
+
+    def __init__(self, trusted: SSLContext) -> None:
+        self._trusted = trusted
+        self._ways: dict[str | None, httpx.BaseTransport] = {}
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.scheme != "https":
+            raise ToolError(f"{str(request.url)[:200]} is not https; nothing was sent there")
+        response = self._way(proxy_for(str(request.url))).handle_request(request)
+        if response.headers.get("content-encoding", "identity").lower() != "identity":
+            response.close()
+            raise ToolError(f"{request.url.host} sends its answer compressed though it was asked not to; it is not read")
+        return response
+
+    def close(self) -> None:
+        for way in self._ways.values():
+            way.close()
+
+    def _way(self, proxy: str | None) -> httpx.BaseTransport:
+        if proxy not in self._ways:
+            self._ways[proxy] = httpx.HTTPTransport(verify=self._trusted, limits=_LIMITS, proxy=proxy, trust_env=False)
+        return self._ways[proxy]

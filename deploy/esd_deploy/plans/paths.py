@@ -1,0 +1,64 @@
+"""Paths in a run's folder: one type for all that names one, whoever wrote the name.
+
+A path is relative and in its shortest form, so that a file has one name only: `./run.json` would be another text than `run.json`, and the
+same file. On disk no part of it is a link, for a link leads out.
+"""
+
+import os
+import stat
+from pathlib import Path, PurePosixPath
+from typing import Annotated
+
+from pydantic import AfterValidator
+
+from esd_build.data.errors import ToolError
+
+_LONGEST = 1024
+"""Characters; the kernel's limit is 4096 bytes, and a folder is before it."""
+
+
+def run_path(text: str) -> str:
+    """The path, which must be relative, normalised and below. Raises ValueError."""
+    parts = text.split("/")
+    if len(text) > _LONGEST or any(part in {"", ".", ".."} for part in parts) or "\0" in text:
+        raise ValueError(f"{text[:100]!r} is no path of a file in a run's folder: relative, without '.', '..' and '//'")
+    if any(0xD800 <= ord(character) < 0xE000 for character in text) or any(len(os.fsencode(part)) > 255 for part in parts):
+        raise ValueError(f"a path in a run's folder has a part that no file can be called ({text[:50]!a})")
+    return text
+
+
+RunPath = Annotated[str, AfterValidator(run_path)]
+"""For models."""
+
+
+def shortest(text: str) -> str:
+    """A path as a server may well write it (`./a//b`, `/a`), as a RunPath. Raises ValueError where it is none that way either."""
+    return run_path(str(PurePosixPath("/", text).relative_to("/")))
+
+
+def inside(folder: Path, path: str) -> Path:
+    """Where a path of a run's folder lies. Raises ToolError for what is no such path, and where a link stands in the way."""
+    try:
+        parts = run_path(path).split("/")
+    except ValueError as error:
+        raise ToolError(f"{folder}: {error}; nothing was read or written there") from error
+    place = folder
+    for part in parts:
+        place = place / part
+        if place.is_symlink():
+            raise ToolError(f"{place} is a link; what it leads to is none of this run, nothing was read or written there")
+    return place
+
+
+def read(folder: Path, path: str, most: int | None = None) -> bytes:
+    """A regular file of a run's folder. Raises ToolError for anything else and for more than `most` bytes, OSError as `open`."""
+    place = inside(folder, path)
+    descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(descriptor, "rb") as file:  # noqa: PTH123 - opened above, with flags
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ToolError(f"{place} is no regular file; remove it")
+        content = file.read() if most is None else file.read(most + 1)
+    if most is not None and len(content) > most:
+        raise ToolError(f"{place} has more than {most // 1024} KiB, which is too much for what it should be")
+    return content

@@ -1,0 +1,122 @@
+"""What a server may cost us: bytes and seconds, in the answer's head as in its body; and where a request may go."""
+
+import threading
+import time
+
+import httpx
+import pytest
+import trustme
+
+from esd_build.data.errors import ToolError
+from esd_build.net.addresses import next_hop, origin, proxy_for
+from esd_build.net.allowance import MIB, Allowance, TooMuchError, allowed
+from esd_build.net.answers import parsed, printable
+from esd_deploy.net.http import client, followed
+
+from .servers import endless, hostile, says
+
+AUTHORITY = trustme.CA()
+SMALL = Allowance(1 * MIB, 1.5)
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 999999999\r\n\r\n"
+
+
+def asked(server) -> httpx.Response:
+    with client(server.ca_file) as http, allowed(SMALL):
+        return http.get(server.url)
+
+
+ENDLESS = {
+    "body": (HEAD, b"[" * 65536),
+    "head": (b"HTTP/1.1 200 OK\r\n", b"X-Header: y\r\n"),
+    "chunks": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b"x" * 0x10000 + b"\r\n"),
+}
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("kind", ENDLESS)
+def test_an_answer_without_end_is_given_up(tmp_path, kind):
+    with hostile(tmp_path, endless(*ENDLESS[kind])) as server, pytest.raises((TooMuchError, httpx.HTTPError)):
+        asked(server)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("begin", [HEAD, b"HTTP/1.1 200 OK\r\nX-Slow: "], ids=["body", "head"])
+def test_a_byte_now_and_then_is_given_up_when_the_time_is_over(tmp_path, begin):
+    begun = time.monotonic()
+    with hostile(tmp_path, endless(begin, b"x", lambda: threading.Event().wait(0.05))) as server, pytest.raises(httpx.ReadTimeout):
+        asked(server)
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.integration
+def test_the_same_holds_for_the_library_that_speaks_to_registries(tmp_path):
+    from esd_build.registry.patience import Patience
+    from esd_build.registry.session import Connection
+
+    with hostile(tmp_path, endless(HEAD, b"[" * 65536)) as server, allowed(SMALL), pytest.raises(TooMuchError):
+        Connection(f"127.0.0.1:{server.port}", ca_file=server.ca_file, credentials=None, patience=Patience()).do_request(server.url)
+
+
+@pytest.mark.integration
+def test_each_request_over_a_kept_connection_is_counted_anew(tmp_path):
+    with hostile(tmp_path, says(b"1" * 700_000)) as server, client(server.ca_file) as http, allowed(SMALL):
+        assert [len(http.get(server.url).content) for _ in range(4)] == [700_000] * 4
+
+
+@pytest.mark.integration
+def test_an_answer_that_unpacks_to_more_is_not_read(tmp_path):
+    with hostile(tmp_path, says(b"\x1f\x8b", "Content-Encoding: gzip")) as server, pytest.raises(ToolError, match="compressed"):
+        asked(server)
+
+
+@pytest.mark.integration
+def test_a_redirect_leads_to_tls_only_and_takes_no_credentials_along(tmp_path, monkeypatch):
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login me password secret\nmachine localhost login me password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    with hostile(tmp_path, says(b"result"), authority=AUTHORITY) as other:
+        elsewhere = says(b"", f"Location: https://localhost:{other.port}/", status="302 Found")
+        with hostile(tmp_path, elsewhere, authority=AUTHORITY) as server, client(server.ca_file) as http:
+            tokens = {origin(server.url): {"Authorization": "Bearer t"}}
+            with followed(http, "GET", server.url, lambda url: tokens.get(origin(url), {})) as response:
+                assert response.read() == b"result"
+    assert "Bearer t" in server.heads[0]
+    assert "uthorization" not in other.heads[0]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("location", ["http://127.0.0.1/x", "file:///etc/passwd", "/again"])
+def test_a_redirect_away_from_tls_or_in_circles_is_an_error(tmp_path, location):
+    with (
+        hostile(tmp_path, says(b"", f"Location: {location}", status="302 Found")) as server,
+        client(server.ca_file) as http,
+        pytest.raises(ToolError, match=r"not https|more than 5 times"),
+        followed(http, "GET", server.url, lambda _url: {}),
+    ):
+        pass
+
+
+def test_no_proxy_is_asked_for_this_machine(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example.org:3128")
+    monkeypatch.setenv("NO_PROXY", "inside.example.org")
+    local = ("https://127.0.0.1:5000/v2/", "https://localhost/", "https://[::1]:8080/", "https://site.localhost/", "https://127.1.2.3/")
+    assert {proxy_for(url) for url in (*local, "https://inside.example.org/")} == {None}
+    assert proxy_for("https://unicore.example.org/") == "http://proxy.example.org:3128"
+
+
+def test_what_no_answer_has_is_no_json():
+    for text in (b"[" * 10_000, b"1e999", b'"\\ud800"', b"NaN", b"9" * 5000, b"9" * 30, b"\xff", b""):
+        with pytest.raises(ToolError, match="the answer"):
+            parsed(text, "the answer")
+
+
+def test_words_of_others_hold_nothing_that_a_terminal_obeys():
+    assert printable("\x1b]52;c;ZXZpbA==\x07ok\u202e") == "\ufffd]52;c;ZXZpbA==\ufffdok\ufffd"
+    assert printable("x" * 5000, 10) == "x" * 10 + "…"
+
+
+def test_addresses_are_compared_as_servers_are():
+    assert origin("https://Example.org/a") == origin("https://example.org:443/b")
+    assert origin("https://example.org@evil.org/") == "https://evil.org:443"
+    with pytest.raises(ToolError, match="not https"):
+        next_hop("https://example.org/a", "http://example.org/b")
