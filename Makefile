@@ -87,8 +87,8 @@ format: python  ## let ruff lay out the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-lock: python  ## renew the lock files (newest versions that the .in files allow)
-	@ci/lock.sh
+lock: python  ## renew the lock files (newest versions that the .in files allow); with IMAGE= and ENV= that image's alone
+	@ci/lock.sh $(if $(filter command,$(firstword $(origin IMAGE))),$(ENV)/$(IMAGE))
 
 reference: python  ## write the reference pages that the programs themselves know
 	@$(BIN)/python docs/reference.py

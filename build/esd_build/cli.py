@@ -16,7 +16,7 @@ from rich.table import Table
 
 from esd_build.building.history import History, Standing
 from esd_build.building.stage import Stage
-from esd_build.commands import esd, images, model, publish
+from esd_build.commands import esd, images, model, new, publish
 from esd_build.commands import spack as spack_commands
 from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_environment, open_factory
 from esd_build.data.errors import EsdError, UsageError
@@ -25,6 +25,7 @@ from esd_build.data.target import require_runs_here
 from esd_build.providers.plan import BuildPlan
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app.add_typer(new.app)
 app.add_typer(publish.app)
 app.add_typer(model.app)
 app.add_typer(images.app)

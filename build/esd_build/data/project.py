@@ -112,6 +112,10 @@ class Environment(Document):
     def file(self, name: str) -> Path:
         """One of the environment's lists, such as `apt.txt`: that of the image in `<image>/`, else the shared one."""
         own = self.folder / (self.image or "") / name
+        wanted = own.with_suffix(".in")
+        if wanted.is_file() and not own.is_file():
+            lock = f"make lock IMAGE={self.image} ENV={self.name}" if self.image else "make lock"
+            raise ConfigError(f"{wanted} has no lock {name}; write it with: {lock}")
         path = own if own.is_file() else self.folder / name
         if not path.is_file():
             raise ConfigError(f"{path}: no such file; the environment '{self.name}' needs it for this image")

@@ -1,0 +1,34 @@
+"""The command `esd-build new`: the files of a new image, to be changed as wanted."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from esd_build.data.errors import UsageError
+from esd_build.data.new_image import NewImage
+from esd_build.data.project import Project
+
+app = typer.Typer()
+
+
+@app.command("new")
+def new_image(
+    name: Annotated[str, typer.Argument(help="Name of the new image: lower-case letters, digits and '-'.")],
+    packages: Annotated[list[str], typer.Option("--package", "-p", help="A Python package from the index; may be repeated.")],
+    base: Annotated[str, typer.Option(help="The image that the new one stands on.")] = "nest",
+    env: Annotated[str, typer.Option(help="The environment whose versions hold.")] = "edge",
+) -> None:
+    """Write the files of a new image that adds Python packages to another one. Prints them, and what to do next."""
+    project = Project.find(Path.cwd())
+    project.recipe(base)
+    project.environment(env)
+    files = {project.root / path: text for path, text in NewImage(name, base, env, tuple(packages)).files.items()}
+    there = [path for path in files if path.exists()]
+    if there:
+        raise UsageError(f"{there[0].relative_to(project.root)} exists; choose another name, or change that file")
+    for path, text in files.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        typer.echo(path.relative_to(project.root))
+    typer.echo(f"next: make lock IMAGE={name} ENV={env}, then make image IMAGE={name} ENV={env}")
