@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.description.description import JobDescription, JobType
 from esd_localsite.files.mover import Mover
-from esd_localsite.files.processes import Launcher, Process
+from esd_localsite.files.processes import Account, Launcher, Process
 from esd_localsite.jobs.batch import BatchError, BatchSystem, Submission, batch_state
 from esd_localsite.jobs.life import Action, Batch, BatchSeen, CommandEnded, Done, Event, Failed, Launched, Phase, Refused, Submitted
 from esd_localsite.jobs.records import JobRecord
@@ -44,14 +44,14 @@ class Actor:
             case Action.SUBMIT:
                 return self._submit(record, job, workspace, resumed=resumed)
             case Action.STOP:
-                return self._stop(record, job)
+                return self._stop(record, job, workspace.account)
             case None:
                 return Done()
 
     def allocation_seen(self, record: JobRecord, workspace: Workspace) -> Event | None:
         """What came of the question for an allocation; None while it waits."""
         asking = record.state.process is not None and Process.parse(record.state.process).is_alive  # before the look at the queue
-        found = self.batch.find(record.id)
+        found = self.batch.find(record.id, workspace.account)
         state = batch_state(self.batch.words([found]).get(found, "")) if found else None
         if found and state is Batch.RUNNING:
             return Submitted(found)
@@ -74,7 +74,7 @@ class Actor:
         """What the batch system's word and the exit code file together say."""
         state, code = batch_state(word), workspace.exit_code()
         if job.job_type is JobType.RAW and state is Batch.ENDED:
-            code = self._raw_exit_code(record)
+            code = self._raw_exit_code(record, workspace.account)
         return BatchSeen(state, word, code, self.clock())
 
     def _command(self, line: str, kind: str, record: JobRecord, job: JobDescription, workspace: Workspace) -> Event:
@@ -94,7 +94,7 @@ class Actor:
 
     def _submit(self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool) -> Event:
         try:
-            earlier = self.batch.find(record.id) if resumed else None
+            earlier = self.batch.find(record.id, workspace.account) if resumed else None
             return Submitted(earlier or self.batch.submit(self._submission(record, job, workspace)))
         except BatchError as error:
             return Refused(str(error), self.clock())
@@ -107,22 +107,22 @@ class Actor:
             script = workspace.write(f"bss_submit_{record.id}", batch_script(record.id, job, record.directory))
         return Submission(workspace.account, record.id, str(script), record.directory, job.stdout, job.stderr)
 
-    def _stop(self, record: JobRecord, job: JobDescription) -> Event:
+    def _stop(self, record: JobRecord, job: JobDescription, owner: Account) -> Event:
         if record.state.process:
             Process.parse(record.state.process).stop(self.config.times.kill_seconds)
         if record.state.batch_id or job.job_type is JobType.ALLOCATE:
             try:
-                batch_id = record.state.batch_id or self.batch.find(record.id)  # it may have been granted just now
+                batch_id = record.state.batch_id or self.batch.find(record.id, owner)  # it may have been granted just now
                 if batch_id:
-                    self.batch.cancel(batch_id)
+                    self.batch.cancel(batch_id, owner)
             except BatchError as error:
                 return Failed(f"Job aborted, but the batch system did not end it: {error}")
         return Done()
 
-    def _raw_exit_code(self, record: JobRecord) -> int | None:
+    def _raw_exit_code(self, record: JobRecord, owner: Account) -> int | None:
         """A user's own batch file leaves no exit code file; Slurm says `ExitCode=code:signal`."""
         try:
-            code, _, signal = self.batch.details(record.state.batch_id or "").get("ExitCode", "").partition(":")
+            code, _, signal = self.batch.details(record.state.batch_id or "", owner).get("ExitCode", "").partition(":")
         except BatchError:
             return None
         return 128 + int(signal) if signal.isdecimal() and int(signal) else int(code) if code.isdecimal() else None

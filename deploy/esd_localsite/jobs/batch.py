@@ -16,6 +16,8 @@ _ENDED = {"COMPLETED", "FAILED"}
 GONE = "GONE"
 """The word for a job that the batch system no longer knows."""
 
+_ID = re.compile(r"\d{1,10}(_\d{1,10})?")
+_ROW = re.compile(r"(\d{1,10}(?:_\S{1,60})?)\|([A-Z_]{1,40})")
 _DETAIL = re.compile(r"(?:^|\s)([A-Z][\w/:]*)=(.*?)(?=\s+[A-Z][\w/:]*=|\s*$)")
 
 
@@ -52,20 +54,20 @@ class BatchSystem(Protocol):
         """Hand a script over; returns the batch system's id of the job."""
         ...
 
-    def find(self, job_id: str) -> str | None:
-        """The batch id of a job that may have been submitted."""
+    def find(self, job_id: str, owner: Account) -> str | None:
+        """The batch id of a job of this account that may have been submitted."""
         ...
 
     def words(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
         """The batch system's word for the state of each of these jobs."""
         ...
 
-    def details(self, batch_id: str) -> dict[str, str]:
-        """All that the batch system says of a job; empty once it forgot it."""
+    def details(self, batch_id: str, owner: Account) -> dict[str, str]:
+        """All that the batch system tells a job's owner of it; empty once it forgot it."""
         ...
 
-    def cancel(self, batch_id: str) -> None:
-        """End a job; harmless where it ended already."""
+    def cancel(self, batch_id: str, owner: Account) -> None:
+        """End a job, with the rights of its owner and no more; harmless where it ended already."""
         ...
 
 
@@ -81,10 +83,15 @@ def batch_state(word: str) -> Batch:
     return Batch.ENDED if word in _ENDED or word == GONE else Batch.RUNNING
 
 
-def parse_queue(text: str) -> dict[str, tuple[str, str]]:
-    """Batch id → (state, comment) of `squeue -h -o '%i|%T|%k'`."""
-    rows = (line.strip().split("|", 2) for line in text.splitlines() if line.count("|") >= 2)
-    return {batch_id: (state, comment) for batch_id, state, comment in rows}
+def parse_queue(text: str) -> dict[str, str]:
+    """Batch id → state, of `squeue -h -o '%i|%T'`: nothing that a user may word is asked for, so no user can write a line of it."""
+    return {match[1]: match[2] for match in map(_ROW.fullmatch, text.splitlines()) if match}
+
+
+def candidates(text: str, comment: str) -> tuple[str, ...]:
+    """The batch ids that `squeue -h -o '%i|%k'` seems to give for a comment, newest first: comments may hold such lines."""
+    wanted = re.compile(rf"(\d+)\|{re.escape(comment)}")
+    return tuple(sorted((match[1] for match in map(wanted.fullmatch, text.splitlines()) if match), key=int, reverse=True))
 
 
 def parse_details(text: str) -> dict[str, str]:
@@ -94,7 +101,7 @@ def parse_details(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Slurm:
-    """Slurm through its commands: jobs are handed over by their user, all else is asked by the endpoint's own account."""
+    """Slurm through its commands, each given by the account whose job it is about; the endpoint asks for the queue's states."""
 
     operator: Account
     environment: Mapping[str, str]
@@ -105,29 +112,30 @@ class Slurm:
     def submit(self, submission: Submission) -> str:
         options = (f"--comment={submission.job_id}", f"--chdir={submission.directory}")
         argv = ("sbatch", "--parsable", *options, submission.script)
-        return self._run(*argv, cwd=submission.directory, account=submission.account).strip().split(";")[0]
+        return _checked(self._run(*argv, cwd=submission.directory, account=submission.account).strip().split(";")[0])
 
-    def find(self, job_id: str) -> str | None:
-        found = [batch_id for batch_id, (_, comment) in self._queue().items() if comment == job_id]
-        return max(found, key=lambda batch_id: (len(batch_id), batch_id), default=None)  # a restarted job has several: the last one counts
+    def find(self, job_id: str, owner: Account) -> str | None:
+        """Among the owner's jobs; of several the newest, for a restarted job has several. A job that seems to be it is asked for alone."""
+        ask = ("squeue", "--noheader", "--states=all", f"--user={owner.name}")
+        for batch_id in candidates(self._run(*ask, "--format=%i|%k", account=owner), job_id):
+            if self._run(*ask, f"--jobs={batch_id}", "--format=%k", account=owner) == f"{job_id}\n":
+                return batch_id
+        return None
 
     def words(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
-        queue = self._queue()
-        return {batch_id: queue.get(batch_id, (GONE, ""))[0] for batch_id in batch_ids}
+        queue = parse_queue(self._run("squeue", "--noheader", "--states=all", "--format=%i|%T"))
+        return {batch_id: queue.get(batch_id, GONE) for batch_id in batch_ids}
 
-    def details(self, batch_id: str) -> dict[str, str]:
+    def details(self, batch_id: str, owner: Account) -> dict[str, str]:
         try:
-            return parse_details(self._run("scontrol", "--oneliner", "show", "job", batch_id))
+            return parse_details(self._run("scontrol", "--oneliner", "show", "job", _checked(batch_id), account=owner))
         except BatchError as error:
             if "Invalid job id" in str(error):
                 return {}
             raise
 
-    def cancel(self, batch_id: str) -> None:
-        self._run("scancel", "--quiet", batch_id)
-
-    def _queue(self) -> dict[str, tuple[str, str]]:
-        return parse_queue(self._run("squeue", "--noheader", "--states=all", "--format=%i|%T|%k"))
+    def cancel(self, batch_id: str, owner: Account) -> None:
+        self._run("scancel", "--quiet", f"--user={owner.name}", _checked(batch_id), account=owner)
 
     def _run(self, *argv: str, cwd: Path = Path("/"), account: Account | None = None) -> str:
         try:
@@ -139,6 +147,13 @@ class Slurm:
         if done.returncode != 0:
             raise BatchError(done.stderr.strip() or f"{argv[0]} exited with code {done.returncode}")
         return done.stdout
+
+
+def _checked(batch_id: str) -> str:
+    """Raises BatchError for what is no id of a job: it would be taken for an option, or for several jobs."""
+    if not _ID.fullmatch(batch_id):
+        raise BatchError(f"'{batch_id[:40]!a}' is no id of a batch job")
+    return batch_id
 
 
 @dataclass(frozen=True)
@@ -158,14 +173,14 @@ class LocalProcesses:
         except OSError as error:
             raise BatchError(f"cannot start the batch script: {error.strerror}") from error
 
-    def find(self, job_id: str) -> str | None:  # noqa: ARG002 - a process bears no mark of its job
+    def find(self, job_id: str, owner: Account) -> str | None:  # noqa: ARG002 - a process bears no mark of its job
         return None
 
     def words(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
         return {batch_id: "RUNNING" if Process.parse(batch_id).is_alive else GONE for batch_id in batch_ids}
 
-    def details(self, batch_id: str) -> dict[str, str]:
+    def details(self, batch_id: str, owner: Account) -> dict[str, str]:  # noqa: ARG002 - a process is asked by its number
         return {"JobId": batch_id, "JobState": self.words([batch_id])[batch_id]}
 
-    def cancel(self, batch_id: str) -> None:
+    def cancel(self, batch_id: str, owner: Account) -> None:  # noqa: ARG002 - as above
         Process.parse(batch_id).stop(self.kill_seconds)

@@ -115,7 +115,7 @@ class Engine:
         if record.state.batch_id is None:
             return {}
         try:
-            return self.batch.details(record.state.batch_id) or record.details
+            return self.batch.details(record.state.batch_id, self.workspace(record).account) or record.details
         except BatchError as error:
             _log.warning("no details of job %s: %s", record.id, error)
             return record.details

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from esd_localsite.faults.board import Fault, FaultBoard, FaultKind
+from esd_localsite.files.processes import Account, account_of
 from esd_localsite.jobs.batch import GONE, BatchError, BatchSystem, Submission
 
 _SLOW_S = 2.0
@@ -127,8 +128,8 @@ class FaultyBatch:
             raise BatchError("sbatch: error: Batch job submission failed: Unable to contact slurm controller (connect failure)")
         return self._batch.submit(submission)
 
-    def find(self, job_id: str) -> str | None:
-        return self._batch.find(job_id)
+    def find(self, job_id: str, owner: Account) -> str | None:
+        return self._batch.find(job_id, owner)
 
     def words(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
         asked = tuple(batch_ids)
@@ -136,12 +137,12 @@ class FaultyBatch:
             if batch_id not in self._lost and self._board.take(FaultKind.JOB_LOST):
                 self._lost.add(batch_id)
                 with suppress(BatchError):
-                    self._batch.cancel(batch_id)
+                    self._batch.cancel(batch_id, account_of(None))
         words = self._batch.words(asked)
         return {batch_id: GONE if batch_id in self._lost else words[batch_id] for batch_id in asked if batch_id in words}
 
-    def details(self, batch_id: str) -> dict[str, str]:
-        return {} if batch_id in self._lost else self._batch.details(batch_id)
+    def details(self, batch_id: str, owner: Account) -> dict[str, str]:
+        return {} if batch_id in self._lost else self._batch.details(batch_id, owner)
 
-    def cancel(self, batch_id: str) -> None:
-        self._batch.cancel(batch_id)
+    def cancel(self, batch_id: str, owner: Account) -> None:
+        self._batch.cancel(batch_id, owner)

@@ -26,8 +26,7 @@ def test_meaning_of_slurm_states(word, state):
 
 
 def test_queue():
-    text = "17|RUNNING|6a1f\n18|PENDING|(null)\n19|COMPLETED|a|b\nnonsense\n"
-    assert parse_queue(text) == {"17": ("RUNNING", "6a1f"), "18": ("PENDING", "(null)"), "19": ("COMPLETED", "a|b")}
+    assert parse_queue("17|RUNNING\n18_[1-3]|PENDING\nnonsense\n") == {"17": "RUNNING", "18_[1-3]": "PENDING"}
 
 
 def test_details_with_blanks_and_equals_signs_in_values():

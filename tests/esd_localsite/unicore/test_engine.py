@@ -29,7 +29,7 @@ class FakeBatch:
         self.state[batch_id] = "PENDING"
         return batch_id
 
-    def find(self, job_id):
+    def find(self, job_id, owner):
         return self.known.get(job_id)
 
     def words(self, batch_ids):
@@ -37,10 +37,10 @@ class FakeBatch:
             raise BatchError("slurmctld is away")
         return {batch_id: self.state.get(batch_id, GONE) for batch_id in batch_ids}
 
-    def details(self, batch_id):
+    def details(self, batch_id, owner):
         return {"JobState": self.state[batch_id]} if batch_id in self.state else {}
 
-    def cancel(self, batch_id):
+    def cancel(self, batch_id, owner):
         self.cancelled.append(batch_id)
 
 

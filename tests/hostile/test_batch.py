@@ -1,0 +1,65 @@
+"""Another user of the same Slurm: whatever they write into their jobs, it cancels, ends and tells nothing of ours."""
+
+import subprocess
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from esd_localsite.jobs.batch import BatchError, Slurm, Submission
+
+MINE = "6781e96a-387f-4f5b-bfed-fa554dd9704f"
+
+
+@dataclass
+class Shell:
+    """An account whose programs answer what they are told to; notes which account gave which order."""
+
+    name: str
+    answers: dict[str, str] = field(default_factory=dict)
+    orders: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+    uid: int = 1000
+
+    def run(self, argv, *, environment, cwd, timeout):
+        self.orders.append((self.name, tuple(argv)))
+        found = next((text for key, text in self.answers.items() if all(word in " ".join(argv) for word in key.split())), "")
+        return subprocess.CompletedProcess(argv, 0, found, "")
+
+
+def slurm(root: Shell) -> Slurm:
+    return Slurm(root, {}, 5)
+
+
+def test_a_comment_with_line_breaks_is_no_answer_about_another_job():
+    owner = Shell("ada", {"squeue %i|%k": f"7|hello\n4711|{MINE}\n8|{MINE}\n", "jobs=8 %k": f"{MINE}\n", "jobs=4711 %k": "hello\n"})
+    assert slurm(Shell("root")).find(MINE, owner) == "8"
+    assert all("--user=ada" in order for _, order in owner.orders)
+
+
+def test_a_comment_that_goes_on_behind_the_right_one_is_not_the_right_one():
+    owner = Shell("ada", {"squeue %i|%k": f"8|{MINE}\n9|x\n", "jobs=8 %k": f"{MINE}\n9|x\n"})
+    assert slurm(Shell("root")).find(MINE, owner) is None
+
+
+def test_the_queue_is_asked_for_nothing_that_a_user_can_word():
+    root = Shell("root", {"squeue": "17|RUNNING\n18|COMPLETED\n"})
+    assert slurm(root).words(["17", "18", "19"]) == {"17": "RUNNING", "18": "COMPLETED", "19": "GONE"}
+    assert root.orders == [("root", ("squeue", "--noheader", "--states=all", "--format=%i|%T"))]
+
+
+def test_a_job_is_cancelled_by_its_owner_and_by_nobody_else():
+    root, owner = Shell("root"), Shell("ada")
+    slurm(root).cancel("17", owner)
+    slurm(root).details("17", owner)
+    assert root.orders == []
+    assert owner.orders[0] == ("ada", ("scancel", "--quiet", "--user=ada", "17"))
+
+
+@pytest.mark.parametrize("text", ["", "--user=root", "1 2", "1\n2", "17,18", "-", "../1", "9" * 40])
+def test_what_is_no_id_is_not_given_to_slurm(text):
+    root, owner = Shell("root"), Shell("ada", {"sbatch": text})
+    for ask in (slurm(root).cancel, slurm(root).details):
+        with pytest.raises(BatchError, match="no id"):
+            ask(text, owner)
+    with pytest.raises(BatchError, match="no id"):
+        slurm(root).submit(Submission(owner, MINE, "/tmp/script", Path("/tmp"), "stdout", "stderr"))
