@@ -5,7 +5,8 @@ esd-deploy only knows `Plan` (what is to be done), `Connection` (what a site mus
 
 * `Site.load` takes `connect` from the backend. `endpoint` has the address (`endpoint.url`: of UNICORE, or of the queue), the certificate
   authority, and `endpoint.credentials.bearer()`, which gives a valid token whenever it is called.
-* `RunRecord.of` keeps `description(plan)`, `Run.prepare` writes `files(plan)` into the run's folder; both must be pure.
+* `run_job(plan)` is pure: `RunRecord.of` keeps its description, `Run.prepare` writes its files into the run's folder.
+* `script_job(spec)` is what a validation, a probe, a look at the image cache run by; a queue runs no shell scripts, and says so.
 * `Run.submit` calls `connection.find(tag)`, `create(description)`, `upload(job, path, content)` for each file, `start(job)`. A queue whose
   jobs take the script with the submission returns its URL from `create` and does nothing in `upload` and `start`.
 * `Run.wait` calls `state` until its `status` is SUCCESSFUL or FAILED (translate the queue's own words), then `files` and `read`.
@@ -21,7 +22,9 @@ from esd_build.data.errors import ConfigError
 from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import Connection
 from esd_deploy.backends.unicore import UnicoreConnection
-from esd_deploy.plans.plan import JobDescription, Plan
+from esd_deploy.plans import run_job
+from esd_deploy.plans.job import JobSpec, SiteJob
+from esd_deploy.plans.plan import Plan
 from esd_deploy.sites.endpoint import Endpoint
 
 
@@ -31,11 +34,11 @@ class Backend(Protocol):
     def connect(self, endpoint: Endpoint) -> Connection:
         """A live connection; raises ToolError where the site does not answer or does not let the caller in."""
 
-    def description(self, plan: Plan) -> JobDescription:
-        """What is sent to the site to make the job; JSON types only, no secret."""
+    def run_job(self, plan: Plan) -> SiteJob:
+        """The job of a run: JSON types only, no secret. Pure."""
 
-    def files(self, plan: Plan) -> dict[str, bytes]:
-        """The files that are uploaded into the job's folder: path there → content."""
+    def script_job(self, spec: JobSpec) -> SiteJob:
+        """A job of shell scripts. Pure; raises UsageError where such a site runs none."""
 
 
 @dataclass(frozen=True)
@@ -45,11 +48,11 @@ class UnicoreBackend:
     def connect(self, endpoint: Endpoint) -> Connection:
         return UnicoreConnection.open(endpoint)
 
-    def description(self, plan: Plan) -> JobDescription:
-        return unicore_job.description(plan)
+    def run_job(self, plan: Plan) -> SiteJob:
+        return unicore_job.job(run_job.spec(plan))
 
-    def files(self, plan: Plan) -> dict[str, bytes]:
-        return unicore_job.files(plan)
+    def script_job(self, spec: JobSpec) -> SiteJob:
+        return unicore_job.job(spec)
 
 
 _MODULES = {"nmpi": "esd_deploy.backends.nmpi"}

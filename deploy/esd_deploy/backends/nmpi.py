@@ -25,7 +25,8 @@ from esd_deploy.backends.connection import (
     RemoteFile,
 )
 from esd_deploy.backends.nmpi_answers import JOB, JOBS, TEXT, Answer, JobAnswer, read
-from esd_deploy.plans.plan import JobDescription, Plan
+from esd_deploy.plans.job import JobSpec, SiteJob
+from esd_deploy.plans.plan import Plan
 from esd_deploy.sites.endpoint import Endpoint
 
 LOG = "stdout"
@@ -239,11 +240,11 @@ class NmpiBackend:
     def connect(self, endpoint: Endpoint) -> Connection:
         return NmpiConnection.open(endpoint)
 
-    def description(self, plan: Plan) -> JobDescription:
-        return nmpi_job.description(plan)
+    def run_job(self, plan: Plan) -> SiteJob:
+        return SiteJob(nmpi_job.description(plan), plan.own_files)
 
-    def files(self, plan: Plan) -> dict[str, bytes]:
-        return plan.own_files
+    def script_job(self, spec: JobSpec) -> SiteJob:
+        raise UsageError(f"site '{spec.site.name}' is a neuromorphic queue: it runs no shell scripts; name a site of kind unicore")
 
 
 BACKEND = NmpiBackend()

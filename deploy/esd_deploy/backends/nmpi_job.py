@@ -9,7 +9,8 @@ import importlib.resources
 import json
 
 from esd_build.data.errors import UsageError
-from esd_deploy.plans.plan import JobDescription, Plan
+from esd_deploy.plans.job import JobDescription
+from esd_deploy.plans.plan import Plan
 
 MAX_CODE = 5_000_000
 """Bytes of a job's program that we dare to send; the service's own limit is not documented."""

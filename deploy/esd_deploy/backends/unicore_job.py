@@ -1,79 +1,89 @@
-"""The job of a run at a UNICORE site: the files that are staged in, and the job description. Pure; the only place that knows its keys."""
+"""A job at a UNICORE site: the files that are staged in, and the job description. Pure; the only place that knows its keys."""
 
-import importlib.resources
 import re
-from pathlib import Path
 
 from esd_deploy.plans import launch
-from esd_deploy.plans.plan import JobDescription, Plan
+from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob, own_files
 
-JOB_FILES = ("cache.sh", "pull.sh", "digest.sh", "job.sh", "wireup.py", "versions.py")
-LAUNCH_FILE = "esd/launch.sh"
+_ENTER, _SUBMIT = "esd/enter.sh", "esd/submit.sh"
+SITE_FILE = "esd/site.sh"
 BATCH_FILE = "esd/batch.sh"
 BATCH_DETAILS = "esd/batch.details"
 
 
-def files(plan: Plan) -> dict[str, bytes]:
+def job(spec: JobSpec) -> SiteJob:
+    """The job of a spec, whatever it is for: every kind activates, submits and is limited alike."""
+    return SiteJob(description(spec), files(spec))
+
+
+def files(spec: JobSpec) -> dict[str, bytes]:
     """Everything that is staged in: path in the job's folder → content."""
-    own = importlib.resources.files("esd_deploy") / "job"
     return {
-        **plan.own_files,
-        **{f"esd/{name}": (own / name).read_bytes() for name in JOB_FILES},
-        LAUNCH_FILE: launch.launch_file(plan.site, plan.shape, plan.command, mode=plan.mode).encode(),
-        **(_batch_files(plan) if _calls_sbatch(plan) else {}),
+        **dict(spec.files),
+        **dict(own_files("enter.sh")),
+        SITE_FILE: launch.site_file(spec.site).encode(),
+        **(_batch_files(spec) if calls_sbatch(spec) else {}),
     }
 
 
-def _calls_sbatch(plan: Plan) -> bool:
-    return plan.site.submit == "sbatch" and plan.mode != "login"
+def calls_sbatch(spec: JobSpec) -> bool:
+    """Whether a job on the login node submits the batch job; else the server does."""
+    return spec.site.submit == "sbatch" and spec.place == "compute"
 
 
-def _batch_files(plan: Plan) -> dict[str, bytes]:
-    lines = ("#!/usr/bin/env bash", *launch.batch_options(plan.site, plan.shape, plan.time_s), "exec bash esd/job.sh", "")
-    submit = importlib.resources.files("esd_deploy") / "job" / "submit.sh"
-    return {"esd/submit.sh": submit.read_bytes(), BATCH_FILE: "\n".join(lines).encode()}
+def _batch_files(spec: JobSpec) -> dict[str, bytes]:
+    lines = ("#!/usr/bin/env bash", *launch.batch_options(spec.site, spec.shape, spec.time_s), f"exec bash {_ENTER} {spec.script}", "")
+    return {**dict(own_files("submit.sh")), BATCH_FILE: "\n".join(lines).encode()}
 
 
-def description(plan: Plan) -> JobDescription:
+def description(spec: JobSpec) -> JobDescription:
     """The UNICORE job description. It holds no secret, and can be archived."""
-    by_hand = _calls_sbatch(plan)
-    # A login-node job is one stage: there submit.sh pulls the image itself.
-    pull = {"User precommand": "bash esd/pull.sh", "RunUserPrecommandOnLoginNode": "true"} if plan.image and not by_hand else {}
+    by_hand = calls_sbatch(spec)
+    before = (spec.before,) if spec.before else ()
+    # A login-node job is one stage: there submit.sh runs what comes before.
+    stage = {"User precommand": f"bash {_ENTER} {spec.before}", "RunUserPrecommandOnLoginNode": "true"} if before and not by_hand else {}
     return {
         # UNICORE replaces a name that holds '-', '_' or a blank.
-        "Name": "esd" + re.sub(r"[^A-Za-z0-9]", "", Path(plan.script_name).stem),
-        "Tags": [plan.run_id, *plan.tags],
+        "Name": "esd" + re.sub(r"[^A-Za-z0-9]", "", spec.name),
+        "Tags": list(spec.tags),
         "Executable": "bash",
-        "Arguments": ["esd/submit.sh" if by_hand else "esd/job.sh"],
-        "Environment": {**launch.variables(plan.site, plan.shape), **_image_variables(plan)},
-        **({"Job type": "ON_LOGIN_NODE"} if plan.mode == "login" or by_hand else {"Resources": _resources(plan)}),
-        **pull,
+        "Arguments": [_ENTER, *((_SUBMIT, *before) if by_hand else (spec.script,))],
+        "Environment": {**launch.variables(spec.site, spec.shape), **_own_variables(spec), **dict(spec.environment)},
+        **({"Job type": "ON_LOGIN_NODE"} if spec.place == "login" or by_hand else {"Resources": _resources(spec)}),
+        **stage,
         "haveClientStageIn": "true",
     }
 
 
-def _resources(plan: Plan) -> dict[str, str]:
+def _resources(spec: JobSpec) -> dict[str, str]:
     return {
-        "Nodes": str(plan.shape.nodes),
+        "Nodes": str(spec.shape.nodes),
         # UNICORE has no cpus-per-task: the allocation is asked for by CPU, srun then says how ranks and threads share it.
-        "CPUsPerNode": str(plan.shape.cpus_per_node),
-        "Runtime": str(plan.time_s),
-        **({"Queue": plan.site.partition} if plan.site.partition else {}),
-        **({"Project": plan.site.account} if plan.site.account else {}),
+        "CPUsPerNode": str(spec.shape.cpus_per_node),
+        "Runtime": str(spec.time_s),
+        **({"Queue": spec.site.partition} if spec.site.partition else {}),
+        **({"Project": spec.site.account} if spec.site.account else {}),
     }
 
 
-def _image_variables(plan: Plan) -> dict[str, str]:
-    if plan.image is None:
-        return {}
+def _own_variables(spec: JobSpec) -> dict[str, str]:
+    """Parameters of the scripts in esd_deploy/job."""
+    image = spec.image
+    of_image = (
+        {
+            "ESD_IMAGE_REFERENCE": image.reference.oras,
+            "ESD_IMAGE_SHA256": image.sif_digest.removeprefix("sha256:"),
+            "ESD_IMAGE_SIZE": str(image.size),
+            # Its remarks on missing helpers would bury a script's own traceback.
+            "APPTAINER_QUIET": "1",
+        }
+        if image
+        else {}
+    )
     return {
-        "ESD_IMAGE_REFERENCE": plan.image.reference.oras,
-        "ESD_IMAGE_SHA256": plan.image.sif_digest.removeprefix("sha256:"),
-        "ESD_IMAGE_SIZE": str(plan.image.size),
-        "ESD_IMAGE_CACHE": plan.site.image_cache,
-        **({"ESD_IMAGE_CACHE_KEEPER": plan.site.image_cache_keeper} if plan.site.image_cache_keeper else {}),
-        "ESD_SCRATCH_VARIABLE": plan.site.scratch,
-        "ESD_APPTAINER": plan.site.apptainer,
-        # Its remarks on missing helpers would bury a script's own traceback.
-        "APPTAINER_QUIET": "1",
+        "ESD_IMAGE_CACHE": spec.site.image_cache,
+        **({"ESD_IMAGE_CACHE_KEEPER": spec.site.image_cache_keeper} if spec.site.image_cache_keeper else {}),
+        "ESD_SCRATCH_VARIABLE": spec.site.scratch,
+        "ESD_APPTAINER": spec.site.apptainer,
+        **of_image,
     }

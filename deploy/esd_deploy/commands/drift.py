@@ -4,7 +4,7 @@ import html
 import importlib.resources
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +21,7 @@ from esd_deploy.plans.plan import Mode, Request
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import RUNS, Site
 from esd_deploy.sites.catalogue import Catalogue
+from esd_deploy.sites.config import SiteConfig
 from esd_deploy.studies import drift
 from esd_deploy.studies.drift import Drift, Row, Stack
 
@@ -28,11 +29,13 @@ app = typer.Typer()
 
 
 @app.command("drift")
-def drift_command(
+def drift_command(  # noqa: PLR0913 - each parameter is an option of the command line
     *,
     sites: Annotated[str, typer.Option(help="Sites, separated by commas: names, or YAML files.")],
     image: options.Image = None,
     modules: Annotated[bool, typer.Option("--modules/--no-modules", help="Ask the sites' own modules too, where there are some.")] = True,
+    partition: options.PartitionName = None,
+    account: options.Account = None,
     output: options.Output = RUNS,
     as_json: options.Json = False,
     json_file: Annotated[Path | None, typer.Option(help="Write the JSON here as well.")] = None,
@@ -40,7 +43,8 @@ def drift_command(
 ) -> None:
     """Which versions the stacks of several sites have, and whether the same seed gives the same spikes. Exit code 1 on drift."""
     with display(quiet=as_json) as steps:
-        stacks = tuple(_ask([name for name in sites.split(",") if name], image, output, steps, modules=modules))
+        wish = Wish(image, partition, account, modules=modules)
+        stacks = tuple(_ask([name for name in sites.split(",") if name], wish, output, steps))
     found = drift.judge(stacks, pins(image))
     document = json.dumps({**asdict(found), "drifts": found.drifts}, indent=2)
     if json_file:
@@ -76,28 +80,47 @@ def _conclude(found: Drift) -> None:
         )
 
 
-def _ask(sites: list[str], image: str | None, output: Path, steps: Display, *, modules: bool) -> Iterator[Stack]:
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of every site."""
+
+    image: str | None
+    partition: str | None = None
+    account: str | None = None
+    modules: bool = True
+
+    def modes(self, site: SiteConfig) -> tuple[Mode, ...]:
+        """The ways in which a site has a stack to look at. Raises UsageError for a site that has none."""
+        wanted: dict[Mode, bool] = {"module": self.modules and bool(site.modules), "container": self.image is not None}
+        if not any(wanted.values()):
+            raise UsageError(f"site '{site.name}': nothing to look at; give --image, or `modules` in its configuration")
+        return tuple(mode for mode, is_wanted in wanted.items() if is_wanted)
+
+    def request(self, script: Path, mode: Mode) -> Request:
+        """The probe as a run."""
+        image = self.image if mode == "container" else None
+        return Request(script, image=image, mode=mode, partition=self.partition, account=self.account, tags=("drift",))
+
+
+def _ask(sites: list[str], wish: Wish, output: Path, steps: Display) -> Iterator[Stack]:
     """Start the probe everywhere, then wait: the sites work at the same time."""
     begun: list[tuple[Run | None, Stack]] = []
     for name in sites:
         place = Site.load(name)
-        modes: list[Mode] = [*(["module"] if modules and place.config.modules else []), *(["container"] if image else [])]  # type: ignore[list-item]
-        if not modes:
-            raise UsageError(f"site '{place.config.name}': nothing to look at; give --image, or `modules` in its configuration")
-        begun += [_begin(place, mode, image if mode == "container" else None, output, steps) for mode in modes]
+        begun += [_begin(place, mode, wish, output, steps) for mode in wish.modes(place.config)]
     for run, problem in begun:
         yield problem if run is None else _end(run)
 
 
-def _begin(place: Site, mode: Mode, image: str | None, output: Path, steps: Display) -> tuple[Run | None, Stack]:
-    known = Stack(place.config.name, mode, image)
+def _begin(place: Site, mode: Mode, wish: Wish, output: Path, steps: Display) -> tuple[Run | None, Stack]:
+    known = Stack(place.config.name, mode, wish.image if mode == "container" else None)
     probe = importlib.resources.files("esd_deploy") / "job" / "drift.py"
     try:
         with importlib.resources.as_file(probe) as script:
-            run = place.start(place.plan(Request(script, image=image, mode=mode, tags=("drift",))), runs=output, display=steps)
+            run = place.start(place.plan(wish.request(script, mode)), runs=output, display=steps)
         run.submit()
     except EsdError as error:
-        return None, Stack(known.site, mode, image, problem=str(error))
+        return None, Stack(known.site, mode, known.image, problem=str(error))
     return run, known
 
 

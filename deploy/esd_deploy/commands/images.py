@@ -14,6 +14,7 @@ from esd_deploy.commands.shown import out
 from esd_deploy.errands import image_cache
 from esd_deploy.errands.image_cache import Action, ImageCache
 from esd_deploy.plans.image import Memory
+from esd_deploy.plans.limits import settled
 from esd_deploy.runs.site import Site
 
 app = typer.Typer()
@@ -37,6 +38,7 @@ def images(
     ] = False,
     gc: Annotated[bool, typer.Option("--gc", help="Remove what nobody used for --keep-days, and what broken pulls left.")] = False,
     keep_days: Annotated[int, typer.Option(min=0, help="For --gc.")] = 30,
+    account: options.Account = None,
     as_json: options.Json = False,
 ) -> None:
     """The images that a site keeps for jobs; --check and --gc look after them."""
@@ -44,7 +46,7 @@ def images(
         raise UsageError("--check and --gc: one after the other")
     action: Action = "check" if check else "gc" if gc else "list"
     place = Site.load(site)
-    found = image_cache.ask(place.connect(place.endpoint), place.config, action, keep_days=keep_days)
+    found = image_cache.ask(place.connect(place.endpoint), settled(place.config, account=account), action, keep_days=keep_days)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2, default=str))
     else:

@@ -191,7 +191,7 @@ def _planned(
 def print_plan(plan: Plan) -> None:
     """The launch line, and all that would be sent to the site."""
     typer.echo(str(plan.launch))
-    typer.echo(json.dumps(kinds.backend(plan.site.kind).description(plan), indent=2))
+    typer.echo(json.dumps(kinds.backend(plan.site.kind).run_job(plan).description, indent=2))
 
 
 def finish(run: Run, *, as_json: bool) -> None:

@@ -12,6 +12,7 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.commands import options
 from esd_deploy.commands.shown import out
 from esd_deploy.errands import probe
+from esd_deploy.plans.limits import settled
 from esd_deploy.runs.site import Site
 from esd_deploy.sites.catalogue import load_site
 from esd_deploy.sites.endpoint import resolve
@@ -53,11 +54,13 @@ def probe_command(
     name: Name,
     *,
     compute: Annotated[bool, typer.Option(help="Ask a compute node too, by a job of a few seconds.")] = True,
+    partition: options.PartitionName = None,
+    account: options.Account = None,
     as_json: options.Json = False,
 ) -> None:
     """Ask a site about itself, keep the answer for the preflight, and print what its file should say instead."""
     place = Site.load(name)
-    found = probe.ask(place.connect(place.endpoint), place.config, compute=compute)
+    found = probe.ask(place.connect(place.endpoint), settled(place.config, partition, account), compute=compute)
     path = probe.save(place.config.name, found)
     patch = probe.differences(place.config, found)
     if as_json:

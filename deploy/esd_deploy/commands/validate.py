@@ -66,6 +66,8 @@ def validate(  # noqa: PLR0913 - each parameter is an option of the command line
     nodes: Nodes = None,
     time: options.Time = None,
     queue_time: Queue = "600",
+    partition: options.PartitionName = None,
+    account: options.Account = None,
     json_file: JsonFile = None,
     junit_file: JunitFile = None,
     html: HtmlFile = None,
@@ -74,7 +76,7 @@ def validate(  # noqa: PLR0913 - each parameter is an option of the command line
 ) -> None:
     """Check that an image works at a site, how well, and why not; exit code 1 if any check failed."""
     selection = Selection(tuple(only or ()), tuple(skip or ()), quick)
-    wish = Request(image, selection, nodes, options.seconds(time) if time else None, options.seconds(queue_time))
+    wish = Request(image, selection, nodes, options.seconds(time) if time else None, options.seconds(queue_time), partition, account)
     validation = Validation.prepare(Site.load(site), wish)
     if dry_run:
         typer.echo(login_script(validation.plan.steps) + batch_script(validation.plan.site, validation.plan.steps), nl=False)

@@ -1,53 +1,38 @@
 """Small jobs that answer a question about a site: one shell script, its output, and nothing left behind."""
 
-import importlib.resources
 import secrets
 from dataclasses import dataclass
 
 from tenacity import Retrying, nap
 
-from esd_build.data.errors import ToolError
+from esd_build.data.errors import ToolError, UsageError
+from esd_deploy.backends import kinds
 from esd_deploy.backends.connection import Connection
-from esd_deploy.plans.launch import activate
-from esd_deploy.plans.plan import JobDescription
+from esd_deploy.plans.job import JobSpec, Place, own_files
+from esd_deploy.plans.limits import most
 from esd_deploy.runs import submission
 from esd_deploy.runs.following import follow
 from esd_deploy.sites.config import SiteConfig
 
-_SCRIPT = "errand.sh"
+_TIME_S = 300
 
 
-@dataclass(frozen=True)
-class Errand:
-    """A script with its parameters (by environment); on a login node, or in a batch job with these resources."""
+def of(name: str, site: SiteConfig, environment: tuple[tuple[str, str], ...] = (), *sourced: str, place: Place = "login") -> JobSpec:
+    """One of the scripts in job/ with its parameters, on a login node or on one compute node; `sourced` are those that it reads.
 
-    script: bytes
-    environment: tuple[tuple[str, str], ...] = ()
-    resources: tuple[tuple[str, str], ...] | None = None
-    files: tuple[tuple[str, bytes], ...] = ()
-
-    def description(self, tag: str) -> JobDescription:
-        """The job that runs it. Pure."""
-        return {
-            "Name": "esderrand",
-            "Tags": [tag],
-            "Executable": "bash",
-            "Arguments": [_SCRIPT],
-            "Environment": dict(self.environment),
-            **({"Job type": "ON_LOGIN_NODE"} if self.resources is None else {"Resources": dict(self.resources)}),
-            "haveClientStageIn": "true",
-        }
-
-
-def of(name: str, config: SiteConfig, environment: tuple[tuple[str, str], ...], *sourced: str) -> Errand:
-    """One of the scripts in job/, with the site's scratch folder known; `sourced` are those that it reads."""
-    own = importlib.resources.files("esd_deploy") / "job"
-    script = (own / name).read_bytes()
-    lines = "".join(f"{line}\n" for line in activate(config)).encode()
-    return Errand(
-        lines + script,
-        (("ESD_SCRATCH_VARIABLE", config.scratch), *environment),
-        files=tuple((f"esd/{one}", (own / one).read_bytes()) for one in sourced),
+    `site` is settled (limits.py). Raises UsageError for a site that runs nothing there.
+    """
+    if place == "login" and not site.login_node:
+        raise UsageError(f"site '{site.name}' runs nothing on its login nodes (`login_node` in its configuration)")
+    return JobSpec(
+        site=site,
+        tags=(f"esd-errand-{secrets.token_hex(8)}",),
+        name="errand",
+        script=f"esd/{name}",
+        files=own_files(name, *sourced),
+        place=place,
+        time_s=min(_TIME_S, most(site).time_s),
+        environment=environment,
     )
 
 
@@ -60,14 +45,14 @@ class Answer:
     stderr: str
 
 
-def run(connection: Connection, errand: Errand, *, poll_s: float = 1, sleep: submission.Sleep = nap.sleep) -> Answer:
+def run(connection: Connection, spec: JobSpec, *, sleep: submission.Sleep = nap.sleep) -> Answer:
     """Run it to its end. Raises ToolError where the site does not; the job is removed in any case."""
-    tag = f"esd-errand-{secrets.token_hex(8)}"
+    made, tag = kinds.backend(spec.site.kind).script_job(spec), spec.tags[0]
     retry = submission.patiently(sleep)
-    job = submission.create(connection, errand.description(tag), tag, retry)
+    job = submission.create(connection, made.description, tag, retry)
     try:
-        submission.stage(connection, job, {_SCRIPT: errand.script, **dict(errand.files)}, retry)
-        state = list(follow(connection, job, poll_s=poll_s, retry=retry, sleep=sleep))[-1]
+        submission.stage(connection, job, made.files, retry)
+        state = list(follow(connection, job, poll_s=spec.site.poll_s, retry=retry, sleep=sleep))[-1]
         out, errors = (_text(connection, job, name, retry) for name in ("stdout", "stderr"))
     finally:
         retry(connection.delete, job)

@@ -45,9 +45,8 @@ class ImageCache:
 
 def ask(connection: Connection, config: SiteConfig, action: Action, *, keep_days: int = 30) -> ImageCache:
     """List, check or tidy up the cache by a small job on the login node. Raises ToolError where that fails."""
-    folder = (("ESD_IMAGE_CACHE", config.image_cache), ("ESD_IMAGE_CACHE_KEEPER", config.image_cache_keeper or ""))
-    what = errand.of("images.sh", config, (("ESD_ACTION", action), ("ESD_KEEP_DAYS", str(keep_days)), *folder), "cache.sh")
-    answer = errand.run(connection, what, poll_s=config.poll_s)
+    environment = (("ESD_ACTION", action), ("ESD_KEEP_DAYS", str(keep_days)))
+    answer = errand.run(connection, errand.of("images.sh", config, environment, "cache.sh"))
     if answer.exit_code != 0:
         raise ToolError(f"site '{config.name}': the image cache cannot be looked at: {answer.stderr.strip()}")
     return understood(answer.stdout)

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -10,8 +9,10 @@ import archspec.cpu
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from esd_build.data.errors import ToolError
 from esd_deploy.backends.connection import Connection
 from esd_deploy.errands import errand
+from esd_deploy.plans.job import Place
 from esd_deploy.sites.config import SiteConfig
 
 
@@ -46,13 +47,16 @@ class Probe(BaseModel):
 
 def ask(connection: Connection, config: SiteConfig, *, compute: bool = True) -> Probe:
     """Run the probe at the site, on a compute node too unless told otherwise. Raises ToolError where the site does not run it."""
-    here = errand.of("probe.sh", config, (("ESD_APPTAINER", config.apptainer),))
-    resources = [("Nodes", "1"), ("CPUsPerNode", "1"), ("Runtime", "300")]
-    resources += [("Queue", config.partition)] if config.partition else []
-    resources += [("Project", config.account)] if config.account else []
-    login = errand.run(connection, here, poll_s=config.poll_s).stdout
-    node = errand.run(connection, replace(here, resources=tuple(resources)), poll_s=config.poll_s).stdout if compute else ""
+    login = _said(connection, config, "login")
+    node = _said(connection, config, "compute") if compute else ""
     return understood(sections(login), sections(node), datetime.now(UTC))
+
+
+def _said(connection: Connection, config: SiteConfig, place: Place) -> str:
+    answer = errand.run(connection, errand.of("probe.sh", config, place=place))
+    if answer.exit_code != 0:
+        raise ToolError(f"site '{config.name}': the probe ended with {answer.exit_code}: {answer.stderr.strip()}")
+    return answer.stdout
 
 
 def sections(text: str) -> dict[str, str]:

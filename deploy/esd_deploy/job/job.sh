@@ -31,7 +31,6 @@ plain_names() { # UNICORE replaces $HOME, $LOGNAME and $USER in the path of a fi
 # shellcheck source=/dev/null
 source esd/launch.sh || exit 1
 
-activate || die "the project could not be activated; correct \`activation\` and \`account\` in the site's configuration"
 prepare || die "the site's modules could not be loaded; correct \`modules\` in the site's configuration"
 if [ -n "${ESD_IMAGE_REFERENCE:-}" ] && [ ! -r esd/image.sif ]; then
   die "the image is not readable here: does every node see \$$ESD_SCRATCH_VARIABLE?"

@@ -65,12 +65,6 @@ link_own() { # a second name of the same file, which no renaming elsewhere can c
 
 # shellcheck source=/dev/null
 source esd/cache.sh
-# On some sites the scratch folder is known only once a project is activated.
-if [ -f esd/launch.sh ]; then
-  # shellcheck source=/dev/null
-  source esd/launch.sh
-  activate || die "the project could not be activated; correct \`activation\` and \`account\` in the site's configuration"
-fi
 scratch=${!ESD_SCRATCH_VARIABLE:-}
 [ -d "$scratch" ] || die "\$$ESD_SCRATCH_VARIABLE is '$scratch', not a folder; correct \`scratch\` in the site's configuration"
 command -v "$ESD_APPTAINER" >/dev/null || die "no program '$ESD_APPTAINER'; correct \`apptainer\` in the site's configuration"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# The whole run as one job on the login node: pulls the image, calls `sbatch --wait`, and ends as the batch job ends. Ended by a
-# signal, it cancels the batch job; where it is killed without one, its guard does. The batch job's number is in esd/batch.id, what
-# Slurm said of it at its end in esd/batch.details.
+# submit.sh [SCRIPT…]: a batch job as one job on the login node. Runs the scripts (the pull of an image), calls `sbatch --wait`, and ends as
+# the batch job ends. Ended by a signal, it cancels the batch job; where it is killed without one, its guard does. The batch job's number
+# is in esd/batch.id, what Slurm said of it at its end in esd/batch.details.
 set -uo pipefail
 
 die() {
@@ -18,19 +18,21 @@ cancel() {
   scancel --user="$(id -un)" --name="$ESD_BATCH_NAME"
 }
 
-if [ -n "${ESD_IMAGE_REFERENCE:-}" ]; then
-  bash esd/pull.sh || exit
-fi
-# shellcheck source=/dev/null
-source esd/launch.sh
-activate || die "the project could not be activated; correct \`activation\` and \`account\` in the site's configuration"
+for before; do
+  bash "$before" || exit
+done
 command -v sbatch >/dev/null || die "no program 'sbatch' here; use \`submit: unicore\` in the site's configuration"
 
 trap 'cancel && touch esd/batch.ended; exit 143' TERM INT HUP
 # In a session of its own, so that it outlives a kill of this job's whole process group.
 export -f cancel
 # shellcheck disable=SC2016 # "$1" is the guard's own
-setsid bash -c 'while kill -0 "$1" 2>/dev/null; do sleep 2; done; [ -e esd/batch.ended ] || cancel' guard "$$" </dev/null >/dev/null 2>&1 &
+setsid bash -c 'touch esd/batch.guarded; while kill -0 "$1" 2>/dev/null; do sleep 2; done; [ -e esd/batch.ended ] || cancel' guard "$$" </dev/null >/dev/null 2>&1 &
+# Until it has its session, a kill would take it along.
+for _ in {1..100}; do
+  [ ! -e esd/batch.guarded ] || break
+  sleep 0.05
+done
 
 sbatch --wait --parsable --job-name="$ESD_BATCH_NAME" --output=esd/batch.stdout --error=esd/batch.stderr esd/batch.sh >esd/batch.id 2>esd/sbatch.stderr &
 wait "$!"

@@ -81,6 +81,31 @@ def versions(config: SiteConfig, *, contained: bool) -> Launch:
     return Launch(limited, container(config) if contained else (), ("python3", "esd/versions.py"))
 
 
+HOST_VARIABLES = (
+    *("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "VIRTUAL_ENV", "CONDA_PREFIX"),
+    *("LD_PRELOAD", "LD_AUDIT", "OPAL_PREFIX", "PMIX_PREFIX", "NEST_MODULE_PATH", "BASH_ENV", "ENV"),
+    *("R_HOME", "R_LIBS", "R_LIBS_USER", "R_LIBS_SITE", "R_PROFILE", "R_ENVIRON"),
+    *("PERL5LIB", "PERL5OPT", "JULIA_LOAD_PATH", "JULIA_DEPOT_PATH"),
+)
+"""Variables by which the host's software would replace an image's own. A container program hands on all variables but LD_LIBRARY_PATH:
+that one it replaces itself, and may need to find its own libraries."""
+
+
+def keep_out(config: SiteConfig) -> tuple[str, ...]:
+    """Shell lines that keep the host's software out of a container, and tell what was kept out. What the site's file sets stays.
+
+    APPTAINERENV_X and SINGULARITYENV_X set X inside, whatever the image says.
+    """
+    names = " ".join(name for name in HOST_VARIABLES if name not in config.environment)
+    loop = (
+        f"for name in {names}; do",
+        """  [ -z "${!name+set}" ] || printf 'kept out of the container: %s, which the host sets\\n' "$name" >&2""",
+        '  unset "$name" "APPTAINERENV_$name" "SINGULARITYENV_$name"',
+        "done",
+    )
+    return ("\n".join(loop), "unset APPTAINERENV_LD_LIBRARY_PATH SINGULARITYENV_LD_LIBRARY_PATH")
+
+
 def activate(config: SiteConfig) -> tuple[str, ...]:
     """Shell lines that make a project's variables known, on login and compute nodes; none where the site needs none."""
     return (config.activation.format(account=shlex.quote(config.account)),) if config.activation and config.account else ()
@@ -91,7 +116,7 @@ def prepare(config: SiteConfig, *, contained: bool) -> tuple[str, ...]:
     variables = [path for path in config.binds if path.startswith("$")]
     modules = shlex.join(("module", "load", *config.modules))
     return (
-        *(() if contained else (modules,)),
+        *(keep_out(config) if contained else (modules,)),
         *(['export APPTAINER_BIND="' + ",".join(variables) + '"'] if contained and variables else ()),
     )
 
@@ -121,7 +146,6 @@ def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, m
     contained = mode == "container"
     bare = mode == "login"
     steps = {
-        "activate": activate(config),
         "prepare": prepare(config, contained=contained),
         "spread": broadcast(config, shape) if contained else (),
         "digests": (digests(shape),) if contained else (),
@@ -131,6 +155,11 @@ def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, m
     }
     functions = "".join(_function(name, lines) for name, lines in steps.items())
     return f"# shellcheck shell=bash\n# Written by esd-deploy; read by job.sh.\n{functions}"
+
+
+def site_file(config: SiteConfig) -> str:
+    """The text of `esd/site.sh`, which enter.sh reads before any script of a job."""
+    return f"# shellcheck shell=bash\n# Written by esd-deploy; read by enter.sh.\n{_function('activate', activate(config))}"
 
 
 def _function(name: str, lines: tuple[str, ...]) -> str:

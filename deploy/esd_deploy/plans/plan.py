@@ -10,9 +10,9 @@ from esd_build.registry import PublishedImage
 from esd_deploy.plans import launch
 from esd_deploy.plans.bundle import bundle, check_input, flat_name, input_files
 from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.limits import check_size, most, settled
 from esd_deploy.sites.config import SiteConfig
 
-JobDescription = dict[str, object]
 Mode = Literal["container", "module", "login", "queue"]
 """container: in the image, on compute nodes · module: from the site's modules, on compute nodes · login: the same on the login node ·
 queue: by a neuromorphic queue."""
@@ -86,18 +86,10 @@ def mode_of(request: Request, site: SiteConfig) -> Mode:
     return mode
 
 
-def settled(request: Request, site: SiteConfig) -> SiteConfig:
-    """The site as this request uses it: with the partition and the account that the caller names."""
-    if request.partition and site.partitions and request.partition not in site.partitions:
-        raise UsageError(f"site '{site.name}' has no partition '{request.partition}'; there is: {', '.join(site.partitions)}")
-    chosen = {"partition": request.partition, "account": request.account}
-    return site.model_copy(update={name: value for name, value in chosen.items() if value is not None})
-
-
 def check(request: Request, site: SiteConfig) -> None:
     """Raises UsageError that says what of a request does not fit the site: needs nobody to be asked."""
     mode = mode_of(request, site)
-    _check_size(request, settled(request, site))
+    check_size(settled(site, request.partition, request.account), request.shape.nodes, request.time_s)
     if mode in {"module", "login"} and not site.modules:
         raise UsageError(f"site '{site.name}' has no modules to run from (`modules` in its configuration); give --image, e.g. --image nest")
     if mode == "login" and request.shape.ranks > 1:
@@ -113,24 +105,9 @@ def check(request: Request, site: SiteConfig) -> None:
     _staged_names(request)
 
 
-def _check_size(request: Request, site: SiteConfig) -> None:
-    partition = site.partitions.get(site.partition or "")
-    where = f"`limits` of site '{site.name}'"
-    nodes, time_s = site.limits.nodes, site.limits.time_s
-    if partition is not None:
-        nodes, time_s = min(nodes, partition.nodes or nodes), min(time_s, partition.time_s or time_s)
-        where = f"partition '{site.partition}' of site '{site.name}'"
-    if request.shape.nodes > nodes:
-        raise UsageError(f"{request.shape.nodes} nodes asked for, a job gets at most {nodes} ({where})")
-    if (request.time_s or 0) > time_s:
-        raise UsageError(f"{launch.clock(request.time_s or 0)} asked for, a job gets at most {launch.clock(time_s)} ({where})")
-
-
 def plan(request: Request, site: SiteConfig, image: PublishedImage | None, run_id: str) -> Plan:
     """The plan of a request that was checked. `image` is what the registry gave for the request's image."""
-    place = settled(request, site)
-    partition = place.partitions.get(place.partition or "")
-    longest = min(place.limits.time_s, (partition and partition.time_s) or place.limits.time_s)
+    place = settled(site, request.partition, request.account)
     handed = bundle(request.script)
     return Plan(
         run_id,
@@ -140,7 +117,7 @@ def plan(request: Request, site: SiteConfig, image: PublishedImage | None, run_i
         handed.program,
         request.arguments,
         request.shape,
-        request.time_s or min(place.limits.default_time_s, longest),
+        request.time_s or min(place.limits.default_time_s, most(place).time_s),
         mode_of(request, site),
         (*handed.others, *(file for path in request.inputs for file in input_files(path))),
         request.tags,

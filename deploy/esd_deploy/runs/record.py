@@ -13,7 +13,8 @@ from pydantic import Field, ValidationError
 from esd_build.data.documents import nearest
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends.connection import ENDED, SUCCESSFUL, JobState
-from esd_deploy.plans.plan import JobDescription, Mode, Plan
+from esd_deploy.plans.job import JobDescription
+from esd_deploy.plans.plan import Mode, Plan
 from esd_deploy.runs.record_parts import EndingRecord, FileRecord, ImageRecord, JobRecord, MissingRecord, Part, PullRecord, ScriptRecord, ShapeRecord, StateRecord
 
 __all__ = ["FILE_NAME", "PREPARED", "FileRecord", "MissingRecord", "PullRecord", "RunRecord", "known", "load"]

@@ -57,11 +57,10 @@ class Run:
     @staticmethod
     def prepare(plan: Plan, folder: Path, *, rerun_of: str | None = None) -> RunRecord:
         """Write everything that the job needs, and the record, into a new folder."""
-        how = kinds.backend(plan.site.kind)
-        files = how.files(plan)
-        record = RunRecord.of(plan, how.description(plan), (*files, TRAVELLING)).model_copy(update={"rerun_of": rerun_of})
+        job = kinds.backend(plan.site.kind).run_job(plan)
+        record = RunRecord.of(plan, job.description, (*job.files, TRAVELLING)).model_copy(update={"rerun_of": rerun_of})
         try:
-            for path, content in {**files, TRAVELLING: record.model_dump_json().encode()}.items():
+            for path, content in {**job.files, TRAVELLING: record.model_dump_json().encode()}.items():
                 (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(content)
         except OSError as error:

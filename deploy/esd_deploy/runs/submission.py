@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, wait_random_exponential
 
 from esd_deploy.backends.connection import READY, Connection, ConnectionLostError, EndedError, RefusedError
-from esd_deploy.plans.plan import JobDescription
+from esd_deploy.plans.job import JobDescription
 
 Sleep = Callable[[float], None]
 

@@ -1,4 +1,4 @@
-"""The one job of a validation: its files and its UNICORE description, complete before anything happens. Pure."""
+"""The one job of a validation, complete before anything happens. Pure."""
 
 import importlib.resources
 import shlex
@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from esd_build.registry import PublishedImage
 from esd_deploy.plans import launch
+from esd_deploy.plans.job import PULL, JobSpec, own_files
 from esd_deploy.plans.launch import Shape
-from esd_deploy.plans.plan import JobDescription
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.carried import pytest_zip
 from esd_deploy.validation.step import Step
@@ -21,7 +21,7 @@ _SHARE, _SPARE_S = 0.4, 120
 
 @dataclass(frozen=True)
 class ValidationPlan:
-    """One validation, ready to be submitted; `id` is also the job's tag."""
+    """One validation, ready to be submitted; `id` is also the job's tag. `site` has the partition and the account of this validation."""
 
     id: str
     site: SiteConfig
@@ -30,42 +30,28 @@ class ValidationPlan:
     steps: tuple[Step, ...]
     time_s: int
 
-    @property
-    def files(self) -> dict[str, bytes]:
-        """Everything that is staged in: path in the job's folder → content."""
-        probes = importlib.resources.files("esd_deploy") / "validation" / "job"
-        job = importlib.resources.files("esd_deploy") / "job"
-        own = {f"esd/{one.name}": one.read_bytes() for one in probes.iterdir() if one.name.endswith((".sh", ".py"))}
-        carried = {"esd/pytest.zip": pytest_zip()} if any(step.name.startswith("nest-testsuite") for step in self.steps) else {}
-        return {
-            **own,
-            **carried,
-            **{f"esd/{name}": (job / name).read_bytes() for name in ("cache.sh", "pull.sh")},
-            _LOGIN: login_script(self.steps).encode(),
-            _BATCH: batch_script(self.site, self.steps).encode(),
-        }
+    def runs_s(self, queue_s: int) -> int:
+        """Seconds that its job may run. One that calls sbatch runs, on the login node, while the batch job waits in the queue."""
+        return self.time_s + (queue_s if self.site.submit == "sbatch" else 0)
 
     @property
-    def description(self) -> JobDescription:
-        """The UNICORE job description; it holds no secret."""
-        resources = {
-            "Nodes": str(self.nodes),
-            "CPUsPerNode": str(RANKS_PER_NODE),
-            "Runtime": str(self.time_s),
-            **({"Queue": self.site.partition} if self.site.partition else {}),
-            **({"Project": self.site.account} if self.site.account else {}),
-        }
-        return {
-            "Name": "esdvalidate",
-            "Tags": [self.id],
-            "Executable": "bash",
-            "Arguments": [_BATCH],
-            "Environment": {**launch.variables(self.site, Shape()), **_image_variables(self.site, self.image)},
-            "Resources": resources,
-            "User precommand": f"bash {_LOGIN}",
-            "RunUserPrecommandOnLoginNode": "true",
-            "haveClientStageIn": "true",
-        }
+    def job(self) -> JobSpec:
+        """What is staged, and what runs where."""
+        probes = importlib.resources.files("esd_deploy") / "validation" / "job"
+        own = tuple((f"esd/{one.name}", one.read_bytes()) for one in probes.iterdir() if one.name.endswith((".sh", ".py")))
+        carried = (("esd/pytest.zip", pytest_zip()),) if any(step.name.startswith("nest-testsuite") for step in self.steps) else ()
+        scripts = ((_LOGIN, login_script(self.steps).encode()), (_BATCH, batch_script(self.site, self.steps).encode()))
+        return JobSpec(
+            site=self.site,
+            tags=(self.id,),
+            name="validate",
+            script=_BATCH,
+            files=(*own, *carried, *own_files(*PULL), *scripts),
+            shape=Shape(self.nodes, RANKS_PER_NODE),
+            time_s=self.time_s,
+            before=_LOGIN,
+            image=self.image,
+        )
 
 
 def time_for(steps: Iterable[Step], most_s: int) -> int:
@@ -89,16 +75,3 @@ def batch_script(site: SiteConfig, steps: Iterable[Step]) -> str:
 
 def _line(step: Step) -> str:
     return shlex.join(("step", step.name, str(step.limit_s), *step.argv))
-
-
-def _image_variables(site: SiteConfig, image: PublishedImage) -> dict[str, str]:
-    return {
-        "ESD_IMAGE_REFERENCE": image.reference.oras,
-        "ESD_IMAGE_SHA256": image.sif_digest.removeprefix("sha256:"),
-        "ESD_IMAGE_SIZE": str(image.size),
-        "ESD_IMAGE_CACHE": site.image_cache,
-        **({"ESD_IMAGE_CACHE_KEEPER": site.image_cache_keeper} if site.image_cache_keeper else {}),
-        "ESD_SCRATCH_VARIABLE": site.scratch,
-        "ESD_APPTAINER": site.apptainer,
-        "APPTAINER_QUIET": "1",
-    }

@@ -10,6 +10,7 @@ from tenacity import Retrying
 from esd_build.data.errors import ToolError
 from esd_deploy.backends.connection import FAILED, Connection, JobState
 from esd_deploy.display.progress import Display
+from esd_deploy.plans.job import SiteJob
 from esd_deploy.runs import results, submission
 from esd_deploy.runs.following import follow
 from esd_deploy.validation import evidence
@@ -44,6 +45,7 @@ class Session:
     """A validation's job at a site. Its folder gets the layout of the job's folder."""
 
     plan: ValidationPlan
+    job: SiteJob
     folder: Path
     connection: Connection
     display: Display
@@ -52,8 +54,8 @@ class Session:
     def run(self) -> tuple[str, JobEnd, tuple[Output, ...]]:
         """The job's URL, how it ended, and what its steps left. A hang at the site never hangs this; Ctrl-C ends the job there."""
         retry = submission.patiently(notice=self.display.step)
-        files = self.plan.files
-        url = submission.create(self.connection, self.plan.description, self.plan.id, retry)
+        files = self.job.files
+        url = submission.create(self.connection, self.job.description, self.plan.id, retry)
         try:
             submission.stage(self.connection, url, files, retry)
             end = self._follow(url, retry)
@@ -63,16 +65,15 @@ class Session:
         if not end.finished:
             retry(self.connection.abort, url)
         self._fetch(url, files, retry)
-        stderr = self.folder / "stderr"
         end = JobEnd(
-            end.started,
-            end.finished,
-            end.message,
-            stderr.read_text(encoding="utf-8", errors="replace") if stderr.is_file() else "",
-            self.plan.time_s,
-            self.queue_s,
+            end.started, end.finished, self._own("esd/failure.txt") or end.message, self._own("stderr"), self.plan.time_s, self.queue_s
         )
         return url, end, evidence.read(self.folder, self.plan.steps)
+
+    def _own(self, path: str) -> str:
+        """What the job itself wrote there; empty where it wrote nothing."""
+        place = self.folder / path
+        return place.read_text(encoding="utf-8", errors="replace").strip() if place.is_file() else ""
 
     def _follow(self, url: str, retry: Retrying) -> JobEnd:
         patience = Patience(time.monotonic() + self.queue_s)
@@ -81,7 +82,7 @@ class Session:
             for state in follow(self.connection, url, poll_s=self.plan.site.poll_s, retry=retry, sleep=patience.wait):
                 self.display.step(f"{self.plan.id}: {state.status}" + (f" ({state.message})" if state.message else ""))
                 if state.status in _RUNNING:
-                    patience.deadline_s = time.monotonic() + self.plan.time_s + _GRACE_S
+                    patience.deadline_s = time.monotonic() + self.plan.runs_s(self.queue_s) + _GRACE_S
         except OutOfPatienceError:
             started = state is not None and state.status in _RUNNING
             return JobEnd(started=started, finished=False, message=self._waiting_for(url))

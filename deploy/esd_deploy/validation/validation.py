@@ -7,7 +7,9 @@ from pathlib import Path
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.registry import Credentials, PublishedImage, Registry
+from esd_deploy.backends import kinds
 from esd_deploy.display.progress import Display, Silent
+from esd_deploy.plans.limits import check_size, most, settled
 from esd_deploy.runs.site import Site, new_id
 from esd_deploy.validation import reference, remedy
 from esd_deploy.validation.check import Check
@@ -33,6 +35,8 @@ class Request:
     nodes: int | None = None
     time_s: int | None = None
     queue_s: int = 600
+    partition: str | None = None
+    account: str | None = None
 
 
 @dataclass(frozen=True)
@@ -50,17 +54,15 @@ class Validation:
         """Choose the checks, ask the registry for the digest. Raises UsageError for what does not exist or does not fit."""
         if site.config.kind != "unicore":
             raise UsageError(f"site '{site.config.name}' runs no containers (kind: {site.config.kind}); validate a site of kind unicore")
-        nodes = request.nodes or min(2, site.config.limits.nodes)
-        if nodes > site.config.limits.nodes:
-            raise UsageError(
-                f"{nodes} nodes asked for, a job gets at most {site.config.limits.nodes} (`limits` of site '{site.config.name}')"
-            )
+        if not site.config.login_node:
+            raise UsageError(f"site '{site.config.name}' runs nothing on its login nodes (`login_node`): the image cannot be pulled there")
+        place = settled(site.config, request.partition, request.account)
+        check_size(place, request.nodes, request.time_s)
+        nodes = request.nodes or min(2, most(place).nodes)
         checks = with_needs(select(request.selection))
-        steps = chosen(all_steps(site.config, nodes), step_names(checks))
-        time_s = min(request.time_s or time_for(steps, site.config.limits.time_s), site.config.limits.time_s)
-        return cls(
-            site, request, ValidationPlan(new_id(), site.config, site.published(request.image), nodes, steps, time_s), checks, tag_now
-        )
+        steps = chosen(all_steps(place, nodes), step_names(checks))
+        time_s = request.time_s or time_for(steps, most(place).time_s)
+        return cls(site, request, ValidationPlan(new_id(), place, site.published(request.image), nodes, steps, time_s), checks, tag_now)
 
     def run(self, output: Path = VALIDATIONS, display: Display | None = None, *, suggest: bool = False) -> Report:
         """Run it to its end and write `validation.json` into `output/<id>/`."""
@@ -74,7 +76,7 @@ class Validation:
             tag_before=before,
             spikes=reference.load_spikes(self.plan.image.annotations),
         )
-        verdicts = judge(self.checks, evidence, reference.load(self.site.config))
+        verdicts = judge(self.checks, evidence, reference.load(self.plan.site))
         took = {one.step: one.seconds for one in evidence.outputs}
         report = Report.of(self.plan, _suite(self.request.selection), job, time.monotonic() - began, self.checks, verdicts, took)
         suggestion = self._suggestion(verdicts, evidence, output, steps) if suggest else ""
@@ -84,20 +86,21 @@ class Validation:
 
     def _evidence(self, plan: ValidationPlan, folder: Path, display: Display) -> tuple[str, Evidence]:
         display.step(f"{plan.id}: {len(plan.steps)} steps on {plan.nodes} nodes of {plan.site.name}")
-        session = Session(plan, folder, self.site.connect(self.site.endpoint), display, self.request.queue_s)
-        job, end, outputs = session.run()
-        return job, _evidence_of(plan, end, outputs)
+        job = kinds.backend(plan.site.kind).script_job(plan.job)
+        session = Session(plan, job, folder, self.site.connect(self.site.endpoint), display, self.request.queue_s)
+        url, end, outputs = session.run()
+        return url, _evidence_of(plan, end, outputs)
 
     def _suggestion(self, verdicts: Mapping[str, Verdict], evidence: Evidence, output: Path, display: Display) -> str:
         return self._suggest(evidence, output, display) if remedy.wanted(verdicts) else remedy.idle(verdicts)
 
     def _suggest(self, evidence: Evidence, output: Path, display: Display) -> str:
         listed = evidence.output("plugins")
-        found = remedy.remedies(self.site.config, judge_site.plugins(listed) if listed else ())
+        found = remedy.remedies(self.plan.site, judge_site.plugins(listed) if listed else ())
         tries = remedy.steps(found, self.plan.nodes)
         pull = chosen(self.plan.steps, ("pull",))
-        wanted = min(self.site.config.limits.time_s, 60 + sum(step.limit_s for step in tries))
-        plan = replace(self.plan, id=new_id(), site=remedy.bare(self.site.config), steps=(*pull, *tries), time_s=wanted)
+        wanted = min(most(self.plan.site).time_s, 60 + sum(step.limit_s for step in tries))
+        plan = replace(self.plan, id=new_id(), site=remedy.bare(self.plan.site), steps=(*pull, *tries), time_s=wanted)
         _, tried = self._evidence(plan, output / self.plan.id / "suggest", display)
         return remedy.suggestion(found, tried)
 

@@ -351,7 +351,7 @@ def test_the_description_names_collab_platform_and_run(queued):
 def test_without_a_collab_it_says_where_to_name_one(queued):
     nobody = replace(queued, site=queued.site.model_copy(update={"nmpi": NmpiSettings(platform="SpiNNaker")}))
     with pytest.raises(UsageError, match="--account COLLAB"):
-        BACKEND.description(nobody)
+        BACKEND.run_job(nobody)
 
 
 @pytest.fixture

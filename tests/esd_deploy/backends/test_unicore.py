@@ -15,6 +15,7 @@ from esd_deploy.backends.connection import ConnectionLostError
 from esd_deploy.backends.unicore import UnicoreConnection
 from esd_deploy.backends.unicore_http import meaning
 from esd_deploy.backends.unicore_job import description
+from esd_deploy.plans.run_job import spec
 from esd_deploy.runs.run import Run
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 from esd_localsite.identity.users import UserEntry
@@ -105,7 +106,7 @@ def test_a_run_through_real_unicore(endpoint, planned, tmp_path):
 @pytest.mark.integration
 def test_an_error_page_is_not_taken_for_a_file(endpoint, planned):
     connection = UnicoreConnection.open(endpoint)
-    job = connection.create({**description(planned), "Resources": {}})
+    job = connection.create({**description(spec(planned)), "Resources": {}})
 
     with pytest.raises(ToolError, match="no longer knows this"), connection.read(job, "spikes.nix") as pieces:
         list(pieces)

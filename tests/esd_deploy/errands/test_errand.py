@@ -4,11 +4,10 @@ import pytest
 from tests.esd_deploy.commands.test_cli import call
 from tests.esd_deploy.conftest import DATA, JOB, FakeConnection
 
-from esd_build.data.errors import ToolError
+from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
 from esd_deploy.backends.connection import JobState
 from esd_deploy.errands import errand, image_cache
-from esd_deploy.errands.errand import Errand
 from esd_deploy.plans import image
 from esd_deploy.plans.image import Memory
 from esd_deploy.sites.endpoint import Credentials, Endpoint
@@ -20,35 +19,34 @@ def connection(stdout=b"answer", **options):
     return FakeConnection(states=[JobState("SUCCESSFUL", exit_code=0)], results={"stdout": stdout, "stderr": b"why"}, **options)
 
 
-def test_an_errand_is_answered_and_leaves_nothing():
+def test_an_errand_is_answered_and_leaves_nothing(config):
     site = connection()
-    answer = errand.run(site, Errand(b"echo answer", (("A", "1"),)), sleep=lambda _s: None)
+    answer = errand.run(site, errand.of("images.sh", config, (("ESD_ACTION", "list"),)), sleep=lambda _s: None)
 
     assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "answer", "why")
-    assert (site.jobs[0]["Job type"], site.jobs[0]["Environment"], site.deleted) == ("ON_LOGIN_NODE", {"A": "1"}, [JOB])
+    assert (site.jobs[0]["Job type"], site.jobs[0]["Environment"]["ESD_ACTION"], site.deleted) == ("ON_LOGIN_NODE", "list", [JOB])
 
 
-def test_an_errand_that_a_site_does_not_run_is_an_error_and_leaves_nothing():
+def test_an_errand_that_a_site_does_not_run_is_an_error_and_leaves_nothing(config):
     site = connection()
     site.states = [JobState("FAILED", "no login node jobs here")]
 
     with pytest.raises(ToolError, match="no login node jobs here"):
-        errand.run(site, Errand(b""), sleep=lambda _s: None)
+        errand.run(site, errand.of("images.sh", config), sleep=lambda _s: None)
 
     assert site.deleted == [JOB]
 
 
-def test_a_lost_answer_makes_no_second_errand():
+def test_a_lost_answer_makes_no_second_errand(config):
     site = connection(lose=["create"])
-    errand.run(site, Errand(b""), sleep=lambda _s: None)
+    errand.run(site, errand.of("images.sh", config), sleep=lambda _s: None)
 
     assert len(site.jobs) == 1
 
 
-def test_the_project_is_activated_before_the_scratch_folder_is_used(config):
-    site = config.model_copy(update={"activation": "jutil env activate -p {account}", "account": "br ain"})
-
-    assert errand.of("images.sh", site, ()).script.startswith(b"jutil env activate -p 'br ain'\n")
+def test_a_site_that_runs_nothing_on_its_login_nodes_is_not_asked_there(config):
+    with pytest.raises(UsageError, match="runs nothing on its login nodes"):
+        errand.of("images.sh", config.model_copy(update={"login_node": False}))
 
 
 def test_the_image_cache_is_listed(config):

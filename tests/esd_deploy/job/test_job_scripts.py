@@ -63,16 +63,18 @@ class Login:
     def job(self, name: str) -> Path:
         folder = self.root / name
         (folder / "esd").mkdir(parents=True)
-        for script in ("cache.sh", "pull.sh", "digest.sh", "job.sh"):
+        for script in ("enter.sh", "cache.sh", "pull.sh", "digest.sh", "job.sh"):
             (folder / "esd" / script).write_bytes((JOB / script).read_bytes())
         return folder
 
-    def start(self, folder: Path, script: str = "pull.sh") -> subprocess.Popen[str]:
+    def start(self, folder: Path, script: str = "pull.sh", *arguments: str) -> subprocess.Popen[str]:
         pipe = subprocess.PIPE
-        return subprocess.Popen(("bash", f"esd/{script}"), cwd=folder, env=self.environment, stdout=pipe, stderr=pipe, text=True)
+        return subprocess.Popen(
+            ("bash", f"esd/{script}", *arguments), cwd=folder, env=self.environment, stdout=pipe, stderr=pipe, text=True
+        )
 
-    def run(self, folder: Path, script: str = "pull.sh") -> tuple[int, str]:
-        with self.start(folder, script) as process:
+    def run(self, folder: Path, script: str = "pull.sh", *arguments: str) -> tuple[int, str]:
+        with self.start(folder, script, *arguments) as process:
             _, errors = process.communicate(timeout=30)
         return process.returncode, errors
 
@@ -152,9 +154,23 @@ def test_a_pull_that_fails_says_why_and_leaves_nothing(login, message):
     assert not login.cache.exists() or leftovers(login) + list(login.cache.glob("*.sif")) == []
 
 
+@pytest.mark.parametrize(
+    ("activation", "code", "said"),
+    [("export PROJECT=brain", 0, "script of brain, a b\n"), ("echo 'no such project'; false", 1, "the project could not be activated")],
+)
+def test_the_project_is_activated_before_any_script(login, activation, code, said):
+    job = login.job("one")
+    (job / "esd/site.sh").write_text(f"activate() {{ {activation}; }}\n")
+    (job / "esd/own.sh").write_text('echo "script of $PROJECT, $1" >&2\n')
+
+    found = login.run(job, "enter.sh", "esd/own.sh", "a b")
+
+    assert (found[0], said in found[1]) == (code, True), found
+    assert (job / "esd/failure.txt").exists() is bool(code)
+
+
 def launch(job: Path, *, wireup: str = "true", versions: str = "true", program: str = "touch ran", prepare: str = "true") -> None:
     steps = {
-        "activate": "true",
         "prepare": prepare,
         "spread": "true",
         "digests": "true",

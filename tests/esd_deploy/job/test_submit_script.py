@@ -16,7 +16,6 @@ SCRIPT = importlib.resources.files("esd_deploy") / "job" / "submit.sh"
 def job(tmp_path: Path) -> Path:
     (tmp_path / "esd").mkdir()
     (tmp_path / "bin").mkdir()
-    (tmp_path / "esd/launch.sh").write_text("activate() { true; }\n")
     fake(tmp_path, "scontrol", "echo JobId=7 JobState=FAILED")
     fake(tmp_path, "scancel", 'echo "$@" > "$FAKE/cancelled"')
     return tmp_path

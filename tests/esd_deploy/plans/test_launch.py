@@ -1,3 +1,5 @@
+import subprocess
+
 import pytest
 
 from esd_deploy.plans import launch
@@ -30,7 +32,6 @@ def test_the_launch_file_is_a_shell_function_for_each_step(config):
     assert launch.launch_file(config, SHAPE, ("net.py",), mode="module") == (
         "# shellcheck shell=bash\n"
         "# Written by esd-deploy; read by job.sh.\n"
-        "activate() {\n  true\n}\n"
         "prepare() {\n  module load EBRAINS/24.10\n}\n"
         "spread() {\n  true\n}\n"
         "digests() {\n  true\n}\n"
@@ -41,7 +42,32 @@ def test_the_launch_file_is_a_shell_function_for_each_step(config):
     )
 
 
+@pytest.mark.integration
+def test_the_hosts_software_is_kept_out_of_a_container_but_for_what_the_sites_file_sets(config):
+    site = config.model_copy(update={"environment": {"R_LIBS": "/p/site"}})
+    names = (*launch.HOST_VARIABLES, "APPTAINERENV_PYTHONPATH", "SINGULARITYENV_LD_LIBRARY_PATH", "LD_LIBRARY_PATH", "OMPI_MCA_pml")
+    text = "\n".join((*launch.keep_out(site), "env"))
+
+    found = subprocess.run(("/bin/bash", "-c", text), env=dict.fromkeys(names, "host"), check=True, capture_output=True, text=True)
+
+    # LD_LIBRARY_PATH stays, for the container program itself may need it; inside it is replaced.
+    assert {line.partition("=")[0] for line in found.stdout.splitlines() if line.endswith("=host")} == {
+        "R_LIBS",
+        "LD_LIBRARY_PATH",
+        "OMPI_MCA_pml",
+    }
+    assert "kept out of the container: PYTHONPATH, which the host sets\n" in found.stderr
+    assert "R_LIBS," not in found.stderr
+
+
+def test_the_budget_is_quoted_where_a_project_is_activated(config):
+    site = config.model_copy(update={"activation": "jutil env activate -p {account}", "account": "br ain"})
+
+    assert "activate() {\n  jutil env activate -p 'br ain'\n}\n" in launch.site_file(site)
+
+
 def test_the_batch_script_for_own_use(config, image):
+    clean, unset = launch.keep_out(config)
     assert launch.batch_script(config, SHAPE, ("net.py",), image=image, time_s=600) == (
         "#!/usr/bin/env bash\n"
         "#SBATCH --nodes=2\n"
@@ -51,6 +77,7 @@ def test_the_batch_script_for_own_use(config, image):
         "#SBATCH --partition=batch\n"
         "#SBATCH --account=brain\n"
         "set -euo pipefail\n"
+        f"{clean}\n{unset}\n"
         '# Once, on a login node: mkdir -p -m 700 "$SCRATCH/esd-images-$UID" && '
         f'singularity pull "$SCRATCH/esd-images-$UID/{"b" * 64}.sif"'
         f" oras://registry.example.org/esd/nest@sha256:{'a' * 64}\n"

@@ -4,14 +4,15 @@ from esd_build.data.errors import UsageError
 from esd_deploy.backends.unicore_job import description, files
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Request, check, plan
+from esd_deploy.plans.run_job import spec
 
 
 def test_the_description_of_a_container_job(planned):
-    assert description(planned) == {
+    assert description(spec(planned)) == {
         "Name": "esdnet",
         "Tags": ["run-1"],
         "Executable": "bash",
-        "Arguments": ["esd/job.sh"],
+        "Arguments": ["esd/enter.sh", "esd/job.sh"],
         "Environment": {
             "UCX_MAX_RNDV_RAILS": "1",
             "OMP_NUM_THREADS": "4",
@@ -25,23 +26,23 @@ def test_the_description_of_a_container_job(planned):
             "APPTAINER_QUIET": "1",
         },
         "Resources": {"Nodes": "2", "CPUsPerNode": "4", "Runtime": "600", "Queue": "batch", "Project": "brain"},
-        "User precommand": "bash esd/pull.sh",
+        "User precommand": "bash esd/enter.sh esd/pull.sh",
         "RunUserPrecommandOnLoginNode": "true",
         "haveClientStageIn": "true",
     }
 
 
 def test_a_job_without_a_container_pulls_nothing(config, script):
-    found = description(plan(Request(script), config, None, "run-1"))
+    found = description(spec(plan(Request(script), config, None, "run-1")))
 
     assert "User precommand" not in found
-    assert found["Environment"] == {"UCX_MAX_RNDV_RAILS": "1", "OMP_NUM_THREADS": "1", "PYNN_SIMULATOR": "nest"}
+    assert not {"ESD_IMAGE_REFERENCE", "ESD_IMAGE_SHA256", "APPTAINER_QUIET"} & found["Environment"].keys()
 
 
 def test_all_that_a_job_needs_is_staged(planned):
-    scripts = ("cache.sh", "pull.sh", "digest.sh", "job.sh", "wireup.py", "versions.py", "launch.sh")
-    assert set(files(planned)) == {"net.py", *(f"esd/{name}" for name in scripts)}
-    assert files(planned)["net.py"] == b"print('spikes')\n"
+    own = {"enter.sh", "site.sh", "cache.sh", "pull.sh", "digest.sh", "job.sh", "wireup.py", "versions.py", "launch.sh"}
+    assert set(files(spec(planned))) == {"net.py", *(f"esd/{name}" for name in own)}
+    assert files(spec(planned))["net.py"] == b"print('spikes')\n"
 
 
 FAULTS = [
@@ -110,8 +111,8 @@ def test_a_mode_that_contradicts_the_rest(config, script, fault, message):
 
 def test_a_login_node_job_has_no_resources_and_no_srun(config, script):
     planned = plan(Request(script, mode="login"), config, None, "run-1")
-    found = description(planned)
+    found = description(spec(planned))
 
     assert (found["Job type"], "Resources" in found, str(planned.launch)) == ("ON_LOGIN_NODE", False, "python3 net.py")
-    assert b"srun" not in files(planned)["esd/launch.sh"]
-    assert b"module load EBRAINS/24.10" in files(planned)["esd/launch.sh"]
+    assert b"srun" not in files(spec(planned))["esd/launch.sh"]
+    assert b"module load EBRAINS/24.10" in files(spec(planned))["esd/launch.sh"]

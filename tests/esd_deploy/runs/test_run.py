@@ -10,6 +10,7 @@ from esd_deploy.backends.connection import JobState, RefusedError
 from esd_deploy.runs.record import RunRecord
 from esd_deploy.runs.run import LOCK, TRAVELLING, Run
 from esd_deploy.backends.unicore_job import files
+from esd_deploy.plans.run_job import spec
 from esd_deploy.runs.following import pause
 
 FAILED = [JobState("RUNNING"), JobState("FAILED", "non-zero exit code", exit_code=7, log=("the site's log",))]
@@ -100,7 +101,7 @@ def test_a_client_that_died_while_submitting_is_taken_over(planned, tmp_path, co
     run.wait()
 
     assert (len(connection.jobs), connection.started, run.record.succeeded) == (1, 1, True)
-    assert {**connection.uploaded, TRAVELLING: b""} == {**files(planned), TRAVELLING: b""}
+    assert {**connection.uploaded, TRAVELLING: b""} == {**files(spec(planned)), TRAVELLING: b""}
 
 
 def test_a_client_that_died_while_uploading_is_taken_over(planned, tmp_path):
@@ -109,7 +110,7 @@ def test_a_client_that_died_while_uploading_is_taken_over(planned, tmp_path):
 
     live(planned, tmp_path, connection, known).resume()
 
-    assert (len(connection.jobs), connection.started, connection.uploaded.keys()) == (1, 1, {*files(planned), TRAVELLING})
+    assert (len(connection.jobs), connection.started, connection.uploaded.keys()) == (1, 1, {*files(spec(planned)), TRAVELLING})
 
 
 def test_a_job_that_has_begun_is_not_started_again(planned, tmp_path, connection):

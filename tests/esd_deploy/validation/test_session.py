@@ -1,8 +1,11 @@
 """The one job, with a site in memory: it ends whatever the site does."""
 
+from dataclasses import replace
+
 import pytest
 from tests.esd_deploy.conftest import JOB, FakeConnection
 
+from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import JobState
 from esd_deploy.display.progress import Silent
 from esd_deploy.validation.plan import ValidationPlan
@@ -17,7 +20,7 @@ def planned(good):
 
 
 def session(planned, tmp_path, connection, queue_s=600):
-    return Session(planned, tmp_path, connection, Silent(), queue_s)
+    return Session(planned, unicore_job.job(planned.job), tmp_path, connection, Silent(), queue_s)
 
 
 def test_the_outputs_of_a_job_come_home(planned, tmp_path):
@@ -50,6 +53,19 @@ def test_a_job_that_failed_says_why(planned, tmp_path):
     _, end, _ = session(planned, tmp_path, connection).run()
 
     assert (end.finished, end.out_of_time, end.time_limit_s, end.message) == (False, True, 60, "exit code missing")
+
+
+def test_what_the_job_itself_says_of_its_failure_goes_before_the_servers_word(planned, tmp_path):
+    results = {"esd/failure.txt": b"on login: the project could not be activated\n"}
+    connection = FakeConnection(states=[JobState("FAILED", "precommand failed")], results=results)
+
+    assert session(planned, tmp_path, connection).run()[1].why == "on login: the project could not be activated"
+
+
+def test_a_job_that_calls_sbatch_runs_while_its_batch_job_waits(planned):
+    by_sbatch = replace(planned, site=planned.site.model_copy(update={"submit": "sbatch"}))
+
+    assert (planned.runs_s(600), by_sbatch.runs_s(600)) == (60, 660)
 
 
 def test_who_leaves_ends_the_job_at_the_site(planned, tmp_path, monkeypatch):

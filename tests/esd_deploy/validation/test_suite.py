@@ -6,6 +6,8 @@ import pytest
 from tests.esd_deploy.validation.conftest import output
 
 from esd_build.data.errors import UsageError
+from esd_deploy.backends import unicore_job
+from esd_deploy.plans import launch
 from esd_deploy.validation import remedy
 from esd_deploy.validation.plan import ValidationPlan, batch_script, login_script, time_for
 from esd_deploy.validation.step import Step
@@ -71,8 +73,9 @@ def test_the_scripts_are_what_one_would_type(good):
     steps = (Step("pull", ("bash", "esd/pull.sh"), 60, image=False, login=True), *chosen(all_steps(good.site, 2), ("plugins", "exit-code")))
 
     assert login_script(steps) == "# shellcheck shell=bash\nsource esd/step.sh\nstep pull 60 bash esd/pull.sh\nexit 0\n"
+    clean = "\n".join(launch.keep_out(good.site))
     assert batch_script(good.site, steps) == (
-        "# shellcheck shell=bash\nsource esd/step.sh\nstep plugins 20 srun --mpi=list\n"
+        f"# shellcheck shell=bash\nsource esd/step.sh\n{clean}\nstep plugins 20 srun --mpi=list\n"
         "image_is_here && step exit-code 20 env OMP_NUM_THREADS=1 srun --kill-on-bad-exit=1 --wait=15 --relative=0 --mpi=pmix --nodes=1 "
         "--ntasks=1 --ntasks-per-node=1 --cpus-per-task=1 apptainer exec --sharens --bind /tmp esd/image.sif sh -c 'exit 7'\nexit 0\n"
     )
@@ -87,12 +90,12 @@ def test_a_step_is_launched_as_a_users_program_is(good):
 
 def test_the_description_holds_the_digest_and_no_secret(good):
     plan = ValidationPlan("id-1", good.site, good.image, 2, all_steps(good.site, 2), 600)
-    description = plan.description
+    description = unicore_job.description(plan.job)
 
     assert description["Tags"] == ["id-1"]
     assert description["Environment"]["ESD_IMAGE_REFERENCE"] == good.image.reference.oras
     assert description["Resources"] == {"Nodes": "2", "CPUsPerNode": "2", "Runtime": "600"}
-    assert {"esd/step.sh", "esd/pull.sh", "esd/validate.sh", "esd/ranks.py"} <= plan.files.keys()
+    assert {"esd/step.sh", "esd/pull.sh", "esd/validate.sh", "esd/ranks.py"} <= dict(plan.job.files).keys()
 
 
 EXCHANGED = "".join(

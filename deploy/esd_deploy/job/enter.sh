@@ -1,0 +1,13 @@
+#!/usr/bin/env bash
+# enter.sh SCRIPT [ARGUMENT…]: the way into every script of a job, on login and on compute nodes. Activates the project, then becomes
+# the script. `activate` is a shell function in esd/site.sh, which esd-deploy writes.
+
+# shellcheck source=/dev/null
+source esd/site.sh || exit 1
+# Its words are no answer of the script's.
+if ! activate >&2; then
+  printf 'on %s: the project could not be activated; correct `activation` and `account` in the site'\''s configuration\n' "$(uname -n)" |
+    tee esd/failure.txt >&2
+  exit 1
+fi
+exec bash "$@"

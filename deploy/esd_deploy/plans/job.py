@@ -1,0 +1,52 @@
+"""What a job is, whatever it is for: what is staged, what runs where, and with which limits. Plain data; a backend makes the job of it."""
+
+import importlib.resources
+from dataclasses import dataclass, field
+from typing import Literal
+
+from esd_build.registry import PublishedImage
+from esd_deploy.plans.launch import Shape
+from esd_deploy.sites.config import SiteConfig
+
+JobDescription = dict[str, object]
+Place = Literal["login", "compute"]
+
+
+@dataclass(frozen=True)
+class JobSpec:
+    """One job of shell scripts.
+
+    `site` has the partition and the account that the caller chose. `script` is the path of a staged file; it runs at `place`, on compute
+    nodes with `shape` for at most `time_s` seconds. `before` runs on the login node, ahead of a script on compute nodes. The first of
+    `tags` is the job's own, by which it is found again. With `image`, the scripts learn where the image comes from and where it goes to.
+    """
+
+    site: SiteConfig
+    tags: tuple[str, ...]
+    name: str
+    script: str
+    files: tuple[tuple[str, bytes], ...]
+    place: Place = "compute"
+    shape: Shape = field(default_factory=Shape)
+    time_s: int = 300
+    before: str | None = None
+    image: PublishedImage | None = None
+    environment: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class SiteJob:
+    """A job in the words of one kind of site: what is sent to make it, and the files that are uploaded (path in its folder → content)."""
+
+    description: JobDescription
+    files: dict[str, bytes]
+
+
+PULL = ("cache.sh", "pull.sh")
+"""What brings an image to the site: scripts that read each other."""
+
+
+def own_files(*names: str) -> tuple[tuple[str, bytes], ...]:
+    """Scripts of `esd_deploy/job`, as they are staged: below `esd/`."""
+    folder = importlib.resources.files("esd_deploy") / "job"
+    return tuple((f"esd/{name}", (folder / name).read_bytes()) for name in names)

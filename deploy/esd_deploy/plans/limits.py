@@ -1,0 +1,45 @@
+"""What one job may ask of a site, in the partition and on the account that the caller names. Pure."""
+
+from dataclasses import dataclass
+
+from esd_build.data.errors import UsageError
+from esd_deploy.plans.launch import clock
+from esd_deploy.sites.config import SiteConfig
+
+
+@dataclass(frozen=True)
+class Most:
+    """The most that one job gets: nodes, seconds, and in words where that is written."""
+
+    nodes: int
+    time_s: int
+    where: str
+
+
+def settled(site: SiteConfig, partition: str | None = None, account: str | None = None) -> SiteConfig:
+    """The site with the partition and the account that the caller names. Raises UsageError for a partition that it does not have."""
+    if partition and site.partitions and partition not in site.partitions:
+        raise UsageError(f"site '{site.name}' has no partition '{partition}'; there is: {', '.join(site.partitions)}")
+    chosen = {"partition": partition, "account": account}
+    return site.model_copy(update={name: value for name, value in chosen.items() if value is not None})
+
+
+def most(site: SiteConfig) -> Most:
+    """The limits of a settled site: those of its partition, where they are narrower than the site's own."""
+    partition = site.partitions.get(site.partition or "")
+    if partition is None:
+        return Most(site.limits.nodes, site.limits.time_s, f"`limits` of site '{site.name}'")
+    return Most(
+        min(site.limits.nodes, partition.nodes or site.limits.nodes),
+        min(site.limits.time_s, partition.time_s or site.limits.time_s),
+        f"partition '{site.partition}' of site '{site.name}'",
+    )
+
+
+def check_size(site: SiteConfig, nodes: int | None, time_s: int | None) -> None:
+    """Raises UsageError where a job asks for more than it gets; None asks for nothing."""
+    limit = most(site)
+    if (nodes or 0) > limit.nodes:
+        raise UsageError(f"{nodes} nodes asked for, a job gets at most {limit.nodes} ({limit.where})")
+    if (time_s or 0) > limit.time_s:
+        raise UsageError(f"{clock(time_s or 0)} asked for, a job gets at most {clock(limit.time_s)} ({limit.where})")

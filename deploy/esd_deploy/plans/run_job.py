@@ -1,0 +1,27 @@
+"""The job of a run. Pure."""
+
+from pathlib import Path
+
+from esd_deploy.plans import launch
+from esd_deploy.plans.job import PULL, JobSpec, own_files
+from esd_deploy.plans.plan import Plan
+
+LAUNCH_FILE = "esd/launch.sh"
+
+
+def spec(plan: Plan) -> JobSpec:
+    """What a run stages and runs: job.sh, with its command lines in `esd/launch.sh`; pull.sh before it, where there is an image."""
+    text = launch.launch_file(plan.site, plan.shape, plan.command, mode=plan.mode)
+    own = own_files(*PULL, "digest.sh", "job.sh", "wireup.py", "versions.py")
+    return JobSpec(
+        site=plan.site,
+        tags=(plan.run_id, *plan.tags),
+        name=Path(plan.script_name).stem,
+        script="esd/job.sh",
+        files=(*plan.own_files.items(), *own, (LAUNCH_FILE, text.encode())),
+        place="login" if plan.mode == "login" else "compute",
+        shape=plan.shape,
+        time_s=plan.time_s,
+        before="esd/pull.sh" if plan.image else None,
+        image=plan.image,
+    )
