@@ -6,8 +6,8 @@
 source esd/site.sh || exit 1
 # Its words are no answer of the script's.
 if ! activate >&2; then
-  printf 'on %s: the project could not be activated; correct `activation` and `account` in the site'\''s configuration\n' "$(uname -n)" |
-    tee esd/failure.txt >&2
+  printf 'on %s: %s\n' "$(uname -n)" \
+    "the project could not be activated; correct \`activation\` and \`account\` in the site's configuration" | tee esd/failure.txt >&2
   exit 1
 fi
 exec bash "$@"

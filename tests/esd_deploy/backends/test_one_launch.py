@@ -62,6 +62,11 @@ def site(request) -> SiteConfig:
     return settled(own, "short", "brain")
 
 
+def words(found: object) -> list[str]:
+    assert isinstance(found, list)
+    return found
+
+
 @pytest.mark.parametrize("submit", ["unicore", "sbatch"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_job_activates_the_project_first_wherever_its_scripts_run(site, script, kind, submit):
@@ -70,7 +75,7 @@ def test_every_job_activates_the_project_first_wherever_its_scripts_run(site, sc
     assert job.files["esd/site.sh"].decode() == launch.site_file(site)
     if site.activation:
         assert b"-p brain" in job.files["esd/site.sh"]
-    lines = [" ".join(("bash", *job.description["Arguments"])), job.description.get("User precommand", "bash esd/enter.sh")]
+    lines = [" ".join(("bash", *words(job.description["Arguments"]))), str(job.description.get("User precommand", "bash esd/enter.sh"))]
     lines += [line for line in job.files.get("esd/batch.sh", b"").decode().splitlines() if line.startswith("exec ")]
     assert [line for line in lines if not re.match(r"(exec )?bash esd/enter\.sh", line)] == []
     staged = {word for line in lines for word in line.split() if word.startswith("esd/")}
@@ -112,6 +117,7 @@ def test_what_runs_on_a_login_node_asks_for_nothing(site, script, kind):
 def test_every_job_has_the_sites_variables(site, script, kind):
     found = unicore_job.job(KINDS[kind](site, script)).description["Environment"]
 
+    assert isinstance(found, dict)
     assert site.environment.items() <= found.items()
     assert (found["ESD_SCRATCH_VARIABLE"], found["ESD_APPTAINER"]) == (site.scratch, site.apptainer)
 

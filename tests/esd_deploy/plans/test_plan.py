@@ -36,7 +36,9 @@ def test_a_job_without_a_container_pulls_nothing(config, script):
     found = description(spec(plan(Request(script), config, None, "run-1")))
 
     assert "User precommand" not in found
-    assert not {"ESD_IMAGE_REFERENCE", "ESD_IMAGE_SHA256", "APPTAINER_QUIET"} & found["Environment"].keys()
+    environment = found["Environment"]
+    assert isinstance(environment, dict)
+    assert not {"ESD_IMAGE_REFERENCE", "ESD_IMAGE_SHA256", "APPTAINER_QUIET"} & environment.keys()
 
 
 def test_all_that_a_job_needs_is_staged(planned):
