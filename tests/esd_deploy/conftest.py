@@ -10,7 +10,7 @@ import pytest
 from esd_build.data import documents
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.backends.connection import ConnectionLostError, JobState, RefusedError, RemoteFile
+from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, RefusedError, RemoteFile
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan, Request, plan
 from esd_deploy.sites.config import SiteConfig
@@ -105,7 +105,10 @@ class FakeConnection:
     @contextmanager
     def read(self, job: str, path: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
         self.offsets.append(offset)
-        content = self.results[path][offset:]
+        there = {**self.uploaded, **self.results}
+        if path not in there:
+            raise GoneError(f"no file {path}")
+        content = there[path][offset:]
         if path in self.truncate:
             self.truncate.remove(path)
             content = content[:-1]

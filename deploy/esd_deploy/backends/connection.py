@@ -57,10 +57,16 @@ class EndedError(ToolError):
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file in a job's folder; `path` is what the server said and not yet to be trusted. Without `size` it is read to its end."""
+    """A file in a job's folder; `path` is what the server said and not yet to be trusted. Without `size` it is read to its end.
+
+    With a `problem` it is a folder that the server did not list, or something that it does not give.
+    """
 
     path: str
     size: int | None
+    sha256: str | None = None
+    problem: str = ""
+    kind: str = "file"
 
 
 class Connection(Protocol):
@@ -85,7 +91,7 @@ class Connection(Protocol):
         """What the batch system says of the job; empty where it says nothing."""
 
     def files(self, job: str) -> Sequence[RemoteFile]:
-        """All files in the job's folder and below."""
+        """All files in the job's folder and below; a folder that cannot be listed is one with a `problem` and keeps no other back."""
 
     def read(self, job: str, path: str, offset: int = 0) -> AbstractContextManager[Iterator[bytes]]:
         """One file's content from a byte on, in pieces."""

@@ -11,15 +11,14 @@ from pyunicore.client import Client, Job, PathFile, Registry, Storage, Transport
 
 from esd_build.data.documents import choose
 from esd_build.data.errors import ToolError
-from esd_deploy.backends import unicore_answers, unicore_names
-from esd_deploy.backends.connection import READY, ConnectionLostError, EndedError, GoneError, JobState, RemoteFile
+from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_names
+from esd_deploy.backends.connection import READY, ConnectionLostError, EndedError, GoneError, JobState, RefusedError, RemoteFile
 from esd_deploy.backends.unicore_http import PooledTransport, errors
 from esd_deploy.sites.endpoint import Endpoint
 
 _PAGE = 200
 _KEPT_FOLDERS = 256
 _PIECE = 1024**2
-_DEEPEST = 32
 _FOLDER_S = 120
 _NOWHERE = frozenset({None, "", "null", "null/"})
 
@@ -87,14 +86,32 @@ class UnicoreConnection:
                 folder = self._folder(job)
             except EndedError:  # it failed before it had one
                 return ()
-            return tuple(unicore_names.real(_walk(folder, "/"), lambda: self._links(job)))
+        found = unicore_folder.walk(self._lister(job, folder), lambda: inventory.links(self._text(job, inventory.LIST)))
+        return tuple(unicore_names.real(found, lambda: unicore_names.parse(self._text(job, unicore_names.LIST))))
+
+    def _lister(self, job: str, folder: Storage) -> unicore_folder.Lister:
+        """Lists one folder; the reason where the site does not list that one, though it knows job and caller."""
+
+        def listed(path: str) -> unicore_folder.Content | str:
+            try:
+                with errors(self._endpoint):
+                    return _listing(folder, path)
+            except GoneError:
+                self.state(job)
+                return {}
+            except ToolError as error:
+                self.state(job)
+                return "the site does not let you list it" if isinstance(error, RefusedError) else f"the site does not list it ({error})"
+
+        return listed
 
     @contextmanager
     def read(self, job: str, path: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
         with errors(self._endpoint):
-            link = self._links(job).get(path) if unicore_names.is_rewritten(path) else None
+            links = unicore_names.parse(self._text(job, unicore_names.LIST)) if unicore_names.is_rewritten(path) else {}
+            link = links.get(path)
             folder = self._folder(job)
-            url = f"{folder.resource_url}/files/{quote(link.path if link else path)}"
+            url = f"{folder.resource_url}/files/{quote(link.path if link else path, errors='surrogateescape')}"
             with PathFile(folder, url, path).raw(offset=offset) as response:
                 pieces = response.iter_bytes(_PIECE)
                 # A server may give the whole file where a part of it was asked for.
@@ -114,13 +131,13 @@ class UnicoreConnection:
     def _job(self, url: str) -> Job:
         return Job(self._transport, url, cache_time=0)
 
-    def _links(self, job: str) -> Mapping[str, unicore_names.Plain]:
-        """The results that only a link of another name gives; none where the job did not come to its end."""
+    def _text(self, job: str, path: str) -> bytes:
+        """What the job noted for us; nothing where it did not come to its end."""
         try:
-            with self.read(job, unicore_names.LIST) as pieces:
-                return unicore_names.parse(b"".join(pieces))
+            with self.read(job, path) as pieces:
+                return b"".join(pieces)
         except GoneError:
-            return {}
+            return b""
 
     def _folder(self, job: str, *, still_to_run: bool = False) -> Storage:
         """A job's folder; it never changes, and asking for it takes several requests. Raises EndedError where the job has none."""
@@ -173,13 +190,9 @@ def _from_registry(transport: PooledTransport, endpoint: Endpoint) -> str:
     return url
 
 
-def _walk(folder: Storage, base: str) -> Iterator[RemoteFile]:
-    """All files below; not what a link that leads in circles, or a folder that claims to lie elsewhere, would add."""
-    for path, properties in folder.contents(quote(base))["content"].items():
-        if not properties["isDirectory"] or unicore_names.is_rewritten(str(path)):
-            yield RemoteFile(str(path).lstrip("/"), int(properties["size"]))
-        elif str(path).startswith(base) and len(str(path)) > len(base) and base.count("/") < _DEEPEST:
-            yield from _walk(folder, str(path))
+def _listing(folder: Storage, path: str) -> unicore_folder.Content:
+    content: unicore_folder.Content = folder.contents(quote(path, errors="surrogateescape"))["content"]
+    return content
 
 
 def _without(pieces: Iterator[bytes], offset: int) -> Iterator[bytes]:

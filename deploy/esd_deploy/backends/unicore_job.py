@@ -43,8 +43,7 @@ def description(spec: JobSpec) -> JobDescription:
     # A login-node job is one stage: there submit.sh runs what comes before.
     stage = {"User precommand": f"bash {_ENTER} {spec.before}", "RunUserPrecommandOnLoginNode": "true"} if before and not by_hand else {}
     return {
-        # UNICORE replaces a name that holds '-', '_' or a blank.
-        "Name": "esd" + re.sub(r"[^A-Za-z0-9]", "", spec.name),
+        "Name": batch_name(spec),
         "Tags": list(spec.tags),
         "Executable": "bash",
         "Arguments": [_ENTER, *((_SUBMIT, *before) if by_hand else (spec.script,))],
@@ -53,6 +52,11 @@ def description(spec: JobSpec) -> JobDescription:
         **stage,
         "haveClientStageIn": "true",
     }
+
+
+def batch_name(spec: JobSpec) -> str:
+    """The name of the batch jobs of a job, by which they find each other: UNICORE replaces one that holds '-', '_' or a blank."""
+    return "esd" + re.sub(r"[^A-Za-z0-9]", "", spec.name)
 
 
 def _resources(spec: JobSpec) -> dict[str, str]:
@@ -85,5 +89,6 @@ def _own_variables(spec: JobSpec) -> dict[str, str]:
         **({"ESD_IMAGE_CACHE_KEEPER": spec.site.image_cache_keeper} if spec.site.image_cache_keeper else {}),
         "ESD_SCRATCH_VARIABLE": spec.site.scratch,
         "ESD_APPTAINER": spec.site.apptainer,
+        "ESD_BATCH_NAME": batch_name(spec),
         **of_image,
     }

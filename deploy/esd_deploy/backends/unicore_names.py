@@ -1,7 +1,7 @@
-"""Results whose names UNICORE's TSI rewrites: it replaces `$HOME`, `$LOGNAME` and `$USER` in every path that it is asked for.
+"""Results whose names do not survive the way: UNICORE's TSI replaces `$HOME`, `$LOGNAME` and `$USER` in every path that it is asked for.
 
-So a file `a$HOME.txt` is listed and cannot be read, and a folder of such a name cannot be listed. job.sh gives each such result a link with
-a plain name, and writes down which is which. Pure.
+So a file `a$HOME.txt` is listed and cannot be read, and a folder of such a name cannot be listed. Bytes that are no UTF-8, and line breaks,
+get lost likewise. job.sh gives each such result a link with a plain name, and writes down which is which. Pure.
 """
 
 import re
@@ -14,7 +14,7 @@ FOLDER = "esd/plain-names"
 """Where the links are: each is named by a number."""
 LIST = f"{FOLDER}/list"
 """Their list: `NUMBER SIZE PATH`, each ended by a zero byte."""
-_REWRITTEN = re.compile(r"\$(HOME|LOGNAME|USER)")
+_REWRITTEN = re.compile(r"\$(HOME|LOGNAME|USER)|[\x00-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -39,11 +39,10 @@ def parse(content: bytes) -> dict[str, Plain]:
 
 def real(found: Iterable[RemoteFile], links: Callable[[], Mapping[str, Plain]]) -> Iterator[RemoteFile]:
     """The job's files under their own names, without the links; `links` is asked where there are some."""
-    linked, hidden = False, []
-    for file in found:
-        linked = linked or file.path == LIST
-        if is_rewritten(file.path):
-            hidden.append(file)
-        elif not file.path.startswith(f"{FOLDER}/"):
+    listed = list(found)
+    plain = links() if any(file.path == LIST for file in listed) else {}
+    for file in listed:
+        hidden = bool(plain) and (file.path in plain or is_rewritten(file.path))
+        if not hidden and not file.path.startswith(f"{FOLDER}/"):
             yield file
-    yield from (RemoteFile(path, plain.size) for path, plain in links().items()) if linked else hidden
+    yield from (RemoteFile(path, one.size) for path, one in plain.items())

@@ -49,7 +49,7 @@ def cancel(run_id: options.RunId, *, site: options.KnownSite = None, output: opt
 def delete(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, force: options.Force = False) -> None:
     """Remove a run's job and its folder at the site; what was fetched stays here."""
     run = known_run(run_id, output, site, None)
-    if not force and (not run.record.ended or run.record.missing or not run.record.files):
+    if not force and not run.record.complete:
         raise UsageError(f"run '{run_id}' has not ended, or not all of it is here; `esd-deploy fetch {run_id}` first, or --force")
     run.delete()
     typer.echo(f"{run_id}: removed at {run.record.site}")

@@ -209,10 +209,10 @@ def finish(run: Run, *, as_json: bool) -> None:
 
 def require_all(ended: RunRecord) -> None:
     """Raises ToolError where a result that is at the site could not be had."""
-    if ended.missing:
-        lines = "\n".join(f"  {one.path}: {one.reason}" for one in ended.missing[:10])
+    if ended.lost:
+        lines = "\n".join(f"  {one.path}: {one.reason}" for one in ended.lost[:10])
         again = f"`esd-deploy fetch {ended.id}` tries again"
-        raise ToolError(f"run {ended.id}: {len(ended.missing)} of its results could not be fetched; {again}\n{lines}")
+        raise ToolError(f"run {ended.id}: {len(ended.lost)} of its results could not be fetched; {again}\n{lines}")
 
 
 @contextmanager

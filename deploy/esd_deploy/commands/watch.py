@@ -61,7 +61,7 @@ def _require_good(runs: list[Standing]) -> None:
 
 def _is_open(one: RunRecord, *, bring: bool) -> bool:
     """Whether it goes on, or ended and not all of its results are here."""
-    return not one.ended or (bring and (one.ending is None or bool(one.missing)))
+    return not one.ended or (bring and (one.ending is None or bool(one.lost)))
 
 
 def _follow(runs: Fleet, waiting: frozenset[str], interval: float, live: Live | None, *, bring: bool) -> dict[str, Standing]:

@@ -2,6 +2,8 @@
 # enter.sh SCRIPT [ARGUMENT…]: the way into every script of a job, on login and on compute nodes. Activates the project, then becomes
 # the script. `activate` is a shell function in esd/site.sh, which esd-deploy writes.
 
+# By its real name: a container does not see a folder by a link to it that lies elsewhere.
+cd -P . || exit 1
 # shellcheck source=/dev/null
 source esd/site.sh || exit 1
 # Its words are no answer of the script's.

@@ -106,6 +106,11 @@ def keep_out(config: SiteConfig) -> tuple[str, ...]:
     return ("\n".join(loop), "unset APPTAINERENV_LD_LIBRARY_PATH SINGULARITYENV_LD_LIBRARY_PATH")
 
 
+def visible(config: SiteConfig) -> tuple[str, ...]:
+    """Shell lines that tell whether the job's folder is seen inside the container: where it is not, all else fails in other words."""
+    return (shlex.join((*container(config), "test", "-e", "esd/job.sh")),)
+
+
 def activate(config: SiteConfig) -> tuple[str, ...]:
     """Shell lines that make a project's variables known, on login and compute nodes; none where the site needs none."""
     return (config.activation.format(account=shlex.quote(config.account)),) if config.activation and config.account else ()
@@ -149,6 +154,7 @@ def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, m
         "prepare": prepare(config, contained=contained),
         "spread": broadcast(config, shape) if contained else (),
         "digests": (digests(shape),) if contained else (),
+        **({"visible": visible(config)} if contained else {}),
         "wireup": () if bare else (str(wireup(config, shape, contained=contained)),),
         "versions": ("python3 esd/versions.py",) if bare else (str(versions(config, contained=contained)),),
         "program": (str(Launch((), (), ("python3", *command)) if bare else program(config, shape, command, contained=contained)),),

@@ -1,7 +1,5 @@
 """The job of a run. Pure."""
 
-from pathlib import Path
-
 from esd_deploy.plans import launch
 from esd_deploy.plans.job import PULL, JobSpec, own_files
 from esd_deploy.plans.plan import Plan
@@ -12,11 +10,11 @@ LAUNCH_FILE = "esd/launch.sh"
 def spec(plan: Plan) -> JobSpec:
     """What a run stages and runs: job.sh, with its command lines in `esd/launch.sh`; pull.sh before it, where there is an image."""
     text = launch.launch_file(plan.site, plan.shape, plan.command, mode=plan.mode)
-    own = own_files(*PULL, "digest.sh", "job.sh", "wireup.py", "versions.py")
+    own = own_files(*PULL, "digest.sh", "job.sh", "claim.sh", "inventory.sh", "wireup.py", "versions.py")
     return JobSpec(
         site=plan.site,
         tags=(plan.run_id, *plan.tags),
-        name=Path(plan.script_name).stem,
+        name=plan.run_id,
         script="esd/job.sh",
         files=(*plan.own_files.items(), *own, (LAUNCH_FILE, text.encode())),
         place="login" if plan.mode == "login" else "compute",

@@ -53,11 +53,11 @@ def standing(one: RunRecord, cause: EsdError | None = None) -> Standing:
 
 
 def _not_here(one: RunRecord) -> str:
-    if not one.missing:
+    if not one.lost:
         return ""
-    first = one.missing[0]
+    first = one.lost[0]
     reason, *_ = first.reason.partition("\n")
-    return f"{len(one.missing)} of its results could not be fetched; {first.path}: {reason}"
+    return f"{len(one.lost)} of its results could not be fetched; {first.path}: {reason}"
 
 
 def refresh(runs: Path, tag: str | None = None, *, load: Load = Site.load) -> list[Standing]:

@@ -24,12 +24,20 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
         *([("image", record.image.reference.partition("@")[0]), ("digest", record.image.digest)] if record.image else []),
         ("status", record.status if record.exit_code is None else f"{record.status}, exit code {record.exit_code}"),
         *([("ended by", record.ending.kind)] if record.ending and record.ending.kind not in {"succeeded", "failed"} else []),
-        *([("not fetched", ", ".join(one.path for one in record.missing[:5]))] if record.missing else []),
+        *([("not fetched", ", ".join(one.path for one in record.lost[:5]))] if record.lost else []),
+        *([("left there", _left(record))] if len(record.missing) > len(record.lost) else []),
         ("nodes", hosts),
         ("MPI ranks", unknown if record.ranks is None else f"{record.ranks} x {record.threads_per_rank} threads"),
         ("NEST inside", record.versions.get("NEST", unknown)),
     ]
     return known + [_metric(name, value) for name, value in record.metrics.items() if name not in _SAID]
+
+
+def _left(record: RunRecord) -> str:
+    """What is no result, though it lies there: pipes, links that lead elsewhere."""
+    left = [one for one in record.missing if not one.lost]
+    more = f", {len(left) - 5} more" if len(left) > 5 else ""
+    return ", ".join(f"{one.path} ({one.kind})" for one in left[:5]) + more
 
 
 def table(record: RunRecord) -> Table:

@@ -93,6 +93,16 @@ class RunRecord(Part):
     def ended(self) -> bool:
         return self.status in ENDED
 
+    @property
+    def lost(self) -> tuple[MissingRecord, ...]:
+        """What has content at the site that is not here."""
+        return tuple(one for one in self.missing if one.lost)
+
+    @property
+    def complete(self) -> bool:
+        """Whether it has ended, and all that it made is here."""
+        return self.ended and self.ending is not None and not self.lost and bool(self.files)
+
     def with_job(self, url: str) -> Self:
         return self.model_copy(update={"job": self.job.model_copy(update={"url": url})})
 

@@ -10,9 +10,9 @@ from esd_deploy.runs.ending import Ending
 
 
 class Part(BaseModel):
-    """Base of all parts: frozen, and refuses keys that it does not know."""
+    """Base of all parts: frozen; keys of a newer esd-deploy are kept and written again."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
 
 
 class ImageRecord(Part):
@@ -59,20 +59,32 @@ class StateRecord(Part):
 
 
 class FileRecord(Part):
-    """A result, by its path in the run's folder. `checked`: the hash is the one that was computed at the site."""
+    """A result, by its path in the run's folder. `checked`: the hash is the one that was computed at the site.
+
+    `origin`: its path at the site, where that is another: a name that no record can hold, an input that the job changed.
+    """
 
     path: str
     size: int
     sha256: str
     checked: bool = False
+    origin: str | None = None
 
 
 class MissingRecord(Part):
-    """A result that is at the site and could not be had; without `size` where nothing is known of it."""
+    """Something that is at the site and did not come, with the reason; without `size` (bytes) where nothing is known of it.
+
+    `kind`: file · folder · link · pipe · socket · device · vanished. Files and folders had content that is not here.
+    """
 
     path: str
     size: int | None
     reason: str
+    kind: str = "file"
+
+    @property
+    def lost(self) -> bool:
+        return self.kind in {"file", "folder"}
 
 
 class PullRecord(Part):

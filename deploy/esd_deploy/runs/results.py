@@ -1,29 +1,33 @@
 """Bringing a job's files home: each one whole, checked, resumed where it broke off, and none outside the run's folder."""
 
-import hashlib
-import re
 import shutil
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import TypeVar
 
 from tenacity import Retrying
 
 from esd_build.data.errors import ToolError
-from esd_deploy.backends.connection import Connection, ConnectionLostError, RemoteFile
-from esd_deploy.plans.launch import IMAGE_LINK
-from esd_deploy.runs.record import FILE_NAME, FileRecord, MissingRecord
+from esd_deploy.backends.connection import Connection, ConnectionLostError, GoneError, RefusedError, RemoteFile
+from esd_deploy.backends import inventory
+from esd_deploy.fetching.download import DiskError, download
+from esd_deploy.backends.inventory import Inventory, parse_hashes
+from esd_deploy.fetching.places import OWN, part_name, text
+from esd_deploy.fetching.wanted import Link, Problem, Todo, Wanted, todo, wanted
+from esd_deploy.runs.record import FileRecord, MissingRecord
 
-MANIFEST = "esd/results.sha256"
-"""What job.sh writes at the end of a job: the hash of each result, as `sha256sum --zero` prints it."""
-_OURS = {FILE_NAME, ".lock"}
+__all__ = ["MANIFEST", "Fetched", "fetch", "parse_manifest", "target", "wanted"]
+
+MANIFEST = inventory.HASHES
+parse_manifest = parse_hashes
 _AT_ONCE = 4
-_PIECE = 1024**2
-# UNICORE's own files in a job's folder: the scripts that it and its TSI made, the exit code and the numbers that they noted.
-_HOUSEKEEPING = re.compile(
-    r"\.UNICORE_[^/]*/.*|UNICORE_SCRIPT_(EXIT_CODE|PID)|UNICORE_ALLOCATION_ID|UNICORE_Job_[^/]*|TSI_submit_[^/]*|bss_(submit|abort)_[^/]*"
-)
+_TRIES = 5
+"""How often one path may fail in a row while the site answers everything else."""
+_LISTS = 3
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -34,11 +38,49 @@ class Fetched:
     missing: tuple[MissingRecord, ...]
 
 
-def wanted(files: Iterable[RemoteFile], staged: Iterable[str]) -> list[RemoteFile]:
-    """What the job made: not what was sent there, not the image that is linked there, not UNICORE's own files."""
-    ours = {*staged, IMAGE_LINK}
-    own = (file for file in files if file.path not in ours and not _HOUSEKEEPING.fullmatch(file.path))
-    return sorted(own, key=lambda file: file.path)
+@dataclass(frozen=True)
+class _Job:
+    """A job, asked with patience."""
+
+    connection: Connection
+    url: str
+    retry: Retrying
+
+    def persistently(self, ask: Callable[[], T], progress: Callable[[], int] = lambda: 0) -> T:
+        """The answer about one path. A site that is lost, or that refuses the login, raises what it says; a path that fails: PathError.
+
+        After each failure the job itself is asked about, which tells the one from the other. What makes progress may go on failing.
+        """
+        attempt, before = 0, progress()
+        while True:
+            try:
+                return ask()
+            except (ConnectionLostError, RefusedError, GoneError) as error:
+                self.retry(self.connection.state, self.url)
+                attempt = attempt + 1 if progress() <= before else 1
+                before = progress()
+                if attempt >= _TRIES or isinstance(error, GoneError) or (isinstance(error, RefusedError) and attempt > 1):
+                    raise PathError(_reason(error)) from error
+            self.retry.sleep(min(10.0, 0.2 * 3 ** (attempt - 1)))
+
+    def bytes_of(self, path: str) -> bytes:
+        """The whole of a small file."""
+
+        def read() -> bytes:
+            with self.connection.read(self.url, path) as pieces:
+                return b"".join(pieces)
+
+        return self.persistently(read)
+
+
+class PathError(ToolError):
+    """One path cannot be had; the site is there."""
+
+
+def _reason(error: ToolError) -> str:
+    if isinstance(error, GoneError):
+        return f"it is no longer there: {error}"
+    return "the site does not let you read it" if isinstance(error, RefusedError) else str(error)
 
 
 def target(folder: Path, path: str) -> Path:
@@ -46,125 +88,119 @@ def target(folder: Path, path: str) -> Path:
     parts = PurePosixPath(path).parts
     place = folder.joinpath(*parts)
     harmless = parts and not path.startswith("/") and ".." not in parts and "\0" not in path
-    if not harmless or path in _OURS or not place.parent.resolve().is_relative_to(folder.resolve()) or place.is_symlink():
-        raise ToolError(f"the site names a result '{path}', which has no place in {folder}; nothing was written there")
+    if not harmless or str(PurePosixPath(path)) in OWN or not place.parent.resolve().is_relative_to(folder.resolve()) or place.is_symlink():
+        raise ToolError(f"the site names a result '{text(path)}', which has no place in {folder}; nothing was written there")
     return place
 
 
-def fetch(connection: Connection, job: str, folder: Path, staged: Iterable[str], retry: Retrying) -> Fetched:
+def fetch(  # noqa: PLR0913 - the first five as they always were
+    connection: Connection,
+    job: str,
+    folder: Path,
+    staged: Iterable[str],
+    retry: Retrying,
+    *,
+    sent: Mapping[str, str] | None = None,
+    ended: bool = True,
+) -> Fetched:
     """Download all results into `folder`; each appears under its name only when it is whole, and what is here already stays.
 
-    One file that cannot be had does not keep the others from coming. Raises ToolError where the site is lost, or this disk is full.
+    `sent`: SHA-256 of the inputs that were staged, by which changed ones are known. One file that cannot be had does not keep the others
+    from coming. Raises ToolError where the site is lost, or this disk is full.
     """
-    files = wanted(retry(connection.files, job), staged)
-    _require_space(files, folder)
-    hashes = _manifest(connection, job, files, retry)
-
-    def bring(file: RemoteFile) -> FileRecord | MissingRecord:
-        try:
-            return retry(_download, connection, job, file, target(folder, file.path), hashes.get(file.path))
-        except ConnectionLostError:
-            raise
-        except _LocalDiskError as error:
-            raise ToolError(str(error)) from error
-        except ToolError as error:
-            return MissingRecord(path=file.path, size=file.size, reason=str(error))
-
+    asked, staged = _Job(connection, job, retry), tuple(staged)
+    listed, found = _look(asked)
+    plan = todo(listed, found, {**dict.fromkeys(staged), **(sent or {})}, ended=ended)
+    _require_space(plan.files, folder)
+    _make_way(folder, plan.links, staged)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        came = list(pool.map(bring, files))
-    return Fetched(tuple(one for one in came if isinstance(one, FileRecord)), tuple(one for one in came if isinstance(one, MissingRecord)))
+        came = list(pool.map(lambda file: _bring(asked, file, folder, ended=ended), plan.files))
+    made = [*(_make_folder(folder, one) for one in plan.folders), *(_make_link(folder, one) for one in plan.links)]
+    problems = [one for one in (*plan.problems, *came, *made) if isinstance(one, Problem)]
+    return Fetched(
+        tuple(one for one in came if isinstance(one, FileRecord)),
+        tuple(MissingRecord(path=one.path, size=one.size, reason=one.reason, kind=one.kind) for one in problems),
+    )
 
 
-class _LocalDiskError(ToolError):
-    """This machine, not the site, is what fails."""
+def _look(asked: _Job) -> tuple[list[RemoteFile], Inventory | None]:
+    """What the server lists, and what the job noted; a folder that the server could not list is asked for again."""
+    for attempt in range(_LISTS):
+        listed = list(asked.retry(asked.connection.files, asked.url))
+        if not any(file.problem for file in listed):
+            break
+        asked.retry.sleep(0.2 * 3**attempt)
+    paths = {file.path for file in listed}
+    if MANIFEST not in paths:
+        return listed, None
+    if inventory.LIST in paths:
+        return listed, inventory.parse(asked.bytes_of(inventory.LIST), asked.bytes_of(MANIFEST))
+    hashes = parse_hashes(asked.bytes_of(MANIFEST))  # a job of an older esd-deploy
+    return [replace(file, sha256=hashes.get(file.path)) for file in listed], None
 
 
-def parse_manifest(content: bytes) -> dict[str, str]:
-    """Path → SHA-256 in hex, of what `sha256sum --zero` printed for `./path`s."""
-    lines = (line.partition("  ") for line in content.decode("utf-8", errors="surrogateescape").split("\0"))
-    return {path.removeprefix("./"): digest for digest, _, path in lines if re.fullmatch(r"[0-9a-f]{64}", digest)}
+def _bring(asked: _Job, file: Wanted, folder: Path, *, ended: bool) -> FileRecord | Problem | None:
+    try:
+        place = target(folder, file.place)
+        part = place.with_name(part_name(place.name))
+        size, digest = asked.persistently(lambda: download(asked.connection, asked.url, file, place), lambda: _length(part))
+    except (DiskError, ConnectionLostError, GoneError, RefusedError):
+        raise
+    except ToolError as error:
+        vanished = not ended and isinstance(error.__cause__, GoneError)
+        return Problem(text(file.path), file.size, str(error), "vanished" if vanished else "file")
+    if file.unless == digest:
+        place.unlink()
+        return None
+    origin = text(file.path) if file.place != file.path else None
+    return FileRecord(path=file.place, size=size, sha256=digest, checked=file.sha256 is not None, origin=origin)
 
 
-def _manifest(connection: Connection, job: str, files: Iterable[RemoteFile], retry: Retrying) -> Mapping[str, str]:
-    """The hashes as the job computed them; none where it did not come to its end."""
-    if not any(file.path == MANIFEST for file in files):
-        return {}
-
-    def read() -> bytes:
-        with connection.read(job, MANIFEST) as pieces:
-            return b"".join(pieces)
-
-    return parse_manifest(retry(read))
+def _make_folder(folder: Path, path: str) -> Problem | None:
+    """An empty one."""
+    try:
+        target(folder, path).mkdir(parents=True, exist_ok=True)
+    except (OSError, ToolError) as error:
+        return Problem(path, None, f"cannot be made here: {error}", "folder")
+    return None
 
 
-def _require_space(files: Iterable[RemoteFile], folder: Path) -> None:
-    needed = sum(file.size or 0 for file in files if not (folder / file.path).is_file())
+def _make_link(folder: Path, link: Link) -> Problem | None:
+    place = folder / link.place
+    try:
+        if place.is_symlink():
+            place.unlink()
+        target(folder, link.place).parent.mkdir(parents=True, exist_ok=True)
+        place.symlink_to(link.target)
+    except (OSError, ToolError) as error:
+        return Problem(text(link.path), None, f"cannot be made here: {error}", "link")
+    return None
+
+
+def _make_way(folder: Path, links: Iterable[Link], staged: tuple[str, ...]) -> None:
+    """A fetch in mid-run cannot tell a link to a folder from a folder: the copies that it made are not wanted once the job told."""
+    for link in links:
+        place = folder / link.place
+        if place.is_symlink() or any(f"{path}/".startswith(f"{link.place}/") for path in staged):
+            continue
+        with suppress(ToolError):
+            if target(folder, link.place).is_dir():
+                shutil.rmtree(place)
+            else:
+                place.unlink(missing_ok=True)
+
+
+def _length(part: Path) -> int:
+    try:
+        return part.stat().st_size
+    except OSError:
+        return 0
+
+
+def _require_space(files: Iterable[Wanted], folder: Path) -> None:
+    needed = sum(file.size or 0 for file in files if not (folder / file.place).is_file())
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ToolError(
             f"the results have {needed / 1e6:,.0f} MB, {folder} has {free / 1e6:,.0f} MB free; make room, then `esd-deploy fetch`"
         )
-
-
-def _download(connection: Connection, job: str, file: RemoteFile, place: Path, expected: str | None) -> FileRecord:
-    """One file. With a known hash a part that is here is gone on with; without one it is begun anew, for it may have changed."""
-    part = place.with_name(f".{place.name}.part")
-    try:
-        place.parent.mkdir(parents=True, exist_ok=True)
-        if expected and place.is_file() and file.size in {None, place.stat().st_size} and _hash(place).hexdigest() == expected:
-            return FileRecord(path=file.path, size=place.stat().st_size, sha256=expected, checked=True)
-        digest, have = _begin(part, file, resumable=expected is not None)
-        have = _receive(connection, job, file, part, digest, have)
-        _require_same(file, part, expected, digest.hexdigest())
-        part.replace(place)
-    except ConnectionLostError:
-        if expected is None:
-            part.unlink(missing_ok=True)
-        raise
-    except OSError as error:
-        raise _LocalDiskError(f"cannot write {place}: {error.strerror}; make room there, then `esd-deploy fetch` goes on") from error
-    return FileRecord(path=file.path, size=have, sha256=digest.hexdigest(), checked=expected is not None)
-
-
-def _require_same(file: RemoteFile, part: Path, expected: str | None, found: str) -> None:
-    if expected not in {None, found}:
-        part.unlink(missing_ok=True)
-        raise ConnectionLostError(f"{file.path}: the file that came is not the one that the job made")
-
-
-def _begin(part: Path, file: RemoteFile, *, resumable: bool) -> "tuple[hashlib._Hash, int]":
-    """The hash and the length of the part that is here and may be gone on with."""
-    if resumable and file.size is not None and part.is_file() and part.stat().st_size <= file.size:
-        return _hash(part), part.stat().st_size
-    part.unlink(missing_ok=True)
-    return hashlib.sha256(), 0
-
-
-def _receive(connection: Connection, job: str, file: RemoteFile, part: Path, digest: "hashlib._Hash", have: int) -> int:
-    """Append what is missing, up to the size that was listed: a file that still grows is cut there. The size that it has now."""
-    with part.open("ab") as out:
-        if file.size is None or have < file.size:
-            with connection.read(job, file.path, have) as pieces:
-                for piece in pieces if file.size is None else _at_most(pieces, file.size - have):
-                    out.write(piece)
-                    digest.update(piece)
-                    have += len(piece)
-    if file.size not in {None, have}:
-        raise ConnectionLostError(f"{file.path}: {have} of {file.size} bytes came")
-    return have
-
-
-def _at_most(pieces: Iterator[bytes], length: int) -> Iterator[bytes]:
-    for piece in pieces:
-        yield piece[:length]
-        length -= len(piece)
-        if length <= 0:
-            return
-
-
-def _hash(path: Path) -> "hashlib._Hash":
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(_PIECE):
-            digest.update(piece)
-    return digest

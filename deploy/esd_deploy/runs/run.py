@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
 from tenacity import Retrying, nap
 
 from esd_build.data.errors import ToolError, UsageError
@@ -15,7 +14,9 @@ from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError,
 from esd_deploy.display.progress import Display, Silent
 from esd_deploy.runs.ending import batch_details, ended_early, ending
 from esd_deploy.plans.plan import Plan
+from esd_deploy.runs.lock import HeldError, alone
 from esd_deploy.runs.record import RunRecord, load
+from esd_deploy.runs.shared import amended
 from esd_deploy.runs.record_parts import EndingRecord
 from esd_deploy.runs.following import follow
 
@@ -127,8 +128,13 @@ class Run:
 
     def fetch(self) -> RunRecord:
         """Bring the results home and complete the record by what the job reported."""
-        self._display.step(f"{self.id}: fetching the results")
-        fetched = results.fetch(self._connection, self._url, self.folder, self._staged_names(), self._retry())
+        script, ended = self.record.script, self.record.ended
+        sent = {script.name: script.sha256, **script.inputs}
+        # One client at a time: a second one finds all of it here, and checks it.
+        with alone(self.folder / LOCK, wait=True, notice=self._display.step, sleep=self._sleep):
+            self._display.step(f"{self.id}: fetching the results")
+            staged = self._staged_names()
+            fetched = results.fetch(self._connection, self._url, self.folder, staged, self._retry(), sent=sent, ended=ended)
         self._keep(self.record.model_copy(update={"files": fetched.files, "missing": fetched.missing}))
         self._keep(reports.understood(self.record, self.folder))
         return self.record
@@ -192,21 +198,16 @@ class Run:
 
     def _keep(self, record: RunRecord) -> None:
         if record != self.record:
-            self.record = record
-            record.save(self.folder)
+            self.record = amended(self.folder, self.record, record)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Two clients that submit the same run at once would make two jobs."""
-        lock = FileLock(self.folder / LOCK)
         try:
-            lock.acquire(timeout=0)
-        except Timeout as error:
+            with alone(self.folder / LOCK, notice=self._display.step):
+                yield
+        except HeldError as error:
             raise UsageError(f"run '{self.id}' is being submitted by another esd-deploy; `esd-deploy attach {self.id}` later") from error
-        try:
-            yield
-        finally:
-            lock.release()
 
     def _staged_names(self) -> tuple[str, ...]:
         return self.record.staged

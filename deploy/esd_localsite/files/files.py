@@ -19,7 +19,6 @@ from esd_localsite.files.documents import Document, unicore_time
 from esd_localsite.files.processes import Account
 
 _CHUNK = 256 * 1024
-_FORBIDDEN = ("\0", "\n")
 _HALF = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part")
 
 
@@ -33,11 +32,13 @@ class Storage:
 
     root: Path
     account: Account
+    any_name: bool = False
+    """Whether names with line breaks are taken, which UNICORE refuses."""
 
     def path(self, name: str) -> Path:
         """Where a name of this storage lies on disk."""
         parts = PurePosixPath("/" + name).parts[1:]
-        if ".." in parts or any(character in name for character in _FORBIDDEN):
+        if ".." in parts or "\0" in name or ("\n" in name and not self.any_name):
             raise PathError(f"Path '{name}' does not stay inside the storage")
         return self.root.joinpath(*parts)
 
@@ -193,7 +194,9 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
 
 
 def _key(root: Path, entry: Path, status: os.stat_result) -> str:
-    return f"/{entry.relative_to(root)}{'/' if stat.S_ISDIR(status.st_mode) else ''}"
+    """As with UNICORE, what JSON or a line of the TSI cannot hold is replaced: such a file is listed, and cannot be asked for."""
+    name = os.fsencode(entry.relative_to(root)).decode("utf-8", errors="replace").replace("\n", "?")
+    return f"/{name}{'/' if stat.S_ISDIR(status.st_mode) else ''}"
 
 
 def _properties(status: os.stat_result) -> Document:

@@ -1,5 +1,6 @@
 """What the queue remembers of its jobs."""
 
+import os
 from enum import StrEnum
 from typing import Any
 
@@ -37,13 +38,22 @@ class Request(BaseModel):
 
 
 class Output(BaseModel):
-    """One file that a job left: path below its folder, bytes, SHA-1."""
+    """One file that a job left: path below its folder, bytes, SHA-1.
+
+    `raw` is the path in hex where it is not UTF-8: then `path` shows such bytes, and control characters, as `%E9`.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     path: str
     size: int
     hash: str
+    raw: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The path on disk."""
+        return os.fsdecode(bytes.fromhex(self.raw)) if self.raw else self.path
 
 
 class QueueRecord(Record):

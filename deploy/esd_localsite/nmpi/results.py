@@ -1,18 +1,20 @@
 """What a job left: files younger than its start, below its working folder; found and read with the user's rights."""
 
 import hashlib
+import logging
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from esd_localsite.files.files import Storage
+from esd_localsite.files.files import PathError, Storage
 from esd_localsite.jobs.workspace import Workspace
 from esd_localsite.nmpi.program import STARTED, WORK
 from esd_localsite.nmpi.records import Output
 
 _KEPT_BACK = ("reports", "application_generated_data_files")
 """Folders that the service does not give back."""
+_log = logging.getLogger(__name__)
 _CHUNK = 1024 * 1024
 _MOST = 10_000
 
@@ -20,14 +22,14 @@ _MOST = 10_000
 def outputs(workspace: Workspace) -> tuple[Output, ...]:
     """All results. Links are passed over: what they lead to is none of the job's."""
     root = workspace.directory / WORK
-    storage = Storage(root, workspace.account)
+    storage = Storage(root, workspace.account, any_name=True)
     with workspace.account.file_rights():
         try:
             since = (workspace.directory / STARTED).stat().st_mtime_ns
         except FileNotFoundError:
             return ()
         found = [path for _, path in zip(range(_MOST), _younger(root, since), strict=False)]
-    return tuple(_output(storage, path.relative_to(root).as_posix()) for path in sorted(found))
+    return tuple(_readable(storage, (path.relative_to(root).as_posix() for path in sorted(found))))
 
 
 def log(workspace: Workspace) -> str:
@@ -46,9 +48,27 @@ def _younger(root: Path, since: int) -> Iterator[Path]:
         folders[:] = [name for name in folders if name != "__pycache__"]
         for name in names:
             path = Path(folder) / name
-            status = path.lstat()
+            try:
+                status = path.lstat()
+            except FileNotFoundError:  # removed while we look
+                continue
             if stat.S_ISREG(status.st_mode) and status.st_mtime_ns >= since:
                 yield path
+
+
+def _readable(storage: Storage, paths: Iterable[str]) -> Iterator[Output]:
+    """One file that cannot be read, or that vanishes, keeps no other from its user."""
+    for path in paths:
+        try:
+            yield _output(storage, path)
+        except (OSError, PathError) as error:
+            _log.warning("the result %r is not given out: %s", path, error)
+
+
+def _shown(path: str) -> str:
+    """A path as a record and an address can hold it."""
+    plain = (one if one.isprintable() else "".join(f"%{byte:02X}" for byte in os.fsencode(one)) for one in path)
+    return "".join(plain)
 
 
 def _output(storage: Storage, path: str) -> Output:
@@ -57,4 +77,5 @@ def _output(storage: Storage, path: str) -> Output:
         while piece := stream.read(_CHUNK):
             digest.update(piece)
             size += len(piece)
-    return Output(path=path, size=size, hash=digest.hexdigest())
+    shown = _shown(path)
+    return Output(path=shown, size=size, hash=digest.hexdigest(), raw=os.fsencode(path).hex() if shown != path else None)

@@ -134,13 +134,14 @@ def data(request: HttpRequest) -> Response:
     record = queue.find(request.path_params["job"])
     if record is None or not hmac.compare_digest(request.path_params["key"].encode(), queue.key(record).encode()):
         raise QueueError(404, "Not Found")
-    if path not in {output.path for output in queue.outputs(record)}:
+    name = {output.path: output.name for output in queue.outputs(record)}.get(path)
+    if name is None:
         raise QueueError(404, "Not Found")
     job = queue.engine.store.get(record.job)
     if job is None:
         raise QueueError(404, "Not Found")
     workspace = queue.engine.workspace(job)
-    return send_file(request, Storage(workspace.directory / WORK, workspace.account), path)
+    return send_file(request, Storage(workspace.directory / WORK, workspace.account, any_name=True), name)
 
 
 def projects(request: HttpRequest) -> Response:

@@ -287,7 +287,7 @@ def test_of_a_result_that_is_gone_no_size_is_invented(brought):
     assert record.load(run.folder.parent, "run-7") == run.record
 
 
-@pytest.mark.parametrize("path", ["../outside", "a/../../outside", "run.json"])
+@pytest.mark.parametrize("path", ["../outside", "a/../../outside"])
 def test_a_result_that_climbs_out_is_not_written_and_the_others_come(queue, connection, queued, tmp_path, path):
     queue.stored = {"good.txt": b"1"}
     queue.shown = lambda number: {

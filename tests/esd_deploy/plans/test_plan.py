@@ -9,7 +9,7 @@ from esd_deploy.plans.run_job import spec
 
 def test_the_description_of_a_container_job(planned):
     assert description(spec(planned)) == {
-        "Name": "esdnet",
+        "Name": "esdrun1",
         "Tags": ["run-1"],
         "Executable": "bash",
         "Arguments": ["esd/enter.sh", "esd/job.sh"],
@@ -24,6 +24,7 @@ def test_the_description_of_a_container_job(planned):
             "ESD_SCRATCH_VARIABLE": "SCRATCH",
             "ESD_APPTAINER": "singularity",
             "APPTAINER_QUIET": "1",
+            "ESD_BATCH_NAME": "esdrun1",
         },
         "Resources": {"Nodes": "2", "CPUsPerNode": "4", "Runtime": "600", "Queue": "batch", "Project": "brain"},
         "User precommand": "bash esd/enter.sh esd/pull.sh",
@@ -42,7 +43,8 @@ def test_a_job_without_a_container_pulls_nothing(config, script):
 
 
 def test_all_that_a_job_needs_is_staged(planned):
-    own = {"enter.sh", "site.sh", "cache.sh", "pull.sh", "digest.sh", "job.sh", "wireup.py", "versions.py", "launch.sh"}
+    notes = {"claim.sh", "inventory.sh"}
+    own = {"enter.sh", "site.sh", "cache.sh", "pull.sh", "digest.sh", "job.sh", "wireup.py", "versions.py", "launch.sh", *notes}
     assert set(files(spec(planned))) == {"net.py", *(f"esd/{name}" for name in own)}
     assert files(spec(planned))["net.py"] == b"print('spikes')\n"
 

@@ -64,7 +64,7 @@ def test_a_record_survives_being_written_and_read(planned, tmp_path, connection)
     run = finish(planned, tmp_path / "run-1", connection)
 
     assert record.load(tmp_path, "run-1") == run.record
-    assert [path.name for path in (tmp_path / "run-1").glob(".*")] == [".lock"]
+    assert [path.name for path in (tmp_path / "run-1").glob(".*.part")] == []
 
 
 def test_a_lost_answer_to_the_submission_makes_no_second_job(planned, tmp_path, connection):

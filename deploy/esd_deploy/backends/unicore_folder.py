@@ -1,0 +1,79 @@
+"""Walking through a job's folder as UNICORE lists it, which follows links: so a folder may seem to hold itself. Pure.
+
+UNICORE does not say what is a link. A folder that lists the very same files as one that it lies in, to the second, is one that leads back.
+"""
+
+from collections.abc import Callable, Container, Iterator, Mapping
+from typing import Any
+
+from esd_deploy.backends.connection import RemoteFile
+from esd_deploy.backends.inventory import LIST
+from esd_deploy.backends.unicore_names import is_rewritten
+
+Content = Mapping[str, Mapping[str, Any]]
+"""Path → properties, of one folder."""
+Lister = Callable[[str], Content | str]
+"""The content of a folder, or why it cannot be listed."""
+_MOST = 50_000
+"""Folders; more are told, not listed."""
+_NOTES = LIST.partition("/")[0]
+_REPEATS = 8
+"""So many folders may lie in each other that hold nothing but one folder of the same name and time."""
+_Signature = frozenset[tuple[object, ...]]
+_Folder = tuple[str, tuple[_Signature, ...]]
+"""A path, and what the folders list that it lies in."""
+
+
+def walk(listed: Lister, noted_links: Callable[[], Container[str]]) -> tuple[RemoteFile, ...]:
+    """All files, and what cannot be listed. `noted_links`: asked where the job has noted which paths are links."""
+    found: list[RemoteFile] = []
+    waiting: list[_Folder] = [(f"/{_NOTES}/", ()), ("/", ())]
+    skip: Container[str] = ()
+    visited: set[str] = set()
+    while waiting:
+        path, above = waiting.pop()
+        name = path.strip("/")
+        if name in visited or name in skip:
+            continue
+        visited.add(name)
+        content = listed(path) if len(visited) <= _MOST else f"it has more than {_MOST} folders"
+        if isinstance(content, str):
+            found += _unlisted(name, content)
+        elif _leads_back(_signature(path, content), above):
+            found.append(RemoteFile(name, None, problem="it holds the folder that it lies in: a link that leads back", kind="link"))
+        else:
+            _take(path, content, above, found, waiting)
+        waiting.sort(key=lambda one: one[0].strip("/") == _NOTES)  # what the job noted comes first
+        if name == _NOTES and any(file.path == LIST for file in found):
+            skip = noted_links()
+    return tuple(found)
+
+
+def _unlisted(name: str, why: str) -> Iterator[RemoteFile]:
+    """A folder that cannot be listed; of the job's own some files are known to be there."""
+    yield RemoteFile(name, None, problem=why, kind="folder")
+    if not name:
+        yield from (RemoteFile(path, None) for path in ("stdout", "stderr"))
+
+
+def _take(base: str, content: Content, above: tuple[_Signature, ...], found: list[RemoteFile], waiting: list[_Folder]) -> None:
+    """Note the files of a folder, and the folders in it that are to be looked at; none that claims to lie elsewhere."""
+    inside = (*above, _signature(base, content))
+    for path, properties in content.items():
+        if not properties["isDirectory"] or is_rewritten(str(path)):
+            found.append(RemoteFile(str(path).lstrip("/"), int(properties["size"])))
+        elif str(path).startswith(base) and len(str(path)) > len(base):
+            waiting.append((str(path), inside))
+
+
+def _leads_back(signature: _Signature, above: tuple[_Signature, ...]) -> bool:
+    has_files = any(not is_folder for _, is_folder, *_ in signature)
+    return bool(signature) and above.count(signature) >= (1 if has_files else _REPEATS)
+
+
+def _signature(base: str, content: Content) -> _Signature:
+    """What two lists of one folder have in common: names, kinds, sizes, times."""
+    return frozenset(
+        (str(path).removeprefix(base).strip("/"), bool(one["isDirectory"]), one.get("size"), one.get("lastAccessed"))
+        for path, one in content.items()
+    )

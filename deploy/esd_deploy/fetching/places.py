@@ -1,0 +1,75 @@
+"""Where each result goes in the run's folder. A name stays as it is wherever it can; where it cannot, the new name is told. Pure."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import PurePosixPath
+
+OWN = frozenset({"run.json", ".lock", ".record.lock"})
+"""Names at the top of a run's folder that are the client's own."""
+CHANGED = ".changed"
+"""Behind the name of an input that the job changed: the original stays beside it, for `rerun`."""
+_LONGEST = 255
+"""Bytes of one part of a path, on every file system that matters."""
+
+
+def text(path: str) -> str:
+    r"""A path of the site as a record can hold it: a byte that is no UTF-8 as `\xe9`."""
+    return os.fsencode(path).decode("utf-8", errors="backslashreplace")
+
+
+def escaped(path: str) -> str:
+    """The path with `%0A` in place of what a terminal or a record cannot hold: control characters, and bytes that are not UTF-8."""
+    return "/".join(_part(part) for part in path.split("/"))
+
+
+def part_name(name: str) -> str:
+    """The name of a file that is not whole yet."""
+    part = f".{name}.part"
+    return part if len(os.fsencode(part)) <= _LONGEST else f".{_digest(name)}.part"
+
+
+class Places:
+    """Local names, none given twice: two names of the site may be escaped alike."""
+
+    def __init__(self, taken: Iterable[str]) -> None:
+        self._taken = set(taken)
+        self._given: dict[str, str] = {}
+
+    def of(self, path: str, *, changed: bool = False) -> str:
+        """The place of a result; the same one each time it is asked for. `changed`: an input that the job wrote to."""
+        if path not in self._given:
+            place = escaped(path)
+            if place in OWN:
+                place += ".result"
+            self._given[path] = self._free(f"{place}{CHANGED}" if changed else place)
+        return self._given[path]
+
+    def known(self, path: str) -> str:
+        """Where a path was put, or would be."""
+        return self._given.get(path, escaped(path))
+
+    def _free(self, place: str) -> str:
+        number, found = 1, place
+        while found in self._taken:
+            number += 1
+            found = str(PurePosixPath(place).with_name(f"{PurePosixPath(place).name}~{number}"))
+        self._taken.add(found)
+        return found
+
+
+def _part(part: str) -> str:
+    safe = "".join(_character(one) for one in part)
+    if len(os.fsencode(safe)) <= _LONGEST:
+        return safe
+    return os.fsencode(safe)[: _LONGEST - 20].decode("utf-8", errors="ignore") + "~" + _digest(part)
+
+
+def _character(one: str) -> str:
+    if one.isprintable() or (ord(one) > 0x9F and not 0xD800 <= ord(one) <= 0xDFFF):
+        return one
+    return "".join(f"%{byte:02X}" for byte in os.fsencode(one))
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(os.fsencode(name)).hexdigest()[:16]

@@ -1,0 +1,149 @@
+"""What is to be fetched of a job's folder, what is made here, and what cannot come, with the reason. Pure."""
+
+import posixpath
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from esd_deploy.backends import inventory
+from esd_deploy.backends.connection import RemoteFile
+from esd_deploy.backends.inventory import Entry, Inventory
+from esd_deploy.fetching.places import Places, text
+from esd_deploy.plans.launch import IMAGE_LINK
+
+# UNICORE's own files in a job's folder: the scripts that it and its TSI made, the exit code and the numbers that they noted.
+_HOUSEKEEPING = re.compile(
+    r"\.UNICORE_[^/]*/.*|UNICORE_SCRIPT_(EXIT_CODE|PID)|UNICORE_ALLOCATION_ID|UNICORE_Job_[^/]*|TSI_submit_[^/]*|bss_(submit|abort)_[^/]*"
+)
+# What the job's own scripts note for themselves (job/claim.sh, job/inventory.sh).
+_NOTES = re.compile(r"esd/((originals|jobs|plain-names)(/.*)?|before\.list|claim|over|[^/]*\.part)")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A file to be fetched: its path at the site, its place in the run's folder, its size in bytes and its hash, where they are known."""
+
+    path: str
+    place: str
+    size: int | None
+    sha256: str | None = None
+    executable: bool = False
+    unless: str | None = None
+    """It is dropped where it has this hash: an input that the job may have changed, and nobody noted whether."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A link to be made here: its place, and what it leads to, relative to its own folder."""
+
+    path: str
+    place: str
+    target: str
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that is at the site and does not come. `lost`: it had content; a pipe or a link to elsewhere has none."""
+
+    path: str
+    size: int | None
+    reason: str
+    kind: str = "file"
+
+    @property
+    def lost(self) -> bool:
+        return self.kind in {"file", "folder"}
+
+
+@dataclass(frozen=True)
+class Todo:
+    """All of it."""
+
+    files: tuple[Wanted, ...] = ()
+    links: tuple[Link, ...] = ()
+    folders: tuple[str, ...] = ()
+    """Empty ones."""
+    problems: tuple[Problem, ...] = ()
+
+
+def wanted(files: Iterable[RemoteFile], staged: Iterable[str]) -> list[RemoteFile]:
+    """What the job made of what a server lists: not what was sent there, not the linked image, not UNICORE's and our own notes."""
+    ours = {*staged, IMAGE_LINK}
+    own = (file for file in files if file.path not in ours and not is_housekeeping(file.path))
+    return sorted(own, key=lambda file: file.path)
+
+
+def is_housekeeping(path: str) -> bool:
+    """Whether a file is not the program's: by its name only, for where the job noted nothing."""
+    return bool(_HOUSEKEEPING.fullmatch(path) or _NOTES.fullmatch(path))
+
+
+def todo(listed: Iterable[RemoteFile], found: Inventory | None, sent: Mapping[str, str | None], *, ended: bool = True) -> Todo:
+    """What follows from a server's list and the job's inventory (None where the job did not come to its end).
+
+    `sent`: what was staged: path → SHA-256, None for what is the client's own and never changes.
+    """
+    places = Places(sent)
+    if found is None:
+        return _of_list(list(listed), sent, places, ended=ended)
+    known = _of_inventory(found, sent, places)
+    odd = {_blurred(path) for path in found.entries if not path.isprintable()}
+    more = [
+        file
+        for file in wanted(listed, sent)
+        if file.path not in found.entries and not found.is_behind_link(file.path) and not (file.problem and _told(file.path, found))
+        if _blurred(file.path) not in odd
+    ]
+    rest = _of_list(more, {}, places, ended=ended)
+    return Todo((*known.files, *rest.files), known.links, known.folders, (*known.problems, *rest.problems))
+
+
+def _told(path: str, found: Inventory) -> bool:
+    """Whether the inventory makes up for a folder that the server does not list: it names all that is in there, or why nobody can know."""
+    return path == "" or path in found.entries
+
+
+def _blurred(path: str) -> str:
+    """What servers make of names that they cannot write: `caf?.txt`, with one or another replacement."""
+    return re.sub(r"[^ -~]+", "?", path)
+
+
+def _of_list(listed: list[RemoteFile], sent: Mapping[str, str | None], places: Places, *, ended: bool) -> Todo:
+    problems = tuple(Problem(text(file.path), file.size, file.problem, file.kind) for file in listed if file.problem)
+    plain = [file for file in listed if not file.problem]
+    files = [Wanted(file.path, places.of(file.path), file.size, file.sha256) for file in wanted(plain, sent)]
+    inputs = [file for file in plain if ended and sent.get(file.path)]
+    files += [Wanted(file.path, places.of(file.path, changed=True), file.size, unless=sent[file.path]) for file in inputs]
+    return Todo(tuple(files), problems=problems)
+
+
+def _of_inventory(found: Inventory, sent: Mapping[str, str | None], places: Places) -> Todo:
+    results = [one for path, one in sorted(found.entries.items()) if path != IMAGE_LINK and not _NOTES.fullmatch(path)]
+    problems = [Problem(text(one.path), _size(one), reason, one.kind) for one in results if (reason := inventory.why_not(one, found))]
+    named = {one.path for one in problems}
+    usable = [one for one in results if text(one.path) not in named]
+    files = tuple(_wanted_of(one, found, sent, places) for one in usable if one.kind == "file" and not _is_as_sent(one, found, sent))
+    links = tuple(_links((one for one in usable if one.kind == "link"), found, places))
+    folders = tuple(places.of(path) for path in found.empty_folders() if not path.startswith("esd/"))
+    return Todo(files, links, folders, tuple(problems))
+
+
+def _is_as_sent(one: Entry, found: Inventory, sent: Mapping[str, str | None]) -> bool:
+    """Whether it is what was staged; where the job could not read it, nothing says that it changed."""
+    return one.path in sent and (sent[one.path] is None or found.hashes.get(one.path) in {None, sent[one.path]})
+
+
+def _wanted_of(one: Entry, found: Inventory, sent: Mapping[str, str | None], places: Places) -> Wanted:
+    place = places.of(one.path, changed=one.path in sent)
+    return Wanted(one.path, place, one.size, found.hashes.get(one.path), executable=int(one.mode, 8) & 0o100 != 0)
+
+
+def _links(links: Iterable[Entry], found: Inventory, places: Places) -> Iterator[Link]:
+    for one in links:
+        place = places.of(one.path)
+        leads_to = posixpath.normpath(posixpath.join(posixpath.dirname(one.path), found.inside(one) or ""))
+        yield Link(one.path, place, posixpath.relpath(places.known(leads_to), posixpath.dirname(place) or "."))
+
+
+def _size(one: Entry) -> int | None:
+    return one.size if one.kind == "file" else None

@@ -1,0 +1,133 @@
+"""One client at a time: a lock of the kernel where the disk has such, else a lock file that is created atomically.
+
+Home folders on NFS or Lustre may have no file locks (ENOLCK). There a file with its owner's name takes their place; an owner that is gone
+is seen by its process on this machine, and by its age on another one.
+"""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from esd_build.data.errors import ToolError
+
+_NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+_REFRESH_S = 30
+STALE_S = 300
+"""Seconds without a sign of life after which a lock file of another machine counts as left behind."""
+_LOOK_S = 0.5
+
+
+class HeldError(ToolError):
+    """Somebody else has the lock."""
+
+
+@contextmanager
+def alone(
+    path: Path, *, wait: bool = False, notice: Callable[[str], None] = lambda _text: None, sleep: Callable[[float], None] = time.sleep
+) -> Iterator[None]:
+    """Hold the lock. Without `wait` raises HeldError where it is held; with it, `notice` says once who is waited for.
+
+    Raises ToolError where the folder cannot be written to.
+    """
+    told = False
+    while True:
+        try:
+            release = _take(path, notice)
+            break
+        except HeldError as held:
+            if not wait:
+                raise
+            if not told:
+                notice(str(held))
+            told = True
+            sleep(_LOOK_S)
+    try:
+        yield
+    finally:
+        release()
+
+
+def _take(path: Path, notice: Callable[[str], None]) -> Callable[[], None]:
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+    except OSError as error:
+        raise ToolError(f"cannot write {path}: {error.strerror}") from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(descriptor)
+        raise HeldError(f"{path.parent.name}: another esd-deploy is at work on this run") from error
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno not in _NO_LOCKS:
+            raise ToolError(f"cannot lock {path}: {error.strerror}") from error
+        notice(f"the disk of {path.parent} has no file locks; a lock file takes their place")
+        return _take_file(path.with_name(f"{path.name}.held"))
+    return lambda: os.close(descriptor)
+
+
+def _take_file(path: Path) -> Callable[[], None]:
+    """A hard link is made once, whoever tries, on NFS too."""
+    own = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}")
+    own.write_text(json.dumps({"host": socket.gethostname(), "process": os.getpid(), "since": time.time()}), encoding="utf-8")
+    try:
+        os.link(own, path)
+    except FileExistsError as error:
+        _remove_stale(path, own)
+        raise HeldError(f"{path.parent.name}: {_owner(path)} is at work on this run") from error
+    finally:
+        own.unlink(missing_ok=True)
+    ended = threading.Event()
+    threading.Thread(target=_keep_fresh, args=(path, ended), daemon=True).start()
+
+    def release() -> None:
+        ended.set()
+        path.unlink(missing_ok=True)
+
+    return release
+
+
+def _keep_fresh(path: Path, ended: threading.Event) -> None:
+    while not ended.wait(_REFRESH_S):
+        with suppress(OSError):
+            os.utime(path)
+
+
+def _remove_stale(path: Path, now: Path) -> None:
+    """Take a lock away whose owner is gone. `now` was written this moment: both times are the file server's."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        before = path.read_bytes()
+        told = json.loads(before)
+        here = told["host"] == socket.gethostname()
+        gone = not _is_alive(int(told["process"])) if here else now.stat().st_mtime - path.stat().st_mtime > STALE_S
+        if gone:
+            aside = path.with_name(f"{now.name}.stale")
+            path.rename(aside)
+            if aside.read_bytes() != before:  # another client was faster, and this is its lock
+                os.link(aside, path)
+            aside.unlink()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _owner(path: Path) -> str:
+    try:
+        told = json.loads(path.read_bytes())
+        return f"esd-deploy on {told['host']} (process {told['process']}, since {time.time() - told['since']:.0f} s)"
+    except (OSError, ValueError, KeyError, TypeError):
+        return "another esd-deploy"

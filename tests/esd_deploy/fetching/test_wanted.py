@@ -1,0 +1,110 @@
+"""What is wanted of a job's folder: decided from what the server lists and what the job noted."""
+
+import hashlib
+
+import pytest
+
+from esd_deploy.backends.connection import RemoteFile
+from esd_deploy.backends.inventory import parse
+from esd_deploy.fetching.places import Places, escaped, part_name, text
+from esd_deploy.fetching.wanted import Link, todo
+
+ROOT = "/scratch/job"
+
+
+def noted(*lines: str, hashes: tuple[str, ...] = ()):
+    """An inventory; a line is `X TYPE LEADS-TO SIZE MODE PATH`, and behind `=>` the target of a link."""
+    fields = [ROOT]
+    for line in lines:
+        entry, _, target = line.partition(" => ")
+        fields += [entry, target]
+    listed = "\0".join([*fields, ""]).encode("utf-8", errors="surrogateescape")
+    return parse(listed, "".join(f"{digest(path)}  ./{path}\0" for path in hashes).encode("utf-8", errors="surrogateescape"))
+
+
+def digest(path: str) -> str:
+    return hashlib.sha256(path.encode("utf-8", errors="surrogateescape")).hexdigest()
+
+
+def test_each_thing_is_wanted_made_or_named_once_with_its_reason():
+    found = noted(
+        ". f f 3 644 ./good",
+        "! f f 3 0 ./secret",
+        "! d d 4096 0 ./locked",
+        ". d d 4096 755 ./empty",
+        ". p p 0 644 ./pipe",
+        ". s s 0 755 ./sock",
+        ". l f 5 777 ./inside => good",
+        ". l f 5 777 ./absolute => /scratch/job/good",
+        ". l f 5 777 ./outside => /etc/hostname",
+        ". l N 5 777 ./dangling => nowhere",
+        hashes=("good",),
+    )
+
+    plan = todo([RemoteFile("good", 3), RemoteFile("stdout", 1), RemoteFile("inside", 3)], found, {})
+
+    assert [(one.path, one.sha256) for one in plan.files] == [("good", digest("good")), ("stdout", None)]
+    assert sorted((one.path, one.target) for one in plan.links) == [("absolute", "good"), ("dangling", "nowhere"), ("inside", "good")]
+    assert plan.folders == ("empty",)
+    assert {one.path: (one.kind, one.lost) for one in plan.problems} == {
+        "secret": ("file", True),
+        "locked": ("folder", True),
+        "pipe": ("pipe", False),
+        "sock": ("socket", False),
+        "outside": ("link", False),
+    }
+
+
+def test_a_folder_behind_a_link_is_wanted_once():
+    found = noted(". d d 9 755 ./a", ". f f 1 644 ./a/x", ". l d 2 777 ./a/up => ..", hashes=("a/x",))
+
+    plan = todo([RemoteFile("a/x", 1), RemoteFile("a/up/a/x", 1)], found, {})
+
+    assert [one.path for one in plan.files] == ["a/x"]
+    assert plan.links == (Link("a/up", "a/up", ".."),)
+
+
+def test_what_the_server_does_not_list_is_wanted_all_the_same():
+    deep = "/".join(f"d{number}" for number in range(40)) + "/deep"
+
+    assert [one.path for one in todo([], noted(f". f f 1 644 ./{deep}", hashes=(deep,)), {}).files] == [deep]
+
+
+def test_an_input_that_the_job_changed_is_wanted_beside_the_input():
+    found = noted(". f f 2 644 ./state", ". f f 2 644 ./same", ". f f 2 644 ./esd/job.sh", hashes=("state", "same", "esd/job.sh"))
+
+    plan = todo([], found, {"state": "other", "same": digest("same"), "esd/job.sh": None})
+
+    assert [(one.path, one.place) for one in plan.files] == [("state", "state.changed")]
+
+
+def test_of_a_job_without_an_inventory_inputs_are_compared_when_they_are_here():
+    (wanted,) = todo([RemoteFile("state", 2), RemoteFile("esd/job.sh", 2)], None, {"state": "sent", "esd/job.sh": None}).files
+
+    assert (wanted.path, wanted.place, wanted.unless) == ("state", "state.changed", "sent")
+    assert todo([RemoteFile("state", 2)], None, {"state": "sent"}, ended=False).files == ()
+
+
+def test_names_that_no_record_can_hold_are_escaped_and_never_given_twice():
+    found = noted(". f f 1 644 ./caf\udce9", ". f f 1 644 ./caf%E9", ". f f 1 644 ./a\nb", ". f f 1 644 ./run.json")
+
+    places = {one.path: one.place for one in todo([RemoteFile("caf�", 1), RemoteFile("a?b", 1)], found, {}).files}
+
+    assert places == {"caf\udce9": "caf%E9~2", "caf%E9": "caf%E9", "a\nb": "a%0Ab", "run.json": "run.json.result"}
+
+
+@pytest.mark.parametrize("name", ["my rates.csv", "Übersicht.csv", "-dash", "percent%20#?", "quote'\"", "$(id)", "日本"])
+def test_other_names_stay_as_they_are(name):
+    assert (escaped(name), text(name), Places(()).of(name)) == (name, name, name)
+
+
+@pytest.mark.parametrize("name", ["n" * 250, "ü" * 127, "\udcff" * 200])
+def test_no_name_gets_too_long_for_a_disk(name):
+    assert len(Places(()).of(name).encode()) <= 255
+    assert len(part_name(escaped(name)).encode()) <= 255
+
+
+def test_a_users_own_file_with_a_name_of_the_servers_is_wanted_where_the_job_noted_it():
+    found = noted(". f f 1 644 ./sub/bss_submit_mine", hashes=("sub/bss_submit_mine",))
+
+    assert [one.path for one in todo([RemoteFile("bss_submit_17", 1)], found, {}).files] == ["sub/bss_submit_mine"]

@@ -1,0 +1,85 @@
+"""One client at a time, with and without the locks of the disk."""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+
+import pytest
+
+from esd_deploy.runs import lock
+from esd_deploy.runs.lock import HeldError, alone
+
+HELD = ".lock.held"
+
+
+@pytest.fixture(params=["kernel", "files"])
+def disk(request, monkeypatch):
+    """A disk with locks, and one without."""
+    if request.param == "files":
+
+        def no_locks(_descriptor: int, _operation: int) -> None:
+            raise OSError(errno.ENOLCK, "No locks available")
+
+        monkeypatch.setattr(fcntl, "flock", no_locks)
+    return request.param
+
+
+def test_a_second_one_is_told_who_is_at_work(tmp_path, disk):
+    with alone(tmp_path / ".lock"), pytest.raises(HeldError, match="at work on this run"), alone(tmp_path / ".lock"):
+        pass
+
+    with alone(tmp_path / ".lock"):
+        pass
+
+
+def test_who_waits_gets_it_when_it_is_free(tmp_path, disk):
+    said = []
+    held = alone(tmp_path / ".lock")
+    held.__enter__()
+
+    def step(_seconds: float) -> None:
+        held.__exit__(None, None, None)
+
+    with alone(tmp_path / ".lock", wait=True, notice=said.append, sleep=step):
+        pass
+
+    assert [text for text in said if "at work" in text]
+
+
+def owner(**changed: object) -> str:
+    return json.dumps({"host": socket.gethostname(), "process": 2**22 + 1, "since": 0} | changed)
+
+
+@pytest.mark.parametrize(
+    ("content", "age_s", "free"),
+    [
+        (owner(), 0, True),
+        (owner(process=os.getpid()), 10_000, False),
+        (owner(host="elsewhere"), 0, False),
+        (owner(host="elsewhere"), lock.STALE_S + 10, True),
+        ("{", 0, False),
+    ],
+)
+def test_a_lock_file_whose_owner_is_gone_is_taken_over(tmp_path, monkeypatch, content, age_s, free):
+    monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOLCK, "No locks available")))
+    (tmp_path / HELD).write_text(content)
+    now = (tmp_path / HELD).stat().st_mtime
+    os.utime(tmp_path / HELD, (now - age_s, now - age_s))
+    said = []
+
+    def give_up(_seconds: float) -> None:
+        if len(said) > 2:
+            raise TimeoutError
+        said.append("waited")
+
+    if free:
+        with alone(tmp_path / ".lock", wait=True, notice=said.append, sleep=give_up):
+            assert json.loads((tmp_path / HELD).read_text())["process"] == os.getpid()
+        assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+        assert any("no file locks" in text for text in said)
+    else:
+        with pytest.raises(TimeoutError), alone(tmp_path / ".lock", wait=True, notice=said.append, sleep=give_up):
+            pass
+        assert (tmp_path / HELD).read_text() == content
