@@ -91,7 +91,9 @@ class FakeConnection:
         self._maybe_lost("state")
         if job in self.unstarted:
             return JobState("READY")
-        return self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        state = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        known = dict(zip(self.urls, self.jobs, strict=True))
+        return replace(state, tags=frozenset(known[job].get("Tags", ()))) if job in known and not state.tags else state
 
     def files(self, job: str) -> list[RemoteFile]:
         return [RemoteFile(path, len(content)) for path, content in {**self.uploaded, **self.results}.items()]

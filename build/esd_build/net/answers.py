@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic_core import from_json
 
@@ -29,6 +29,16 @@ def printable(text: object, longest: int = 2000) -> str:
     """Words of somebody else, fit to be shown: without what a terminal would obey, and not without end."""
     words = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(text)).encode(errors="replace").decode()
     return words if len(words) <= longest else f"{words[:longest]}…"
+
+
+def gathered(pieces: Iterable[bytes], what: str, most: int) -> bytes:
+    """All pieces of what comes, put together. Raises ToolError where they are more than `most` bytes."""
+    content = bytearray()
+    for piece in pieces:
+        content += piece
+        if len(content) > most:
+            raise ToolError(f"{what}: more than {most // 1024} KiB come, which is too much for what it should be; nothing of it was kept")
+    return bytes(content)
 
 
 def _numbers(value: object) -> Iterator[int | float]:

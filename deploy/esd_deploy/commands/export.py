@@ -26,7 +26,7 @@ def export(
     """Write a run as a Workflow Run RO-Crate: script, inputs, results, versions, image, in a form that others read."""
     from esd_deploy.studies import crate  # noqa: PLC0415 - the library takes a moment, which other commands need not wait
 
-    known = record.load(output, run_id)
+    known = record.own(output, run_id)
     if license_url is not None and not license_url.startswith("https://"):
         raise UsageError(f"--license '{license_url}': expected a URL, e.g. https://spdx.org/licenses/{license_url}")
     written = crate.write(known, output / run_id, to or Path(f"{run_id}.crate.zip"), license_url=license_url)

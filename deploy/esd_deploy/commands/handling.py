@@ -12,6 +12,7 @@ from esd_deploy.preflight import local_checks, site_checks
 from esd_deploy.runs import outcome, record, rerun
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import RUNS, Site
+from esd_deploy.sites import familiar
 from esd_deploy.sites.catalogue import load_site
 
 app = typer.Typer()
@@ -67,11 +68,11 @@ def rerun_command(
     force: options.Force = False,
 ) -> None:
     """Run again exactly what a record says: the same script, image digest, arguments and shape."""
-    known = record.load(output, run_id)
+    known = record.own(output, run_id)
     local_checks.require_folder(output)
     if require_signature:
         local_checks.require_signable(contained=known.image is not None)
-    config, _ = load_site(site or str(known.site_file or known.site))
+    config, _ = load_site(site or familiar.site_of(known.site, known.site_file))
     plan = rerun.plan(known, output / run_id, config)
     place = Site.of(config)
     if require_signature:
@@ -86,5 +87,5 @@ def known_run(run_id: str, output: Path, site: str | None, steps: Display | None
     strange = run_id.startswith("https://") or run_id not in record.known(output)
     if adopt and site and strange:
         return rerun.adopt(Site.load(site), run_id, runs=output, display=steps)
-    known = record.load(output, run_id)
-    return Site.load(site or str(known.site_file or known.site)).run(run_id, runs=output, display=steps)
+    known = record.own(output, run_id)
+    return Site.load(site or familiar.site_of(known.site, known.site_file)).run(run_id, runs=output, display=steps)

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 OWN = frozenset({"run.json", ".lock", ".record.lock"})
 """Names at the top of a run's folder that are the client's own."""
+_OWN = re.compile(r"\.?run\.json(\.\d+\.part)?", re.IGNORECASE)
 CHANGED = ".changed"
 """Behind the name of an input that the job changed: the original stays beside it, for `rerun`."""
 _LONGEST = 255
@@ -29,6 +31,11 @@ def part_name(name: str) -> str:
     return part if len(os.fsencode(part)) <= _LONGEST else f".{_digest(name)}.part"
 
 
+def is_own(path: str) -> bool:
+    """Whether a place is the client's own, in whatever case it is written: some disks make no difference."""
+    return path.lower() in OWN or _OWN.fullmatch(path) is not None
+
+
 class Places:
     """Local names, none given twice: two names of the site may be escaped alike."""
 
@@ -40,7 +47,7 @@ class Places:
         """The place of a result; the same one each time it is asked for. `changed`: an input that the job wrote to."""
         if path not in self._given:
             place = escaped(path)
-            if place in OWN:
+            if is_own(place):
                 place += ".result"
             self._given[path] = self._free(f"{place}{CHANGED}" if changed else place)
         return self._given[path]

@@ -3,19 +3,22 @@
 import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from esd_deploy.backends import inventory
 from esd_deploy.backends.connection import RemoteFile
 from esd_deploy.backends.inventory import Entry, Inventory
 from esd_deploy.fetching.places import Places, text
 from esd_deploy.plans.launch import IMAGE_LINK
+from esd_deploy.plans.paths import shortest
 
 # UNICORE's own files in a job's folder: the scripts that it and its TSI made, the exit code and the numbers that they noted.
 _HOUSEKEEPING = re.compile(
     r"\.UNICORE_[^/]*/.*|UNICORE_SCRIPT_(EXIT_CODE|PID)|UNICORE_ALLOCATION_ID|UNICORE_Job_[^/]*|TSI_submit_[^/]*|bss_(submit|abort)_[^/]*"
 )
 # What the job's own scripts note for themselves (job/claim.sh, job/inventory.sh).
+_HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
+"""Half a character, which no file's name has: Python writes a byte that is no UTF-8 as one of the others."""
 _NOTES = re.compile(r"esd/((originals|jobs|plain-names)(/.*)?|before\.list|claim|over|[^/]*\.part)")
 
 
@@ -69,8 +72,16 @@ class Todo:
 def wanted(files: Iterable[RemoteFile], staged: Iterable[str]) -> list[RemoteFile]:
     """What the job made of what a server lists: not what was sent there, not the linked image, not UNICORE's and our own notes."""
     ours = {*staged, IMAGE_LINK}
-    own = (file for file in files if file.path not in ours and not is_housekeeping(file.path))
-    return sorted(own, key=lambda file: file.path)
+    named = {one.path: one for one in map(_shortly_named, files)}
+    return [named[path] for path in sorted(named) if path not in ours and not is_housekeeping(path)]
+
+
+def _shortly_named(file: RemoteFile) -> RemoteFile:
+    """By the one name that it has: a server may write `./net.py`. What is no name of a file stays as it is, and is refused later."""
+    try:
+        return replace(file, path=shortest(file.path))
+    except ValueError:
+        return replace(file, path=_HALF.sub("\N{REPLACEMENT CHARACTER}", file.path))
 
 
 def is_housekeeping(path: str) -> bool:

@@ -32,8 +32,8 @@ RunPath = Annotated[str, AfterValidator(run_path)]
 
 
 def shortest(text: str) -> str:
-    """A path as a server may well write it (`./a//b`, `/a`), as a RunPath. Raises ValueError where it is none that way either."""
-    return run_path(str(PurePosixPath("/", text).relative_to("/")))
+    """A path as a server may well write it (`./a//b`), as a RunPath. Raises ValueError where it is none that way either."""
+    return run_path("/".join(PurePosixPath(text).parts))
 
 
 def inside(folder: Path, path: str) -> Path:
@@ -41,7 +41,7 @@ def inside(folder: Path, path: str) -> Path:
     try:
         parts = run_path(path).split("/")
     except ValueError as error:
-        raise ToolError(f"{folder}: {error}; nothing was read or written there") from error
+        raise ToolError(str(error)) from error
     place = folder
     for part in parts:
         place = place / part

@@ -12,6 +12,7 @@ from esd_deploy.backends.connection import GoneError
 from esd_deploy.runs.record import RunRecord
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site
+from esd_deploy.sites import familiar
 
 _ASKED_AT_ONCE = 4
 _BROUGHT_AT_ONCE = 2
@@ -41,7 +42,7 @@ class Standing:
 def records(runs: Path, tag: str | None = None) -> Iterator[RunRecord]:
     """The records in a folder, oldest first, one after the other."""
     for run_id in record.known(runs):
-        one = record.load(runs, run_id)
+        one = record.own(runs, run_id)
         if tag is None or tag in one.tags:
             yield one
 
@@ -83,19 +84,19 @@ class Fleet:
             yield from pool.map(self._bring, run_ids)
 
     def _ask(self, run_id: str) -> Standing:
-        one = record.load(self._runs, run_id)
+        one = record.own(self._runs, run_id)
         if one.ended or one.job.url is None:
             return standing(one)
         return self._told(one, Run.refresh)
 
     def _bring(self, run_id: str) -> Standing:
-        return self._told(record.load(self._runs, run_id), Run.finish)
+        return self._told(record.own(self._runs, run_id), Run.finish)
 
     def _told(self, one: RunRecord, act: Callable[[Run], RunRecord]) -> Standing:
         try:
             return standing(act(self._connections.run(self._runs, one)))
         except EsdError as error:
-            return standing(record.load(self._runs, one.id), error)
+            return standing(record.own(self._runs, one.id), error)
 
 
 class _Connections:
@@ -107,7 +108,7 @@ class _Connections:
         self._lock = threading.Lock()
 
     def run(self, runs: Path, one: RunRecord) -> Run:
-        name = str(one.site_file or one.site)
+        name = familiar.site_of(one.site, one.site_file)
         with self._lock:
             first = self._runs.get(name)
             if first is None:

@@ -6,20 +6,25 @@ import os
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Self
+from typing import Annotated, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, StringConstraints, ValidationError
 
 from esd_build.data.documents import nearest
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.answers import printable
 from esd_deploy.backends.connection import ENDED, SUCCESSFUL, JobState
+from esd_deploy.plans import paths
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.plan import Mode, Plan
+from esd_deploy.plans.paths import RunPath
 from esd_deploy.runs.record_parts import EndingRecord, FileRecord, ImageRecord, JobRecord, MissingRecord, Part, PullRecord, ScriptRecord, ShapeRecord, StateRecord
 
 __all__ = ["FILE_NAME", "PREPARED", "FileRecord", "MissingRecord", "PullRecord", "RunRecord", "known", "load"]
 
 FILE_NAME = "run.json"
+_LARGEST = 64 * 1024**2
+"""Bytes; the record of a run with 100 000 results has 20 MB."""
 PREPARED = "PREPARED"
 """Before the site has the job; all other states are the site's."""
 
@@ -27,8 +32,8 @@ PREPARED = "PREPARED"
 class RunRecord(Part):
     """All that is known of one run. Times are UTC."""
 
-    id: str
-    site: str
+    id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,127}$")]
     site_file: Path | None = None
     """The site's configuration, where it is a file of the user's own."""
     mode: Mode
@@ -36,7 +41,7 @@ class RunRecord(Part):
     tags: tuple[str, ...] = ()
     image: ImageRecord | None
     script: ScriptRecord
-    staged: tuple[str, ...] = ()
+    staged: tuple[RunPath, ...] = ()
     """Paths in the job's folder that were sent there; all others are results."""
     launch: str
     nodes: int
@@ -124,12 +129,17 @@ class RunRecord(Part):
         )
 
     def save(self, folder: Path) -> None:
-        """Write `run.json` whole or not at all."""
+        """Write `run.json` whole or not at all; what could not be read again is not written."""
         target = folder / FILE_NAME
+        try:
+            text = self.model_dump_json(indent=2, warnings="none") + "\n"
+            type(self).model_validate_json(text)
+        except ValueError as error:  # pydantic's errors are some
+            raise ToolError(f"{target}: the site says something that no record can hold; nothing was written ({printable(error)})") from error
         part = target.with_name(f".{FILE_NAME}.{os.getpid()}.part")
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            part.write_text(text, encoding="utf-8")
             part.replace(target)
         except OSError as error:
             part.unlink(missing_ok=True)
@@ -156,11 +166,19 @@ def load(runs: Path, run_id: str) -> RunRecord:
     """Raises UsageError for an unknown id, with the nearest known one."""
     path = runs / run_id / FILE_NAME
     try:
-        return RunRecord.model_validate_json(path.read_bytes())
+        return RunRecord.model_validate_json(paths.read(path.parent, FILE_NAME, _LARGEST))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"no run '{run_id}' in {runs}; {nearest(run_id, known(runs))}") from error
     except (ValidationError, json.JSONDecodeError) as error:
-        raise ToolError(f"{path} is damaged or of another version: {error}") from error
+        raise ToolError(f"{path} is damaged or of another version: {printable(error)}") from error
+
+
+def own(runs: Path, run_id: str) -> RunRecord:
+    """As `load`; raises ToolError for a record of another run, for what comes of it would be written into that one's folder."""
+    one = load(runs, run_id)
+    if one.id != run_id:
+        raise ToolError(f"{runs / run_id / FILE_NAME} is the record of run '{one.id}'; a run's folder has its name, rename it")
+    return one
 
 
 def known(runs: Path) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict
 
 from esd_build.registry import PublishedImage
+from esd_deploy.plans.paths import RunPath
 from esd_deploy.runs.ending import Ending
 
 
@@ -36,10 +37,10 @@ class ImageRecord(Part):
 class ScriptRecord(Part):
     """The user's program, and the files that were sent with it (name → SHA-256 in hex)."""
 
-    name: str
+    name: RunPath
     sha256: str
     arguments: tuple[str, ...] = ()
-    inputs: dict[str, str] = {}
+    inputs: dict[RunPath, str] = {}
 
 
 class JobRecord(Part):
@@ -64,7 +65,7 @@ class FileRecord(Part):
     `origin`: its path at the site, where that is another: a name that no record can hold, an input that the job changed.
     """
 
-    path: str
+    path: RunPath
     size: int
     sha256: str
     checked: bool = False

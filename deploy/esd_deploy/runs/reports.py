@@ -62,9 +62,15 @@ def _report(folder: Path, path: str) -> dict[str, object]:
     return content
 
 
+def _led_to(folder: Path, path: str) -> str:
+    """Where a link that the job made leads, while it leads to a place in the run's folder."""
+    place = (folder / path).resolve()
+    return place.relative_to(folder.resolve()).as_posix() if place.is_relative_to(folder.resolve()) else path
+
+
 def _text(folder: Path, path: str) -> bytes:
     try:
-        return paths.read(folder, path, _LARGEST)
+        return paths.read(folder, _led_to(folder, path), _LARGEST)
     except (FileNotFoundError, NotADirectoryError):
         return b""
     except OSError as error:

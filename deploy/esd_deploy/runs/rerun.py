@@ -11,13 +11,21 @@ from esd_build.registry import PublishedImage
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.backends.connection import Connection, GoneError
 from esd_deploy.display.progress import Display
+from esd_deploy.plans import paths
+from esd_deploy.plans.bundle import MAX_BYTES
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.runs.record import PREPARED, RunRecord
+from esd_deploy.runs.record_parts import JobRecord
+from esd_deploy.sites import familiar
+from esd_build.net.answers import gathered
 from esd_deploy.runs.results import target
 from esd_deploy.runs.run import TRAVELLING, Run
 from esd_deploy.runs.site import Site, new_id
 from esd_deploy.runs.submission import patiently
+
+_MOST_STAGED = 10_000
+_MOST_BYTES = 2 * MAX_BYTES
 
 
 def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
@@ -33,12 +41,12 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         site=site,
         image=_image(known),
         script_name=known.script.name,
-        script=_same(folder / known.script.name, known.script.sha256),
+        script=_same(folder, known.script.name, known.script.sha256),
         arguments=known.script.arguments,
         shape=Shape(known.shape.nodes, known.shape.tasks_per_node, known.shape.threads),
         time_s=known.time_limit_s,
         mode=known.mode,
-        inputs=tuple((name, _same(folder / name, digest)) for name, digest in known.script.inputs.items()),
+        inputs=tuple((name, _same(folder, name, digest)) for name, digest in known.script.inputs.items()),
         tags=known.tags,
     )
 
@@ -60,14 +68,43 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
     urls = [name] if name.startswith("https://") else list(connection.find(name))
     if not urls:
         raise UsageError(f"site '{place.config.name}' has no job of run '{name}'; is it the right site, and is the job still there?")
-    record = _travelled(connection, urls[0]).with_job(urls[0])
-    folder = target(runs, record.id)
+    url = urls[0]
+    told = _travelled(connection, url)
+    if told.id != name and (name not in urls or told.id not in connection.state(url).tags):
+        raise ToolError(f"{url}: the record in its folder is of another run, '{told.id}'; somebody changed it, it is not taken up")
+    familiar.remember(place.config.file)
+    record = _evidence(told, url, place.config)
+    folder = _new_folder(runs, record.id)
     for path in record.staged:
         place_of_it = target(folder, path)
         place_of_it.parent.mkdir(parents=True, exist_ok=True)
-        place_of_it.write_bytes(_read(connection, urls[0], path))
+        place_of_it.write_bytes(_read(connection, url, path))
     record.save(folder)
     return Run(record, folder, connection, poll_s=place.config.poll_s, display=display)
+
+
+def _evidence(told: RunRecord, url: str, site: SiteConfig) -> RunRecord:
+    """What a record that lay at the site says of the run, and nothing that it says of us: the site and the job are those that were asked for.
+
+    Whatever ran at the site could write there.
+    """
+    if len(told.staged) > _MOST_STAGED:
+        raise ToolError(f"{url}: the record in its folder names {len(told.staged)} files that were sent there; it is not taken up")
+    kept = ("id", "mode", "tags", "image", "script", "staged", "launch", "nodes", "threads_per_rank", "shape", "time_limit_s", "esd_images")
+    job = JobRecord(url=url, description=told.job.description)
+    new = {"site": site.name, "site_file": site.file, "job": job, "states": told.states[:1], "status": PREPARED}
+    return RunRecord.model_validate({**{name: getattr(told, name) for name in kept}, **new})
+
+
+def _new_folder(runs: Path, run_id: str) -> Path:
+    folder = runs / run_id
+    try:
+        folder.mkdir(parents=True)
+    except FileExistsError as error:
+        raise UsageError(f"{folder} is there already: `esd-deploy attach {run_id}` goes on with it, or name another folder by --output") from error
+    except OSError as error:
+        raise ToolError(f"cannot make {folder}: {error.strerror}") from error
+    return folder
 
 
 def _travelled(connection: Connection, url: str) -> RunRecord:
@@ -75,14 +112,14 @@ def _travelled(connection: Connection, url: str) -> RunRecord:
         return RunRecord.model_validate_json(_read(connection, url, TRAVELLING))
     except (ValidationError, GoneError) as error:
         raise ToolError(
-            f"{url} was not submitted by this esd-deploy: its folder holds no {TRAVELLING}; it cannot be attached to"
+            f"{url} was not submitted by this esd-deploy: its folder holds no {TRAVELLING} that is a record; it cannot be attached to"
         ) from error
 
 
 def _read(connection: Connection, url: str, path: str) -> bytes:
     def read() -> bytes:
         with connection.read(url, path) as pieces:
-            return b"".join(pieces)
+            return gathered(pieces, f"{url}: {path}", _MOST_BYTES)
 
     return patiently()(read)
 
@@ -93,11 +130,11 @@ def _image(known: RunRecord) -> PublishedImage | None:
     return PublishedImage(ImageReference.parse(known.image.reference), known.image.sif_digest, known.image.size, {})
 
 
-def _same(path: Path, digest: str) -> bytes:
+def _same(folder: Path, path: str, digest: str) -> bytes:
     try:
-        content = path.read_bytes()
+        content = paths.read(folder, path)
     except OSError as error:
-        raise ToolError(f"{path}: {error.strerror}; without it the run cannot be repeated") from error
+        raise ToolError(f"{folder / path}: {error.strerror}; without it the run cannot be repeated") from error
     if hashlib.sha256(content).hexdigest() != digest:
-        raise UsageError(f"{path} is not the file that ran (sha256 {digest[:12]}… in the record); it was changed since")
+        raise UsageError(f"{folder / path} is not the file that ran (sha256 {digest[:12]}… in the record); it was changed since")
     return content

@@ -5,18 +5,20 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import TypeVar
 
 from tenacity import Retrying
 
 from esd_build.data.errors import ToolError
+from esd_build.net.answers import gathered, printable
 from esd_deploy.backends.connection import Connection, ConnectionLostError, GoneError, RefusedError, RemoteFile
 from esd_deploy.backends import inventory
 from esd_deploy.fetching.download import DiskError, download
 from esd_deploy.backends.inventory import Inventory, parse_hashes
-from esd_deploy.fetching.places import OWN, part_name, text
+from esd_deploy.fetching.places import is_own, part_name, text
 from esd_deploy.fetching.wanted import Link, Problem, Todo, Wanted, todo, wanted
+from esd_deploy.plans import paths
 from esd_deploy.runs.record import FileRecord, MissingRecord
 
 __all__ = ["MANIFEST", "Fetched", "fetch", "parse_manifest", "target", "wanted"]
@@ -27,6 +29,8 @@ _AT_ONCE = 4
 _TRIES = 5
 """How often one path may fail in a row while the site answers everything else."""
 _LISTS = 3
+_MOST_BYTES = 64 * 1024**2
+"""Of what the job noted about its folder: 200 bytes a file, and more files than a server lists."""
 T = TypeVar("T")
 
 
@@ -68,7 +72,7 @@ class _Job:
 
         def read() -> bytes:
             with self.connection.read(self.url, path) as pieces:
-                return b"".join(pieces)
+                return gathered(pieces, f"{self.url}: {path}", _MOST_BYTES)
 
         return self.persistently(read)
 
@@ -85,12 +89,12 @@ def _reason(error: ToolError) -> str:
 
 def target(folder: Path, path: str) -> Path:
     """Where a file that the server named goes; raises ToolError for a name that leads out of the folder or onto the record."""
-    parts = PurePosixPath(path).parts
-    place = folder.joinpath(*parts)
-    harmless = parts and not path.startswith("/") and ".." not in parts and "\0" not in path
-    if not harmless or str(PurePosixPath(path)) in OWN or not place.parent.resolve().is_relative_to(folder.resolve()) or place.is_symlink():
-        raise ToolError(f"the site names a result '{text(path)}', which has no place in {folder}; nothing was written there")
-    return place
+    try:
+        if is_own(path):
+            raise ToolError("it is the name of esd-deploy's own file")
+        return paths.inside(folder, path)
+    except ToolError as error:
+        raise ToolError(f"the site names a result {text(path)!r}, which has no place in {folder} ({error}); nothing was written there") from error
 
 
 def fetch(  # noqa: PLR0913 - the first five as they always were
@@ -119,7 +123,7 @@ def fetch(  # noqa: PLR0913 - the first five as they always were
     problems = [one for one in (*plan.problems, *came, *made) if isinstance(one, Problem)]
     return Fetched(
         tuple(one for one in came if isinstance(one, FileRecord)),
-        tuple(MissingRecord(path=one.path, size=one.size, reason=one.reason, kind=one.kind) for one in problems),
+        tuple(MissingRecord(path=printable(one.path), size=one.size, reason=printable(one.reason), kind=one.kind) for one in problems),
     )
 
 
@@ -130,10 +134,10 @@ def _look(asked: _Job) -> tuple[list[RemoteFile], Inventory | None]:
         if not any(file.problem for file in listed):
             break
         asked.retry.sleep(0.2 * 3**attempt)
-    paths = {file.path for file in listed}
-    if MANIFEST not in paths:
+    names = {file.path for file in listed}
+    if MANIFEST not in names:
         return listed, None
-    if inventory.LIST in paths:
+    if inventory.LIST in names:
         return listed, inventory.parse(asked.bytes_of(inventory.LIST), asked.bytes_of(MANIFEST))
     hashes = parse_hashes(asked.bytes_of(MANIFEST))  # a job of an older esd-deploy
     return [replace(file, sha256=hashes.get(file.path)) for file in listed], None
@@ -168,10 +172,10 @@ def _make_folder(folder: Path, path: str) -> Problem | None:
 def _make_link(folder: Path, link: Link) -> Problem | None:
     place = folder / link.place
     try:
+        target(folder, f"{link.place}.part").parent.mkdir(parents=True, exist_ok=True)
         if place.is_symlink():
             place.unlink()
-        target(folder, link.place).parent.mkdir(parents=True, exist_ok=True)
-        place.symlink_to(link.target)
+        target(folder, link.place).symlink_to(link.target)
     except (OSError, ToolError) as error:
         return Problem(text(link.path), None, f"cannot be made here: {error}", "link")
     return None
@@ -197,8 +201,15 @@ def _length(part: Path) -> int:
         return 0
 
 
+def _is_here(folder: Path, path: str) -> bool:
+    try:
+        return target(folder, path).is_file()
+    except ToolError:
+        return False
+
+
 def _require_space(files: Iterable[Wanted], folder: Path) -> None:
-    needed = sum(file.size or 0 for file in files if not (folder / file.place).is_file())
+    needed = sum(file.size or 0 for file in files if not _is_here(folder, file.place))
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ToolError(

@@ -7,12 +7,14 @@ from pathlib import Path
 from tenacity import Retrying, nap
 
 from esd_build.data.errors import ToolError, UsageError
+from esd_deploy.sites import familiar
 from esd_deploy.runs import aio, outcome, reports, results, submission
 from esd_deploy.backends import kinds, unicore_job
 from esd_deploy.display import tables
 from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, JobState
 from esd_deploy.display.progress import Display, Silent
 from esd_deploy.runs.ending import batch_details, ended_early, ending
+from esd_deploy.plans import paths
 from esd_deploy.plans.plan import Plan
 from esd_deploy.runs.lock import HeldError, alone
 from esd_deploy.runs.record import RunRecord, load
@@ -58,6 +60,7 @@ class Run:
     @staticmethod
     def prepare(plan: Plan, folder: Path, *, rerun_of: str | None = None) -> RunRecord:
         """Write everything that the job needs, and the record, into a new folder."""
+        familiar.remember(plan.site.file)
         job = kinds.backend(plan.site.kind).run_job(plan)
         record = RunRecord.of(plan, job.description, (*job.files, TRAVELLING)).model_copy(update={"rerun_of": rerun_of})
         try:
@@ -214,14 +217,14 @@ class Run:
 
     def _staged(self) -> Mapping[str, bytes]:
         try:
-            return {path: (self.folder / path).read_bytes() for path in self._staged_names()}
+            return {path: paths.read(self.folder, path) for path in self._staged_names()}
         except OSError as error:
             raise ToolError(
                 f"{error.filename}: {error.strerror}; without it run '{self.id}' cannot be submitted, start a new one"
             ) from error
 
     def _tail(self, path: str) -> str:
-        place = self.folder / path
+        place = paths.inside(self.folder, path)
         if not place.is_file():
             return ""
         with place.open("rb") as file:

@@ -10,6 +10,7 @@ from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
 from esd_build.data.errors import UsageError
+from esd_deploy.plans import paths
 from esd_deploy.runs.record import FILE_NAME, RunRecord
 
 _PROFILES = (
@@ -86,7 +87,7 @@ def _program(crate: ROCrate, record: RunRecord, folder: Path) -> Any:
         )
     )
     program = crate.add_file(
-        folder / record.script.name,
+        paths.inside(folder, record.script.name),
         record.script.name,
         properties={
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
@@ -156,7 +157,7 @@ def _parameters(crate: ROCrate, record: RunRecord) -> list[Any]:
 
 
 def _file(crate: ROCrate, folder: Path, path: str, properties: dict[str, Any]) -> Any:
-    place = folder / path
+    place = paths.inside(folder, path)
     if not place.is_file():
         raise UsageError(f"{place} is in the record, but not there; `esd-deploy fetch` brings it back")
     kind = _TEXT if path in {"stdout", "stderr"} else _TYPES.get(place.suffix, "application/octet-stream")

@@ -89,7 +89,7 @@ def test_a_record_that_travelled_cannot_write_elsewhere(config, image, script, t
     evil = first.record.model_copy(update={"id": "../../evil"})
     remote.uploaded[TRAVELLING] = evil.model_dump_json().encode()
 
-    with pytest.raises(ToolError, match="has no place"):
+    with pytest.raises(ToolError, match="no esd/record.json that is a record"):
         rerun.adopt(place, JOB, runs=tmp_path / "there")
 
 
