@@ -4,7 +4,6 @@ The service's own client waits without a time limit, keeps the token in a file t
 the server names; so this speaks the REST interface.
 """
 
-import ssl
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,6 +12,9 @@ from urllib.parse import urljoin, urlsplit
 import httpx
 
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.addresses import origin
+from esd_build.net.allowance import FILE, allowed
+from esd_build.net.answers import parsed, printable
 from esd_deploy.backends import nmpi_job
 from esd_deploy.backends.connection import (
     FAILED,
@@ -25,13 +27,13 @@ from esd_deploy.backends.connection import (
     RemoteFile,
 )
 from esd_deploy.backends.nmpi_answers import JOB, JOBS, TEXT, Answer, JobAnswer, read
+from esd_deploy.net.http import client, followed
 from esd_deploy.plans.job import JobSpec, SiteJob
 from esd_deploy.plans.plan import Plan
 from esd_deploy.sites.endpoint import Endpoint
 
 LOG = "stdout"
 """The job's log, as a file among its results."""
-_TIMEOUT = httpx.Timeout(60, connect=20)
 _PAGE = 100
 _PLAIN = {"Accept-Encoding": "identity"}
 """For results: the length that is told shall be that of the file, not of what a server made of it for the way."""
@@ -50,11 +52,7 @@ class NmpiConnection:
     @classmethod
     def open(cls, endpoint: Endpoint) -> "NmpiConnection":
         """Connect; TLS is always verified. That the queue knows the user shows with the first question."""
-        try:
-            tls = ssl.create_default_context(cafile=endpoint.ca_file)
-        except OSError as error:
-            raise UsageError(f"{endpoint.ca_file}: not a readable file of certificates (PEM)") from error
-        return cls(endpoint, httpx.Client(verify=tls, timeout=_TIMEOUT))
+        return cls(endpoint, client(endpoint.ca_file))
 
     def find(self, tag: str) -> Sequence[str]:
         """Looks through the caller's newest jobs: the queue cannot be asked for a tag."""
@@ -99,7 +97,8 @@ class NmpiConnection:
             yield iter((self._log(job).encode()[offset:],))
             return
         url = outputs[path][0]
-        with self._errors(), self._http.stream("GET", url, headers=_PLAIN | self._headers(url, offset), follow_redirects=True) as response:
+        ask = followed(self._http, "GET", url, lambda one: _PLAIN | self._headers(one, offset))
+        with self._errors(), allowed(FILE), ask as response:
             self._check(response, f"the result '{path}'")
             if _encoded(response):
                 raise ToolError(f"the result '{path}' comes compressed though it was asked for as it is; fetch it by hand from {url}")
@@ -138,8 +137,7 @@ class NmpiConnection:
 
     def _size(self, url: str) -> int | None:
         """In bytes; None where it is not told, and for a result that is gone: so it is asked for, said to be gone, and the others come."""
-        with self._errors():
-            response = self._http.head(url, headers=_PLAIN | self._headers(url, 0), follow_redirects=True)
+        with self._errors(), followed(self._http, "HEAD", url, lambda one: _PLAIN | self._headers(one, 0)) as response:
             if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
                 return None
             self._check(response, f"the result {url}")
@@ -166,7 +164,7 @@ class NmpiConnection:
 
     def _headers(self, url: str, offset: int) -> dict[str, str]:
         """The token goes to the queue only, not to where results lie."""
-        ours = urlsplit(url).netloc == urlsplit(self._endpoint.url).netloc
+        ours = origin(url) == origin(self._endpoint.url)
         token = {"Authorization": f"Bearer {self._endpoint.credentials.bearer()}"} if ours else {}
         return {**token, **({"Range": f"bytes={offset}-"} if offset else {})}
 
@@ -180,6 +178,8 @@ class NmpiConnection:
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except httpx.LocalProtocolError as error:  # its text quotes the header, and so the secret
+            raise ToolError(f"{self._endpoint.url}: a header cannot be sent; does the token hold a line break?") from error
         except httpx.TransportError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise ToolError(
@@ -215,11 +215,11 @@ def meaning(status: int, text: str, what: str, endpoint: Endpoint) -> ToolError:
 def said(response: httpx.Response) -> str:
     """The reason in an error answer: `detail` or `error`, else the text's beginning."""
     try:
-        content = response.json()
-    except ValueError:
-        return response.text[:200]
+        content = parsed(response.content, "the reason")
+    except ToolError:
+        return printable(response.text, 200)
     reason = (content.get("detail") or content.get("error")) if isinstance(content, dict) else content
-    return str(reason)[:500]
+    return printable(reason, 500)
 
 
 def _encoded(response: httpx.Response) -> bool:

@@ -7,6 +7,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from esd_build.data.errors import ToolError
+from esd_build.net.answers import parsed, printable
 
 T = TypeVar("T")
 
@@ -64,7 +65,9 @@ TEXT: TypeAdapter[str | None] = TypeAdapter(str | None)
 
 def read(answer: Answer, expected: TypeAdapter[T]) -> T:
     """The answer as a model; raises ToolError where it is something else."""
+    content = answer.response.content
     try:
-        return expected.validate_python(answer.response.json() if answer.response.content else None)
-    except (ValueError, ValidationError) as error:
-        raise ToolError(f"{answer.url} answered, but not as a neuromorphic queue does ({error}); is the address right?") from error
+        return expected.validate_python(parsed(content, "its answer") if content else None)
+    except (ValidationError, ToolError) as error:
+        what = printable(error, 500)
+        raise ToolError(f"{answer.url} answered, but not as a neuromorphic queue does ({what}); is the address right?") from error

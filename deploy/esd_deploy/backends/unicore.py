@@ -11,15 +11,18 @@ from pyunicore.client import Client, Job, PathFile, Registry, Storage, Transport
 
 from esd_build.data.documents import choose
 from esd_build.data.errors import ToolError
+from esd_build.net.answers import gathered
 from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_names
 from esd_deploy.backends.connection import READY, ConnectionLostError, EndedError, GoneError, JobState, RefusedError, RemoteFile
 from esd_deploy.backends.unicore_http import PooledTransport, errors
 from esd_deploy.sites.endpoint import Endpoint
 
 _PAGE = 200
+_MOST_JOBS = 20_000
 _KEPT_FOLDERS = 256
 _PIECE = 1024**2
 _FOLDER_S = 120
+_MOST_NOTED = 64 * 1024**2
 _NOWHERE = frozenset({None, "", "null", "null/"})
 
 
@@ -44,7 +47,7 @@ class UnicoreConnection:
     def find(self, tag: str) -> Sequence[str]:
         with errors(self._endpoint):
             found: list[str] = []
-            while True:
+            while len(found) < _MOST_JOBS:
                 page = [str(job.resource_url) for job in self._client.get_jobs(offset=len(found), num=_PAGE, tags=[tag])]
                 found += page
                 if len(page) < _PAGE:
@@ -135,7 +138,7 @@ class UnicoreConnection:
         """What the job noted for us; nothing where it did not come to its end."""
         try:
             with self.read(job, path) as pieces:
-                return b"".join(pieces)
+                return gathered(pieces, f"{job}: {path}", _MOST_NOTED)
         except GoneError:
             return b""
 

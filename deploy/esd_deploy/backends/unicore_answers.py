@@ -4,10 +4,12 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from esd_build.net.answers import printable
 from esd_deploy.backends.connection import JobState
 
 _NOTE = "Detailed job information from batch system:"
 """What UNICORE/X writes into a job's log where a batch job left no exit code."""
+_MOST_LINES = 1000
 _NOTHING = {"rawDetailsData"}
 """The key of details that no batch system gave: of a job on a login node."""
 
@@ -16,18 +18,20 @@ def state(properties: Mapping[str, Any]) -> JobState:
     """A job's document. `exitCode` is a JSON string, and there only where the job left one."""
     code = properties.get("exitCode")
     return JobState(
-        str(properties["status"]),
-        str(properties.get("statusMessage") or ""),
+        printable(properties["status"], 100),
+        printable(properties.get("statusMessage") or ""),
         int(code) if code not in {None, ""} else None,
-        tuple(str(line) for line in properties.get("log") or ()),
-        str(properties.get("batchSystemID") or "") or None,
+        tuple(printable(line) for line in (properties.get("log") or ())[-_MOST_LINES:]),
+        printable(properties.get("batchSystemID") or "", 100) or None,
         frozenset(map(str, properties.get("tags") or ())),
     )
 
 
 def details(found: object) -> dict[str, str]:
     """The batch system's own keys and values."""
-    return {str(name): str(value) for name, value in found.items() if name not in _NOTHING} if isinstance(found, dict) else {}
+    return (
+        {printable(name, 100): printable(value) for name, value in found.items() if name not in _NOTHING} if isinstance(found, dict) else {}
+    )
 
 
 def noted_details(log: Sequence[str]) -> dict[str, str]:

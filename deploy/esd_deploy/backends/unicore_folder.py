@@ -6,6 +6,7 @@ UNICORE does not say what is a link. A folder that lists the very same files as 
 from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
+from esd_build.data.errors import ToolError
 from esd_deploy.backends.connection import RemoteFile
 from esd_deploy.backends.inventory import LIST
 from esd_deploy.backends.unicore_names import is_rewritten
@@ -16,6 +17,7 @@ Lister = Callable[[str], Content | str]
 """The content of a folder, or why it cannot be listed."""
 _MOST = 50_000
 """Folders; more are told, not listed."""
+_MOST_FILES = 200_000
 _NOTES = LIST.partition("/")[0]
 _REPEATS = 8
 """So many folders may lie in each other that hold nothing but one folder of the same name and time."""
@@ -59,9 +61,11 @@ def _unlisted(name: str, why: str) -> Iterator[RemoteFile]:
 def _take(base: str, content: Content, above: tuple[_Signature, ...], found: list[RemoteFile], waiting: list[_Folder]) -> None:
     """Note the files of a folder, and the folders in it that are to be looked at; none that claims to lie elsewhere."""
     inside = (*above, _signature(base, content))
+    if len(found) + len(content) > _MOST_FILES:
+        raise ToolError(f"the site lists more than {_MOST_FILES} files in the job's folder; pack them in the script, or fetch by hand")
     for path, properties in content.items():
         if not properties["isDirectory"] or is_rewritten(str(path)):
-            found.append(RemoteFile(str(path).lstrip("/"), int(properties["size"])))
+            found.append(RemoteFile(str(path).lstrip("/"), max(0, int(properties["size"]))))
         elif str(path).startswith(base) and len(str(path)) > len(base):
             waiting.append((str(path), inside))
 

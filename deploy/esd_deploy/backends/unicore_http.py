@@ -1,7 +1,6 @@
 """How requests reach UNICORE: kept-alive connections, tokens that are renewed, and what an answer means."""
 
 import re
-import ssl
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,16 +11,20 @@ from pyunicore.client import Transport
 from pyunicore.credentials import AuthenticationFailedException, OIDCToken, RefreshHandler, UsernamePassword
 
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.addresses import origin
+from esd_build.net.allowance import ANSWER, FILE, allowed
+from esd_build.net.answers import parsed, printable
 from esd_deploy.backends.connection import ConnectionLostError, FullError, GoneError, RefusedError
 from esd_deploy.backends.unicore_session import HEADER, shared
+from esd_deploy.net.http import client
 from esd_deploy.sites.endpoint import Endpoint
 
-_TIMEOUT = httpx.Timeout(60, connect=20)
 _REFUSED = frozenset({401, 403})
 _BUSY = frozenset({408, 425, 429, 432})
+_MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, httpx.InvalidURL, httpx.StreamError)
+"""What reading raises where an answer has another shape than UNICORE's."""
 _FULL = r"quota exceeded|no space left"
 """The kernel's words for EDQUOT and ENOSPC, which a server passes on in its own 500."""
-_LIMITS = httpx.Limits(max_connections=16, keepalive_expiry=60)
 
 
 class PooledTransport(Transport):  # type: ignore[misc]
@@ -32,10 +35,10 @@ class PooledTransport(Transport):  # type: ignore[misc]
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._secret = endpoint.credentials
-        self._origins = {_origin(endpoint.url)}
+        self._origins = {origin(endpoint.url)}
         super().__init__(_credential(endpoint), verify=True, use_security_sessions=False)
-        self._session = shared(_origin(endpoint.url), f"{self._secret.username or ''}:{self._secret.bearer()}")
-        self._http = httpx.Client(verify=_tls(endpoint), timeout=_TIMEOUT, limits=_LIMITS)
+        self._session = shared(origin(endpoint.url), f"{self._secret.username or ''}:{self._secret.bearer()}")
+        self._http = client(endpoint.ca_file)
         weakref.finalize(self, self._http.close)  # no caller of pyunicore closes what it opens
 
     def _clone(self) -> "PooledTransport":
@@ -44,6 +47,8 @@ class PooledTransport(Transport):  # type: ignore[misc]
     def run_method(self, method: Callable[..., httpx.Response], **options: Any) -> httpx.Response:
         response = self._answer(method.__name__, options)
         self.check_error(response)
+        if response.content and "json" in response.headers.get("content-type", ""):
+            parsed(response.content, str(response.url))  # pyunicore reads it again, and takes whatever Python's own parser takes
         self.settings_changed = False
         return response
 
@@ -61,11 +66,11 @@ class PooledTransport(Transport):  # type: ignore[misc]
 
     def allow(self, url: str) -> None:
         """Let requests go to one more server: what a UNICORE registry gave for the site that was asked for."""
-        self._origins.add(_origin(url))
+        self._origins.add(origin(url))
 
     def _require_known(self, url: str) -> None:
         """Credentials go to the site's own server only, whatever a record or a server names."""
-        if _origin(url) not in self._origins:
+        if origin(url) not in self._origins:
             raise UsageError(f"{url} is not at {', '.join(sorted(self._origins))}: no credentials are sent there; is it another site's?")
 
     def _answer(self, method: str, options: dict[str, Any], *, stream: bool = False) -> httpx.Response:
@@ -75,17 +80,14 @@ class PooledTransport(Transport):  # type: ignore[misc]
 
         def send(session: str | None) -> httpx.Response:
             headers = self._headers({"headers": {**asked, **({HEADER: session} if session else {})}})
-            return self._http.send(self._http.build_request(method.upper(), headers=headers, **options), stream=stream)
+            with allowed(FILE if stream else ANSWER):
+                return self._http.send(self._http.build_request(method.upper(), headers=headers, **options), stream=stream)
 
         response = self._session.run(send)
         if response.status_code in _REFUSED and self._secret.renew():
             response.close()
             response = self._session.run(send)
         return response
-
-
-def _origin(url: str) -> str:
-    return "/".join(url.split("/")[:3]).lower()
 
 
 class _Renewing(RefreshHandler):  # type: ignore[misc]
@@ -103,13 +105,6 @@ def _credential(endpoint: Endpoint) -> Any:
     return OIDCToken("", refresh_handler=_Renewing(endpoint))
 
 
-def _tls(endpoint: Endpoint) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=endpoint.ca_file)
-    except OSError as error:
-        raise UsageError(f"{endpoint.ca_file}: not a readable file of certificates (PEM); it should hold the site's authority") from error
-
-
 @contextmanager
 def errors(endpoint: Endpoint) -> Iterator[None]:
     """Turns what pyunicore and httpx raise into the project's errors."""
@@ -117,29 +112,33 @@ def errors(endpoint: Endpoint) -> Iterator[None]:
         yield
     except AuthenticationFailedException as error:
         raise _refused(endpoint) from error
+    except httpx.LocalProtocolError as error:  # its text quotes the header, and so the secret
+        raise ToolError(f"{endpoint.url}: a header cannot be sent; does the token or the password hold a line break?") from error
     except httpx.HTTPError as error:
         raise meaning(error, endpoint) from error
-    except (KeyError, TypeError, ValueError, httpx.InvalidURL, httpx.StreamError) as error:
-        raise ToolError(f"{endpoint.url} answered, but not as UNICORE does ({error!r}); is the address right?") from error
+    except _MISSHAPEN as error:
+        what = printable(repr(error), 300)
+        raise ToolError(f"{endpoint.url} answered, but not as UNICORE does ({what}); is the address right?") from error
 
 
 def meaning(error: httpx.HTTPError, endpoint: Endpoint) -> ToolError:
     """pyunicore's errors carry the status code in their text only."""
+    said = printable(error)
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         trusted = endpoint.ca_file or "the machine's certificate authorities"
         return ToolError(f"the certificate of {endpoint.url} is not signed by {trusted}; correct ca_file, do not go on without ({error})")
     if isinstance(error, httpx.TransportError):
-        return ConnectionLostError(f"{endpoint.url} does not answer ({error or type(error).__name__}); {endpoint.hint}")
+        return ConnectionLostError(f"{endpoint.url} does not answer ({said or type(error).__name__}); {endpoint.hint}")
     found = re.match(r"\d{3}", str(error))
     status = int(found[0]) if found else 0
     if status in _REFUSED:
         return _refused(endpoint)
     if status in {404, 410}:
-        return GoneError(f"{endpoint.url} no longer knows this: {error}; jobs are removed when their life time is over")
+        return GoneError(f"{endpoint.url} no longer knows this: {said}; jobs are removed when their life time is over")
     if re.search(_FULL, str(error), re.IGNORECASE):
-        return FullError(f"{endpoint.url}: your space at the site is used up ({error}); remove there what is no longer needed")
+        return FullError(f"{endpoint.url}: your space at the site is used up ({said}); remove there what is no longer needed")
     busy = status >= 500 or status in _BUSY
-    return ConnectionLostError(f"{endpoint.url}: {error}") if busy else ToolError(f"{endpoint.url} refused: {error}")
+    return ConnectionLostError(f"{endpoint.url}: {said}") if busy else ToolError(f"{endpoint.url} refused: {said}")
 
 
 def _refused(endpoint: Endpoint) -> RefusedError:

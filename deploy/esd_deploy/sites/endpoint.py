@@ -11,8 +11,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.sites import local_token
 from esd_deploy.sites.config import SiteConfig
+from esd_deploy.sites.familiar import require_own
 from esd_deploy.sites.source import CredentialsSource
-from esd_deploy.sites.tokens import Tokens, secret_file, tokens
+from esd_deploy.sites.tokens import Tokens, one_line, secret_file, tokens
+
+_LONGEST = 1024**2
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,9 @@ def resolve(config: SiteConfig, *, token: str | None = None, environ: Mapping[st
 def _of_local_site(path: Path, *, queue: bool) -> Endpoint:
     hint = "start it with `esd-deploy local up`"
     try:
-        status = LocalStatus.model_validate_json(path.read_bytes())
+        with path.open("rb") as file:
+            require_own(path, "the status file of a local site")
+            status = LocalStatus.model_validate_json(file.read(_LONGEST))
     except FileNotFoundError as error:
         raise ToolError(f"the local site is not up (no {path}); {hint}") from error
     except (OSError, ValidationError) as error:
@@ -119,7 +124,7 @@ def _read(config: SiteConfig, source: CredentialsSource, environ: Mapping[str, s
     if source.password_file is not None:
         return Credentials(secret_file(source.password_file.expanduser()) or "", source.username)
     variable = source.password_env or ""
-    secret = environ.get(variable)
+    secret = one_line(environ.get(variable), f"${variable}")
     if not secret:
         raise UsageError(f"site '{site}' takes its credentials from the environment variable {variable}, which is not set")
     return Credentials(secret, source.username)
@@ -127,6 +132,6 @@ def _read(config: SiteConfig, source: CredentialsSource, environ: Mapping[str, s
 
 def _password(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8").strip()
-    except OSError as error:
-        raise UsageError(f"cannot read the password file {path}: {error.strerror}; it belongs to the user who started the site") from error
+        return secret_file(path) or ""
+    except UsageError as error:
+        raise UsageError(f"{error} (it is the password of a local site, and belongs to the user who started that)") from error

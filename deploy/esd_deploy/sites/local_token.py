@@ -1,12 +1,18 @@
 """A token of a local site's own issuer, for what takes no password: its neuromorphic queue. At EBRAINS a browser gives it."""
 
-import ssl
 from pathlib import Path
 
 import httpx
+from pydantic import BaseModel
 
 from esd_build.data.errors import ToolError
+from esd_deploy.net.http import client as http_client
 from esd_deploy.sites.tokens import Tokens
+
+
+class _Answer(BaseModel):
+    access_token: str
+
 
 CLIENT_ID = "esd-deploy"
 
@@ -16,7 +22,7 @@ def tokens(issuer: str, username: str, password: str, ca_file: Path, *, http: ht
 
     def fetch() -> str:
         form = {"grant_type": "password", "client_id": CLIENT_ID, "username": username, "password": password}
-        with http or httpx.Client(verify=ssl.create_default_context(cafile=ca_file)) as client:
+        with http or http_client(ca_file) as client:
             return _token(client, f"{issuer}/token", form)
 
     return Tokens({f"the local site's issuer {issuer}": fetch})
@@ -25,6 +31,6 @@ def tokens(issuer: str, username: str, password: str, ca_file: Path, *, http: ht
 def _token(client: httpx.Client, url: str, form: dict[str, str]) -> str:
     try:
         response = client.post(url, data=form)
-        return str(response.raise_for_status().json()["access_token"])
-    except (httpx.HTTPError, ValueError, KeyError) as error:
+        return str(_Answer.model_validate_json(response.raise_for_status().content).access_token)
+    except (httpx.HTTPError, ValueError) as error:
         raise ToolError(f"{url} gives no token ({type(error).__name__}); is the local site up? See `esd-deploy local status`") from error

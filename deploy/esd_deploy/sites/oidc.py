@@ -6,7 +6,6 @@ The refresh token lies in a file that only its owner can read, and goes nowhere 
 import hashlib
 import json
 import os
-import ssl
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,8 @@ import platformdirs
 from filelock import FileLock
 
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.answers import parsed, printable
+from esd_deploy.net.http import client as http_client
 
 _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _TIMEOUT_S = 30
@@ -48,13 +49,7 @@ def folder() -> Path:
 
 def client(ca_file: Path | None = None) -> httpx.Client:
     """Trusts the machine's certificate authorities, and that of `ca_file` besides."""
-    trusted = ssl.create_default_context()
-    if ca_file is not None:
-        try:
-            trusted.load_verify_locations(ca_file)
-        except OSError as error:
-            raise UsageError(f"{ca_file}: not a readable file of certificates (PEM)") from error
-    return httpx.Client(verify=trusted, timeout=_TIMEOUT_S)
+    return http_client(ca_file, besides=True, timeout=httpx.Timeout(_TIMEOUT_S))
 
 
 def access_token(issuer: str, *, http: httpx.Client | None = None, where: Path | None = None, ca_file: Path | None = None) -> str | None:
@@ -101,8 +96,7 @@ def log_in(
             raise ToolError(
                 f"{issuer} starts no login for client '{client_id}': {started.get('error_description') or started.get('error')}"
             )
-        page = str(started.get("verification_uri_complete") or started["verification_uri"])
-        show(Prompt(page, str(started["user_code"]), int(started.get("expires_in", 600))))
+        show(_prompt(issuer, started))
         answer = _confirmed(session, issuer, client_id, started, sleep)
     if "refresh_token" not in answer:
         raise ToolError(f"{issuer} gives client '{client_id}' no refresh token; ask its administrator for offline access")
@@ -112,12 +106,25 @@ def log_in(
     return path
 
 
+def _prompt(issuer: str, started: dict[str, Any]) -> Prompt:
+    """What the issuer wants shown; its page is one to be opened in a browser, and nothing else."""
+    page = printable(started.get("verification_uri_complete") or started.get("verification_uri"), 500)
+    if not page.startswith("https://"):
+        raise ToolError(f"{issuer} names no page with TLS for the login ('{page}'); it cannot be used")
+    return Prompt(page, printable(started.get("user_code"), 100), round(_seconds(started.get("expires_in"), 600)))
+
+
+def _seconds(value: object, usual: float) -> float:
+    """A time that an issuer asks for, between a second and an hour."""
+    return min(max(float(value), 1.0), 3600.0) if isinstance(value, int | float) else usual
+
+
 def _confirmed(
     session: httpx.Client, issuer: str, client_id: str, started: dict[str, Any], sleep: Callable[[float], None]
 ) -> dict[str, Any]:
     """Ask until the user has confirmed (RFC 8628, 3.4 and 3.5)."""
-    wait_s = float(started.get("interval", 5))
-    for _ in range(max(1, int(float(started.get("expires_in", 600)) / max(wait_s, 1)))):
+    wait_s = _seconds(started.get("interval"), 5)
+    for _ in range(max(1, int(_seconds(started.get("expires_in"), 600) / wait_s))):
         sleep(wait_s)
         form = {"grant_type": _DEVICE, "device_code": str(started["device_code"]), "client_id": client_id}
         answer = _post(session, _endpoint(session, issuer, "token_endpoint"), form)
@@ -145,10 +152,11 @@ def _answer(session: httpx.Client, method: str, url: str, form: dict[str, str]) 
     """The JSON object that an issuer answers; its refusals are objects, too."""
     try:
         answer = session.request(method, url, data=form or None)
-        content = answer.json()
-    except httpx.HTTPError as error:
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise ToolError(f"{url} does not answer ({type(error).__name__}); try again later") from error
-    except ValueError as error:
+    try:
+        content = parsed(answer.content, url)
+    except ToolError as error:
         raise ToolError(f"{url} answered {answer.status_code}, but not as OpenID Connect does; is the issuer right?") from error
     if not isinstance(content, dict) or answer.status_code >= 500:
         raise ToolError(f"{url} answered {answer.status_code}; try again later")

@@ -17,6 +17,7 @@ from esd_deploy.sites.source import CredentialsSource
 
 MARGIN_S = 60
 """A token that ends sooner than this is renewed first."""
+_LONGEST = 64 * 1024
 _OPAQUE_S = 300
 """How long a token that does not tell its end is used before its source is asked again."""
 
@@ -64,8 +65,8 @@ class Tokens:
         return None if end is None else end - self.clock()
 
     def _fetch(self) -> None:
-        for ask in self.places.values():
-            token = ask()
+        for place, ask in self.places.items():
+            token = one_line(ask(), place)
             if token:
                 end = expiry(token)
                 self._token, self._until = token, end if end is not None else self.clock() + _OPAQUE_S + MARGIN_S
@@ -114,12 +115,23 @@ def jupyter() -> str | None:
     return str(oauth.get_token()).removeprefix("Bearer ").strip() or None
 
 
+def one_line(secret: str | None, place: str) -> str | None:
+    """A secret as a header can carry it. Raises UsageError that names its place, and nothing of the secret."""
+    if secret and not secret.isprintable():
+        raise UsageError(f"the secret from {place} holds a line break or another character that none has; save it again, as one line")
+    return secret
+
+
 def secret_file(path: Path, *, optional: bool = False) -> str | None:
     """A secret from a file that only its owner can read. Raises UsageError where others can, or where it cannot be read."""
     try:
-        if stat.S_IMODE(path.stat().st_mode) & 0o077:
-            raise UsageError(f"{path} can be read by others; `chmod 600 {path}`, and renew the secret that is in it")
-        return path.read_text(encoding="utf-8").strip() or None
+        with path.open("rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode) or os.geteuid() not in {0, status.st_uid}:
+                raise UsageError(f"{path} is no file of your own (owner: uid {status.st_uid}); a secret is read from one of your own only")
+            if stat.S_IMODE(status.st_mode) & 0o077:
+                raise UsageError(f"{path} can be read by others; `chmod 600 {path}`, and renew the secret that is in it")
+            return one_line(file.read(_LONGEST).decode("utf-8", errors="replace").removeprefix("\ufeff").strip(), str(path)) or None
     except FileNotFoundError as error:
         if optional:
             return None

@@ -11,6 +11,7 @@ def local(config, tmp_path):
     """A local site's configuration and its status file."""
     config = config.model_copy(update={"status_file": tmp_path / "status.json", "url": None, "registry": None, "credentials": None})
     (tmp_path / "password").write_text("s3cret\n")
+    (tmp_path / "password").chmod(0o600)
     status = {
         "name": "local",
         "state": "running",

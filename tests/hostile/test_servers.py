@@ -1,0 +1,174 @@
+"""UNICORE, a queue and an issuer that mean harm: each strange answer is one error of this project, and shows no secret."""
+
+import json
+import os
+
+import httpx
+import pytest
+
+from esd_build.data.errors import EsdError, ToolError, UsageError
+from esd_deploy.backends import unicore_folder
+from esd_deploy.backends.nmpi import NmpiConnection
+from esd_deploy.backends.unicore import UnicoreConnection
+from esd_deploy.backends.unicore_http import PooledTransport
+from esd_deploy.net import http
+from esd_deploy.sites import oidc
+from esd_deploy.sites.config import SiteConfig
+from esd_deploy.sites.endpoint import Credentials, Endpoint, resolve
+from esd_deploy.sites.source import CredentialsSource
+from esd_deploy.sites.tokens import secret_file, tokens
+
+from .servers import hostile, says
+
+JOB = "/SITE/rest/core/jobs/1"
+SHAPES = {
+    "list": b"[]",
+    "text": b'"x"',
+    "null": b"null",
+    "nothing": b"",
+    "nested": b"[" * 100_000,
+    "dicts": b'{"a":' * 10_000,
+    "infinite": b'{"status": 1e999, "exitCode": 1e999, "size": 1e999}',
+    "digits": b'{"status": "RUNNING", "exitCode": "' + b"9" * 5000 + b'"}',
+    "number": b'{"id": ' + b"9" * 5000 + b"}",
+    "surrogate": b'{"status": "\\ud800", "log": ["\\udfff"]}',
+    "types": b'{"status": {"a": []}, "exitCode": [1], "log": 7, "tags": 8, "content": [], "_links": 3, "id": {}, "jobs": {"a": 1}}',
+    "bytes": b"\xff\xfe\x00",
+    "page": b"<html>",
+}
+
+
+def unicore(server) -> UnicoreConnection:
+    endpoint = Endpoint(f"{server.url}/SITE/rest/core", "", server.ca_file, Credentials("s3cret", "esd"), "")
+    return UnicoreConnection(endpoint, None, PooledTransport(endpoint), sleep=lambda _s: None)
+
+
+def queue(server) -> NmpiConnection:
+    return NmpiConnection.open(Endpoint(server.url, "", server.ca_file, Credentials("s3cret"), ""))
+
+
+def survives(ask) -> str:
+    """What an error says; an answer, where it makes one, must be one that can be kept."""
+    try:
+        return json.dumps(str(ask()))
+    except EsdError as error:
+        told = str(error)
+    assert len(told) < 5000
+    assert told.encode().decode().replace("\n", "").isprintable()
+    return told
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_answer_of_another_shape_is_one_error(tmp_path, shape):
+    with hostile(tmp_path, says(SHAPES[shape])) as server, http.client(server.ca_file) as plain:
+        site, jobs, job, other = unicore(server), queue(server), f"{server.url}{JOB}", f"{server.url}/jobs/1"
+        asked = [lambda: site.state(job), lambda: site.details(job), lambda: site.files(job), lambda: site.abort(job)]
+        asked += [lambda: site.start(job), lambda: jobs.state(other), lambda: jobs.find("x"), lambda: jobs.files(other)]
+        asked += [lambda: oidc._endpoint(plain, server.url, "token_endpoint")]
+        assert not [told for told in map(survives, asked) if "s3cret" in told]
+        site._transport._http.close()
+        jobs._http.close()
+
+
+@pytest.mark.integration
+def test_words_of_a_server_reach_no_terminal_as_orders(tmp_path):
+    words = json.dumps({"status": "FAILED", "statusMessage": "\x1b]52;c;ZXZpbA==\x07", "log": ["\x1b[2J"], "exitCode": "1"}).encode()
+    with hostile(tmp_path, says(words)) as server:
+        state = unicore(server).state(f"{server.url}{JOB}")
+    assert "\x1b" not in f"{state}"
+    assert (state.status, state.exit_code) == ("FAILED", 1)
+    with hostile(tmp_path, says(b"\x1b]52;c;evil\x07", status="500 \x1b[2J")) as server, pytest.raises(ToolError) as told:
+        unicore(server).state(f"{server.url}{JOB}")
+    assert "\x1b" not in str(told.value)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("location", ["http://127.0.0.1:1/x", "https://127.0.0.1:1/x"])
+def test_unicore_and_issuers_are_not_followed_elsewhere(tmp_path, location):
+    with hostile(tmp_path, says(b"", f"Location: {location}", status="307 Temporary Redirect")) as server:
+        assert "s3cret" not in survives(lambda: unicore(server).state(f"{server.url}{JOB}"))
+        with pytest.raises(EsdError), http.client(server.ca_file) as plain:
+            oidc._endpoint(plain, server.url, "token_endpoint")
+        assert len(server.heads) == 2
+
+
+def test_a_listing_without_end_is_given_up():
+    def listed(path):
+        files = {f"{path}{number}": {"isDirectory": False, "size": 1, "lastAccessed": path} for number in range(1000)}
+        return files | {f"{path}d{number}/": {"isDirectory": True, "size": 0} for number in range(10)}
+
+    with pytest.raises(ToolError, match="more than 200000 files"):
+        unicore_folder.walk(listed, lambda: ())
+
+
+@pytest.mark.parametrize("secret", ["to\nken", "token\r\nX-Evil: 1", "to\x00ken", "t\u2028oken"])
+def test_a_token_that_no_header_carries_is_refused_where_it_comes_from(tmp_path, secret):
+    file = tmp_path / "token"
+    file.write_text(f"{secret}\n")
+    file.chmod(0o600)
+    for ask in (
+        lambda: secret_file(file),
+        lambda: tokens(CredentialsSource(token_env="T"), "x", environ={"T": secret}).bearer(),
+        lambda: tokens(CredentialsSource(token_env="T"), "x", given=secret).bearer(),
+    ):
+        with pytest.raises(UsageError) as told:
+            ask()
+        assert "oken" not in str(told.value).replace("token given by hand", "").replace(str(file), "")
+
+
+def test_a_byte_order_mark_is_no_part_of_a_token(tmp_path):
+    file = tmp_path / "token"
+    file.write_bytes(b"\xef\xbb\xbftoken\r\n")
+    file.chmod(0o600)
+    assert secret_file(file) == "token"
+
+
+@pytest.mark.integration
+def test_a_header_that_cannot_be_sent_is_not_shown(tmp_path):
+    with hostile(tmp_path, says(b"{}")) as server:
+        endpoint = Endpoint(server.url, "", server.ca_file, Credentials("s3c\nret"), "")
+        for ask in (lambda: NmpiConnection.open(endpoint).find("x"),):
+            told = survives(ask)
+            assert "s3c" not in told
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o660, 0o604])
+def test_a_password_of_a_local_site_that_others_can_read_is_refused(config, tmp_path, mode):
+    status = {"name": "local", "state": "running", "unicore_url": "https://127.0.0.1:1/L/rest/core", "registry": "x", "username": "esd"}
+    status |= {"password_file": str(tmp_path / "password"), "ca_file": str(tmp_path / "ca.pem")}
+    (tmp_path / "password").write_text("s3cret\n")
+    (tmp_path / "password").chmod(mode)
+    (tmp_path / "status.json").write_text(json.dumps(status))
+    local = {"status_file": tmp_path / "status.json", "url": None, "registry": None, "credentials": None}
+    site: SiteConfig = config.model_copy(update=local)
+    with pytest.raises(UsageError, match="can be read by others"):
+        resolve(site)
+    (tmp_path / "password").chmod(0o600)
+    (tmp_path / "status.json").chmod(0o666)
+    with pytest.raises(UsageError, match="others can write to"):
+        resolve(site)
+
+
+def test_a_pipe_is_no_secret(tmp_path):
+    os.mkfifo(tmp_path / "pipe", 0o600)
+    descriptor = os.open(tmp_path / "pipe", os.O_RDWR)
+    with pytest.raises(UsageError, match="no file of your own"):
+        secret_file(tmp_path / "pipe")
+    os.close(descriptor)
+
+
+def test_an_issuer_shows_a_page_and_nothing_else():
+    for page in ("http://issuer.example.org/", "javascript:alert(1)", "\x1b]52;c;x\x07", None, ["https://x"]):
+        with pytest.raises(ToolError, match="no page with TLS"):
+            oidc._prompt("https://issuer.example.org", {"verification_uri": page, "user_code": "A"})
+    shown = oidc._prompt("https://issuer.example.org", {"verification_uri": "https://i/", "user_code": "\x1b[2J", "expires_in": 1e308})
+    assert (shown.code, shown.seconds) == ("\ufffd[2J", 3600)
+
+
+def test_a_client_reads_no_netrc_and_follows_nothing():
+    with http.client() as one:
+        assert (one.trust_env, one.follow_redirects) == (False, False)
+        with pytest.raises(ToolError, match="not https"):
+            one.get("http://127.0.0.1:1/")
+        assert isinstance(one, httpx.Client)
