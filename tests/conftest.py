@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import Iterator
 
 import pytest
+from tests.installed import Installed, install
 
 from esd_localsite import elevation, lifecycle
 from esd_localsite.errors import LocalSiteError
@@ -32,6 +33,12 @@ def local_site_possible() -> None:
     reason = why_no_local_site()
     if reason is not None:
         pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    """The built wheel in an environment of its own; called in an empty folder."""
+    return install(tmp_path_factory.mktemp("installed"))
 
 
 @pytest.fixture(scope="session")

@@ -19,12 +19,18 @@ from esd_build.building.stage import Stage
 from esd_build.commands import esd, images, model, new, publish
 from esd_build.commands import spack as spack_commands
 from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_environment, open_factory
-from esd_build.data.errors import EsdError, UsageError
+from esd_build.data import version
+from esd_build.data.errors import EsdError, NoCheckoutError, UsageError
 from esd_build.data.project import Project
 from esd_build.data.target import require_runs_here
 from esd_build.providers.plan import BuildPlan
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help=__doc__, pretty_exceptions_enable=False)
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=__doc__,
+)
 app.add_typer(new.app)
 app.add_typer(publish.app)
 app.add_typer(model.app)
@@ -33,8 +39,17 @@ app.add_typer(spack_commands.app, name="spack")
 app.add_typer(esd.app, name="esd")
 
 
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version.told("esd-build"))
+        raise typer.Exit
+
+
 @app.callback()
-def _options(debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False) -> None:
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
+    _version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="show the version and exit")] = False,
+) -> None:
     if debug:
         os.environ["ESD_DEBUG"] = "1"
 
@@ -129,7 +144,8 @@ def main() -> NoReturn:
     except EsdError as error:
         if os.environ.get("ESD_DEBUG"):
             raise
-        print(f"esd-build: {error}", file=sys.stderr)
+        command = " ".join(word for word in sys.argv[1:2] if isinstance(error, NoCheckoutError))
+        print(f"esd-build{command and ' '}{command}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     sys.exit(0)
 

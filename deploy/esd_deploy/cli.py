@@ -6,12 +6,19 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from esd_build.data.errors import EsdError, ToolError, UsageError
-from esd_deploy.commands import compare, drift, export, fit, handling, images, login, run, shown, site, watch
+from esd_build.data import version
+from esd_build.data.errors import EsdError, UsageError
+from esd_deploy.commands import compare, drift, export, fit, handling, images, local, login, run, shown, site, watch
 from esd_deploy.commands import validate as validation_command
 from esd_deploy.commands.run import INTERRUPTED, stop
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(
+    cls=local.WithLocal,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=__doc__,
+)
 app.add_typer(run.app)
 app.add_typer(handling.app)
 app.add_typer(shown.app)
@@ -26,22 +33,23 @@ app.add_typer(fit.app)
 app.add_typer(validation_command.app)
 
 
+app.command("local")(local.local)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(version.told("esd-deploy"))
+        raise typer.Exit
+
+
 @app.callback()
-def _settings(*, debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False) -> None:
+def _settings(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
     if debug:
         os.environ["ESD_DEBUG"] = "1"
-
-
-@app.command(add_help_option=False, context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def local(context: typer.Context) -> None:
-    """A whole HPC site on this machine: up, down, status."""
-    from esd_localsite.commands.local import app as local_app  # noqa: PLC0415 - only this command needs the local site
-    from esd_localsite.errors import LocalSiteError  # noqa: PLC0415
-
-    try:
-        local_app(args=context.args, prog_name="esd-deploy local", standalone_mode=False)
-    except LocalSiteError as error:
-        raise ToolError(str(error)) from error
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -89,7 +89,7 @@ def test_packages_know_each_other_only_at_their_seams() -> None:
             allowed = (
                 target == package
                 or (package == "esd_deploy" and target == "esd_build" and room(other) in {*OPEN_TO_DEPLOY, ""})
-                or (module == "esd_deploy.cli" and target == "esd_localsite")
+                or (module == "esd_deploy.commands.local" and target == "esd_localsite")
             )
             if not allowed:
                 found.append(f"{module} → {other}")

@@ -26,3 +26,7 @@ class ToolError(EsdError):
     """An outside tool or server (Apptainer, registry, UNICORE, Slurm) is missing, failed, or answered wrongly."""
 
     exit_code = 4
+
+
+class NoCheckoutError(UsageError):
+    """What was asked for reads or makes files of a checkout, and there is none around."""

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from esd_build.data import documents
 from esd_build.data.documents import Document
-from esd_build.data.errors import ConfigError, UsageError
+from esd_build.data.errors import ConfigError, NoCheckoutError, UsageError
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Provider = Literal["debian", "spack"]
@@ -130,11 +130,14 @@ class Project:
 
     @classmethod
     def find(cls, start: Path) -> "Project":
-        """The checkout around `start`; raises UsageError outside one."""
+        """The checkout around `start`; raises NoCheckoutError outside one."""
         for folder in (start, *start.parents):
             if (folder / "recipes").is_dir() and (folder / "spack-envs").is_dir():
                 return cls(folder)
-        raise UsageError(f"{start} is not in a checkout of esd-images (no recipes/ and spack-envs/ here or above); change into one")
+        raise NoCheckoutError(
+            f"this command reads the recipes/ and spack-envs/ of a checkout of esd-images, and {start} is not in one: "
+            "change into a checkout (git clone, then make setup); the installed package has none"
+        )
 
     @property
     def recipe_names(self) -> list[str]:

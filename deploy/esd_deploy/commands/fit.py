@@ -38,7 +38,7 @@ def plan_command(
         raise UsageError(f"site '{site}' is no SpiNNaker machine: `esd-deploy run --dry-run` shows what a job there would be")
     handed = bundle(script)
     files = {handed.name: handed.program, **dict(handed.others), **dict(file for path in inputs or () for file in input_files(path))}
-    mapper = _mapper(image or Catalogue.find().root / "dist" / "images" / "spinnaker-edge.sif")
+    mapper = _mapper(image or _built())
     with display(quiet=as_json) as steps:
         steps.step(f"mapping {script.name}")
         fit = mapper.fit(handed.name, files, arguments or ())
@@ -72,6 +72,12 @@ def table(script: str, fit: Fit) -> Table:
     for name, value in rows(fit):
         result.add_row(name, value)
     return result
+
+
+def _built() -> Path:
+    """The image that maps networks, as `make image` leaves it."""
+    purpose = "without --image the network is mapped in dist/images/spinnaker-edge.sif, which `make image IMAGE=spinnaker` builds"
+    return Catalogue.find().checkout(purpose) / "dist" / "images" / "spinnaker-edge.sif"
 
 
 def _mapper(image: Path) -> Mapper:

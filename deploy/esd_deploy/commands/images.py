@@ -28,7 +28,7 @@ class DamagedImageError(EsdError):
 
 @app.command()
 def images(
-    site: Annotated[str, typer.Argument(metavar="SITE", help="A name from `esd-deploy sites`, or a YAML file.")],
+    site: options.SiteWord,
     *,
     check: Annotated[
         bool,

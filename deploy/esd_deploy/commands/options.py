@@ -8,6 +8,7 @@ import typer
 
 from esd_build.data.documents import choose
 from esd_build.data.errors import UsageError
+from esd_deploy.commands import completion
 from esd_deploy.plans.plan import Mode
 
 
@@ -32,8 +33,16 @@ Script = Annotated[
     Path, typer.Argument(help="The program: a Python script; or a folder or an archive (zip, tar) with run.py.", show_default=False)
 ]
 Arguments = Annotated[list[str] | None, typer.Argument(metavar="[-- ARGUMENTS]", help="Its arguments, after --.")]
-SiteName = Annotated[str, typer.Option("--site", help="Where it runs: a name from `esd-deploy sites`, or a YAML file.")]
-Image = Annotated[str | None, typer.Option(help="nest, nest:25.04, or a whole reference; without it the site's own modules.")]
+SiteName = Annotated[
+    str, typer.Option("--site", help="Where it runs: a name from `esd-deploy sites`, or a YAML file.", autocompletion=completion.sites)
+]
+SiteWord = Annotated[
+    str, typer.Argument(metavar="SITE", help="A name from `esd-deploy sites`, or a YAML file.", autocompletion=completion.sites)
+]
+Image = Annotated[
+    str | None,
+    typer.Option(help="nest, nest:25.04, or a whole reference; without it the site's own modules.", autocompletion=completion.images),
+]
 Nodes = Annotated[int, typer.Option(min=1, help="Compute nodes.")]
 TasksPerNode = Annotated[int, typer.Option(min=1, help="MPI ranks on each node.")]
 Threads = Annotated[int, typer.Option(min=1, help="Threads in each rank.")]
@@ -41,9 +50,16 @@ Time = Annotated[str | None, typer.Option(metavar="SECONDS|HH:MM:SS", help="Run 
 Output = Annotated[Path, typer.Option(help="Folder of all runs; this one gets its own in it.")]
 Json = Annotated[bool, typer.Option("--json", help="The record as JSON on standard output, no progress.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]
-RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, from `esd-deploy list`.")]
-KnownSite = Annotated[str | None, typer.Option("--site", help="The run's site, where it was a YAML file of your own.")]
-AnyRun = Annotated[str, typer.Argument(metavar="ID|URL", help="A run's id, or the URL of its job; one from another machine needs --site.")]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, from `esd-deploy list`.", autocompletion=completion.runs)]
+KnownSite = Annotated[
+    str | None, typer.Option("--site", help="The run's site, where it was a YAML file of your own.", autocompletion=completion.sites)
+]
+AnyRun = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID|URL", help="A run's id, or the URL of its job; one from another machine needs --site.", autocompletion=completion.runs
+    ),
+]
 ModeName = Annotated[
     str | None,
     typer.Option("--mode", help="container (with --image), module or login (the site's own modules, in batch or on the login node)."),

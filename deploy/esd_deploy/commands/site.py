@@ -25,13 +25,16 @@ class _OrShow(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         return super().resolve_command(ctx, args if args and args[0] in self.commands else ["show", *args])
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> Any:
+        """After TAB: the commands, and what `show` takes."""
+        return [*super().shell_complete(ctx, incomplete), *self.commands["show"].params[0].shell_complete(ctx, incomplete)]
+
 
 app = typer.Typer(cls=_OrShow, no_args_is_help=True, help="A site's settings, and what the site says of itself.")
-Name = Annotated[str, typer.Argument(metavar="SITE", help="A name from `esd-deploy sites`, or a YAML file.")]
 
 
 @app.command("show")
-def show(name: Name, *, as_json: options.Json = False) -> None:
+def show(name: options.SiteWord, *, as_json: options.Json = False) -> None:
     """A site's settings in effect, where each one comes from, and how sure it is. `esd-deploy site S` does the same."""
     config, file = load_site(name)
     try:
@@ -51,7 +54,7 @@ def show(name: Name, *, as_json: options.Json = False) -> None:
 
 @app.command("probe")
 def probe_command(
-    name: Name,
+    name: options.SiteWord,
     *,
     compute: Annotated[bool, typer.Option(help="Ask a compute node too, by a job of a few seconds.")] = True,
     partition: options.PartitionName = None,

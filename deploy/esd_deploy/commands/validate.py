@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
-from esd_deploy.commands import options, shown
+from esd_deploy.commands import completion, options, shown
 from esd_deploy.display.progress import display
 from esd_deploy.runs.site import Site
 from esd_deploy.validation import reference
@@ -22,7 +22,7 @@ from esd_deploy.validation.suite import CHECKS, Selection
 from esd_deploy.validation.validation import VALIDATIONS, Request, Validation
 
 app = typer.Typer()
-ImageWord = Annotated[str, typer.Option("--image", help="nest, nest:25.04, or a whole reference.")]
+ImageWord = Annotated[str, typer.Option("--image", help="nest, nest:25.04, or a whole reference.", autocompletion=completion.images)]
 Only = Annotated[list[str] | None, typer.Option("--only", help="A check or a tag; what it rests on is looked at too. May be repeated.")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="A check or a tag to leave out. May be repeated.")]
 Quick = Annotated[bool, typer.Option("--quick", help="No compilation and no measurements of speed.")]

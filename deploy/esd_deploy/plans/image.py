@@ -34,8 +34,9 @@ def reference(word: str, *, registry: str, repository: str, known: Iterable[str]
 
 
 def of_word(word: str, *, registry: str, repository: str) -> ImageReference:
-    """As `reference`, among the images of the checkout."""
-    return reference(word, registry=registry, repository=repository, known=Catalogue.find().image_names)
+    """As `reference`, among the images of the catalogue; a whole reference needs none."""
+    known = () if "/" in word else Catalogue.find().image_names
+    return reference(word, registry=registry, repository=repository, known=known)
 
 
 def resolve(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:

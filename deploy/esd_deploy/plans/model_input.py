@@ -30,7 +30,9 @@ def with_model(plan: Plan, model: Path, builder: ModelBuilder) -> Plan:
 
 def _image_file(plan: Plan, target: Target) -> Path:
     """The image's file on this machine; what is compiled for another one may crash there."""
-    images = Catalogue.find().root / "dist" / "images"
+    images = (
+        Catalogue.find().checkout("--model compiles in the image's file, which `make image` builds into dist/images/") / "dist" / "images"
+    )
     if target == "spinnaker":
         return images / "spinnaker-edge.sif"
     if plan.image is None:

@@ -1,31 +1,79 @@
-"""The sites and images that a checkout of esd-images knows by name."""
+"""The sites and images that are known by name: the user's own, and those of a checkout or of the installed package."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+import platformdirs
 
 from esd_build.data import documents
-from esd_build.data.errors import UsageError
+from esd_build.data.errors import NoCheckoutError, ToolError
 from esd_deploy.sites.config import SiteConfig
+
+PACKAGED = Path(__file__).parents[1] / "catalogue"
+"""A copy of site-configs/ and of what names images, as the built package carries it; a checkout has the originals instead."""
+SUFFIXES = frozenset({".yaml", ".yml"})
+Origin = Literal["own", "checkout", "package"]
+
+
+def own_sites() -> Path:
+    """The folder of the user's own site files."""
+    return platformdirs.user_config_path("esd-images") / "sites"
+
+
+@dataclass(frozen=True)
+class Known:
+    """One site's file; `hides` is the one of the same name that it goes before."""
+
+    name: str
+    file: Path
+    origin: Origin
+    hides: Path | None = None
 
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The data folders of a checkout."""
+    """The data folders of a checkout, or the copies in the installed package; and the user's own sites, which go first."""
 
     root: Path
+    own: Path = field(default_factory=own_sites)
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Catalogue":
-        """The checkout around `start` (the current folder), else the one that this code runs from; UsageError without one."""
+        """The checkout around `start` (the current folder), else the one that this code runs from, else the package's own copy."""
         for origin in (start or Path.cwd(), Path(__file__)):
             for folder in (origin.resolve(), *origin.resolve().parents):
                 if (folder / "site-configs").is_dir():
                     return cls(folder)
-        raise UsageError("no site-configs/ folder here or above: change into a checkout of esd-images, or give --site FILE.yaml")
+        if not PACKAGED.is_dir():
+            raise ToolError(f"the installed esd-images is not whole: {PACKAGED} is missing; install it again, or change into a checkout")
+        return cls(PACKAGED)
+
+    @property
+    def is_checkout(self) -> bool:
+        """Whether the folders are the originals, to which measurements and images belong."""
+        return self.root != PACKAGED
+
+    def checkout(self, purpose: str) -> Path:
+        """The checkout's folder. Raises NoCheckoutError outside one that says what for (`purpose`: "--model compiles …")."""
+        if not self.is_checkout:
+            raise NoCheckoutError(
+                f"{purpose}, and {Path.cwd()} is not in a checkout of esd-images: change into one (git clone, then make setup)"
+            )
+        return self.root
+
+    @property
+    def sites(self) -> list[Known]:
+        """Every site by name, each with the file that counts."""
+        origin: Origin = "checkout" if self.is_checkout else "package"
+        shared = {path.stem: path for path in self.root.glob("site-configs/*.yaml")}
+        own = {path.stem: path for path in self.own.glob("*.yaml")}
+        found = [Known(name, path, "own", shared.get(name)) for name, path in own.items()]
+        return sorted([*found, *(Known(name, path, origin) for name, path in shared.items() if name not in own)], key=lambda one: one.name)
 
     @property
     def site_names(self) -> list[str]:
-        return sorted(path.stem for path in self.root.glob("site-configs/*.yaml"))
+        return [one.name for one in self.sites]
 
     @property
     def image_names(self) -> list[str]:
@@ -33,17 +81,24 @@ class Catalogue:
 
     def site(self, name: str) -> SiteConfig:
         """Raises UsageError for an unknown name (with the nearest known one), ConfigError for a wrong file."""
-        documents.choose(name, self.site_names, what="site")
-        return documents.load(self.site_file(name), SiteConfig, name=name)
+        return read(self.known(name))
 
-    def site_file(self, name: str) -> Path:
-        return self.root / "site-configs" / f"{name}.yaml"
+    def known(self, name: str) -> Known:
+        """The file of a name. Raises UsageError for an unknown one."""
+        documents.choose(name, self.site_names, what="site")
+        return next(one for one in self.sites if one.name == name)
+
+
+def read(site: Known) -> SiteConfig:
+    """The configuration. One of the user's own remembers its file: only this machine has it. Raises ConfigError."""
+    own = {"file": site.file.absolute()} if site.origin == "own" else {}
+    return documents.load(site.file, SiteConfig, name=site.name, **own)
 
 
 def load_site(name: str) -> tuple[SiteConfig, Path]:
     """A site by its name in the catalogue, or by the path of a YAML file of one's own; with the file that it was read from."""
     path = Path(name)
-    if path.suffix == ".yaml":
+    if path.suffix in SUFFIXES:
         return documents.load(path, SiteConfig, name=path.stem, file=path.absolute()), path
-    catalogue = Catalogue.find()
-    return catalogue.site(name), catalogue.site_file(name)
+    known = Catalogue.find().known(name)
+    return read(known), known.file

@@ -82,7 +82,7 @@ def resolve(config: SiteConfig, *, token: str | None = None, environ: Mapping[st
     if config.credentials is None:
         raise AssertionError("the site model lets no such configuration through")
     credentials = _read(config, config.credentials, os.environ if environ is None else environ, token)
-    hint = f"is the site in maintenance? Its address is in site-configs/{config.name}.yaml"
+    hint = f"is the site in maintenance? `esd-deploy site {config.file or config.name}` shows its address and the file that says it"
     url = config.url or config.unicore_registry or config.queue_url or ""
     return Endpoint(url, config.registry or "", config.ca_file, credentials, hint, config.unicore_site, config.registry_ca_file)
 

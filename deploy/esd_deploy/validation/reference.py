@@ -12,7 +12,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from esd_build.data.errors import ConfigError, ToolError
-from esd_deploy.sites.catalogue import Catalogue
+from esd_deploy.sites.catalogue import PACKAGED, Catalogue
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.verdict import Measurement, Verdict
 
@@ -78,14 +78,22 @@ def _worse(one: Measurement, reference: Reference) -> bool:
 
 
 def path_of(site: SiteConfig) -> Path:
-    """Where a site's references are kept."""
-    folder = site.file.parent if site.file else Catalogue.find().root / "site-configs"
-    return folder / "references" / f"{site.name}.json"
+    """Where a site's references are kept: beside its file; of the package's sites, in the user's own folder."""
+    return _folder(site) / "references" / f"{site.name}.json"
+
+
+def _folder(site: SiteConfig) -> Path:
+    if site.file:
+        return site.file.parent
+    catalogue = Catalogue.find()
+    return catalogue.root / "site-configs" if catalogue.is_checkout else catalogue.own
 
 
 def load(site: SiteConfig) -> References:
     """A site's references; none where none were made. Raises ConfigError where the file is wrong."""
-    path = path_of(site)
+    path, packaged = path_of(site), PACKAGED / "site-configs" / "references" / f"{site.name}.json"
+    if site.file is None and not path.is_file():
+        path = packaged
     try:
         return References.model_validate_json(path.read_bytes())
     except FileNotFoundError:
@@ -126,7 +134,7 @@ def save_spikes(annotations: Mapping[str, str], sha256: str) -> Path | None:
     """Keep the hash for the image's environment."""
     path = spikes_path(annotations)
     environment = annotations.get("org.opencontainers.image.version")
-    if path is None or environment is None:
+    if path is None or environment is None or not Catalogue.find().is_checkout:
         return None
     known = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
     _write(path, json.dumps({**known, environment: sha256}, indent=2, sort_keys=True))

@@ -12,7 +12,9 @@ from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.options import Profile, Server, SiteOptions, Speed, parse_partition, parse_tsi, parse_user
 from esd_localsite.state.status import SiteStatus, State
 
-app = typer.Typer(no_args_is_help=True, help="A whole HPC site on this machine: Slurm with two nodes, a registry, UNICORE.")
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, help="A whole HPC site on this machine: Slurm with two nodes, a registry, UNICORE."
+)
 
 Name = Annotated[str, typer.Option("--name", help="Which local site: each has its own state, network and ports.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the status as one JSON document.")]

@@ -18,12 +18,19 @@ def module(
     packages: Annotated[list[str] | None, typer.Option("--with", help="A package, e.g. neo==0.13.3; default: what VERSION has.")] = None,
 ) -> None:
     """Install software behind `module load WHAT`: an image, with packages of other versions before its own."""
-    file = (image or checkout() / "dist" / "images" / "nest-edge.sif").absolute()
+    file = (image or _built()).absolute()
     planned = module_install.plan_module(what, file, packages or ())
     if elevation.may_act(name):
         module_install.install(name, planned, _say)
     else:
         elevation.as_root(("module", name, what, str(file), *(packages or ())), _say)
+
+
+def _built() -> Path:
+    """The image as `make image` leaves it in a checkout."""
+    if not (checkout() / "pyproject.toml").is_file():
+        raise typer.BadParameter("there is no dist/images/ outside a checkout: name the image below by --image FILE")
+    return checkout() / "dist" / "images" / "nest-edge.sif"
 
 
 def _say(text: str) -> None:

@@ -1,0 +1,36 @@
+"""`esd-deploy local …`: the local site's own commands, whose code is loaded only when one of them is meant."""
+
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from esd_build.data.errors import ToolError
+
+
+class WithLocal(TyperGroup):
+    """A program whose command `local` is a stand-in for the list of commands; called or completed, it is the real group."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name, command, rest = super().resolve_command(ctx, args)
+        return (name, _group(), rest) if name == "local" else (name, command, rest)
+
+
+def _group() -> Any:
+    """The real commands; what they refuse becomes an error of this program."""
+    from esd_localsite.commands.local import app  # noqa: PLC0415 - only this command needs the local site
+    from esd_localsite.errors import LocalSiteError  # noqa: PLC0415
+
+    class Guarded(TyperGroup):
+        def invoke(self, ctx: Any) -> Any:
+            try:
+                return super().invoke(ctx)
+            except LocalSiteError as error:
+                raise ToolError(str(error)) from error
+
+    app.info.cls = Guarded
+    return typer.main.get_command(app)
+
+
+def local() -> None:
+    """A whole HPC site on this machine: up, down, status."""
