@@ -12,6 +12,8 @@ from rich.table import Table
 from esd_build.data.errors import ConfigError
 from esd_deploy.commands import options
 from esd_deploy.runs import fleet
+from esd_deploy.runs.fleet import Unreadable
+from esd_deploy.runs.record import RunRecord
 from esd_deploy.runs.site import RUNS
 from esd_deploy.sites.catalogue import Catalogue, Known, read
 from esd_deploy.sites.config import SiteConfig
@@ -33,12 +35,25 @@ def list_command(
     if refresh:
         fleet.refresh(output, tag)
     if as_json:
-        _print_array(r.model_dump_json(indent=2) for r in fleet.records(output, tag))
+        _print_array(_as_json(one) for one in fleet.everything(output, tag))
         return
     table = Table("run", "site", "script", "status", "ended by", "image digest")
-    for r in fleet.records(output, tag):
-        table.add_row(r.id, r.site, r.script.name, r.status, r.ending.kind if r.ending else "", r.image.digest[:19] if r.image else "-")
+    for one in fleet.everything(output, tag):
+        table.add_row(*_row(one))
     out.print(table)
+
+
+def _row(one: RunRecord | Unreadable) -> tuple[str, ...]:
+    if isinstance(one, Unreadable):
+        return (one.id, "", "", "unreadable", one.reason, "")
+    ending = one.ending.kind if one.ending else ""
+    return (one.id, one.site, one.script.name, one.status, ending, one.image.digest[:19] if one.image else "-")
+
+
+def _as_json(one: RunRecord | Unreadable) -> str:
+    if isinstance(one, Unreadable):
+        return json.dumps({"id": one.id, "status": "unreadable", "problem": one.reason}, indent=2)
+    return one.model_dump_json(indent=2)
 
 
 def _print_array(items: Iterable[str]) -> None:

@@ -15,7 +15,7 @@ from esd_deploy.backends.connection import SUCCESSFUL, RefusedError
 from esd_deploy.commands import options
 from esd_deploy.commands.run import RunFailedError
 from esd_deploy.runs import fleet
-from esd_deploy.runs.fleet import Fleet, Standing
+from esd_deploy.runs.fleet import Fleet, Standing, Unreadable
 from esd_deploy.runs.record import RunRecord
 from esd_deploy.runs.run import REFUSED_GIVE_UP_S
 from esd_deploy.runs.site import RUNS
@@ -37,7 +37,10 @@ def watch(
 
     Exit code 1 if one of them failed, 4 if the results of one are not here.
     """
-    waiting = frozenset(one.id for one in fleet.records(output, tag) if one.job.url and _is_open(one, bring=bring))
+    found = list(fleet.everything(output, tag))
+    for bad in (one for one in found if isinstance(one, Unreadable)):
+        typer.echo(f"{bad.id}: {bad.reason}; it is passed over", err=True)
+    waiting = frozenset(one.id for one in found if isinstance(one, RunRecord) and one.job.url and _is_open(one, bring=bring))
     if not waiting:
         typer.echo("no run is going on")
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 from esd_build.data.errors import EsdError
 from esd_deploy.runs import record
 from esd_deploy.backends.connection import GoneError
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.runs.record import DamagedError, RunRecord
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site
 from esd_deploy.sites import familiar
@@ -36,15 +36,32 @@ class Standing:
     @property
     def over(self) -> bool:
         """Whether asking again is of no use: the job has ended, or its site no longer knows it."""
-        return self.ended or isinstance(self.cause, GoneError)
+        return self.ended or isinstance(self.cause, GoneError | DamagedError)
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A run whose record cannot be read, and why; all others can."""
+
+    id: str
+    reason: str
+
+
+def everything(runs: Path, tag: str | None = None) -> Iterator[RunRecord | Unreadable]:
+    """What is in a folder of runs, oldest first, one after the other. One that cannot be read is told whatever the tag: it may have it."""
+    for run_id in record.known(runs):
+        try:
+            one = record.own(runs, run_id)
+        except EsdError as error:
+            yield Unreadable(run_id, str(error).partition("\n")[0].removeprefix(f"{runs / run_id / record.FILE_NAME}: "))
+        else:
+            if tag is None or tag in one.tags:
+                yield one
 
 
 def records(runs: Path, tag: str | None = None) -> Iterator[RunRecord]:
-    """The records in a folder, oldest first, one after the other."""
-    for run_id in record.known(runs):
-        one = record.own(runs, run_id)
-        if tag is None or tag in one.tags:
-            yield one
+    """The records in a folder that can be read."""
+    return (one for one in everything(runs, tag) if isinstance(one, RunRecord))
 
 
 def standing(one: RunRecord, cause: EsdError | None = None) -> Standing:
@@ -84,19 +101,29 @@ class Fleet:
             yield from pool.map(self._bring, run_ids)
 
     def _ask(self, run_id: str) -> Standing:
-        one = record.own(self._runs, run_id)
-        if one.ended or one.job.url is None:
-            return standing(one)
-        return self._told(one, Run.refresh)
+        return self._told(run_id, Run.refresh)
 
     def _bring(self, run_id: str) -> Standing:
-        return self._told(record.own(self._runs, run_id), Run.finish)
+        return self._told(run_id, Run.finish)
 
-    def _told(self, one: RunRecord, act: Callable[[Run], RunRecord]) -> Standing:
+    def _told(self, run_id: str, act: Callable[[Run], RunRecord]) -> Standing:
+        one = None
         try:
+            one = record.own(self._runs, run_id)
+            if one.job.url is None or (one.ended and act is not Run.finish):
+                return standing(one)
             return standing(act(self._connections.run(self._runs, one)))
         except EsdError as error:
-            return standing(record.own(self._runs, one.id), error)
+            known = one and _known_now(self._runs, one)
+            return standing(known, error) if known else Standing(run_id, "", "", "unreadable", ended=False, problem=str(error), cause=error)
+
+
+def _known_now(runs: Path, one: RunRecord) -> RunRecord:
+    """The record as it is after a question that failed; what was read before it, where it is damaged by now."""
+    try:
+        return record.own(runs, one.id)
+    except EsdError:
+        return one
 
 
 class _Connections:

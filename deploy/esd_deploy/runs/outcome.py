@@ -26,6 +26,8 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
         *([("ended by", record.ending.kind)] if record.ending and record.ending.kind not in {"succeeded", "failed"} else []),
         *([("not fetched", ", ".join(one.path for one in record.lost[:5]))] if record.lost else []),
         *([("left there", _left(record))] if len(record.missing) > len(record.lost) else []),
+        *([("restarted", f"{record.restarts} x by the batch system; these are the results of the last time")] if record.restarts else []),
+        *(("warning", text) for text in record.warnings),
         ("nodes", hosts),
         ("MPI ranks", unknown if record.ranks is None else f"{record.ranks} x {record.threads_per_rank} threads"),
         ("NEST inside", record.versions.get("NEST", unknown)),

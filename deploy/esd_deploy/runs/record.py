@@ -1,14 +1,13 @@
 """The run's record, `runs/<id>/run.json`: what was run, where, from what image, and what came of it; enough to run it again."""
 
 import hashlib
-import json
 import os
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, ValidationError
+from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
 from esd_build.data.documents import nearest
 from esd_build.data.errors import ToolError, UsageError
@@ -20,18 +19,30 @@ from esd_deploy.plans.plan import Mode, Plan
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.runs.record_parts import EndingRecord, FileRecord, ImageRecord, JobRecord, MissingRecord, Part, PullRecord, ScriptRecord, ShapeRecord, StateRecord
 
-__all__ = ["FILE_NAME", "PREPARED", "FileRecord", "MissingRecord", "PullRecord", "RunRecord", "known", "load"]
+__all__ = ["FILE_NAME", "PREPARED", "DamagedError", "FileRecord", "MissingRecord", "PullRecord", "RunRecord", "known", "load"]
 
 FILE_NAME = "run.json"
 _LARGEST = 64 * 1024**2
 """Bytes; the record of a run with 100 000 results has 20 MB."""
+SCHEMA = 2
 PREPARED = "PREPARED"
 """Before the site has the job; all other states are the site's."""
+
+
+def _numbers(metrics: object) -> object:
+    """An older esd-deploy wrote what is no number (a mean over nothing, infinity) as null."""
+    return {name: value for name, value in metrics.items() if value is not None} if isinstance(metrics, dict) else metrics
+
+
+class DamagedError(ToolError):
+    """A record that cannot be read."""
 
 
 class RunRecord(Part):
     """All that is known of one run. Times are UTC."""
 
+    schema_version: int = 1
+    """Of this form of a record; the first one did not say it. A newer esd-deploy's keys are kept and written again."""
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
     site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,127}$")]
     site_file: Path | None = None
@@ -61,7 +72,11 @@ class RunRecord(Part):
     """As counted inside by MPI."""
     pull: PullRecord | None = None
     versions: dict[str, str] = Field(default_factory=dict)
-    metrics: dict[str, int | float] = Field(default_factory=dict)
+    metrics: Annotated[dict[str, int | float], BeforeValidator(_numbers)] = Field(default_factory=dict)
+    restarts: int = 0
+    """How often the batch system began the job again; the results are those of the last time."""
+    warnings: tuple[str, ...] = ()
+    """What is odd about the results, and does not make them wrong."""
     files: tuple[FileRecord, ...] = ()
     missing: tuple[MissingRecord, ...] = ()
     esd_images: str | None = None
@@ -71,6 +86,7 @@ class RunRecord(Part):
     def of(cls, plan: Plan, description: JobDescription, staged: tuple[str, ...] = ()) -> Self:
         """The record of a run that is about to be submitted."""
         return cls(
+            schema_version=SCHEMA,
             id=plan.run_id,
             site=plan.site.name,
             site_file=plan.site.file,
@@ -169,15 +185,27 @@ def load(runs: Path, run_id: str) -> RunRecord:
         return RunRecord.model_validate_json(paths.read(path.parent, FILE_NAME, _LARGEST))
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"no run '{run_id}' in {runs}; {nearest(run_id, known(runs))}") from error
-    except (ValidationError, json.JSONDecodeError) as error:
-        raise ToolError(f"{path} is damaged or of another version: {printable(error)}") from error
+    except (ToolError, ValueError, OSError, RecursionError) as error:
+        raise DamagedError(f"{path}: {_why(error)}") from error
+
+
+def _why(error: Exception) -> str:
+    """In one line, what is wrong with a record."""
+    if isinstance(error, OSError):
+        return f"cannot be read: {error.strerror}"
+    if not isinstance(error, ValidationError):
+        return printable(f"not a run record: {error}", 300)
+    first = error.errors(include_url=False, include_input=False)[0]
+    place = ".".join(map(str, first["loc"]))
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    return printable(f"not a run record: {place + ': ' if place else ''}{first['msg']}{more}", 300)
 
 
 def own(runs: Path, run_id: str) -> RunRecord:
     """As `load`; raises ToolError for a record of another run, for what comes of it would be written into that one's folder."""
     one = load(runs, run_id)
     if one.id != run_id:
-        raise ToolError(f"{runs / run_id / FILE_NAME} is the record of run '{one.id}'; a run's folder has its name, rename it")
+        raise DamagedError(f"{runs / run_id / FILE_NAME}: it is the record of run '{one.id}'; a run's folder has its name, rename it")
     return one
 
 

@@ -1,19 +1,28 @@
-"""What a job reports of itself, in files among its results: hosts, ranks, versions, metrics, the pull of its image."""
+"""What a job reports of itself, in files among its results: hosts, ranks, versions, metrics, the pull of its image.
 
+A report of another form makes no run wrong: what can be used of it is, the rest is told as a warning, and the file is kept.
+"""
+
+import math
 import re
-from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, FiniteFloat, TypeAdapter, ValidationError
+from pathlib import Path
+from typing import TypeGuard, TypeVar
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic_core import from_json
 
 from esd_build.data.errors import ToolError
-from esd_build.net.answers import parsed
+from esd_build.net.answers import printable
 from esd_deploy.plans import paths
 from esd_deploy.runs.record import PullRecord, RunRecord
 
 _VERSIONS = TypeAdapter(dict[str, str])
-_METRICS = TypeAdapter(dict[str, int | FiniteFloat])
+_PULL: TypeAdapter[PullRecord | None] = TypeAdapter(PullRecord)
 _LARGEST = 1024**2
+_LARGEST_NUMBER = 2**63
 _DIGEST = re.compile(r"(?m)^([\w.-]{1,255}) ([0-9a-f]{64})$")
+T = TypeVar("T")
 
 
 class _Wireup(BaseModel):
@@ -25,41 +34,95 @@ class _Wireup(BaseModel):
     size: int | None = None
 
 
+_WIREUP = TypeAdapter(_Wireup)
+
+
+class _Reports:
+    """The reports in a run's folder, and what is odd about them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self.warnings: list[str] = []
+
+    def read(self, path: str, form: TypeAdapter[T], default: T) -> T:
+        """A report of that form; the default where there is none, or one of another form."""
+        try:
+            content = self._content(path)
+            return default if content is None else form.validate_python(content)
+        except (ValidationError, ToolError) as error:
+            self.warnings.append(f"{path} is not understood: {_first(error)}")
+            return default
+
+    def metrics(self, path: str) -> dict[str, int | float]:
+        """Name → number; null is a value that the job could not tell, and left out."""
+        try:
+            content = self._content(path) or {}
+        except ToolError as error:
+            self.warnings.append(f"{path} is not understood: {_first(error)}")
+            return {}
+        odd = [name for name, value in content.items() if value is not None and not _is_number(value)]
+        if odd:
+            names = ", ".join(printable(name, 50) for name in odd[:5]) + (f" and {len(odd) - 5} more" if len(odd) > 5 else "")
+            self.warnings.append(f"{path}: no finite number: {names}")
+        return {printable(name, 200): value for name, value in content.items() if _is_number(value)}
+
+    def digests(self, path: str) -> dict[str, str]:
+        """Node → the hash of the image there, as digest.sh printed them; none where the job did not come so far."""
+        return dict(_DIGEST.findall(self._plain(path).decode(errors="replace")))
+
+    def number(self, path: str) -> int:
+        """A number in a file; 0 where there is none."""
+        found = re.fullmatch(rb"\s*(\d{1,6})\s*", self._plain(path))
+        return int(found[1]) if found else 0
+
+    def _plain(self, path: str) -> bytes:
+        try:
+            return self._text(path)
+        except ToolError as error:
+            self.warnings.append(f"{path} is not understood: {_first(error)}")
+            return b""
+
+    def _content(self, path: str) -> dict[str, object] | None:
+        text = self._text(path)
+        if not text:
+            return None
+        try:
+            content = from_json(text, allow_inf_nan=True)
+        except ValueError as error:
+            raise ToolError(f"no JSON ({error})") from error
+        if not isinstance(content, dict):
+            raise ToolError("expected a JSON object, {name: number}")
+        return content
+
+    def _text(self, path: str) -> bytes:
+        try:
+            return paths.read(self._folder, _led_to(self._folder, path), _LARGEST)
+        except (FileNotFoundError, NotADirectoryError):
+            return b""
+        except OSError as error:
+            raise ToolError(str(error.strerror)) from error
+
+
 def understood(record: RunRecord, folder: Path) -> RunRecord:
     """The record with what the job itself reported; what it did not report stays unknown."""
-    pull = _report(folder, "esd/pull.json")
-    try:
-        wireup = _Wireup.model_validate(_report(folder, "esd/wireup.json"))
-        return record.model_copy(
-            update={
-                "hosts": wireup.hosts,
-                "ranks": wireup.size,
-                "image": record.image and record.image.model_copy(update={"nodes": _digests(folder)}),
-                "pull": PullRecord.model_validate(pull) if pull else None,
-                "versions": _VERSIONS.validate_python(_report(folder, "esd/versions.json")),
-                "metrics": _METRICS.validate_python(_known(_report(folder, "metrics.json"))),
-            }
-        )
-    except ValidationError as error:
-        raise ToolError(f"{folder}: a report of the job is not as expected (metrics.json must be {{name: number}}): {error}") from error
+    reports = _Reports(folder)
+    wireup = reports.read("esd/wireup.json", _WIREUP, _Wireup())
+    return record.model_copy(
+        update={
+            "hosts": wireup.hosts,
+            "ranks": wireup.size,
+            "image": record.image and record.image.model_copy(update={"nodes": reports.digests("esd/image.digests")}),
+            "pull": reports.read("esd/pull.json", _PULL, None),
+            "versions": reports.read("esd/versions.json", _VERSIONS, {}),
+            "metrics": reports.metrics("metrics.json"),
+            "restarts": reports.number("esd/restarts"),
+            "warnings": tuple(reports.warnings),
+        }
+    )
 
 
-def _known(report: dict[str, object]) -> dict[str, object]:
-    """Without what the job could not tell: a mean over nothing is null."""
-    return {name: value for name, value in report.items() if value is not None}
-
-
-def _digests(folder: Path) -> dict[str, str]:
-    """Node → the hash of the image there, as digest.sh printed them; none where the job did not come so far."""
-    return dict(_DIGEST.findall(_text(folder, "esd/image.digests").decode(errors="replace")))
-
-
-def _report(folder: Path, path: str) -> dict[str, object]:
-    text = _text(folder, path)
-    content = parsed(text, str(folder / path)) if text else {}
-    if not isinstance(content, dict):
-        raise ToolError(f"{folder / path}: expected a JSON object")
-    return content
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < _LARGEST_NUMBER
 
 
 def _led_to(folder: Path, path: str) -> str:
@@ -68,10 +131,8 @@ def _led_to(folder: Path, path: str) -> str:
     return place.relative_to(folder.resolve()).as_posix() if place.is_relative_to(folder.resolve()) else path
 
 
-def _text(folder: Path, path: str) -> bytes:
-    try:
-        return paths.read(folder, _led_to(folder, path), _LARGEST)
-    except (FileNotFoundError, NotADirectoryError):
-        return b""
-    except OSError as error:
-        raise ToolError(f"{folder / path}: {error.strerror}") from error
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        one = error.errors(include_url=False, include_input=False)[0]
+        return printable(f"{'.'.join(map(str, one['loc']))}: {one['msg']}", 200)
+    return printable(str(error).partition("\n")[0], 200)

@@ -82,12 +82,36 @@ def test_what_is_not_reported_stays_unknown(planned, tmp_path):
     assert (found.ranks, found.hosts, found.versions, found.metrics, found.pull) == (None, (), {}, {}, None)
 
 
-@pytest.mark.parametrize("text", ['{"rate": "high"}', "[1]", "{"])
-def test_metrics_that_are_no_numbers_are_named(planned, tmp_path, text):
+@pytest.mark.parametrize(
+    ("text", "metrics", "warned"),
+    [
+        ('{"rate_hz": 3.5, "model": "iaf", "per_pop": {"E": 1}}', {"rate_hz": 3.5}, "no finite number: model, per_pop"),
+        ('{"rate_hz": 0.0, "cv": NaN, "t_s": Infinity, "none": null}', {"rate_hz": 0.0}, "no finite number: cv, t_s"),
+        ('{"a": 1e999, "b": true, "c": 12345678901234567890123}', {}, "no finite number: a, b, c"),
+        ("[1]", {}, "expected a JSON object"),
+        ("{", {}, "no JSON"),
+    ],
+)
+def test_metrics_that_are_no_numbers_are_named_and_the_others_kept(planned, tmp_path, text, metrics, warned):
     (tmp_path / "metrics.json").write_text(text)
 
-    with pytest.raises(ToolError, match=r"metrics\.json"):
-        reports.understood(RunRecord.of(planned, {}), tmp_path)
+    found = reports.understood(RunRecord.of(planned, {}), tmp_path)
+
+    assert found.metrics == metrics
+    assert warned in found.warnings[0]
+    assert RunRecord.model_validate_json(found.model_dump_json()) == found
+
+
+def test_other_reports_of_another_form_are_told_and_do_not_make_the_run_wrong(planned, tmp_path):
+    (tmp_path / "esd").mkdir()
+    (tmp_path / "esd" / "versions.json").write_text('{"NEST": 3}')
+    (tmp_path / "esd" / "wireup.json").mkdir()
+    (tmp_path / "esd" / "restarts").write_text("2\n")
+
+    found = reports.understood(RunRecord.of(planned, {}), tmp_path)
+
+    assert (found.versions, found.ranks, found.restarts) == ({}, None, 2)
+    assert [text.partition(" ")[0] for text in found.warnings] == ["esd/wireup.json", "esd/versions.json"]
 
 
 def noted(results_of):
