@@ -215,11 +215,15 @@ POISON = {
 
 
 @pytest.mark.parametrize(("path", "text"), [(path, text) for path, texts in POISON.items() for text in texts])
-def test_what_a_job_reports_wrongly_is_one_error_and_no_record(run, path, text):
+def test_what_a_job_reports_wrongly_is_one_warning_and_nothing_of_it_is_in_the_record(run, path, text):
     (run.folder / path).write_bytes(text.encode("latin-1"))
-    with pytest.raises(ToolError):
-        reports.understood(run.record, run.folder)
-    assert record.load(run.folder.parent, run.id) == run.record
+
+    found = reports.understood(run.record, run.folder)
+
+    assert [warning.startswith(path) for warning in found.warnings] == [True]
+    assert (found.metrics, found.versions, found.pull, found.ranks) == ({}, {}, None, None)
+    found.save(run.folder)
+    assert record.load(run.folder.parent, run.id) == found
 
 
 def test_what_could_not_be_loaded_again_is_not_saved(run):

@@ -53,7 +53,7 @@ def everything(runs: Path, tag: str | None = None) -> Iterator[RunRecord | Unrea
         try:
             one = record.own(runs, run_id)
         except EsdError as error:
-            yield Unreadable(run_id, str(error).partition("\n")[0].removeprefix(f"{runs / run_id / record.FILE_NAME}: "))
+            yield Unreadable(run_id, str(error).partition("\n")[0].removeprefix(f"{runs / run_id / record.FILE_NAME} is damaged: "))
         else:
             if tag is None or tag in one.tags:
                 yield one

@@ -149,7 +149,8 @@ class RunRecord(Part):
         target = folder / FILE_NAME
         try:
             text = self.model_dump_json(indent=2, warnings="none") + "\n"
-            type(self).model_validate_json(text)
+            if type(self).model_validate_json(text).metrics != self.metrics:
+                raise ValueError("a number that is not finite")
         except ValueError as error:  # pydantic's errors are some
             raise ToolError(f"{target}: the site says something that no record can hold; nothing was written ({printable(error)})") from error
         part = target.with_name(f".{FILE_NAME}.{os.getpid()}.part")
@@ -186,7 +187,7 @@ def load(runs: Path, run_id: str) -> RunRecord:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise UsageError(f"no run '{run_id}' in {runs}; {nearest(run_id, known(runs))}") from error
     except (ToolError, ValueError, OSError, RecursionError) as error:
-        raise DamagedError(f"{path}: {_why(error)}") from error
+        raise DamagedError(f"{path} is damaged: {_why(error)}") from error
 
 
 def _why(error: Exception) -> str:
