@@ -13,6 +13,7 @@ Json: TypeAlias = object
 """A parsed JSON value."""
 
 _DEEPEST = 64
+_LARGEST = 2**63
 
 
 def read_object(body: bytes) -> dict[str, Json]:
@@ -47,6 +48,8 @@ def _check_storable(value: Json, depth: int) -> None:
             value.encode()
         except UnicodeEncodeError:
             raise DescriptionError("The request body holds text that is no Unicode") from None
+    elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+        raise DescriptionError("The request body holds a number that does not fit 64 bits")
     elif value is not None and not (isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))):
         raise DescriptionError(f"The request body holds a value that JSON has not: {value!r:.40}")
 

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
+from esd_localsite.files import opening
 from esd_localsite.files.documents import Document, unicore_time
 from esd_localsite.files.processes import Account
 
@@ -46,8 +47,9 @@ class Storage:
         """A file's properties; for a directory its `content` too."""
         path = self.path(name)
         with self.account.file_rights():
-            own = _properties(path.stat())
-            if not path.is_dir():
+            status = opening.status(path)
+            own = _properties(status)
+            if not stat.S_ISDIR(status.st_mode):
                 return own
             content = {_key(self.root, entry, status): _properties(status) for entry, status in _entries(path)}
         return {**own, "content": content}
@@ -56,6 +58,7 @@ class Storage:
         """The regular files that a name means: itself, all in a folder and below, or what a wildcard in its last part matches."""
         path = self.path(name)
         with self.account.file_rights():
+            opening.status(path.parent)
             if path.is_file():
                 return (name,)
             tops = [path] if path.is_dir() else sorted(path.parent.glob(path.name)) if set("*?[") & set(path.name) else []
@@ -71,11 +74,7 @@ class Storage:
     def open(self, name: str) -> BinaryIO:
         """A file to read from. O_NONBLOCK: a named pipe must not hold the endpoint."""
         with self.account.file_rights():
-            stream = os.fdopen(os.open(self.path(name), os.O_RDONLY | os.O_NONBLOCK), "rb")
-        if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
-            stream.close()
-            raise IsADirectoryError(f"'{name}' is no regular file")
-        return stream
+            return opening.regular(self.path(name))
 
     def pieces(self, name: str) -> Iterator[bytes]:
         """A file's bytes, in chunks."""
@@ -102,11 +101,12 @@ class Storage:
         with self.account.file_rights():
             target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             partial = target.with_name(f".{uuid.uuid4()}.part")
-            stream = os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+            stream = os.fdopen(opening.descriptor(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
         return Upload(self.account, target, partial, stream)
 
     def make_directory(self, name: str) -> None:
         with self.account.file_rights():
+            opening.require_open_way(self.path(name))
             self.path(name).mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def remove(self, name: str) -> None:
@@ -115,6 +115,7 @@ class Storage:
         if path == self.root:
             raise PathError("The storage itself cannot be removed this way")
         with self.account.file_rights():
+            opening.require_open_way(path)
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
             else:
@@ -122,20 +123,28 @@ class Storage:
 
     def rename(self, source: str, target: str) -> None:
         with self.account.file_rights():
+            opening.require_open_way(self.path(source))
+            opening.require_open_way(self.path(target))
             self.path(source).rename(self.path(target))
 
     def copy(self, source: str, target: str) -> None:
         with self.account.file_rights():
-            if self.path(source).is_dir():
+            status = opening.status(self.path(source))
+            if stat.S_ISDIR(status.st_mode):
                 shutil.copytree(self.path(source), self.path(target), symlinks=True)
-            else:
-                shutil.copy(self.path(source), self.path(target))
+                return
+        if not stat.S_ISREG(status.st_mode):  # a device has no end
+            raise PathError(f"'{source}' is no regular file")
+        self.receive(target, self.pieces(source))
+        with self.account.file_rights():
+            self.path(target).chmod(stat.S_IMODE(status.st_mode))
 
     def set_permissions(self, name: str, permissions: str) -> None:
         """Set `rwxr-x---`."""
         if len(permissions) != 9 or any(c not in {"-", letter} for c, letter in zip(permissions, "rwx" * 3, strict=True)):
             raise PathError(f"Permissions must look like rwxr-x---, not '{permissions}'")
         with self.account.file_rights():
+            opening.status(self.path(name))
             self.path(name).chmod(int("".join("01"[c != "-"] for c in permissions), 2))
 
     def space(self) -> tuple[int, int]:
@@ -188,7 +197,7 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
             continue
         with suppress(FileNotFoundError):  # removed while we look
             try:
-                yield entry, entry.stat()
+                yield entry, opening.status(entry)
             except OSError:
                 yield entry, entry.lstat()  # a link that leads nowhere, or where the job user may not look
 

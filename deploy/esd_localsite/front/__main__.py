@@ -11,10 +11,13 @@ from starlette.applications import Starlette
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.files.processes import drop_groups
+from esd_localsite.front.patience import PromptProtocol
 from esd_localsite.front.server import create_app
 from esd_localsite.unicore.endpoint import Endpoint
 
 _DRAIN_SECONDS = 3
+_MOST_CONNECTIONS = 1000
+"""Beyond them the answer is 503."""
 
 
 def main() -> int:
@@ -45,6 +48,8 @@ def serve(config: EndpointConfig, app: Starlette) -> None:
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=_DRAIN_SECONDS,
+        http=PromptProtocol,
+        limit_concurrency=_MOST_CONNECTIONS,
     )
 
 

@@ -19,7 +19,7 @@ from esd_localsite.description.resources import DescriptionError
 from esd_localsite.files.files import PathError
 from esd_localsite.identity.users import Gate, Identity, Refusal, token_secret
 from esd_localsite.jobs.faults import FaultyEdge
-from esd_localsite.jobs.shelf import Shelf
+from esd_localsite.jobs.shelf import Shelf, UnkeptError
 from esd_localsite.nmpi import routes as nmpi_routes
 from esd_localsite.nmpi.queue import Queue
 from esd_localsite.nmpi.records import QueueRecord
@@ -45,7 +45,7 @@ class Authentication:
             return
         headers = Headers(scope=scope)
         session = headers.get(_SESSION)
-        who = await run_in_threadpool(self._gate.identify, headers.get("Authorization"), session)
+        who = await run_in_threadpool(self._gate.identify, headers.get("Authorization"), session, (scope.get("client") or ("",))[0])
         if isinstance(who, Refusal):
             # Empty, as UNICORE's: 403 for wrong credentials, 432 for a session that the client then drops.
             await Response(status_code=who.value)(scope, receive, send)
@@ -87,6 +87,7 @@ def create_app(endpoint: Endpoint) -> Starlette:
             HTTPException: _http_error,
             PathError: _bad_request,
             DescriptionError: _bad_request,
+            UnkeptError: _bad_request,
             OSError: _file_error,
             ClientDisconnect: _nobody_listens,
             Exception: _server_error,

@@ -19,6 +19,7 @@ from jwt.types import Options
 from pydantic import BaseModel, ConfigDict, RootModel, ValidationError
 
 from esd_localsite.errors import LocalSiteError
+from esd_localsite.identity.guesses import Guesses
 from esd_localsite.identity.oidc import Issuer
 
 _SESSIONS_PER_USER = 5
@@ -75,6 +76,7 @@ class Refusal(Enum):
     """Why a request gets no identity; the value is the HTTP status."""
 
     WRONG_CREDENTIALS = 403
+    TOO_MANY_GUESSES = 429
     UNKNOWN_SESSION = 432
 
 
@@ -108,8 +110,10 @@ class Gate:
         self._clock = clock
         self._sessions: dict[str, _Session] = {}
         self._lock = threading.Lock()
+        self._guesses = Guesses()
+        self._nobody = UserEntry.of(secrets.token_hex(), "nobody")
 
-    def identify(self, authorization: str | None, session: str | None) -> Identity | Refusal | None:
+    def identify(self, authorization: str | None, session: str | None, address: str = "") -> Identity | Refusal | None:
         """A session overrides the credentials, as in UNICORE. None: no credentials at all."""
         scheme, _, value = (authorization or "").partition(" ")
         if session is not None:
@@ -118,8 +122,9 @@ class Gate:
             return self._known(session) or Refusal.UNKNOWN_SESSION
         if authorization is None:
             return None
-        check = {"basic": self._password, "bearer": self._token}.get(scheme.lower())
-        return (check and check(value.strip())) or Refusal.WRONG_CREDENTIALS
+        if scheme.lower() == "basic":
+            return self._password(value.strip(), address)
+        return (self._token(value.strip()) if scheme.lower() == "bearer" else None) or Refusal.WRONG_CREDENTIALS
 
     def open_session(self, identity: Identity) -> str:
         """A new session; the user's least recently used ones make room."""
@@ -151,26 +156,39 @@ class Gate:
             self._sessions[session] = known  # last in the order of use
             return known.identity
 
-    def _password(self, value: str) -> Identity | None:
+    def _password(self, value: str, address: str) -> Identity | Refusal:
         try:
             name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            return None
-        user = self.user_of_password(name, password)
-        return self.identity(user, "PASSWORD") if user else None
+            return Refusal.WRONG_CREDENTIALS
+        if not self.may_try(name, password, address):
+            return Refusal.TOO_MANY_GUESSES
+        user = self.user_of_password(name, password, address)
+        return (self.identity(user, "PASSWORD") if user else None) or Refusal.WRONG_CREDENTIALS
 
-    def user_of_password(self, name: str, password: str) -> str | None:
+    def may_try(self, name: str, password: str, address: str) -> bool:
+        """Whether a password is looked at: one that was right before always, others while nobody guesses from there."""
+        return self._is_proved(name, self._digest(password)) or self._guesses.may_try(name, address)
+
+    def user_of_password(self, name: str, password: str, address: str = "") -> str | None:
         """The user, if the password is theirs. One that was right is known again without the slow hash, which also takes 16 MB a time."""
-        entry = self._users.get(name)
-        if entry is None:
+        digest = self._digest(password)
+        if self._is_proved(name, digest):
+            return name
+        if not self._guesses.may_try(name, address):
             return None
-        digest = hmac.new(self._pepper, password.encode(errors="replace"), hashlib.sha256).digest()
-        if not self._is_proved(name, digest):
-            with _HASHING:
-                if not self._is_proved(name, digest) and not entry.accepts(password):  # others may have waited with the same one
-                    return None
+        # The same work for a name that nobody has: the time of an answer tells no names.
+        entry = self._users.get(name, self._nobody)
+        with _HASHING:  # others may have waited with the same one
+            right = self._is_proved(name, digest) or (self._guesses.may_try(name, address) and entry.accepts(password))
+            right = right and name in self._users
+            self._guesses.was(name, address, right=right)
+        if right:
             self._proved[name] = digest
-        return name
+        return name if right else None
+
+    def _digest(self, password: str) -> bytes:
+        return hmac.new(self._pepper, password.encode(errors="replace"), hashlib.sha256).digest()
 
     def _is_proved(self, name: str, digest: bytes) -> bool:
         return hmac.compare_digest(self._proved.get(name, b""), digest)
@@ -211,4 +229,4 @@ def token_secret(path: Path) -> bytes:
 
 
 def _scrypt(password: str, salt: bytes) -> bytes:
-    return hashlib.scrypt(password.encode(), salt=salt, n=2**14, r=8, p=1)
+    return hashlib.scrypt(password.encode(errors="replace"), salt=salt, n=2**14, r=8, p=1)

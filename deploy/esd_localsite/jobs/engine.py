@@ -28,12 +28,15 @@ from esd_localsite.jobs.faults import check_quota
 from esd_localsite.jobs.life import Aborted, Action, Created, Event, Failed, JobState, Phase, Rules, Tick
 from esd_localsite.jobs.machine import advance
 from esd_localsite.jobs.records import JobRecord, description_of
-from esd_localsite.jobs.shelf import Shelf
+from esd_localsite.jobs.shelf import Shelf, UnkeptError
 from esd_localsite.jobs.staging_actions import is_slow
 from esd_localsite.jobs.storages import storage_of
+from esd_localsite.jobs.watch import Watch
 from esd_localsite.jobs.workspace import Workspace
 
 _SLOW_AT_ONCE = 4
+_BUSY_S = 1.0
+"""How long the watch waits for one job: the others wait meanwhile."""
 _log = logging.getLogger("esd_localsite.front")
 
 
@@ -63,17 +66,15 @@ class Engine:
         self._slow = ThreadPoolExecutor(_SLOW_AT_ONCE, "staging")
         self._locks: dict[str, threading.RLock] = {}
         self._locks_lock = threading.Lock()
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="jobs", daemon=True)
+        self._watch = Watch(self._round, config.times.poll_seconds)
 
     def start(self) -> None:
         """Take up the jobs of an earlier life, then look after all of them until `stop`."""
-        self._thread.start()
+        self._watch.start()
 
     def stop(self) -> None:
         """Leave the jobs to themselves: they run on, and the next endpoint finds them."""
-        self._stopping.set()
-        self._thread.join()
+        self._watch.stop()
         self._slow.shutdown(wait=False, cancel_futures=True)
 
     def create(self, identity: Identity, submitted: Mapping[str, Any], origin: Origin = DIRECT) -> JobRecord:
@@ -81,7 +82,11 @@ class Engine:
         in_batch = not self._config.login_precommand or self._faults.take(FaultKind.PRECOMMAND_IN_BATCH) is not None
         record = new_record(self._config, identity, submitted, origin, precommand_in_batch=in_batch)
         self.workspace(record).create()
-        self.store.save(record)
+        try:
+            self.store.save(record)
+        except UnkeptError:
+            self.workspace(record).remove()
+            raise
         self.apply(record.id, self._checked(record))
         return self.store.get(record.id) or record
 
@@ -129,12 +134,18 @@ class Engine:
             self._guarded(partial(self._look, record.id, words))
 
     def _look(self, job_id: str, words: Mapping[str, str]) -> None:
-        with self._lock(job_id):
+        lock = self._lock(job_id)
+        if not lock.acquire(timeout=_BUSY_S):
+            _log.warning("job %s is being worked on for long; it is looked at later", job_id)
+            return
+        try:
             # Looked at under the lock: between two looks a client may have aborted or removed the job.
             current = self.store.get(job_id)
             event = current and self._observe(current, words)
             if event:
                 self.apply(job_id, event)
+        finally:
+            lock.release()
 
     def take_up(self) -> None:
         """Perform what an earlier life of the endpoint had decided on and perhaps not done."""
@@ -142,9 +153,10 @@ class Engine:
             if record.state.pending:
                 self._guarded(partial(self._resume, record.id))
 
-    def _run(self) -> None:
-        self.take_up()
-        while not self._stopping.wait(self._config.times.poll_seconds):
+    def _round(self, number: int) -> None:
+        if number == 0:
+            self.take_up()
+        else:
             self._guarded(self.tick)
 
     def _guarded(self, work: Callable[[], None]) -> None:

@@ -1,5 +1,6 @@
 """Records kept by id: in memory, and as one JSON file each, replaced atomically."""
 
+import logging
 import os
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,6 +10,12 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_localsite.errors import LocalSiteError
+
+_log = logging.getLogger("esd_localsite.unicore")
+
+
+class UnkeptError(LocalSiteError):
+    """A record that would not survive a restart; it is not kept."""
 
 
 class Record(BaseModel):
@@ -27,10 +34,11 @@ class Shelf(Generic[R]):
     """All records of one kind, oldest first."""
 
     def __init__(self, folder: Path, kind: type[R]) -> None:
-        """Raises LocalSiteError where a record cannot be read: none must vanish silently."""
+        """A record that cannot be read is set aside and told: none vanishes silently, and none keeps the others from being served."""
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        read = sorted((_read(path, kind) for path in folder.glob("*.json")), key=lambda record: record.created)
+        found = (_read(path, kind) for path in folder.glob("*.json"))
+        read = sorted((record for record in found if record is not None), key=lambda record: record.created)
         self._records: dict[str, R] = {record.id: record for record in read}
 
     def __iter__(self) -> Iterator[R]:
@@ -41,7 +49,7 @@ class Shelf(Generic[R]):
 
     def save(self, record: R) -> None:
         """Durable before it counts: what is seen through the endpoint survives its end."""
-        write_atomically(self._folder / f"{record.id}.json", record.model_dump_json())
+        write_atomically(self._folder / f"{record.id}.json", _readable(record))
         self._records[record.id] = record
 
     def show(self, record: R) -> None:
@@ -63,8 +71,22 @@ def write_atomically(target: Path, text: str) -> None:
     temporary.replace(target)
 
 
-def _read(path: Path, kind: type[R]) -> R:
+def _readable(record: Record) -> str:
+    """The record as text that has been read back. Raises UnkeptError where it cannot be."""
     try:
-        return kind.model_validate_json(path.read_text())
+        text = record.model_dump_json(warnings="none")
+        type(record).model_validate_json(text)
+    except (ValueError, RecursionError) as error:
+        raise UnkeptError(f"this holds what cannot be kept ({type(error).__name__}): {record.id}") from error
+    return text
+
+
+def _read(path: Path, kind: type[R]) -> R | None:
+    try:
+        return kind.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise LocalSiteError(f"the record {path} cannot be read: remove it to start the UNICORE endpoint without it") from error
+        aside = path.parent / "set-aside" / path.name
+        _log.error("the record %s cannot be read, and is set aside as %s: %s", path, aside, str(error)[:500])
+        aside.parent.mkdir(exist_ok=True, mode=0o700)
+        path.replace(aside)
+        return None

@@ -1,14 +1,17 @@
 """A job's directory: made, filled and read with the job user's rights."""
 
 import contextlib
+import re
 import shutil
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 
+from esd_localsite.files import opening
 from esd_localsite.files.processes import Account
 from esd_localsite.jobs.script import EXIT_CODE_FILE
 
+_CODE = re.compile(r"[0-9]{1,10}")
 _LOG_LINES = 20
 _LOG_BYTES = 16 * 1024
 
@@ -33,7 +36,7 @@ class Workspace:
         path = self.directory / name
         with self.account.file_rights():
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text)
+            opening.replace(path, text.encode())  # whatever has this name: a pipe there would hold the endpoint
         return path
 
     def forget_exit_code(self, folder: str = "") -> None:
@@ -44,11 +47,11 @@ class Workspace:
     def exit_code(self, folder: str = "") -> int | None:
         """The number in the exit code file; None while there is none (or nothing in it yet)."""
         try:
-            with self.account.file_rights(), (self.directory / folder / EXIT_CODE_FILE).open() as stream:
-                text = stream.read(32).strip()
+            with self.account.file_rights():
+                text = opening.head(self.directory / folder / EXIT_CODE_FILE, 32).decode(errors="replace").strip()
         except OSError:
             return None
-        return int(text) if text.isdecimal() else None
+        return int(text) if _CODE.fullmatch(text) else None
 
     def output_tail(self, folder: str) -> tuple[str, ...]:
         """The last lines that a pre- or postcommand printed, for the job's log."""
@@ -56,9 +59,9 @@ class Workspace:
 
     def _tail(self, name: str) -> tuple[str, ...]:
         try:
-            with self.account.file_rights(), (self.directory / name).open("rb") as stream:
-                stream.seek(max(0, stream.seek(0, 2) - _LOG_BYTES))
-                lines = deque(stream.read(_LOG_BYTES).decode(errors="replace").splitlines(), maxlen=_LOG_LINES)
+            with self.account.file_rights():
+                text = opening.tail(self.directory / name, _LOG_BYTES).decode(errors="replace")
+                lines = deque(text.splitlines(), maxlen=_LOG_LINES)
         except OSError:
             return ()
         return tuple(f"[{name}] {line}" for line in lines)

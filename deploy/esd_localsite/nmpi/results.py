@@ -7,6 +7,7 @@ import stat
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from esd_localsite.files import opening
 from esd_localsite.files.files import PathError, Storage
 from esd_localsite.jobs.workspace import Workspace
 from esd_localsite.nmpi.program import STARTED, WORK
@@ -17,6 +18,10 @@ _KEPT_BACK = ("reports", "application_generated_data_files")
 _log = logging.getLogger(__name__)
 _CHUNK = 1024 * 1024
 _MOST = 10_000
+_LARGEST = 64 * 1024**3
+"""Bytes of a result that is still hashed: a file with holes may claim any size."""
+LONGEST_LOG = 4 * 1024**2
+"""Bytes at a log's end that are shown."""
 
 
 def outputs(workspace: Workspace) -> tuple[Output, ...]:
@@ -35,10 +40,12 @@ def outputs(workspace: Workspace) -> tuple[Output, ...]:
 def log(workspace: Workspace) -> str:
     """What the job has said so far."""
     try:
-        with Storage(workspace.directory, workspace.account).open("stdout") as stream:
-            return stream.read().decode(errors="replace")
+        with workspace.account.file_rights():
+            text = opening.tail(workspace.directory / "stdout", LONGEST_LOG + 1)
     except OSError:
         return ""
+    cut = "[the beginning of this log is not shown]\n" if len(text) > LONGEST_LOG else ""
+    return cut + text[-LONGEST_LOG:].decode(errors="replace")
 
 
 def _younger(root: Path, since: int) -> Iterator[Path]:
@@ -52,7 +59,7 @@ def _younger(root: Path, since: int) -> Iterator[Path]:
                 status = path.lstat()
             except FileNotFoundError:  # removed while we look
                 continue
-            if stat.S_ISREG(status.st_mode) and status.st_mtime_ns >= since:
+            if stat.S_ISREG(status.st_mode) and status.st_mtime_ns >= since and status.st_size <= _LARGEST:
                 yield path
 
 

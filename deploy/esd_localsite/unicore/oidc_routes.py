@@ -126,7 +126,9 @@ def _by_password(request: Request, form: Mapping[str, str]) -> Tokens:
 
 
 def _user_of_password(request: Request, form: Mapping[str, str]) -> str | None:
-    return endpoint_of(request).gate.user_of_password(form.get("username", ""), form.get("password", ""))
+    return endpoint_of(request).gate.user_of_password(
+        form.get("username", ""), form.get("password", ""), request.client.host if request.client else ""
+    )
 
 
 def _issuer(request: Request) -> Issuer:

@@ -1,5 +1,8 @@
 """What all routes have in common: JSON in, JSON out, lists cut to the page that was asked for."""
 
+import asyncio
+from collections.abc import AsyncIterator
+
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -9,6 +12,10 @@ from esd_localsite.description.resources import DescriptionError
 from esd_localsite.files.documents import Document
 
 _PAGE = 200
+_BODY_S = 60
+"""For a body that is a document."""
+_PIECE_S = 60
+"""Between two pieces of a file."""
 _LARGEST_BODY = 16 * 2**20
 
 
@@ -24,11 +31,29 @@ def answer(request: Request, document: Document, status: int = 200) -> JSONRespo
 async def raw_body(request: Request) -> bytes:
     """The request's body. Raises HTTPException 413 where it is too large to be anything but a file."""
     body = bytearray()
-    async for chunk in request.stream():
-        body += chunk
-        if len(body) > _LARGEST_BODY:
-            raise HTTPException(413, f"The request body exceeds {_LARGEST_BODY} bytes")
+    try:
+        async with asyncio.timeout(_BODY_S):
+            async for chunk in request.stream():
+                body += chunk
+                if len(body) > _LARGEST_BODY:
+                    raise HTTPException(413, f"The request body exceeds {_LARGEST_BODY} bytes")
+    except TimeoutError:
+        raise HTTPException(408, f"The request body did not come within {_BODY_S} seconds") from None
     return bytes(body)
+
+
+async def prompt_pieces(request: Request) -> AsyncIterator[bytes]:
+    """A file's bytes as they come. Raises HTTPException 408 where nothing more comes."""
+    pieces = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(_PIECE_S):
+                piece = await anext(pieces)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise HTTPException(408, f"Nothing more of the file came within {_PIECE_S} seconds") from None
+        yield piece
 
 
 async def json_body(request: Request) -> dict[str, Json]:

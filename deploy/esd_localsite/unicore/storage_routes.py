@@ -17,7 +17,7 @@ from esd_localsite.jobs.faults import check_quota
 from esd_localsite.jobs.storages import HOME, job_of_storage, storage_of
 from esd_localsite.unicore.answers import list_document, storage_document, uspace_id
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of
-from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
+from esd_localsite.unicore.requests import answer, json_body, listing, prompt_pieces, wanted_tags
 
 _RANGE = re.compile(r"bytes=(\d*)-(\d*)")
 
@@ -167,7 +167,7 @@ class FileBytes(StreamingResponse):
 
 async def _receive(request: Request, upload: Upload) -> None:
     try:
-        async for chunk in request.stream():
+        async for chunk in prompt_pieces(request):
             await run_in_threadpool(upload.write, chunk)
         await run_in_threadpool(upload.finish)
     except BaseException:  # a full disk, a client that went away, the end of the endpoint
