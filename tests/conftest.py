@@ -3,14 +3,19 @@
 import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from tests.installed import Installed, install
 
 from esd_localsite import elevation, lifecycle
 from esd_localsite.errors import LocalSiteError
+from esd_localsite.state.layout import Layout
+from esd_localsite.state.options import Server, SiteOptions
 from esd_localsite.state.programs import find_program, require_programs
 from esd_localsite.state.status import SiteStatus
+from esd_localsite.unicorex.java import find_java, find_maven
+from esd_localsite.unicorex.tsi import PINNED
 
 
 def why_no_local_site() -> str | None:
@@ -35,6 +40,31 @@ def local_site_possible() -> None:
         pytest.skip(reason)
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Which UNICORE server the local sites of this session run: the same tests hold for both."""
+    group = parser.getgroup("local site")
+    group.addoption("--server", type=Server, choices=list(Server), default=Server.OWN, help="which UNICORE server the local sites run")
+    group.addoption("--tsi", type=Path, default=os.environ.get("ESD_TSI"), help="UNICORE's TSI, an archive or a folder; also ESD_TSI")
+
+
+def given_tsi(request: pytest.FixtureRequest) -> Path | None:
+    """UNICORE's TSI: as given, else the archive beside the checkout. None: it is to be fetched."""
+    given: Path | None = request.config.getoption("--tsi")
+    beside = sorted(Path(__file__).parents[2].glob("shared/peers/unicore/unicore-tsi-*.tar.gz"))
+    return given or next(iter(beside), None)
+
+
+def why_no_real_server(tsi: Path | None) -> str | None:
+    """The reason why this machine cannot run the real UNICORE/X; None where it can."""
+    try:
+        find_java()
+        find_maven()
+    except LocalSiteError as error:
+        return str(error)
+    kept = Layout("any").root / ".unicorex" / f"tsi-{PINNED}"
+    return None if tsi or kept.is_dir() else "no TSI: give --tsi ARCHIVE (or ESD_TSI), or let `local up --server unicorex` fetch it once"
+
+
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
     """The built wheel in an environment of its own; called in an empty folder."""
@@ -42,10 +72,36 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Installed:
 
 
 @pytest.fixture(scope="session")
-def running_site(local_site_possible: None) -> Iterator[SiteStatus]:
+def real_server(request: pytest.FixtureRequest) -> SiteOptions:
+    """The options of a site with the real UNICORE/X. Skips, with the reason, where there can be none."""
+    tsi = given_tsi(request)
+    reason = why_no_real_server(tsi)
+    if reason is not None:
+        pytest.skip(reason)
+    return SiteOptions(server=Server.UNICOREX, tsi=tsi.absolute() if tsi else None)
+
+
+@pytest.fixture(scope="session")
+def site_options(request: pytest.FixtureRequest) -> SiteOptions:
+    """The options of the session's local sites: those of `--server`."""
+    if request.config.getoption("--server") is Server.OWN:
+        return SiteOptions()
+    options: SiteOptions = request.getfixturevalue("real_server")
+    return options
+
+
+@pytest.fixture
+def own_server(site_options: SiteOptions) -> None:
+    """Skips what only the site's own endpoint can show."""
+    if site_options.server is not Server.OWN:
+        pytest.skip("a fault or a shortcut of the site's own endpoint")
+
+
+@pytest.fixture(scope="session")
+def running_site(local_site_possible: None, site_options: SiteOptions) -> Iterator[SiteStatus]:
     """A local site of this test session's own, up for the whole session; removed without a trace."""
     name = f"pytest-{os.getpid()}"
     try:
-        yield lifecycle.up(name)
+        yield lifecycle.up(name, options=site_options)
     finally:
         lifecycle.down(name, purge=True)

@@ -62,6 +62,14 @@ class Deploy:
     def folder(self, record: dict[str, Any]) -> Path:
         return self.runs / "runs" / record["id"]
 
+    @classmethod
+    def at(cls, site: SiteStatus, folder: Path) -> "Deploy":
+        """For a local site: its configuration is the standard one, with its own status file."""
+        site_file = folder / "here.yaml"
+        standard = (ROOT / "site-configs" / "local.yaml").read_text()
+        site_file.write_text(standard.replace("/esd-localsite/local/", f"/esd-localsite/{site.name}/"))
+        return cls(site_file, folder)
+
 
 @pytest.fixture(scope="session")
 def registry(running_site: SiteStatus) -> Registry:
@@ -72,17 +80,29 @@ def registry(running_site: SiteStatus) -> Registry:
 @pytest.fixture(scope="session")
 def published(running_site: SiteStatus, registry: Registry, image: Path) -> PublishedImage:
     """The NEST image, pushed to the site's registry as `esd-build push` does it."""
-    reference = ImageReference.parse(f"{running_site.registry}/esd/nest:edge")
-    return registry.push(image, reference, finished.read(image).labels)
+    return publish(registry, image)
+
+
+def publish(registry: Registry, image: Path) -> PublishedImage:
+    """Push it as `nest:edge`."""
+    return registry.push(image, ImageReference.parse(f"{registry.host}/esd/nest:edge"), finished.read(image).labels)
 
 
 @pytest.fixture(scope="session")
 def deploy(running_site: SiteStatus, tmp_path_factory: pytest.TempPathFactory) -> Deploy:
-    folder = tmp_path_factory.mktemp("deploy")
-    site_file = folder / "here.yaml"
-    standard = (ROOT / "site-configs" / "local.yaml").read_text()
-    site_file.write_text(standard.replace("/esd-localsite/local/", f"/esd-localsite/{running_site.name}/"))
-    return Deploy(site_file, folder)
+    return Deploy.at(running_site, tmp_path_factory.mktemp("deploy"))
+
+
+@pytest.fixture(scope="session")
+def offer(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[SiteStatus], Deploy]:
+    """The commands at another local site, after the NEST image was pushed to its registry."""
+
+    def deploy_at(site: SiteStatus) -> Deploy:
+        assert site.registry
+        publish(Registry(site.registry, ca_file=site.ca_file), image)
+        return Deploy.at(site, tmp_path_factory.mktemp(site.name))
+
+    return deploy_at
 
 
 @pytest.fixture(scope="session")

@@ -23,14 +23,17 @@ print("rank", nest.Rank(), "of", nest.NumProcesses(), importlib.metadata.version
 
 
 @pytest.fixture(scope="module")
-def other_site(local_site_possible: None, readable_image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SiteStatus]:
+def other_site(
+    local_site_possible: None, site_options: SiteOptions, readable_image: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SiteStatus]:
     password = tmp_path_factory.mktemp("other") / "password"
     password.write_text("of ada")
     name = f"pytest-{os.getpid()}-other"
     partitions = (PartitionOption(name="devel", minutes=30), PartitionOption(name="batch"))
     users = (UserOption(name="ada", password_file=password),)
     try:
-        yield lifecycle.up(name, options=SiteOptions(mpi=("pspmix",), partitions=partitions, users=users, speed=Speed.CI))
+        wanted = {"mpi": ("pspmix",), "partitions": partitions, "users": users, "speed": Speed.CI}
+        yield lifecycle.up(name, options=site_options.model_copy(update=wanted))
     finally:
         lifecycle.down(name, purge=True)
 

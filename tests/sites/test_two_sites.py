@@ -15,14 +15,14 @@ SITES = {"one": "ESD/25.04", "two": "ESD/24.10"}
 
 
 @pytest.fixture(scope="module")
-def sites(local_site_possible, image, deploy, tmp_path_factory):
+def sites(local_site_possible, site_options, image, deploy, tmp_path_factory):
     """Site files of two sites that are up, each with a module of its own and the image in its registry; their names."""
     from esd_build.product import finished
 
     folder, names = tmp_path_factory.mktemp("sites"), {word: f"pytest-{os.getpid()}-{word}" for word in SITES}
     try:
         for word, name in names.items():
-            status = lifecycle.up(name)
+            status = lifecycle.up(name, options=site_options)
             deploy("local", "module", SITES[word], "--name", name)
             registry = Registry(status.registry, ca_file=status.ca_file)
             registry.push(image, ImageReference.parse(f"{status.registry}/esd/nest:edge"), finished.read(image).labels)

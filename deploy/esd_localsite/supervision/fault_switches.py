@@ -109,7 +109,9 @@ def _bring_up(layout: Layout, plan: SitePlan, kind: FaultKind) -> None:
     daemons = _daemons(plan, kind)
     for daemon in daemons:
         control.give(layout, Order(verb=Verb.START, daemon=daemon))
-    answers = {"registry": readiness.registry_answers, "tsi": readiness.tsi_answers}.get(daemons[0], readiness.unicore_answers)
+    answers = {"registry": readiness.registry_answers, "tsi": readiness.tsi_answers}.get(daemons[0])
+    if answers is None:
+        answers = readiness.server_takes_jobs if plan.options.server is Server.UNICOREX else readiness.unicore_answers
     deadline = time.monotonic() + _ANSWER_TIMEOUT_S
     while not answers(layout, plan):
         if time.monotonic() > deadline:

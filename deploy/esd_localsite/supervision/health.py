@@ -36,10 +36,12 @@ def ask(layout: Layout, plan: SitePlan) -> dict[str, Answer]:
 
 
 def questions(layout: Layout, plan: SitePlan) -> Mapping[str, Question]:
-    """Who is asked what: the controller, the nodes, the registry, the UNICORE endpoint, the queue."""
+    """Who is asked what: the controller, the nodes, UNICORE's TSI, the registry, the UNICORE endpoint, the queue."""
     cluster: dict[str, Question] = {}
     if layout.needs_root:
         cluster = {"controller": lambda: _controller(layout), **{node: _NodeQuestion(layout, plan, node) for node in NODES}}
+    if plan.ports.tsi is not None and layout.needs_root:
+        cluster["tsi"] = lambda: _connects("UNICORE's TSI", ("127.0.0.1", plan.ports.tsi or 0))
     return {
         **cluster,
         "registry": lambda: _web(layout, f"https://{plan.registry}/v2/", frozenset({httpx.codes.OK})),
@@ -53,6 +55,15 @@ def _answer(question: Question) -> Answer:
         return Answer(ok=True, said=question())
     except (LocalSiteError, OSError, httpx.HTTPError) as error:
         return Answer(ok=False, said=(str(error) or type(error).__name__).splitlines()[0])
+
+
+def _connects(what: str, address: tuple[str, int]) -> str:
+    where = "{} at {}:{}".format(what, *address)
+    try:
+        with socket.create_connection(address, timeout=_HTTP_S):
+            return f"{where} takes connections"
+    except OSError as error:
+        raise LocalSiteError(f"{where}: {error}") from error
 
 
 def _controller(layout: Layout) -> str:

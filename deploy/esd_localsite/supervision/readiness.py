@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.state.layout import NODES, Layout
+from esd_localsite.state.layout import JOB_USER, NODES, Layout
 from esd_localsite.state.plan import SitePlan
 from esd_localsite.state.programs import run
 
@@ -37,6 +37,26 @@ def registry_answers(layout: Layout, plan: SitePlan) -> bool:
 def unicore_answers(layout: Layout, plan: SitePlan) -> bool:
     """The UNICORE endpoint answers: who asks without a name may be refused, but politely."""
     return _status(plan.unicore_url, layout.tls.ca) in {httpx.codes.OK, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
+
+
+def server_takes_jobs(layout: Layout, plan: SitePlan) -> bool:
+    """The real UNICORE/X has a target system for the site's user: it answers some seconds before, and refuses all jobs until then."""
+    verify = ssl.create_default_context(cafile=str(layout.tls.ca))
+    login, accept = (JOB_USER, layout.password.read_text().strip()), {"Accept": "application/json"}
+    try:
+        with httpx.Client(auth=login, verify=verify, headers=accept, trust_env=False, timeout=30) as client:
+            core, factories = (client.get(plan.unicore_url + path) for path in ("", "/factories"))
+            return has_target(core.json(), factories.json(), with_tsi=layout.needs_root)
+    except (httpx.HTTPError, ValueError):
+        return False
+
+
+def has_target(core: object, factories: object, *, with_tsi: bool) -> bool:
+    """Whether the server's documents name a target system, and its TSI answers."""
+    match core, factories:
+        case {"server": {"externalConnections": dict(connections)}, "client": {"role": {"selected": "user"}}}, {"factories": [_, *_]}:
+            return not with_tsi or str(connections.get("TSI 1", "")).startswith("OK")
+    return False
 
 
 def tsi_answers(layout: Layout, plan: SitePlan) -> bool:  # noqa: ARG001 - asked like the others

@@ -27,11 +27,9 @@ def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
     registry, unicore = daemons.docker_registry(layout), _unicore(layout, plan)
     ends = (
         Stage("registry", (), lambda: readiness.registry_answers(layout, plan)),
-        Stage(
-            "UNICORE/X" if plan.options.server is Server.UNICOREX else "UNICORE endpoint",
-            (),
-            lambda: readiness.unicore_answers(layout, plan),
-        ),
+        Stage("UNICORE/X", (), lambda: readiness.server_takes_jobs(layout, plan))
+        if plan.options.server is Server.UNICOREX
+        else Stage("UNICORE endpoint", (), lambda: readiness.unicore_answers(layout, plan)),
     )
     if not layout.needs_root:
         return (Stage("registry and endpoint", (registry, *unicore), lambda: True), *ends)

@@ -55,6 +55,8 @@ class Passage:
             _log.warning("%s %s: %s", request.method, request.url.path, type(error).__name__)
             await _away("The UNICORE/X server ended the connection", HTTPStatus.BAD_GATEWAY)(scope, receive, send)
         else:
+            if answer.status_code >= HTTPStatus.BAD_REQUEST:
+                _log.info("%s %s: the server answers %d", request.method, request.url.path, answer.status_code)
             await _passed_back(answer)(scope, receive, send)
 
     def _passed_on(self, request: Request) -> httpx.Request:
