@@ -8,9 +8,29 @@ import typer
 
 from esd_build.data import version
 from esd_build.data.errors import EsdError, UsageError
-from esd_deploy.commands import compare, drift, export, fit, handling, images, local, login, run, shown, site, watch
-from esd_deploy.commands import validate as validation_command
-from esd_deploy.commands.run import INTERRUPTED, stop
+from esd_deploy.commands import (
+    attach,
+    cancel,
+    compare,
+    delete,
+    drift,
+    export,
+    fetch,
+    fit,
+    images,
+    list,  # noqa: A004 - the module of the command of that name
+    local,
+    login,
+    rerun,
+    run,
+    script,
+    site,
+    sites,
+    submit,
+    validate,
+    watch,
+)
+from esd_deploy.commands.console import INTERRUPTED, stop
 
 app = typer.Typer(
     cls=local.WithLocal,
@@ -19,18 +39,12 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help=__doc__,
 )
-app.add_typer(run.app)
-app.add_typer(handling.app)
-app.add_typer(shown.app)
-app.add_typer(watch.app)
 app.add_typer(site.app, name="site")
-app.add_typer(images.app)
-app.add_typer(drift.app)
-app.add_typer(compare.app)
-app.add_typer(export.app)
-app.add_typer(login.app)
-app.add_typer(fit.app)
-app.add_typer(validation_command.app)
+for command in (
+    *(run, submit, script, rerun, attach, watch, list, cancel, fetch, delete, compare, export),
+    *(sites, login, images, drift, fit, validate),
+):
+    app.add_typer(command.app)
 
 
 app.command("local")(local.local)

@@ -2,7 +2,7 @@
 
     python3 side_by_side.py --output report nest=FOLDER demo=FOLDER spinnaker=FIT.json
 
-A FOLDER is a run's (it holds spikes-*.nix and metrics.json); FIT.json is what `esd-deploy plan --json` printed. All spikes go through the
+A FOLDER is a run's (it holds spikes-*.nix and metrics.json); FIT.json is what `esd-deploy fit --json` printed. All spikes go through the
 same analysis, with Elephant. Needs elephant, neo, nixio and matplotlib: they are in the spinnaker image.
 """
 
@@ -137,7 +137,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     named = [(name, Path(place)) for name, _, place in (run.partition("=") for run in given.runs)]
     missing = [str(place) for _, place in named if not place.exists()]
     if missing:
-        parser.error(f"not there: {', '.join(missing)}; each is NAME=FOLDER of a run, or NAME=FILE of `esd-deploy plan --json`")
+        parser.error(f"not there: {', '.join(missing)}; each is NAME=FOLDER of a run, or NAME=FILE of `esd-deploy fit --json`")
     runs = {name: {label: statistics(read(place / f"spikes-{label}.nix")) for label in LABELS} for name, place in named if place.is_dir()}
     fits = {name: json.loads(place.read_text(encoding="utf-8")) for name, place in named if place.is_file()}
     mpl.use("Agg")

@@ -12,7 +12,8 @@ from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, RefusedError, RemoteFile
 from esd_deploy.plans.launch import Shape
-from esd_deploy.plans.plan import Plan, Request, plan
+from esd_deploy.plans.plan import Plan
+from esd_deploy.plans.request import Request
 from esd_deploy.sites.config import SiteConfig
 
 DATA = Path(__file__).parents[1] / "data" / "site-configs"
@@ -40,7 +41,7 @@ def script(tmp_path) -> Path:
 
 @pytest.fixture
 def planned(config, image, script) -> Plan:
-    return plan(Request(script, ("--scale", "0.1 x"), "nest", Shape(2, 1, 4), 600), config, image, "run-1")
+    return Request(script, ("--scale", "0.1 x"), "nest", Shape(2, 1, 4), 600).checked(config).plan(image, "run-1")
 
 
 @dataclass

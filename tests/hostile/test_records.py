@@ -9,7 +9,7 @@ from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_deploy.backends.connection import JobState, RemoteFile
-from esd_deploy.commands import handling
+from esd_deploy.commands import running
 from esd_deploy.plans import paths
 from esd_deploy.runs import fleet, record, reports, rerun, results
 from esd_deploy.runs.record import FileRecord, RunRecord
@@ -128,7 +128,7 @@ def test_a_site_file_that_the_user_never_named_is_not_read(run, tmp_path, monkey
     assert loaded == []
     assert "was not used here before" in told.problem
     with pytest.raises(UsageError, match="was not used here before"):
-        handling.known_run(run.id, run.folder.parent, None, None)
+        running.known_run(run.id, run.folder.parent, None, None)
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o666])

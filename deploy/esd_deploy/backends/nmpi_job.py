@@ -50,7 +50,7 @@ def program(plan: Plan) -> str:
     run = {
         "script": plan.script_name,
         "arguments": list(plan.arguments),
-        "environment": {"PYNN_SIMULATOR": plan.site.backend, **plan.site.environment},
+        "environment": {"PYNN_SIMULATOR": plan.site.backend, **plan.site.environment, **dict(plan.variables)},
         "files": texts,
         "binaries": binaries,
     }

@@ -8,7 +8,6 @@ from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob, own_files
 _ENTER, _SUBMIT = "esd/enter.sh", "esd/submit.sh"
 SITE_FILE = "esd/site.sh"
 BATCH_FILE = "esd/batch.sh"
-BATCH_DETAILS = "esd/batch.details"
 
 
 def job(spec: JobSpec) -> SiteJob:

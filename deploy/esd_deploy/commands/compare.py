@@ -8,8 +8,8 @@ import typer
 from rich.table import Table
 
 from esd_deploy.commands import options
-from esd_deploy.commands.run import RunFailedError
-from esd_deploy.commands.shown import out
+from esd_deploy.commands.console import out
+from esd_deploy.commands.running import RunFailedError
 from esd_deploy.runs import record
 from esd_deploy.runs.site import RUNS
 from esd_deploy.studies.compare import Comparison, Line, Tolerance, compare, spike_hash

@@ -14,14 +14,14 @@ from rich.table import Table
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.data.project import Project
 from esd_deploy.commands import options
-from esd_deploy.commands.run import RunFailedError
-from esd_deploy.commands.shown import out
+from esd_deploy.commands.console import out
+from esd_deploy.commands.running import RunFailedError
 from esd_deploy.display.progress import Display, display
-from esd_deploy.plans.plan import Mode, Request
+from esd_deploy.plans.request import Request
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import RUNS, Site
 from esd_deploy.sites.catalogue import Catalogue
-from esd_deploy.sites.config import SiteConfig
+from esd_deploy.sites.config import Mode, SiteConfig
 from esd_deploy.studies import drift
 from esd_deploy.studies.drift import Drift, Row, Stack
 

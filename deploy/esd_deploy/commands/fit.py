@@ -1,4 +1,4 @@
-"""The command `esd-deploy plan`: whether a network fits a neuromorphic machine, before a job waits in its queue."""
+"""The command `esd-deploy fit`: whether a network fits a neuromorphic machine, before a job waits in its queue."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,8 @@ from rich.table import Table
 
 from esd_build.data.errors import EsdError, UsageError
 from esd_build.models.fitting import BOARD_CHIPS, CHIP_SDRAM, Fit, Mapper
-from esd_deploy.commands import options, shown
+from esd_deploy.commands import options
+from esd_deploy.commands.console import out
 from esd_deploy.display.progress import display
 from esd_deploy.plans.bundle import bundle, input_files
 from esd_deploy.sites.catalogue import Catalogue, load_site
@@ -21,8 +22,9 @@ class TooBigError(EsdError):
     """The network does not fit (exit code 1)."""
 
 
-@app.command("plan")
-def plan_command(
+@app.command("plan", hidden=True, deprecated=True)
+@app.command("fit")
+def fit_command(
     script: options.Script,
     arguments: options.Arguments = None,
     *,
@@ -45,7 +47,7 @@ def plan_command(
     if as_json:
         typer.echo(json.dumps({**fit.model_dump(), "run_s": fit.run_s}, indent=2))
     else:
-        shown.out.print(table(script.name, fit))
+        out.print(table(script.name, fit))
     if boards is not None and fit.boards > boards:
         raise TooBigError(f"{script.name} needs {fit.boards} boards, {boards} may be had; make it smaller, or record and connect less")
 

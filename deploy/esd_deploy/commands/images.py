@@ -10,7 +10,7 @@ from rich.table import Table
 
 from esd_build.data.errors import EsdError, UsageError
 from esd_deploy.commands import options
-from esd_deploy.commands.shown import out
+from esd_deploy.commands.console import out
 from esd_deploy.errands import image_cache
 from esd_deploy.errands.image_cache import Action, ImageCache
 from esd_deploy.plans.image import Memory

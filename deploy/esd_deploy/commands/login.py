@@ -7,7 +7,7 @@ import typer
 
 from esd_build.data.errors import UsageError
 from esd_deploy.commands import options
-from esd_deploy.commands.shown import out
+from esd_deploy.commands.console import out
 from esd_deploy.sites import oidc
 from esd_deploy.sites.catalogue import load_site
 from esd_deploy.sites.oidc import Prompt

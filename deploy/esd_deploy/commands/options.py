@@ -9,7 +9,7 @@ import typer
 from esd_build.data.documents import choose
 from esd_build.data.errors import UsageError
 from esd_deploy.commands import completion
-from esd_deploy.plans.plan import Mode
+from esd_deploy.sites.config import Mode
 
 
 def seconds(text: str) -> int:
@@ -19,6 +19,11 @@ def seconds(text: str) -> int:
     if total < 1:
         raise UsageError(f"--time '{text}': expected seconds or HH:MM:SS, e.g. 600 or 00:10:00")
     return total
+
+
+def time_s(text: str | None) -> int | None:
+    """A time limit in seconds, where one is given."""
+    return None if text is None else seconds(text)
 
 
 def mode(word: str | None) -> Mode | None:

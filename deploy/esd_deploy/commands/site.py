@@ -10,7 +10,7 @@ from typer.core import TyperGroup
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.commands import options
-from esd_deploy.commands.shown import out
+from esd_deploy.commands.console import out
 from esd_deploy.errands import probe
 from esd_deploy.plans.limits import settled
 from esd_deploy.runs.site import Site

@@ -7,7 +7,8 @@ import typer
 from rich.table import Table
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
-from esd_deploy.commands import completion, options, shown
+from esd_deploy.commands import completion, options
+from esd_deploy.commands.console import out
 from esd_deploy.display.progress import display
 from esd_deploy.runs.site import Site
 from esd_deploy.validation import reference
@@ -49,7 +50,7 @@ def checks() -> None:
     for check in CHECKS:
         suite = "on request" if check.on_request else "quick, full" if check.quick else "full"
         rows.add_row(check.name, check.title, " ".join(sorted(check.tags)), suite)
-    shown.out.print(rows)
+    out.print(rows)
 
 
 @app.command()
@@ -116,7 +117,7 @@ def report_command(
     if html is not None:
         _write(html, page.page(found))
     if json_file != Path("-"):
-        shown.out.print(page.matrix_table(found))
+        out.print(page.matrix_table(found))
 
 
 def _attached(site: Site, image: str) -> tuple[Report, ...]:
@@ -130,7 +131,7 @@ def _attached(site: Site, image: str) -> tuple[Report, ...]:
 
 def _tell(report: Report, folder: Path, json_file: Path | None, junit_file: Path | None, html: Path | None) -> None:
     if Path("-") not in {json_file, junit_file}:
-        shown.out.print(table(report))
+        out.print(table(report))
         typer.echo(str(folder / FILE_NAME))
     if json_file is not None:
         _write(json_file, report.model_dump_json(indent=2) + "\n")

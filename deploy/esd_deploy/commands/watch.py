@@ -13,7 +13,7 @@ from rich.table import Table
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends.connection import SUCCESSFUL, RefusedError
 from esd_deploy.commands import options
-from esd_deploy.commands.run import RunFailedError
+from esd_deploy.commands.running import RunFailedError
 from esd_deploy.runs import fleet
 from esd_deploy.runs.fleet import Fleet, Standing, Unreadable
 from esd_deploy.runs.record import RunRecord

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,22 +21,24 @@ DEFAULT_ENVIRONMENT = "edge"
 _LOG = logging.getLogger("esd_deploy")
 
 
-def reference(word: str, *, registry: str, repository: str, known: Iterable[str]) -> ImageReference:
-    """`nest` → `<registry>/<repository>/nest:edge`; a word with a `/` is a whole reference already.
+@dataclass(frozen=True)
+class ImageWord:
+    """`nest` or `nest:25.04`: an image of this checkout, in whichever registry a site pulls from."""
 
-    Raises UsageError with the nearest known name for an unknown image.
-    """
+    name: str
+    environment: str = DEFAULT_ENVIRONMENT
+
+    def at(self, registry: str, repository: str) -> ImageReference:
+        """The image in that registry."""
+        return ImageReference.parse(f"{registry}/{repository}/{self.name}:{self.environment}")
+
+
+def parse(word: str, known: Callable[[], Iterable[str]] = lambda: Catalogue.find().image_names) -> ImageWord | ImageReference:
+    """`nest`, or a whole reference, which has a `/`. Raises UsageError with the nearest known name for an unknown image."""
     if "/" in word:
         return ImageReference.parse(word)
     name, _, environment = word.partition(":")
-    choose(name, known, what="image")
-    return ImageReference.parse(f"{registry}/{repository}/{name}:{environment or DEFAULT_ENVIRONMENT}")
-
-
-def of_word(word: str, *, registry: str, repository: str) -> ImageReference:
-    """As `reference`, among the images of the catalogue; a whole reference needs none."""
-    known = () if "/" in word else Catalogue.find().image_names
-    return reference(word, registry=registry, repository=repository, known=known)
+    return ImageWord(choose(name, known(), what="image"), environment or DEFAULT_ENVIRONMENT)
 
 
 def resolve(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:

@@ -46,6 +46,10 @@ PULL = ("cache.sh", "pull.sh")
 """What brings an image to the site: scripts that read each other."""
 
 
+BATCH_DETAILS = "esd/batch.details"
+"""Where submit.sh notes what Slurm said of the batch job at its end: a server that did not submit it knows nothing of it."""
+
+
 def own_files(*names: str) -> tuple[tuple[str, bytes], ...]:
     """Scripts of `esd_deploy/job`, as they are staged: below `esd/`."""
     folder = importlib.resources.files("esd_deploy") / "job"

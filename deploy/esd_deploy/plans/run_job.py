@@ -22,4 +22,5 @@ def spec(plan: Plan) -> JobSpec:
         time_s=plan.time_s,
         before="esd/pull.sh" if plan.image else None,
         image=plan.image,
+        environment=plan.variables,
     )

@@ -6,22 +6,25 @@ from pathlib import Path
 from esd_build import signing
 from esd_build.data.errors import UsageError
 from esd_build.models.model import ModelSource
-from esd_deploy.plans import image
-from esd_deploy.plans.plan import Request, check
+from esd_deploy.plans.request import CheckedRequest, Request
 from esd_deploy.sites.config import SiteConfig
 
 
-def require(request: Request, config: SiteConfig, *, runs: Path | None = None, signed: bool = False, model: Path | None = None) -> None:
-    """Raises UsageError for the first thing that is wrong: files, options against the site's limits, names, keys, the folder of runs."""
+def checked(
+    request: Request, config: SiteConfig, *, runs: Path | None = None, signed: bool = False, model: Path | None = None
+) -> CheckedRequest:
+    """The request as this site takes it.
+
+    Raises UsageError for the first thing that is wrong: files, options against the site's limits, names, keys, the folder of runs.
+    """
     if signed:
         require_signable(contained=request.image is not None)
-    check(request, config)
-    if request.image is not None:
-        image.of_word(request.image, registry=config.registry or "localhost", repository=config.repository)
+    found = request.checked(config)
     if model is not None:
         ModelSource(model).require_models()
     if runs is not None:
         require_folder(runs)
+    return found
 
 
 def require_signable(*, contained: bool) -> None:

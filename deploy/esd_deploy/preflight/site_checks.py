@@ -60,8 +60,8 @@ def known(place: Site, plan: Plan) -> Known:
     """What is at hand without asking the site."""
     tokens = place.endpoint.credentials.tokens
     lifetime = tokens.lifetime_s() if tokens else None
-    renews = tokens is None or "by hand" not in next(iter(tokens.places), "")
-    return Known(plan, plan.image.annotations if plan.image else {}, probes.known(plan.site.name), lifetime, renews)
+    labels = plan.image.annotations if plan.image else {}
+    return Known(plan, labels, probes.known(plan.site.name), lifetime, token_renews=tokens is None or tokens.renews)
 
 
 def judge(facts: Known) -> list[Finding]:

@@ -15,7 +15,8 @@ from esd_build.net.answers import printable
 from esd_deploy.backends.connection import ENDED, SUCCESSFUL, JobState
 from esd_deploy.plans import paths
 from esd_deploy.plans.job import JobDescription
-from esd_deploy.plans.plan import Mode, Plan
+from esd_deploy.plans.plan import Plan
+from esd_deploy.sites.config import Mode
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.runs.record_parts import EndingRecord, FileRecord, ImageRecord, JobRecord, MissingRecord, Part, PullRecord, ScriptRecord, ShapeRecord, StateRecord
 
@@ -59,6 +60,8 @@ class RunRecord(Part):
     threads_per_rank: int
     shape: ShapeRecord | None = None
     time_limit_s: int
+    index: int | None = None
+    """Which one it is of many runs of one submission, from 0."""
     job: JobRecord
     states: tuple[StateRecord, ...]
     status: str
@@ -100,6 +103,7 @@ class RunRecord(Part):
             threads_per_rank=plan.shape.threads,
             shape=_shape(plan),
             time_limit_s=plan.time_s,
+            index=plan.index,
             job=JobRecord(description=description),
             states=(StateRecord(status=PREPARED, time=datetime.now(UTC)),),
             status=PREPARED,

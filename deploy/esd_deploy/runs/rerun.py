@@ -14,7 +14,7 @@ from esd_deploy.display.progress import Display
 from esd_deploy.plans import paths
 from esd_deploy.plans.bundle import MAX_BYTES
 from esd_deploy.plans.launch import Shape
-from esd_deploy.plans.plan import Plan
+from esd_deploy.plans.plan import RUN_INDEX, Plan
 from esd_deploy.runs.record import PREPARED, RunRecord
 from esd_deploy.runs.record_parts import JobRecord
 from esd_deploy.sites import familiar
@@ -48,7 +48,15 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         mode=known.mode,
         inputs=tuple((name, _same(folder, name, digest)) for name, digest in known.script.inputs.items()),
         tags=known.tags,
+        index=_index(known),
     )
+
+
+def _index(known: RunRecord) -> int | None:
+    """Which one it was of many: older records say it only by their job's environment."""
+    environment = known.job.description.get("Environment")
+    told = environment.get(RUN_INDEX) if isinstance(environment, dict) else None
+    return int(told) if known.index is None and isinstance(told, str) and told.isdigit() else known.index
 
 
 def require_signature(again: Plan, place: Site) -> None:
@@ -90,7 +98,7 @@ def _evidence(told: RunRecord, url: str, site: SiteConfig) -> RunRecord:
     """
     if len(told.staged) > _MOST_STAGED:
         raise ToolError(f"{url}: the record in its folder names {len(told.staged)} files that were sent there; it is not taken up")
-    kept = ("id", "mode", "tags", "image", "script", "staged", "launch", "nodes", "threads_per_rank", "shape", "time_limit_s", "esd_images")
+    kept = ("id", "mode", "tags", "image", "script", "staged", "launch", "nodes", "threads_per_rank", "shape", "time_limit_s", "index", "esd_images")
     job = JobRecord(url=url, description=told.job.description)
     new = {"site": site.name, "site_file": site.file, "job": job, "states": told.states[:1], "status": PREPARED}
     return RunRecord.model_validate({**{name: getattr(told, name) for name in kept}, **new})

@@ -9,12 +9,13 @@ from tenacity import Retrying, nap
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.sites import familiar
 from esd_deploy.runs import aio, outcome, reports, results, submission
-from esd_deploy.backends import kinds, unicore_job
+from esd_deploy.backends import kinds
 from esd_deploy.display import tables
 from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, JobState
 from esd_deploy.display.progress import Display, Silent
 from esd_deploy.runs.ending import batch_details, ended_early, ending
 from esd_deploy.plans import paths
+from esd_deploy.plans.job import BATCH_DETAILS
 from esd_deploy.plans.plan import Plan
 from esd_deploy.runs.lock import HeldError, alone
 from esd_deploy.runs.record import RunRecord, load
@@ -149,7 +150,7 @@ class Run:
         retry = self._retry()
         with suppress(ToolError):
             # Where the job itself called sbatch, the server knows nothing of the batch job, and the job noted it.
-            told_here = batch_details(self._tail(unicore_job.BATCH_DETAILS)) or self.record.job.details
+            told_here = batch_details(self._tail(BATCH_DETAILS)) or self.record.job.details
             self._keep_details(told_here or retry(self._connection.details, self._url))
         with suppress(ToolError):
             for other in submission.surplus(self._connection, self.id, self._url, retry):

@@ -10,6 +10,7 @@ from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.backends import kinds
 from esd_deploy.plans import image
+from esd_deploy.plans.image import ImageWord
 from esd_deploy.display import tables
 from esd_deploy.runs import record
 from esd_deploy.sites.catalogue import load_site
@@ -18,9 +19,10 @@ from esd_deploy.backends.connection import Connection
 from esd_deploy.display.progress import Display
 from esd_deploy.sites.endpoint import Endpoint, resolve
 from esd_deploy.plans.launch import Shape
-from esd_deploy.plans.plan import Mode, Plan, Request, check, plan
+from esd_deploy.plans.plan import Plan
+from esd_deploy.plans.request import CheckedRequest, Request
+from esd_deploy.sites.config import Mode
 from esd_deploy.runs.run import Run
-from esd_deploy.backends.unicore import UnicoreConnection
 
 RUNS = Path("runs")
 
@@ -31,7 +33,7 @@ class Site:
 
     config: SiteConfig
     endpoint: Endpoint
-    connect: Callable[[Endpoint], Connection] = UnicoreConnection.open
+    connect: Callable[[Endpoint], Connection]
     look_up: Callable[[ImageReference, Endpoint], PublishedImage] = image.resolve
 
     @classmethod
@@ -53,13 +55,15 @@ class Site:
 
     def plan(self, request: Request) -> Plan:
         """What a run would do, with the image's digest as the registry gives it now; nothing is submitted."""
-        check(request, self.config)
-        pinned = self.published(request.image) if request.image else None
-        return plan(request, self.config, pinned, new_id())
+        return self.planned(request.checked(self.config))
+
+    def planned(self, request: CheckedRequest) -> Plan:
+        """As `plan`, of a request that was checked before."""
+        return request.plan(self._published(request.image) if request.image else None, new_id())
 
     def published(self, word: str) -> PublishedImage:
         """The image of a word (`nest`, `nest:25.04`, a whole reference), as the registry of this site serves it."""
-        return self.look_up(self._reference(word), self.endpoint)
+        return self._published(image.parse(word))
 
     def start(self, planned: Plan, *, runs: Path = RUNS, display: Display | None = None, rerun_of: str | None = None) -> Run:
         """A run that is written down under `runs`, but not submitted yet."""
@@ -109,14 +113,14 @@ class Site:
         shown = ("description", "kind", "mpi", "partition", "modules", "target", "backend", "limits")
         return tables.table(f"site {self.config.name}", [(name, getattr(self.config, name)) for name in shown])
 
-    def _reference(self, word: str) -> ImageReference:
-        return image.of_word(word, registry=self.endpoint.registry, repository=self.config.repository)
+    def _published(self, wanted: ImageWord | ImageReference) -> PublishedImage:
+        there = wanted.at(self.endpoint.registry, self.config.repository) if isinstance(wanted, ImageWord) else wanted
+        return self.look_up(there, self.endpoint)
 
 
 def numbered(planned: Plan, number: int) -> Plan:
     """One of many runs of a plan."""
-    environment = {**planned.site.environment, "ESD_RUN_INDEX": str(number)}
-    return replace(planned, run_id=new_id(), site=planned.site.model_copy(update={"environment": environment}))
+    return replace(planned, run_id=new_id(), index=number)
 
 
 def new_id() -> str:

@@ -1,5 +1,6 @@
 """A site's data file, `site-configs/<site>.yaml`: where it runs and how programs are launched there. It holds no secret."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -19,6 +20,12 @@ Bind = Annotated[str, StringConstraints(pattern=r"^(/|\$[A-Za-z_])[^:,\s]*$")]
 
 
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
+
+
+Mode = Literal["container", "module", "login", "queue"]
+"""container: in the image, on compute nodes · module: from the site's modules, on compute nodes · login: the same on the login node ·
+queue: by a neuromorphic queue."""
+_MODES: Mapping[str, tuple[Mode, ...]] = {"unicore": ("container", "module", "login"), "nmpi": ("queue",)}
 
 
 class Limits(Document):
@@ -104,6 +111,11 @@ class SiteConfig(Document):
     poll_s: float = Field(10, gt=0, description="seconds between two questions about a job's state, at most")
     wireup_s: int = Field(120, ge=1, description="seconds that the MPI wire-up check may take before the job is given up")
     evidence: dict[str, Evidence] = Field(default_factory=dict, description="for each value: how sure it is, and who says so")
+
+    @property
+    def modes(self) -> tuple[Mode, ...]:
+        """The ways in which a site of this kind runs a program."""
+        return _MODES[self.kind]
 
     @model_validator(mode="after")
     def _one_address(self) -> Self:

@@ -40,6 +40,8 @@ class Tokens:
     """A valid token whenever it is asked for, from the first place that has one."""
 
     places: Mapping[str, Place] = field(repr=False)
+    renews: bool = True
+    """Whether asking again may give a newer token: a token that was given by hand stays as it is."""
     clock: Clock = time.time
     _token: str | None = field(default=None, repr=False)
     _until: float = 0
@@ -89,7 +91,7 @@ def tokens(
     """The places of a site's tokens, in their order; a token `given` by hand goes before all."""
     places: dict[str, Place] = {}
     if given:
-        return Tokens({"the token given by hand": lambda: given})
+        return Tokens({"the token given by hand": lambda: given}, renews=False)
     if source.token_env:
         variable = source.token_env
         places[f"the environment variable {variable}, which is not set" if not environ.get(variable) else f"${variable}"] = lambda: (

@@ -14,7 +14,8 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends import nmpi_job
 from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, RefusedError
 from esd_deploy.backends.nmpi import BACKEND, NmpiConnection
-from esd_deploy.plans.plan import Plan, Request, plan
+from esd_deploy.plans.plan import Plan
+from esd_deploy.plans.request import Request
 from esd_deploy.runs import record, results
 from esd_deploy.runs.run import Run
 from esd_deploy.sites.config import Limits, NmpiSettings, SiteConfig
@@ -41,7 +42,7 @@ def queue_site() -> SiteConfig:
 
 @pytest.fixture
 def queued(queue_site, script) -> Plan:
-    return plan(Request(script, ("--neurons", "100")), queue_site, None, "run-7")
+    return Request(script, ("--neurons", "100")).checked(queue_site).plan(None, "run-7")
 
 
 @dataclass
@@ -382,7 +383,7 @@ def test_the_far_end_runs_the_script_with_its_arguments_inputs_and_backend(queue
     table.write_text('a "quoted"\nline\n')
     blob.write_bytes(b"\xff\x00")
 
-    folder = far_end(plan(Request(script, ("--x", "1 2"), inputs=(table, blob)), queue_site, None, "run-8"))
+    folder = far_end(Request(script, ("--x", "1 2"), inputs=(table, blob)).checked(queue_site).plan(None, "run-8"))
 
     assert json.loads((folder / "out").read_text()) == [["net.py", "--x", "1 2"], "spiNNaker", 'a "quoted"\nline\n', [255, 0]]
     assert "Python" in json.loads((folder / "esd" / "versions.json").read_text())
@@ -392,4 +393,4 @@ def test_too_much_for_a_queue_is_said_before_it_is_sent(queue_site, tmp_path):
     script = tmp_path / "net.py"
     script.write_text("x = 1\n" * 1_000_000)
     with pytest.raises(UsageError, match="a queue's job carries at most 5 MB"):
-        nmpi_job.description(plan(Request(script), queue_site, None, "run-9"))
+        nmpi_job.description(Request(script).checked(queue_site).plan(None, "run-9"))

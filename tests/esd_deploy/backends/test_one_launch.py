@@ -14,7 +14,7 @@ from esd_deploy.errands import errand
 from esd_deploy.plans import launch, run_job
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.limits import check_size, most, settled
-from esd_deploy.plans.plan import Request, check, plan
+from esd_deploy.plans.request import Request
 from esd_deploy.sites.config import Partition, SiteConfig
 from esd_deploy.validation.plan import ValidationPlan, time_for
 from esd_deploy.validation.steps import all_steps
@@ -25,7 +25,7 @@ IMAGE = PublishedImage(ImageReference("r.example.org", "esd/nest", "edge", "sha2
 
 def run(site, script, mode):
     request = Request(script, image="nest" if mode == "container" else None, mode=mode)
-    return run_job.spec(plan(request, site, IMAGE if mode == "container" else None, "run-1"))
+    return run_job.spec(request.checked(site).plan(IMAGE if mode == "container" else None, "run-1"))
 
 
 def validation(site, _script):
@@ -58,7 +58,9 @@ def test_a_queue_runs_no_shell_scripts_and_says_so(config):
 def site(request) -> SiteConfig:
     """A site of the catalogue as a caller uses it: with a budget, and not in the partition where jobs go by themselves."""
     config = request.param
-    own = config.model_copy(update={"partitions": {**config.partitions, "short": Partition(nodes=1, time_s=200)}})
+    own = config.model_copy(
+        update={"partitions": {**config.partitions, "short": Partition(nodes=1, time_s=200)}, "modules": config.modules or ("esd",)}
+    )
     return settled(own, "short", "brain")
 
 
@@ -134,4 +136,4 @@ def test_a_partitions_limits_hold_for_every_kind(site, script):
     with pytest.raises(UsageError, match="2 nodes asked for, a job gets at most 1 \\(partition 'short'"):
         check_size(site, 2, None)
     with pytest.raises(UsageError, match="00:03:21 asked for, a job gets at most 00:03:20"):
-        check(Request(script, image="nest", shape=Shape(1), time_s=201), site)
+        Request(script, image="nest", shape=Shape(1), time_s=201).checked(site)

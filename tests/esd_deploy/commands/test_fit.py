@@ -1,4 +1,4 @@
-"""What `esd-deploy plan` tells of a mapped network; nothing is mapped here."""
+"""What `esd-deploy fit` tells of a mapped network; nothing is mapped here."""
 
 import json
 

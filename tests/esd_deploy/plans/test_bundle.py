@@ -15,7 +15,7 @@ import pytest
 from esd_build.data.errors import UsageError
 from esd_deploy.plans import bundle as module
 from esd_deploy.plans.bundle import Bundle, bundle, input_files
-from esd_deploy.plans.plan import Request, check, plan
+from esd_deploy.plans.request import Request
 
 FILES = {"run.py": b"import model.neuron", "model/neuron.py": b"x = 1", "model/lif.nestml": b"model lif:\n", "data.bin": b"\xff\x00"}
 EXPECTED = Bundle("run.py", FILES["run.py"], tuple(sorted((name, content) for name, content in FILES.items() if name != "run.py")))
@@ -180,8 +180,8 @@ def test_what_an_input_folder_holds_is_looked_at_before_a_registry_is_asked_and_
     data = folder(tmp_path / "data", INPUTS[what])
     monkeypatch.setattr(module, "_content", lambda path, _what: path.read_bytes() if path == script else pytest.fail(f"{path} was read"))
     with pytest.raises(UsageError, match=r"data"):
-        check(Request(script, inputs=(data,), image="nest"), config)
-    check(Request(script, inputs=(folder(tmp_path / "good", {"a": b"1"}),), image="nest"), config)
+        Request(script, inputs=(data,), image="nest").checked(config)
+    Request(script, inputs=(folder(tmp_path / "good", {"a": b"1"}),), image="nest").checked(config)
 
 
 def test_a_folder_goes_along_under_its_own_name(tmp_path):
@@ -192,8 +192,8 @@ def test_a_folder_goes_along_under_its_own_name(tmp_path):
 def test_a_plan_carries_all_of_it(tmp_path, config):
     helpers = folder(tmp_path / "helpers", {"a.py": b"1"})
     request = Request(packed(tmp_path / "net.zip", FILES), inputs=(helpers,), image="nest")
-    check(request, config)
-    made = plan(request, config, None, "run-1")
+    request.checked(config)
+    made = request.checked(config).plan(None, "run-1")
     assert (made.script_name, made.script) == ("run.py", FILES["run.py"])
     assert dict(made.inputs) == {**dict(EXPECTED.others), "helpers/a.py": b"1"}
 
@@ -201,6 +201,6 @@ def test_a_plan_carries_all_of_it(tmp_path, config):
 def test_two_things_of_one_name_are_refused(tmp_path, config):
     request = Request(packed(tmp_path / "net.zip", FILES), inputs=(folder(tmp_path / "model", {"c.py": b""}),), image="nest")
     with pytest.raises(UsageError, match="rename model"):
-        check(request, config)
+        request.checked(config)
     with pytest.raises(UsageError, match="rename esd"):
-        check(replace(request, inputs=(folder(tmp_path / "esd", {"c.py": b""}),)), config)
+        replace(request, inputs=(folder(tmp_path / "esd", {"c.py": b""}),)).checked(config)

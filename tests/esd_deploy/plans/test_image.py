@@ -1,7 +1,7 @@
 import pytest
 
 from esd_build.data.errors import UsageError
-from esd_deploy.plans.image import reference
+from esd_deploy.plans.image import ImageWord, parse
 
 WORDS = {
     "nest": "r.example:5000/esd/nest:edge",
@@ -12,9 +12,15 @@ WORDS = {
 
 @pytest.mark.parametrize("word", WORDS)
 def test_a_word_names_an_image(word):
-    assert str(reference(word, registry="r.example:5000", repository="esd", known=["nest"])) == WORDS[word]
+    found = parse(word, known=lambda: ["nest"])
+
+    assert str(found.at("r.example:5000", "esd") if isinstance(found, ImageWord) else found) == WORDS[word]
+
+
+def test_a_whole_reference_needs_no_checkout():
+    assert parse("other.example/hpc/nest:1", known=lambda: pytest.fail("nobody asks which images there are"))
 
 
 def test_an_unknown_image_offers_the_nearest():
     with pytest.raises(UsageError, match=r"unknown image 'nst'; did you mean 'nest'\?"):
-        reference("nst", registry="r.example", repository="esd", known=["nest", "base"])
+        parse("nst", known=lambda: ["nest", "base"])

@@ -3,7 +3,7 @@ import pytest
 from esd_build.data.errors import UsageError
 from esd_deploy.backends.unicore_job import description, files
 from esd_deploy.plans.launch import Shape
-from esd_deploy.plans.plan import Request, check, plan
+from esd_deploy.plans.request import Request
 from esd_deploy.plans.run_job import spec
 
 
@@ -34,7 +34,7 @@ def test_the_description_of_a_container_job(planned):
 
 
 def test_a_job_without_a_container_pulls_nothing(config, script):
-    found = description(spec(plan(Request(script), config, None, "run-1")))
+    found = description(spec(Request(script).checked(config).plan(None, "run-1")))
 
     assert "User precommand" not in found
     environment = found["Environment"]
@@ -58,17 +58,17 @@ FAULTS = [
 @pytest.mark.parametrize(("fault", "message"), FAULTS)
 def test_a_request_beyond_the_sites_limits(config, script, fault, message):
     with pytest.raises(UsageError, match=message):
-        check(Request(script, **fault), config)
+        Request(script, **fault).checked(config)
 
 
 def test_a_site_without_modules_wants_an_image(config, script):
     with pytest.raises(UsageError, match="give --image"):
-        check(Request(script), config.model_copy(update={"modules": ()}))
+        Request(script).checked(config.model_copy(update={"modules": ()}))
 
 
 def test_a_missing_script_is_named(config, tmp_path):
     with pytest.raises(UsageError, match=r"no\.py: No such file"):
-        check(Request(tmp_path / "no.py"), config)
+        Request(tmp_path / "no.py").checked(config)
 
 
 NAMES = {"my net.py": "my_net.py", "a'b$(c)\n.py": "a_b__c__.py", "-x.py": "_x.py", ".hidden": "_hidden", "größe.py": "gr__e.py"}
@@ -78,8 +78,8 @@ NAMES = {"my net.py": "my_net.py", "a'b$(c)\n.py": "a_b__c__.py", "-x.py": "_x.p
 def test_a_name_that_a_url_or_a_shell_would_change_is_made_harmless(config, tmp_path, name):
     (tmp_path / name).write_text("1")
 
-    check(Request(tmp_path / name), config)
-    found = plan(Request(tmp_path / name), config, None, "r")
+    Request(tmp_path / name).checked(config)
+    found = Request(tmp_path / name).checked(config).plan(None, "r")
 
     assert (found.script_name, found.script) == (NAMES[name], b"1")
 
@@ -88,7 +88,7 @@ def test_an_empty_script_is_refused(config, tmp_path):
     (tmp_path / "net.py").touch()
 
     with pytest.raises(UsageError, match="is empty"):
-        check(Request(tmp_path / "net.py"), config)
+        Request(tmp_path / "net.py").checked(config)
 
 
 def test_two_files_of_one_name_are_refused(config, script, tmp_path):
@@ -96,7 +96,7 @@ def test_two_files_of_one_name_are_refused(config, script, tmp_path):
     (tmp_path / "other" / "net.py").write_text("1")
 
     with pytest.raises(UsageError, match=r"rename net\.py"):
-        check(Request(script, inputs=(tmp_path / "other" / "net.py",)), config)
+        Request(script, inputs=(tmp_path / "other" / "net.py",)).checked(config)
 
 
 CONTRADICTIONS = [
@@ -110,11 +110,11 @@ CONTRADICTIONS = [
 @pytest.mark.parametrize(("fault", "message"), CONTRADICTIONS)
 def test_a_mode_that_contradicts_the_rest(config, script, fault, message):
     with pytest.raises(UsageError, match=message):
-        check(Request(script, **fault), config)
+        Request(script, **fault).checked(config)
 
 
 def test_a_login_node_job_has_no_resources_and_no_srun(config, script):
-    planned = plan(Request(script, mode="login"), config, None, "run-1")
+    planned = Request(script, mode="login").checked(config).plan(None, "run-1")
     found = description(spec(planned))
 
     assert (found["Job type"], "Resources" in found, str(planned.launch)) == ("ON_LOGIN_NODE", False, "python3 net.py")

@@ -12,9 +12,10 @@ from tests.esd_deploy.conftest import DATA
 from esd_build import signing
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.signing import PrivateKey
-from esd_deploy.commands import run
+from esd_deploy.backends.unicore import UnicoreConnection
+from esd_deploy.commands import running
 from esd_deploy.plans import image
-from esd_deploy.plans.plan import Request
+from esd_deploy.plans.request import Request
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site
 from esd_deploy.sites.endpoint import Credentials, Endpoint
@@ -37,13 +38,14 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PrivateKey:
 
 def test_site_that_takes_signed_images_only_asks_for_signatures(config):
     endpoint = Endpoint("https://u.example.org/X/rest/core", "registry.example.org", None, Credentials("s3cret"), "")
-    assert Site(config, endpoint).look_up is image.resolve
-    assert Site(config, endpoint).signed_only().look_up is image.resolve_signed
+    place = Site(config, endpoint, connect=UnicoreConnection.open)
+    assert place.look_up is image.resolve
+    assert place.signed_only().look_up is image.resolve_signed
 
 
 def test_without_an_image_nothing_could_be_signed(script):
     with pytest.raises(UsageError, match="without --image there is nothing that could be signed"):
-        run._planned("local", Request(script), force=True, signed=True)
+        running.planned("local", Request(script), running.Conditions(signed=True))
 
 
 @pytest.mark.integration

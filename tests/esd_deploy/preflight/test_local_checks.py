@@ -9,7 +9,7 @@ from tests.esd_deploy.commands.test_cli import call
 
 from esd_build import signing
 from esd_build.data.errors import UsageError
-from esd_deploy.plans.plan import Request
+from esd_deploy.plans.request import Request
 from esd_deploy.preflight import local_checks
 from esd_deploy.runs.record import RunRecord
 
@@ -114,6 +114,6 @@ def test_a_key_is_enough_to_begin_with(config, script, tmp_path, monkeypatch):
     monkeypatch.setenv("COSIGN_PASSWORD", "x")
     monkeypatch.setenv("ESD_TRUSTED_KEYS", str(signing.new_key_pair(tmp_path / "maintainer")))
 
-    local_checks.require(Request(script, image="nest"), config, signed=True)
+    local_checks.checked(Request(script, image="nest"), config, signed=True)
     with pytest.raises(UsageError, match="without --image"):
-        local_checks.require(Request(script), config, signed=True)
+        local_checks.checked(Request(script), config, signed=True)

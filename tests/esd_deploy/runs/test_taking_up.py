@@ -136,7 +136,7 @@ def test_many_runs_of_one_plan_have_numbers(place, script, tmp_path, connection)
 
 
 def rerun_request(script):
-    from esd_deploy.plans.plan import Request
+    from esd_deploy.plans.request import Request
 
     return Request(script, image="nest")
 

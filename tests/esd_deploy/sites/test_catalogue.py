@@ -94,7 +94,7 @@ def test_an_unknown_name_offers_ones_own_too(installed, own):
 def test_a_whole_reference_needs_no_catalogue(installed, monkeypatch):
     monkeypatch.setattr(Catalogue, "find", lambda *_: pytest.fail("nothing to look up"))
 
-    found = image.of_word("registry.example.org/esd/own:1", registry="other.example.org", repository="esd")
+    found = image.parse("registry.example.org/esd/own:1")
 
     assert str(found) == "registry.example.org/esd/own:1"
 

@@ -1,0 +1,16 @@
+"""Where the commands print what a person reads."""
+
+import sys
+from typing import NoReturn
+
+from rich.console import Console
+
+INTERRUPTED = 130
+# A log is wide enough for a digest; a terminal is as wide as it is.
+out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+
+
+def stop(message: str, code: int) -> NoReturn:
+    """End the command with one message."""
+    print(f"esd-deploy: {message}", file=sys.stderr)
+    raise SystemExit(code)

@@ -1,0 +1,20 @@
+"""The command `esd-deploy delete`: remove a run at its site."""
+
+import typer
+
+from esd_build.data.errors import UsageError
+from esd_deploy.commands import options
+from esd_deploy.commands.running import known_run
+from esd_deploy.runs.site import RUNS
+
+app = typer.Typer()
+
+
+@app.command()
+def delete(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, force: options.Force = False) -> None:
+    """Remove a run's job and its folder at the site; what was fetched stays here."""
+    run = known_run(run_id, output, site, None)
+    if not force and not run.record.complete:
+        raise UsageError(f"run '{run_id}' has not ended, or not all of it is here; `esd-deploy fetch {run_id}` first, or --force")
+    run.delete()
+    typer.echo(f"{run_id}: removed at {run.record.site}")

@@ -1,0 +1,117 @@
+"""What the commands that begin or follow a run share: from its request to its plan, and how its end is told."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from esd_build.data.errors import EsdError, ToolError
+from esd_build.models.building import ModelBuilder
+from esd_deploy.backends import kinds
+from esd_deploy.commands.console import INTERRUPTED, out, stop
+from esd_deploy.display.progress import Display, display
+from esd_deploy.plans import model_input
+from esd_deploy.plans.plan import Plan
+from esd_deploy.plans.request import Request
+from esd_deploy.preflight import local_checks, site_checks
+from esd_deploy.runs import outcome, record, rerun
+from esd_deploy.runs.record import RunRecord
+from esd_deploy.runs.run import Run
+from esd_deploy.runs.site import RUNS, Site
+from esd_deploy.sites import familiar
+from esd_deploy.sites.catalogue import load_site
+
+
+class RunFailedError(EsdError):
+    """The job was run and did not succeed (exit code 1)."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """Under which a plan is carried out: `signed` images only, `dry_run` prints it only, `force` goes on although a check says no."""
+
+    force: bool = False
+    dry_run: bool = False
+    signed: bool = False
+
+
+def planned(site: str, request: Request, how: Conditions, *, runs: Path | None = None, model: Path | None = None) -> tuple[Site, Plan]:
+    """The plan of a request, its image pinned by digest. What this machine knows is checked before anybody is asked."""
+    config, _ = load_site(site)
+    wanted = local_checks.checked(request, config, runs=runs, signed=how.signed, model=model)
+    place = Site.of(config).signed_only() if how.signed else Site.of(config)
+    plan = place.planned(wanted)
+    return place, plan if model is None else model_input.with_model(plan, model, ModelBuilder.here())
+
+
+def allowed(place: Site, plan: Plan, how: Conditions) -> bool:
+    """Whether the plan is to be carried out; a dry run prints it. Both are checked alike: raises UsageError where a check says no."""
+    if how.dry_run:
+        print_plan(plan)
+    if not how.force:
+        site_checks.require(place, plan)
+    return not how.dry_run
+
+
+def carry_out(place: Site, plan: Plan, runs: Path, how: Conditions, *, as_json: bool, rerun_of: str | None = None) -> None:
+    """Submit a plan, wait for its end and show it; a dry run prints it only."""
+    if not allowed(place, plan, how):
+        return
+    with display(quiet=as_json) as steps:
+        run = place.start(plan, runs=runs, display=steps, rerun_of=rerun_of)
+        with going_on(run.id, runs):
+            run.submit()
+            run.wait()
+    finish(run, as_json=as_json)
+
+
+def print_plan(plan: Plan) -> None:
+    """The launch line, and all that would be sent to the site."""
+    typer.echo(str(plan.launch))
+    typer.echo(json.dumps(kinds.backend(plan.site.kind).run_job(plan).description, indent=2))
+
+
+def finish(run: Run, *, as_json: bool) -> None:
+    """Show how a run ended; raises RunFailedError unless it succeeded."""
+    ended: RunRecord = run.record
+    if as_json:
+        typer.echo(ended.model_dump_json(indent=2))
+    else:
+        out.print(outcome.table(ended))
+        typer.echo(str(outcome.shown(run.folder / record.FILE_NAME)))
+    if not ended.succeeded:
+        raise RunFailedError(outcome.failure(ended, run.folder))
+    require_all(ended)
+
+
+def require_all(ended: RunRecord) -> None:
+    """Raises ToolError where a result that is at the site could not be had."""
+    if ended.lost:
+        lines = "\n".join(f"  {one.path}: {one.reason}" for one in ended.lost[:10])
+        again = f"`esd-deploy fetch {ended.id}` tries again"
+        raise ToolError(f"run {ended.id}: {len(ended.lost)} of its results could not be fetched; {again}\n{lines}")
+
+
+@contextmanager
+def going_on(run_id: str, output: Path) -> Iterator[None]:
+    """Tell a user who leaves, or who loses the site, that the run does not end with the client."""
+    options_again = run_id if output == RUNS else f"{run_id} --output {outcome.shown(output)}"
+    again = f"`esd-deploy attach {options_again}`"
+    try:
+        yield
+    except KeyboardInterrupt:
+        stop(f"interrupted; the job goes on. Come back to it with {again}, or end it with `esd-deploy cancel {options_again}`", INTERRUPTED)
+    except ToolError as error:
+        raise ToolError(f"{error}\nThe run is kept: {again} takes it up again") from error
+
+
+def known_run(run_id: str, output: Path, site: str | None, steps: Display | None, *, adopt: bool = False) -> Run:
+    """A run by its id; with `adopt` also one that this machine has no record of, by its id or its job's URL at `site`."""
+    strange = run_id.startswith("https://") or run_id not in record.known(output)
+    if adopt and site and strange:
+        return rerun.adopt(Site.load(site), run_id, runs=output, display=steps)
+    known = record.own(output, run_id)
+    return Site.load(site or familiar.site_of(known.site, known.site_file)).run(run_id, runs=output, display=steps)

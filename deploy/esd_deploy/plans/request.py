@@ -1,0 +1,108 @@
+"""What a user asks for, and the same once it was found to fit its site: read once, and from then on data."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from esd_build.data.errors import UsageError
+from esd_build.data.reference import ImageReference
+from esd_build.registry import PublishedImage
+from esd_deploy.plans.bundle import Bundle, bundle, check_input, flat_name, input_files
+from esd_deploy.plans.image import ImageWord, parse
+from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.limits import check_size, most, settled
+from esd_deploy.plans.plan import Plan
+from esd_deploy.sites.config import Mode, SiteConfig
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for. `script`, and `inputs` that it needs beside it, may be folders too (bundle.py)."""
+
+    script: Path
+    arguments: tuple[str, ...] = ()
+    image: str | None = None
+    shape: Shape = field(default_factory=Shape)
+    time_s: int | None = None
+    mode: Mode | None = None
+    inputs: tuple[Path, ...] = ()
+    partition: str | None = None
+    account: str | None = None
+    tags: tuple[str, ...] = ()
+
+    def mode_at(self, site: SiteConfig) -> Mode:
+        """The mode that is asked for; without a word of it, as an image is given or not. Raises UsageError for contradictions."""
+        default: Mode = site.modes[0] if len(site.modes) == 1 else "container" if self.image else "module"
+        mode = self.mode or default
+        if mode not in site.modes:
+            raise UsageError(f"site '{site.name}' (kind: {site.kind}) has no mode '{mode}'; --mode is one of {', '.join(site.modes)}")
+        if mode != "queue" and (mode == "container") != (self.image is not None):
+            hint = "give --image, e.g. --image nest" if mode == "container" else "leave out --image: only --mode container has one"
+            raise UsageError(f"--mode {mode}: {hint}")
+        return mode
+
+    def checked(self, site: SiteConfig) -> "CheckedRequest":
+        """The request as this site takes it. Raises UsageError that says what does not fit; neither site nor registry is asked."""
+        place = settled(site, self.partition, self.account)
+        mode = self.mode_at(place)
+        check_size(place, self.shape.nodes, self.time_s)
+        _check_place(place, mode, self.shape)
+        wanted = None if self.image is None else parse(self.image)
+        handed = bundle(self.script)
+        if not handed.program:
+            raise UsageError(f"script {self.script} is empty: there is nothing to run")
+        for path in self.inputs:
+            check_input(path)
+        _check_names(handed, self.inputs)
+        time_s = self.time_s or min(place.limits.default_time_s, most(place).time_s)
+        return CheckedRequest(place, mode, handed, self.arguments, wanted, self.shape, time_s, self.inputs, self.tags)
+
+
+@dataclass(frozen=True)
+class CheckedRequest:
+    """A request that fits its site. `site` has the partition and the account that were asked for."""
+
+    site: SiteConfig
+    mode: Mode
+    handed: Bundle
+    arguments: tuple[str, ...]
+    image: ImageWord | ImageReference | None
+    shape: Shape
+    time_s: int
+    inputs: tuple[Path, ...]
+    tags: tuple[str, ...]
+
+    def plan(self, image: PublishedImage | None, run_id: str) -> Plan:
+        """The run that comes of it. `image` is what the registry gave for the request's image."""
+        return Plan(
+            run_id=run_id,
+            site=self.site,
+            image=image,
+            script_name=self.handed.name,
+            script=self.handed.program,
+            arguments=self.arguments,
+            shape=self.shape,
+            time_s=self.time_s,
+            mode=self.mode,
+            inputs=(*self.handed.others, *(file for path in self.inputs for file in input_files(path))),
+            tags=self.tags,
+        )
+
+
+def _check_place(site: SiteConfig, mode: Mode, shape: Shape) -> None:
+    """Raises UsageError where a site does not run this mode, or not so."""
+    if mode in {"module", "login"} and not site.modules:
+        raise UsageError(f"site '{site.name}' has no modules to run from (`modules` in its configuration); give --image, e.g. --image nest")
+    if mode == "login" and shape.ranks > 1:
+        raise UsageError("a login node runs one process; leave out --nodes and --tasks-per-node, or use --mode module")
+    if mode == "module" and site.submit == "sbatch" and not site.login_node:
+        raise UsageError(f"site '{site.name}' runs nothing on its login nodes, so `submit: sbatch` cannot work; use `submit: unicore`")
+    if mode in {"login", "container"} and not site.login_node:
+        raise UsageError(f"site '{site.name}' runs nothing on its login nodes (`login_node` in its configuration); use --mode module")
+
+
+def _check_names(handed: Bundle, inputs: tuple[Path, ...]) -> None:
+    folders = {name.partition("/")[0] for name, _ in handed.others}
+    names = [handed.name, *folders, *(path.resolve().name if path.is_dir() else flat_name(path) for path in inputs)]
+    twice = sorted({name for name in names if names.count(name) > 1} | ({"esd", "run.json"} & set(names)))
+    if twice:
+        raise UsageError(f"the files of a run need names of their own in the job's folder; rename {', '.join(twice)}")
