@@ -40,9 +40,9 @@ class Tokens:
     """A valid token whenever it is asked for, from the first place that has one."""
 
     places: Mapping[str, Place] = field(repr=False)
+    clock: Clock = time.time
     renews: bool = True
     """Whether asking again may give a newer token: a token that was given by hand stays as it is."""
-    clock: Clock = time.time
     _token: str | None = field(default=None, repr=False)
     _until: float = 0
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
