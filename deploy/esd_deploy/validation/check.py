@@ -4,9 +4,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from esd_deploy.validation.evidence import Evidence, NotUnderstoodError, Output
+from esd_deploy.validation.launcher import Launcher
+from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, skipped, unknown
 
 Judge = Callable[[Evidence], Verdict]
+
+
+def tags(text: str) -> frozenset[str]:
+    """Words by which checks are chosen together."""
+    return frozenset(text.split())
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,14 @@ class Check:
     several_nodes: bool = False
     around: tuple[str, ...] = ()
     parts: bool = False
+
+
+@dataclass(frozen=True)
+class Topic:
+    """What one module of `checks` looks at: the steps that it adds to the job, and the checks that judge what they left."""
+
+    checks: tuple[Check, ...]
+    steps: Callable[[Launcher], tuple[Step, ...]] = lambda _at: ()
 
 
 def verdict(check: Check, evidence: Evidence, earlier: Mapping[str, Verdict]) -> Verdict:

@@ -17,6 +17,7 @@ STEPS_FOLDER = "esd/steps"
 _PASSING = re.compile(r"srun: (Job|Step|job) .*|INFO:.*|WARNING:.*")
 _CRASH = re.compile(r"Caught signal \d+ \([^)]*\)|Segmentation fault|Illegal instruction|Bus error|Floating point exception")
 _SILENT = "no message"
+_SIGILL = 132
 _TOO_LATE = "Job/step already completing or completed"
 """What srun says in the last seconds of a job that reached its time limit: its script still runs, its steps no longer do."""
 _LAUNCHER = re.compile(r"(srun|slurmstepd[-\w]*): .*")
@@ -54,6 +55,11 @@ class Output:
     @property
     def succeeded(self) -> bool:
         return self.code == 0
+
+    @property
+    def illegal_instruction(self) -> bool:
+        """A program met an instruction that its processor does not have."""
+        return self.code == _SIGILL or "Illegal instruction" in self.stderr
 
     def facts(self, model: type[F]) -> tuple[F, ...]:
         """The JSON lines of standard output; raises NotUnderstoodError where there is none, or one is not as expected."""

@@ -9,8 +9,8 @@ from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.checks.transport import transports
 from esd_deploy.validation.evidence import Evidence, Facts, NotUnderstoodError, Output
+from esd_deploy.validation.launcher import RANKS_PER_NODE, TALK, srun
 from esd_deploy.validation.step import Step
-from esd_deploy.validation.steps import RANKS_PER_NODE, TALK, srun
 from esd_deploy.validation.verdict import Verdict
 
 HELPED = ("plugin", "pmix", "pmix-folder", "user-namespace", "wireup-node", "wireup-nodes", "transport-node")

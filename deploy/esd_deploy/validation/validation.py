@@ -19,8 +19,7 @@ from esd_deploy.validation.evidence import Evidence, JobEnd, Output
 from esd_deploy.validation.plan import ValidationPlan, time_for
 from esd_deploy.validation.reports.document import ARTIFACT_TYPE, Report, collect, parse
 from esd_deploy.validation.session import Session
-from esd_deploy.validation.steps import all_steps, chosen
-from esd_deploy.validation.suite import Selection, judge, select, step_names, with_needs
+from esd_deploy.validation.suite import Selection, all_steps, chosen, judge, select, step_names, with_needs
 from esd_deploy.validation.verdict import Verdict
 
 VALIDATIONS = Path("runs/validations")

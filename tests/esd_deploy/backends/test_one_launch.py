@@ -17,7 +17,7 @@ from esd_deploy.plans.limits import check_size, most, settled
 from esd_deploy.plans.request import Request
 from esd_deploy.sites.config import Partition, SiteConfig
 from esd_deploy.validation.plan import ValidationPlan, time_for
-from esd_deploy.validation.steps import all_steps
+from esd_deploy.validation.suite import all_steps
 
 SITES = tuple(documents.load(path, SiteConfig, name=path.stem) for path in sorted(Path(__file__).parents[3].glob("site-configs/*.yaml")))
 IMAGE = PublishedImage(ImageReference("r.example.org", "esd/nest", "edge", "sha256:" + "a" * 64), "sha256:" + "b" * 64, 1000, {})

@@ -12,7 +12,7 @@ from esd_build.registry import PublishedImage
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation import evidence
 from esd_deploy.validation.evidence import Evidence, Output
-from esd_deploy.validation.steps import all_steps
+from esd_deploy.validation.suite import all_steps
 
 DATA = Path(__file__).parents[2] / "data" / "validation"
 DIGEST = "sha256:" + "d" * 64

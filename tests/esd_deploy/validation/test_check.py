@@ -8,6 +8,7 @@ from tests.esd_deploy.validation.conftest import Changed, output, recorded
 from esd_deploy.validation.check import verdict
 from esd_deploy.validation.checks import messages as judge_transport
 from esd_deploy.validation.checks import mpi as judge_mpi
+from esd_deploy.validation.checks import wireup
 from esd_deploy.validation.evidence import STEPS_FOLDER, JobEnd, read
 from esd_deploy.validation.reference import References
 from esd_deploy.validation.step import Step
@@ -83,7 +84,7 @@ RANK = '{"rank": %d, "size": %d, "together": 1, "launched": 4, "host": "c1", "no
 def test_singletons_are_named(change):
     alone = "".join(RANK % (0, 1, 1 + number // 2) for number in range(4))
 
-    found = judge_mpi.wireup_nodes(change.output("wireup-nodes", stdout=alone))
+    found = wireup.wireup_nodes(change.output("wireup-nodes", stdout=alone))
 
     assert found.outcome == "failed"
     assert "4 times rank 0 of 1" in found.reason
@@ -93,13 +94,13 @@ def test_singletons_are_named(change):
 def test_a_world_that_lacks_a_rank_is_no_world(change, present):
     lines = "".join(RANK % (number, 4, 1 + number // 2) for number in present)
 
-    assert judge_mpi.wireup_nodes(change.output("wireup-nodes", stdout=lines)).outcome == "failed"
+    assert wireup.wireup_nodes(change.output("wireup-nodes", stdout=lines)).outcome == "failed"
 
 
 def test_ranks_on_one_node_only_are_not_two_nodes(change):
     lines = "".join(RANK % (number, 4, 1) for number in range(4))
 
-    assert "on 1 nodes, not on 2" in judge_mpi.wireup_nodes(change.output("wireup-nodes", stdout=lines)).reason
+    assert "on 1 nodes, not on 2" in wireup.wireup_nodes(change.output("wireup-nodes", stdout=lines)).reason
 
 
 def test_a_transport_that_is_not_told_is_unknown(change):

@@ -6,11 +6,12 @@ from dataclasses import replace
 import pytest
 from tests.esd_deploy.validation.conftest import output
 
+from esd_deploy.validation.checks import container, leftovers
 from esd_deploy.validation.checks import image as judge_image
 from esd_deploy.validation.checks import nest as judge_nest
 from esd_deploy.validation.checks import performance as judge_performance
 from esd_deploy.validation.checks import site as judge_site
-from esd_deploy.validation.steps import CONTAINERS, REPETITIONS
+from esd_deploy.validation.checks.performance import CONTAINERS, REPETITIONS
 
 
 def node_says(change, key, value, step="node", node="c2"):
@@ -51,7 +52,7 @@ def test_a_folder_that_cannot_be_written(change, key):
 
 
 def test_nodes_that_reach_the_registry_prove_nothing(change):
-    assert judge_site.network(node_says(change, "registry", "reached")).outcome == "skipped"
+    assert container.network(node_says(change, "registry", "reached")).outcome == "skipped"
 
 
 @pytest.mark.parametrize(
@@ -59,7 +60,7 @@ def test_nodes_that_reach_the_registry_prove_nothing(change):
     [("processes", "python3 prterun", "processes prterun"), ("zombies", "python3", "zombies"), ("shared_memory", "x.1", "shm")],
 )
 def test_what_is_left_on_a_node_is_named(change, key, value, word):
-    found = judge_site.leftovers(node_says(change, key, value, step="node-after"))
+    found = leftovers.leftovers(node_says(change, key, value, step="node-after"))
 
     assert found.outcome == "failed"
     assert word in found.reason
@@ -86,13 +87,13 @@ def test_an_image_that_does_not_say_its_processor_is_unknown(good):
 
 
 def test_a_container_that_does_not_start(change):
-    found = judge_image.starts(change.output("start", code=255, stderr="FATAL: could not open image\nsrun: error: c1: task 0: Exited\n"))
+    found = container.starts(change.output("start", code=255, stderr="FATAL: could not open image\nsrun: error: c1: task 0: Exited\n"))
 
     assert (found.outcome, found.reason) == ("failed", "`apptainer exec` ends with 255: FATAL: could not open image")
 
 
 def test_an_exit_code_that_is_lost(change):
-    assert judge_image.exit_code(change.output("exit-code", code=148)).outcome == "failed"
+    assert container.exit_code(change.output("exit-code", code=148)).outcome == "failed"
 
 
 def inside(change, **values):
@@ -101,12 +102,12 @@ def inside(change, **values):
 
 
 def test_a_promised_path_that_is_not_there(change):
-    assert "/data is not visible" in judge_image.binds(inside(change, binds={"/data": [False, False]})).reason
+    assert "/data is not visible" in container.binds(inside(change, binds={"/data": [False, False]})).reason
 
 
 def test_apptainers_own_library_path_is_no_leak(change):
-    assert judge_image.leaks(inside(change, leaks={"LD_LIBRARY_PATH": "/.singularity.d/libs"})).outcome == "passed"
-    assert judge_image.leaks(inside(change, leaks={"LD_PRELOAD": "/usr/lib/libfoo.so"})).outcome == "failed"
+    assert container.leaks(inside(change, leaks={"LD_LIBRARY_PATH": "/.singularity.d/libs"})).outcome == "passed"
+    assert container.leaks(inside(change, leaks={"LD_PRELOAD": "/usr/lib/libfoo.so"})).outcome == "failed"
 
 
 def spikes(change, step, **values):
@@ -168,7 +169,7 @@ def test_pynn(good, spikes_, code, outcome):
 def test_what_the_image_sets_itself_is_no_leak(change, value, own, outcome):
     lines = [json.loads(line) for line in change.evidence.require("inside").stdout.splitlines() if line.startswith("{")]
     new = [{**line, "leaks": {"LD_LIBRARY_PATH": value}, "own": {"LD_LIBRARY_PATH": own}} for line in lines]
-    found = judge_image.leaks(change.output("inside", stdout="\n".join(map(json.dumps, new))))
+    found = container.leaks(change.output("inside", stdout="\n".join(map(json.dumps, new))))
 
     assert found.outcome == outcome
     assert "/opt/view/lib" not in found.reason or not own

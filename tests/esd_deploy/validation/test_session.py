@@ -10,7 +10,7 @@ from esd_deploy.backends.connection import JobState
 from esd_deploy.display.progress import Silent
 from esd_deploy.validation.plan import ValidationPlan
 from esd_deploy.validation.session import OutOfPatienceError, Patience, Session
-from esd_deploy.validation.steps import all_steps, chosen
+from esd_deploy.validation.suite import all_steps, chosen
 
 
 @pytest.fixture

@@ -11,8 +11,7 @@ from esd_deploy.plans import launch
 from esd_deploy.validation import remedy
 from esd_deploy.validation.plan import ValidationPlan, batch_script, login_script, time_for
 from esd_deploy.validation.step import Step
-from esd_deploy.validation.steps import all_steps, chosen
-from esd_deploy.validation.suite import CHECKS, Selection, select, step_names, with_needs
+from esd_deploy.validation.suite import CHECKS, Selection, all_steps, chosen, select, step_names, with_needs
 from esd_deploy.validation.verdict import failed, passed
 
 

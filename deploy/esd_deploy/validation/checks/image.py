@@ -1,47 +1,15 @@
-"""Judgements on the image at the site: pulled, whole, for this processor, with nothing of the host leaking in. Pure."""
+"""The image at the site: pulled, whole, for this processor. Its pull is a step of checks/site.py, before all others. Pure."""
 
 import archspec.cpu
-from pydantic import Field
 
+from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import Node, nodes
-from esd_deploy.validation.evidence import Evidence, Facts, Output
+from esd_deploy.validation.evidence import Evidence
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
 _TARGET = "eu.ebrains.esd.target"
-_SIGILL = 132
 _MOVING = frozenset({"edge"})
 """Tags that are meant to move; all others name one image for good."""
-
-
-class Inside(Facts):
-    """What `inside.py` printed for one rank."""
-
-    host: str
-    node: str
-    rank: int
-    namespace: str
-    cpus: tuple[int, ...]
-    cpus_on_node: int
-    threads: str | None
-    leaks: dict[str, str]
-    own: dict[str, str] = Field(default_factory=dict)
-    pmix_server: str | None
-    pmix_security: str | None
-    pmix_storage: str | None
-    pmix_namespace: str | None
-    pmix_hidden: tuple[str, ...]
-    tmp: str = ""
-    pmix_client: str | None
-    ucx: str | None
-    mpi: bool
-    mpi4py: bool
-    binds: dict[str, tuple[bool, bool]]
-    folder_writable: bool
-
-
-def illegal_instruction(output: Output) -> bool:
-    """A program met an instruction that its processor does not have."""
-    return output.code == _SIGILL or "Illegal instruction" in output.stderr
 
 
 def pulled(evidence: Evidence) -> Verdict:
@@ -95,62 +63,9 @@ def processor(evidence: Evidence) -> Verdict:
     if wrong:
         return failed(f"the image is for {name}: {'; '.join(wrong)}", advice)
     start = evidence.output("start")
-    if start is not None and illegal_instruction(start):
+    if start is not None and start.illegal_instruction:
         return failed(f"a program of the image met an illegal instruction, although the nodes look like {name}", advice)
     return passed(f"the image is for {name}, and {', '.join(node.name for node in found)} can run that")
-
-
-def starts(evidence: Evidence) -> Verdict:
-    """A container of this image starts and ends on each node."""
-    output = evidence.require("start")
-    if illegal_instruction(output):
-        return failed("a program of the image met an illegal instruction", "the image is for another processor: see 'processor'")
-    if not output.succeeded:
-        return failed(f"`apptainer exec` ends with {output.code}: {output.last_words}", "`apptainer`, or what 'namespaces' says")
-    return passed(f"in {output.seconds:.1f} s on {evidence.nodes} nodes")
-
-
-def binds(evidence: Evidence) -> Verdict:
-    """What the site's file promises to show inside is there; the job's folder can be written."""
-    found = evidence.require("inside").facts(Inside)
-    wrong = sorted({f"{rank.node}: {path} is not visible" for rank in found for path, seen in rank.binds.items() if not seen[0]})
-    wrong += sorted({f"{rank.node}: the job's folder is not writable inside" for rank in found if not rank.folder_writable})
-    if wrong:
-        return failed("; ".join(wrong), "`binds` in the site's file")
-    shown = sorted({path for rank in found for path in rank.binds})
-    return passed(f"visible: {', '.join(shown) or 'only what Apptainer shows by itself'}; the job's folder is writable")
-
-
-def leaks(evidence: Evidence) -> Verdict:
-    """No path of the host's own software reaches programs in the image."""
-    found = evidence.require("inside").facts(Inside)
-    values = {
-        (name, foreign) for rank in found for name, value in rank.leaks.items() if (foreign := _foreign(value, rank.own.get(name, "")))
-    }
-    if values:
-        text = ", ".join(f"{name}={value}" for name, value in sorted(values))
-        names = ", ".join(sorted({name for name, _ in values}))
-        return failed(
-            f"the host's {text} is set inside: programs may load the host's libraries",
-            f"`environment`: remove {names}, or unload the module",
-        )
-    return passed("neither library nor Python paths of the host inside")
-
-
-def exit_code(evidence: Evidence) -> Verdict:
-    """A program's exit code comes through container and srun as it is."""
-    output = evidence.require("exit-code")
-    if output.code != 7:
-        return failed(
-            f"a program that ends with 7 arrives as {output.code}: {output.last_words}", "`sharens`: false, if the code is 148 or 255"
-        )
-    return passed("7 arrives as 7")
-
-
-def _foreign(value: str, own: str) -> str:
-    """The paths that neither the image sets nor Apptainer, which has a folder for libraries of the host's drivers."""
-    known = {"", *own.split(":")}
-    return ":".join(part for part in value.split(":") if part not in known and not part.startswith("/.singularity.d"))
 
 
 def _misfit(node: Node, target: archspec.cpu.Microarchitecture) -> str:
@@ -165,3 +80,12 @@ def _misfit(node: Node, target: archspec.cpu.Microarchitecture) -> str:
 
 def _short(digest: str | None) -> str:
     return f"{(digest or '')[:19]}…"
+
+
+TOPIC = Topic(
+    checks=(
+        Check("image", "the image is here, with its digest", tags("image"), pulled, ("pull", "node")),
+        Check("tag", "the tag names this image", tags("image"), tag),
+        Check("processor", "the image fits the processor", tags("image"), processor, ("node",)),
+    ),
+)

@@ -1,7 +1,11 @@
-"""Judgements on how messages travel: within a node by memory, between nodes by the network that the site has. Pure."""
+"""How messages travel: within a node by memory, between nodes by the network that the site has. Pure."""
 
+from esd_deploy.plans.launch import Shape
+from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.transport import Kind, Transports, transports
 from esd_deploy.validation.evidence import Evidence, Output
+from esd_deploy.validation.launcher import MPI_S, TALK, Launcher
+from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
 _PROMISE: dict[str, frozenset[Kind]] = {
@@ -65,3 +69,37 @@ def _forced(evidence: Evidence) -> str:
     forcing = ("UCX_TLS", "UCX_NET_DEVICES", "OMPI_MCA_btl", "APPTAINERENV_UCX_TLS", "APPTAINERENV_OMPI_MCA_btl")
     names = [name for name in evidence.site.environment if name in forcing]
     return f"remove {', '.join(names)}" if names else "OMPI_MCA_pml: ucx"
+
+
+def _steps(at: Launcher) -> tuple[Step, ...]:
+    exchange = ("python3", "esd/exchange.py")
+    return (
+        Step("transport-node", (*TALK, *at.inside(at.on_one, *exchange)), MPI_S),
+        Step("transport-nodes", (*TALK, *at.inside(Shape(at.nodes), *exchange)), MPI_S),
+    )
+
+
+TOPIC = Topic(
+    steps=_steps,
+    checks=(
+        Check(
+            "transport-node",
+            "memory within a node",
+            tags("mpi transport"),
+            within,
+            ("transport-node",),
+            ("wireup-node",),
+            "`environment`: what forces a transport (UCX_TLS, OMPI_MCA_pml)",
+        ),
+        Check(
+            "transport-nodes",
+            "the site's network between nodes",
+            tags("mpi transport"),
+            between,
+            ("transport-nodes",),
+            ("wireup-nodes",),
+            "`environment`: what forces a transport (UCX_TLS, OMPI_MCA_pml)",
+            several_nodes=True,
+        ),
+    ),
+)

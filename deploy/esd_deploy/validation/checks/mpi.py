@@ -1,31 +1,18 @@
-"""Judgements on MPI: is it in the image, do the ranks find each other, do server and client of PMIx go together. Pure."""
+"""MPI before any message: is it in the image, do server and client of PMIx go together, have ranks room of their own. Pure."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable
 
-from esd_deploy.validation.checks.image import Inside, illegal_instruction
+from esd_deploy.validation.check import Check, Topic, tags
+from esd_deploy.validation.checks.container import Inside
 from esd_deploy.validation.checks.nodes import nodes
 from esd_deploy.validation.checks.transport import transports
-from esd_deploy.validation.evidence import Evidence, Facts, Output
-from esd_deploy.validation.steps import RANKS_PER_NODE
+from esd_deploy.validation.evidence import Evidence
+from esd_deploy.validation.launcher import RANKS_PER_NODE
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
-WIREUP_ADVICE = "`mpi`, `binds` and `environment` in the site's file; `--suggest` tries the known remedies"
 _OLDEST_CLIENT = (4, 2, 3)
 """psmgmt >= 6.7 serves no older OpenPMIx."""
-
-
-class Rank(Facts):
-    """What `ranks.py` printed for one rank."""
-
-    rank: int
-    size: int
-    together: int
-    launched: int
-    host: str
-    node: str
-    namespace: str
 
 
 def inside(evidence: Evidence) -> Verdict:
@@ -63,41 +50,6 @@ def pmix_folder(evidence: Evidence) -> Verdict:
         f"hidden in the container: {', '.join(hidden)}; the ranks do not reach the PMIx server",
         f"`binds`: add {', '.join(sorted(covered))}; no APPTAINER_NO_MOUNT or APPTAINER_CONTAIN in `environment`",
     )
-
-
-def wireup_node(evidence: Evidence) -> Verdict:
-    """The ranks of one node are one MPI world."""
-    return _wireup(evidence.require("wireup-node"), RANKS_PER_NODE, 1)
-
-
-def wireup_nodes(evidence: Evidence) -> Verdict:
-    """The ranks of all nodes are one MPI world."""
-    return _wireup(evidence.require("wireup-nodes"), RANKS_PER_NODE * evidence.nodes, evidence.nodes)
-
-
-def _wireup(output: Output, ranks: int, nodes: int) -> Verdict:
-    return _no_end(output) or _world(output, ranks, nodes)
-
-
-def _no_end(output: Output) -> Verdict | None:
-    if output.hung:
-        return failed(f"the ranks had not found each other after {output.limit_s} s{output.aside}", WIREUP_ADVICE)
-    if illegal_instruction(output):
-        return failed("a rank met an illegal instruction", "the image is for another processor: see 'processor'")
-    return None if output.succeeded else failed(f"exit code {output.code}: {output.last_words}", WIREUP_ADVICE)
-
-
-def _world(output: Output, ranks: int, nodes: int) -> Verdict:
-    found = output.facts(Rank)
-    sizes = sorted({rank.size for rank in found})
-    if sizes == [1] and ranks > 1:
-        return failed(f"{len(found)} times rank 0 of 1, not {ranks} ranks: MPI did not reach PMIx", WIREUP_ADVICE)
-    if sizes != [ranks] or sorted(rank.rank for rank in found) != list(range(ranks)):
-        return failed(f"worlds of {sizes} ranks, not one of {ranks}", WIREUP_ADVICE)
-    hosts = Counter(rank.node for rank in found)
-    if len(hosts) != nodes:
-        return failed(f"the ranks are on {len(hosts)} nodes, not on {nodes}", "`partition`, or Slurm's own settings")
-    return passed(f"{ranks} ranks on {', '.join(f'{count} x {host}' for host, count in sorted(hosts.items()))}, in {output.seconds:.1f} s")
 
 
 def pmix(evidence: Evidence) -> Verdict:
@@ -178,3 +130,14 @@ def _numbers(text: str) -> tuple[int, ...]:
 
 def _dotted(numbers: Iterable[int]) -> str:
     return ".".join(str(number) for number in numbers)
+
+
+TOPIC = Topic(
+    checks=(
+        Check("mpi", "MPI and PMIx are in the image", tags("image mpi"), inside, ("inside",), ("start", "plugin"), "`mpi`"),
+        Check("pmix", "PMIx server and client fit", tags("mpi"), pmix, ("inside",), ("mpi",), "`mpi`"),
+        Check("pmix-folder", "the PMIx server is visible", tags("mpi container"), pmix_folder, ("node", "inside"), ("mpi",), "`binds`"),
+        Check("user-namespace", "ranks of a node share memory", tags("mpi"), user_namespace, ("inside",), ("mpi",), "`sharens`"),
+        Check("threads", "no more threads than processors", tags("threads"), threads, ("inside",), ("start", "plugin"), "`mpi`"),
+    ),
+)

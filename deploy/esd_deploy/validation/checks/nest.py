@@ -1,6 +1,10 @@
-"""Judgements on the simulators: the right version, parallel as asked, and the spikes that this image gives everywhere. Pure."""
+"""The simulators: the right version, parallel as asked, and the spikes that this image gives everywhere. Pure."""
 
+from esd_deploy.plans.launch import Shape
+from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.evidence import Evidence, Facts, Output
+from esd_deploy.validation.launcher import LONG_S, NEST_S, Launcher
+from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
 
 _NEST = "eu.ebrains.esd.nest"
@@ -112,3 +116,31 @@ def _broken(evidence: Evidence, *steps: str) -> Verdict | None:
     outputs: list[Output] = [evidence.require(step) for step in steps]
     bad = next((output for output in outputs if not output.succeeded), None)
     return failed(f"step '{bad.step}' ends with {bad.code}: {bad.last_words}", "the image, if 'wireup-nodes' is well") if bad else None
+
+
+def _steps(at: Launcher) -> tuple[Step, ...]:
+    spread = Shape(2) if at.nodes > 1 else Shape(1, 2)
+    return (
+        Step("nest-threads", at.inside(Shape(1, 1, 2), "python3", "esd/spikes.py"), NEST_S),
+        Step("nest-ranks", at.inside(spread, "python3", "esd/spikes.py"), NEST_S),
+        Step("pynn", at.inside(Shape(), "python3", "esd/pynn.py"), NEST_S),
+        Step("nestml", at.inside(Shape(), "python3", "esd/neuron.py"), LONG_S),
+    )
+
+
+TOPIC = Topic(
+    steps=_steps,
+    checks=(
+        Check(
+            "nest",
+            "NEST with ranks and threads",
+            tags("nest"),
+            nest,
+            ("nest-threads", "nest-ranks"),
+            ("wireup-node", "wireup-nodes"),
+        ),
+        Check("spikes", "NEST's spikes are the reference's", tags("nest"), spikes, ("nest-threads", "nest-ranks"), ("nest",)),
+        Check("pynn", "PyNN on NEST", tags("pynn"), pynn, ("pynn",), ("start", "plugin"), quick=False),
+        Check("nestml", "a NESTML model compiles here", tags("nestml"), nestml, ("nestml",), ("start", "plugin"), quick=False),
+    ),
+)

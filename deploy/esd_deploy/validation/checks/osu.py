@@ -1,4 +1,4 @@
-"""Judgements on speed by OSU's own micro benchmarks, where an image has them. Pure.
+"""Speed by OSU's own micro benchmarks, where an image has them. Pure.
 
 Their output, since version 3: `# OSU MPI Latency Test v5.6.2`, a line of headings that begins with `# Size`, then a line for each message
 size in bytes; microseconds one way for osu_latency, megabytes (10^6) a second for osu_bw.
@@ -6,13 +6,19 @@ size in bytes; microseconds one way for osu_latency, megabytes (10^6) a second f
 
 import re
 
+from esd_deploy.plans.launch import Shape
+from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.evidence import Evidence, NotUnderstoodError, Output
+from esd_deploy.validation.launcher import NEST_S, Launcher
+from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Measurement, Verdict, passed, skipped, unknown
 
 _ABSENT = re.compile(r"^no osu_\w+ in the image$", re.MULTILINE)
 _VERSION = re.compile(r"^# OSU MPI \w+ Test v(\S+)", re.MULTILINE)
 _ROW = re.compile(r"^(\d+)[ \t]+(\d+(?:\.\d+)?)\s*$", re.MULTILINE)
 _SMALL = 8
+_ROUNDS = {"latency": ("-i", "200", "-x", "20"), "bw": ("-i", "10", "-x", "2")}
+"""OSU's own numbers of rounds are for fast networks: over a slow one they take minutes. All its versions know these options."""
 
 
 def osu_node(evidence: Evidence) -> Verdict:
@@ -54,3 +60,39 @@ def _version(output: Output) -> str:
     if found is None:
         raise NotUnderstoodError(f"step '{output.step}' is none of OSU's benchmarks: {output.stdout[:80]!r}")
     return found[1]
+
+
+def _steps(at: Launcher) -> tuple[Step, ...]:
+    """They are for exactly two ranks."""
+    places = {"node": at.on_one, **({"nodes": Shape(2)} if at.nodes > 1 else {})}
+    return tuple(
+        Step(f"osu-{kind}-{where}", at.inside(shape, "sh", "esd/osu.sh", f"osu_{kind}", *rounds), NEST_S)
+        for where, shape in places.items()
+        for kind, rounds in _ROUNDS.items()
+    )
+
+
+TOPIC = Topic(
+    steps=_steps,
+    checks=(
+        Check(
+            "osu-node",
+            "OSU's benchmarks in a node",
+            tags("performance mpi"),
+            osu_node,
+            ("osu-latency-node", "osu-bw-node"),
+            ("wireup-node",),
+            quick=False,
+        ),
+        Check(
+            "osu-nodes",
+            "OSU's benchmarks between nodes",
+            tags("performance mpi"),
+            osu_nodes,
+            ("osu-latency-nodes", "osu-bw-nodes"),
+            ("wireup-nodes",),
+            quick=False,
+            several_nodes=True,
+        ),
+    ),
+)

@@ -2,9 +2,18 @@
 
 from statistics import median
 
+from esd_deploy.plans import launch
+from esd_deploy.plans.launch import Shape
+from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.evidence import Evidence, F, Facts
-from esd_deploy.validation.steps import CONTAINERS, REPETITIONS
+from esd_deploy.validation.launcher import LONG_S, MPI_S, NEST_S, Launcher
+from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Measurement, Verdict, failed, passed, unknown
+
+REPETITIONS = 3
+"""Pairs of the same program in the container and outside of it, one after the other."""
+CONTAINERS = (1, 4, 16)
+
 
 SLOWEST_RATIO = 1.10
 """How much longer a program may take in the container, at the median of its pairs."""
@@ -125,3 +134,82 @@ def _pairs(evidence: Evidence, name: str, model: type[F]) -> list[tuple[F, F]]:
         if inside is not None and bare is not None and inside.succeeded and bare.succeeded:
             found.append((inside.facts(model)[0], bare.facts(model)[0]))
     return found
+
+
+def _steps(at: Launcher) -> tuple[Step, ...]:
+    pingpong = ("python3", "esd/pingpong.py")
+    network = ("python3", "esd/network.py")
+    pairs = [
+        step
+        for number in range(1, REPETITIONS + 1)
+        for step in (
+            Step(f"network-container-{number}", at.inside(Shape(1, 1, 2), *network), NEST_S),
+            Step(f"network-bare-{number}", at.bare(Shape(1, 1, 2), *network), NEST_S),
+            Step(f"pingpong-container-{number}", at.inside(at.on_one, *pingpong), MPI_S),
+            Step(f"pingpong-bare-{number}", at.bare(at.on_one, *pingpong), MPI_S),
+        )
+    ]
+    return (
+        Step("pingpong-node", at.inside(at.on_one, *pingpong), MPI_S),
+        Step("pingpong-nodes", at.inside(Shape(at.nodes), *pingpong), MPI_S),
+        Step("unpack", ("bash", "esd/unpack.sh", at.site.apptainer, launch.IMAGE_LINK), LONG_S),
+        *pairs,
+        Step("start-up", ("bash", "esd/startup.sh", at.site.apptainer, launch.IMAGE_LINK, *map(str, CONTAINERS)), LONG_S),
+        Step("tidy-up", ("bash", "esd/unpack.sh", "--remove"), LONG_S),
+    )
+
+
+_PAIR_STEPS = tuple(
+    f"{kind}-{place}-{number}"
+    for number in range(1, REPETITIONS + 1)
+    for kind in ("network", "pingpong")
+    for place in ("container", "bare")
+)
+_NETWORKS = tuple(f"network-container-{number}" for number in range(1, REPETITIONS + 1))
+
+
+TOPIC = Topic(
+    steps=_steps,
+    checks=(
+        Check(
+            "latency-node",
+            "latency, bandwidth in a node",
+            tags("performance mpi"),
+            latency_node,
+            ("pingpong-node",),
+            ("wireup-node",),
+            quick=False,
+        ),
+        Check(
+            "latency-nodes",
+            "latency, bandwidth between nodes",
+            tags("performance mpi"),
+            latency_nodes,
+            ("pingpong-nodes",),
+            ("wireup-nodes",),
+            quick=False,
+            several_nodes=True,
+        ),
+        Check("network", "speed of a balanced network", tags("performance nest"), network, _NETWORKS, ("nest",), quick=False),
+        Check(
+            "ratio",
+            "container against bare programs",
+            tags("performance"),
+            ratio,
+            ("unpack", *_PAIR_STEPS),
+            ("nest",),
+            "the node's disk (`TMPDIR`)",
+            quick=False,
+            around=("tidy-up",),
+        ),
+        Check(
+            "start-up",
+            f"start of up to {CONTAINERS[-1]} containers",
+            tags("performance"),
+            start_up,
+            ("start-up",),
+            ("start",),
+            quick=False,
+        ),
+    ),
+)

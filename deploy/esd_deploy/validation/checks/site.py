@@ -1,12 +1,15 @@
-"""Judgements on the site before any container: the job, the nodes, Slurm's plugins, Apptainer. Pure."""
+"""The site before any container: the job, the nodes, Slurm's plugins, Apptainer. Pure."""
 
 import re
 from datetime import UTC, datetime
 
 from esd_deploy.errands import probe
-from esd_deploy.validation.checks.nodes import Node, nodes
-from esd_deploy.validation.evidence import Evidence, NotUnderstoodError, Output
-from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
+from esd_deploy.validation.check import Check, Topic, tags
+from esd_deploy.validation.checks.nodes import nodes
+from esd_deploy.validation.evidence import Evidence, Output
+from esd_deploy.validation.launcher import MPI_S, SHORT_S, Launcher
+from esd_deploy.validation.step import Step
+from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
 _UP = ("idle", "mixed", "allocated", "completing", "alloc", "mix", "comp", "planned", "reserved")
 
@@ -123,38 +126,30 @@ def scratch(evidence: Evidence) -> Verdict:
     return passed(f"${name} is {', '.join(sorted({node.get('scratch') for node in found}))}; written on {len(found)} nodes")
 
 
-def network(evidence: Evidence) -> Verdict:
-    """Containers start on nodes that cannot reach the registry: nothing is fetched there."""
-    found = nodes(evidence.require("node"))
-    reached = [node.name for node in found if node.get("registry") == "reached"]
-    if reached:
-        return skipped(f"{', '.join(reached)} can reach the registry: that no network is needed cannot be shown here")
-    return passed("no node reaches the registry, and containers start")
-
-
-def leftovers(evidence: Evidence) -> Verdict:
-    """After all steps nothing is left on the nodes that was not there before."""
-    before = {node.name: node for node in nodes(evidence.require("node"))}
-    after = nodes(evidence.require("node-after"))
-    if set(before) != {node.name for node in after}:
-        raise NotUnderstoodError("not every node was looked at before and after")
-    left = [text for node in after for text in _left(before[node.name], node)]
-    if left:
-        return failed(
-            "; ".join(left), "see which step left it (its output is in the validation's folder); clean the node in Slurm's epilog"
-        )
-    # --sharens keeps a file for each shared namespace in the user's home, and does not always get to removing it.
-    files = sum(len(node.words("instances") - before[node.name].words("instances")) for node in after)
-    remark = f"; {files} instance files of --sharens remain (APPTAINER_CONFIGDIR on the node's own disk keeps them out of $HOME)"
-    return passed("no zombies, no processes, nothing in /dev/shm" + (remark if files else ""))
-
-
-def _left(before: Node, after: Node) -> list[str]:
-    kinds = {"zombies": "zombies", "processes": "processes", "shared_memory": "files in /dev/shm"}
-    new = {what: sorted(after.words(key) - before.words(key)) for key, what in kinds.items()}
-    return [f"{after.name}: {what} {', '.join(found[:5])}" for what, found in new.items() if found]
-
-
 def _numbers(text: str) -> tuple[int, ...]:
     found = re.search(r"\d+(?:\.\d+)+", text)
     return tuple(int(part) for part in found[0].split(".")) if found else ()
+
+
+def _steps(at: Launcher) -> tuple[Step, ...]:
+    return (
+        Step("sinfo", ("sinfo", "--Node", "--noheader", "--format=%N|%T|%P|%E"), SHORT_S, image=False, login=True),
+        # Many jobs may wait for one download.
+        Step("pull", ("bash", "esd/pull.sh"), 3600, image=False, login=True),
+        Step("plugins", ("srun", "--mpi=list"), SHORT_S, image=False),
+        Step("node", at.everywhere("bash", "esd/node.sh"), MPI_S, image=False),
+    )
+
+
+TOPIC = Topic(
+    steps=_steps,
+    checks=(
+        Check("nodes", "enough nodes are up", tags("site slurm"), partition, ("sinfo",)),
+        Check("job", "the job ran to its end", tags("site slurm"), job),
+        Check("plugin", "Slurm has the configured MPI plugin", tags("site slurm mpi"), plugin, ("plugins",)),
+        Check("host-names", "host names are Slurm's node names", tags("site slurm mpi"), host_names, ("node",)),
+        Check("apptainer", "Apptainer is there for this user", tags("site container"), apptainer, ("node",)),
+        Check("namespaces", "containers start without root", tags("site container"), namespaces, ("node",)),
+        Check("scratch", "shared folders are writable", tags("site"), scratch, ("node",)),
+    ),
+)

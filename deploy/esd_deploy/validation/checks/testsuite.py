@@ -3,10 +3,17 @@
 from collections import Counter
 from collections.abc import Iterable
 
+from esd_deploy.plans.launch import Shape
+from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.evidence import Evidence, Facts, Output
-from esd_deploy.validation.steps import TEST_FILES, mpi_tests_step
+from esd_deploy.validation.launcher import LONG_S, Launcher
+from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
 
+TEST_FILES = {2: 18, 4: 9}
+"""Ranks → so many files of NEST's MPI tests for as many ranks are run, at most. NEST 3.10 has these, and two for three ranks."""
+# NEST's tests start more threads than a validation has processors: who waits there must not keep one busy.
+_PATIENT = ("env", "OMP_WAIT_POLICY=passive", "OMPI_MCA_mpi_yield_when_idle=1")
 _ADVICE = "the image, if 'wireup-nodes' is well; tracebacks are in esd/steps/nest-testsuite-*/stderr of the validation's folder"
 _TOLD = 3
 """So many failures are told one by one; the rest are counted."""
@@ -81,3 +88,38 @@ def _told(evidence: Evidence, files: list[Tests]) -> str:
     ranks = sorted({tests.ranks for tests in looked}) or _ranks(evidence)
     absent = f"; {_cannot(missing)}" if missing else ""
     return f"{total} tests in {len(looked)} files for {' and '.join(map(str, ranks))} ranks{left_out}{rest}{absent}"
+
+
+def mpi_tests_step(ranks: int, number: int) -> str:
+    """The name of the step that runs one file of NEST's MPI tests for so many ranks."""
+    return f"nest-testsuite-{ranks}-{number}"
+
+
+def _steps(at: Launcher) -> tuple[Step, ...]:
+    shapes = {2: Shape(1, 2), **({4: Shape(2, 2)} if at.nodes > 1 else {})}
+    return tuple(
+        Step(mpi_tests_step(ranks, number), (*_PATIENT, *at.inside(shape, "python3", "esd/testsuite.py", str(number))), LONG_S)
+        for ranks, shape in shapes.items()
+        for number in range(1, TEST_FILES[ranks] + 1)
+    )
+
+
+_TESTS = tuple(mpi_tests_step(ranks, number) for ranks, files in TEST_FILES.items() for number in range(1, files + 1))
+
+
+TOPIC = Topic(
+    steps=_steps,
+    checks=(
+        Check(
+            "nest-testsuite",
+            "NEST's own MPI tests",
+            tags("nest"),
+            testsuite,
+            _TESTS,
+            ("nest",),
+            quick=False,
+            on_request=True,
+            parts=True,
+        ),
+    ),
+)

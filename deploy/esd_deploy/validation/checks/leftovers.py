@@ -1,0 +1,41 @@
+"""What the whole job leaves on the nodes. Pure."""
+
+from esd_deploy.validation.check import Check, Topic, tags
+from esd_deploy.validation.checks.nodes import Node, nodes
+from esd_deploy.validation.evidence import Evidence, NotUnderstoodError
+from esd_deploy.validation.launcher import MPI_S, Launcher
+from esd_deploy.validation.step import Step
+from esd_deploy.validation.verdict import Verdict, failed, passed
+
+
+def leftovers(evidence: Evidence) -> Verdict:
+    """After all steps nothing is left on the nodes that was not there before."""
+    before = {node.name: node for node in nodes(evidence.require("node"))}
+    after = nodes(evidence.require("node-after"))
+    if set(before) != {node.name for node in after}:
+        raise NotUnderstoodError("not every node was looked at before and after")
+    left = [text for node in after for text in _left(before[node.name], node)]
+    if left:
+        return failed(
+            "; ".join(left), "see which step left it (its output is in the validation's folder); clean the node in Slurm's epilog"
+        )
+    # --sharens keeps a file for each shared namespace in the user's home, and does not always get to removing it.
+    files = sum(len(node.words("instances") - before[node.name].words("instances")) for node in after)
+    remark = f"; {files} instance files of --sharens remain (APPTAINER_CONFIGDIR on the node's own disk keeps them out of $HOME)"
+    return passed("no zombies, no processes, nothing in /dev/shm" + (remark if files else ""))
+
+
+def _left(before: Node, after: Node) -> list[str]:
+    kinds = {"zombies": "zombies", "processes": "processes", "shared_memory": "files in /dev/shm"}
+    new = {what: sorted(after.words(key) - before.words(key)) for key, what in kinds.items()}
+    return [f"{after.name}: {what} {', '.join(found[:5])}" for what, found in new.items() if found]
+
+
+def _steps(at: Launcher) -> tuple[Step, ...]:
+    return (Step("node-after", at.everywhere("bash", "esd/node.sh"), MPI_S, image=False),)
+
+
+TOPIC = Topic(
+    steps=_steps,
+    checks=(Check("leftovers", "nothing is left behind", tags("site"), leftovers, ("node", "node-after")),),
+)
