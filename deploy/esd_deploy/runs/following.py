@@ -1,10 +1,11 @@
 """Following a job to its end."""
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from tenacity import Retrying
 
-from esd_deploy.backends.connection import RUNNING, Connection, JobState
+from esd_deploy.backends.connection import RUNNING, JobState
 from esd_deploy.runs.submission import Sleep
 
 _SHARE = 0.05
@@ -21,8 +22,15 @@ def pause(waited_s: float, poll_s: float) -> float:
     return min(poll_s, max(_SOONEST_S, waited_s * _SHARE))
 
 
+class States(Protocol):
+    """Whatever tells a job's state."""
+
+    def state(self, job: str) -> JobState:
+        """How the job stands now."""
+
+
 def follow(  # noqa: PLR0913 - all but the first two by keyword
-    connection: Connection,
+    connection: States,
     job: str,
     *,
     poll_s: float,

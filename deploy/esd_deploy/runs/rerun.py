@@ -88,7 +88,7 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
         place_of_it.parent.mkdir(parents=True, exist_ok=True)
         place_of_it.write_bytes(_read(connection, url, path))
     record.save(folder)
-    return Run(record, folder, connection, poll_s=place.config.poll_s, display=display)
+    return Run(record, folder, connection, poll_s=place.config.poll_s, display=display, site=place.config)
 
 
 def _evidence(told: RunRecord, url: str, site: SiteConfig) -> RunRecord:

@@ -1,13 +1,14 @@
 """One run, live: its record, its folder, and the site that it runs at."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from tenacity import Retrying, nap
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.sites import familiar
+from esd_deploy.sites.config import SiteConfig
 from esd_deploy.runs import aio, outcome, reports, results, submission
 from esd_deploy.backends import kinds
 from esd_deploy.display import tables
@@ -17,6 +18,7 @@ from esd_deploy.runs.ending import batch_details, ended_early, ending
 from esd_deploy.plans import paths
 from esd_deploy.plans.job import BATCH_DETAILS
 from esd_deploy.plans.plan import Plan
+from esd_deploy.runs.claims import Claims, Look, look_at
 from esd_deploy.runs.lock import HeldError, alone
 from esd_deploy.runs.record import RunRecord, load
 from esd_deploy.runs.shared import amended
@@ -49,6 +51,7 @@ class Run:
         poll_s: float,
         display: Display | None = None,
         sleep: submission.Sleep = nap.sleep,
+        site: SiteConfig | None = None,
     ) -> None:
         self.record = record
         self.folder = folder
@@ -56,6 +59,8 @@ class Run:
         self._poll_s = poll_s
         self._display = display or Silent()
         self._sleep = sleep
+        self._site = site
+        self._claims = Claims(connection, self._look() if site and site.kind == "unicore" and site.login_node else None)
         self._refused_s = 0.0
 
     @staticmethod
@@ -84,7 +89,7 @@ class Run:
 
     def sibling(self, record: RunRecord, folder: Path) -> "Run":
         """Another run at the same site, over the same connection."""
-        return Run(record, folder, self._connection, poll_s=self._poll_s, display=self._display, sleep=self._sleep)
+        return Run(record, folder, self._connection, poll_s=self._poll_s, display=self._display, sleep=self._sleep, site=self._site)
 
     def submit(self) -> None:
         """Make the run's job unless it exists, send its files, start it."""
@@ -110,7 +115,7 @@ class Run:
         """Follow the job to its end and fetch what it made. A failed job is no exception here: see `record.succeeded`."""
         self._refused_s = REFUSED_GIVE_UP_S  # the site let the caller in before
         retry = self._retry(WAIT_GIVE_UP_S)
-        for state in follow(self._connection, self._url, poll_s=self._poll_s, retry=retry, sleep=self._sleep, unchanged=self._look_behind):
+        for state in follow(self._claims, self._url, poll_s=self._poll_s, retry=retry, sleep=self._sleep, unchanged=self._look_behind):
             self._seen(state)
         return self.finish()
 
@@ -127,7 +132,7 @@ class Run:
 
     def refresh(self) -> RunRecord:
         """Ask the site once."""
-        self._seen(self._retry()(self._connection.state, self._url))
+        self._seen(self._retry()(self._claims.state, self._url))
         return self.record
 
     def fetch(self) -> RunRecord:
@@ -161,8 +166,22 @@ class Run:
 
     def cancel(self) -> RunRecord:
         """End the job at the site; what it made so far stays there."""
-        self._retry()(self._connection.abort, self._url)
+        retry = self._retry()
+        self._claims.declare_over(self._url)
+        retry(self._connection.abort, self._url)
+        retry(self._claims.cancel, self._url)
         return self.refresh()
+
+    def _look(self) -> Look:
+        """By the names of the run's batch jobs: the server's, and that of submit.sh."""
+
+        def look(action: str) -> Sequence[str]:
+            if self._site is None:
+                raise AssertionError("only a run at a known site looks for its batch jobs")
+            names = (str(self.record.job.description.get("Name", "")), f"esd-{PurePosixPath(self._url).name}")
+            return look_at(self._connection, self._site, names, self._sleep)(action)
+
+        return look
 
     def _look_behind(self) -> None:
         """Of a job that has been running for a while: has the batch system ended it already? UNICORE believes that two minutes later."""

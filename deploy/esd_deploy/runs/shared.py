@@ -17,7 +17,7 @@ def amended(folder: Path, before: RunRecord, after: RunRecord) -> RunRecord:
         job = _changes(before.job, after.job)
         if job:
             changes["job"] = there.job.model_copy(update=job)
-        if there.ended and not after.ended:
+        if there.ended and not after.ended and not before.ended:
             changes = {name: value for name, value in changes.items() if name not in _STATE}
         if "states" in changes:
             new = after.states[len(before.states) :]

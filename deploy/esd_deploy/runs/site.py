@@ -70,14 +70,14 @@ class Site:
         connection = self.connect(self.endpoint)
         folder = runs / planned.run_id
         known = Run.prepare(planned, folder, rerun_of=rerun_of)
-        return Run(known, folder, connection, poll_s=self.config.poll_s, display=display)
+        return Run(known, folder, connection, poll_s=self.config.poll_s, display=display, site=self.config)
 
     def start_many(self, planned: Plan, count: int, *, runs: Path = RUNS, display: Display | None = None) -> Iterator[Run]:
         """`count` runs of one plan over one connection, one after the other; each finds its number in `$ESD_RUN_INDEX`."""
         connection = self.connect(self.endpoint)
         for number in range(count):
             one = planned if count == 1 else numbered(planned, number)
-            yield Run(Run.prepare(one, runs / one.run_id), runs / one.run_id, connection, poll_s=self.config.poll_s, display=display)
+            yield Run(Run.prepare(one, runs / one.run_id), runs / one.run_id, connection, poll_s=self.config.poll_s, display=display, site=self.config)
 
     def submit(  # noqa: PLR0913 - the whole of a run, by keyword
         self,
@@ -107,7 +107,7 @@ class Site:
     def run(self, run_id: str, *, runs: Path = RUNS, display: Display | None = None) -> Run:
         """A run that was submitted before, by its id; raises UsageError for an unknown one."""
         known = record.load(runs, run_id)
-        return Run(known, runs / run_id, self.connect(self.endpoint), poll_s=self.config.poll_s, display=display)
+        return Run(known, runs / run_id, self.connect(self.endpoint), poll_s=self.config.poll_s, display=display, site=self.config)
 
     def _repr_html_(self) -> str:
         shown = ("description", "kind", "mpi", "partition", "modules", "target", "backend", "limits")

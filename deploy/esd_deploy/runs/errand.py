@@ -1,0 +1,45 @@
+"""A small job: one shell script at a site, its output, and nothing left behind."""
+
+from dataclasses import dataclass
+
+from tenacity import Retrying, nap
+
+from esd_build.data.errors import ToolError
+from esd_deploy.backends import kinds
+from esd_deploy.backends.connection import Connection
+from esd_deploy.plans.job import JobSpec
+from esd_deploy.runs import submission
+from esd_deploy.runs.following import follow
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the script printed, and its exit code."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+
+def run(connection: Connection, spec: JobSpec, *, sleep: submission.Sleep = nap.sleep) -> Answer:
+    """Run it to its end. Raises ToolError where the site does not; the job is removed in any case."""
+    made, tag = kinds.backend(spec.site.kind).script_job(spec), spec.tags[0]
+    retry = submission.patiently(sleep)
+    job = submission.create(connection, made.description, tag, retry)
+    try:
+        submission.stage(connection, job, made.files, retry)
+        state = list(follow(connection, job, poll_s=spec.site.poll_s, retry=retry, sleep=sleep))[-1]
+        out, errors = (_text(connection, job, name, retry) for name in ("stdout", "stderr"))
+    finally:
+        retry(connection.delete, job)
+    if state.exit_code is None:
+        raise ToolError(f"the site did not run a small script: {state.message or state.status}\n{errors}")
+    return Answer(state.exit_code, out, errors)
+
+
+def _text(connection: Connection, job: str, name: str, retry: Retrying) -> str:
+    def read() -> str:
+        with connection.read(job, name) as pieces:
+            return b"".join(pieces).decode("utf-8", errors="replace")
+
+    return retry(read)
