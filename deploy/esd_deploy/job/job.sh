@@ -20,7 +20,7 @@ source esd/launch.sh || exit 1
 
 claim
 begin_attempt
-prepare || die "the site's modules could not be loaded; correct \`modules\` in the site's configuration"
+prepare || die "the site's modules could not be loaded, or a bind is not known there (messages above); correct \`modules\` and \`binds\` in the site's configuration"
 if [ -n "${ESD_IMAGE_REFERENCE:-}" ] && [ ! -r esd/image.sif ]; then
   die "the image is not readable here: does every node see \$$ESD_SCRATCH_VARIABLE?"
 fi

@@ -1,5 +1,6 @@
 """The exact command lines of a job on its compute nodes: computed from the site's data, never by hand."""
 
+import re
 import shlex
 from dataclasses import dataclass
 from datetime import timedelta
@@ -43,7 +44,18 @@ class Launch:
         return (*self.srun, *self.container, *self.program)
 
     def __str__(self) -> str:
-        return shlex.join(self.argv)
+        return shell_line(self.argv)
+
+
+class Expanded(str):
+    """A word in which the job's shell puts the values of variables: a path that only the site knows."""
+
+    __slots__ = ()
+
+
+def shell_line(argv: tuple[str, ...]) -> str:
+    """The words as a shell reads them; those to be expanded in double quotes."""
+    return " ".join(f'"{word}"' if isinstance(word, Expanded) else shlex.quote(word) for word in argv)
 
 
 def srun(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
@@ -60,7 +72,7 @@ def srun(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
 
 def container(config: SiteConfig, image: str = IMAGE_LINK) -> tuple[str, ...]:
     """`apptainer exec`; --sharens puts the ranks of a node into one user namespace, so that they may share memory."""
-    binds = (part for path in config.binds if path.startswith("/") for part in ("--bind", path))
+    binds = (part for path in config.binds for part in ("--bind", Expanded(path) if path.startswith("$") else path))
     return (config.apptainer, "exec", *(("--sharens",) if config.sharens else ()), *binds, image)
 
 
@@ -108,7 +120,7 @@ def keep_out(config: SiteConfig) -> tuple[str, ...]:
 
 def visible(config: SiteConfig) -> tuple[str, ...]:
     """Shell lines that tell whether the job's folder is seen inside the container: where it is not, all else fails in other words."""
-    return (shlex.join((*container(config), "test", "-e", "esd/job.sh")),)
+    return (shell_line((*container(config), "test", "-e", "esd/job.sh")),)
 
 
 def activate(config: SiteConfig) -> tuple[str, ...]:
@@ -117,13 +129,32 @@ def activate(config: SiteConfig) -> tuple[str, ...]:
 
 
 def prepare(config: SiteConfig, *, contained: bool) -> tuple[str, ...]:
-    """Shell lines before the first step: the modules, and binds that only the job's shell can expand."""
-    variables = [path for path in config.binds if path.startswith("$")]
-    modules = shlex.join(("module", "load", *config.modules))
-    return (
-        *(keep_out(config) if contained else (modules,)),
-        *(['export APPTAINER_BIND="' + ",".join(variables) + '"'] if contained and variables else ()),
+    """Shell lines before the first step: the modules; for a container what comes in, and what does not."""
+    if not contained:
+        return (shlex.join(("module", "load", *config.modules)),)
+    variables = [re.split(r"[^A-Za-z0-9_]", path[1:], maxsplit=1)[0] for path in config.binds if path.startswith("$")]
+    return (*keep_out(config), both_families(), *map(_required, variables))
+
+
+def both_families() -> str:
+    """Shell lines that give each setting of Apptainer its Singularity name and the other way round: each program reads one family only.
+
+    A site's own settings (APPTAINER_BIND of a module) so hold for either program; binds of ours are on the command line and replace none.
+    """
+    return "\n".join(
+        (
+            'for name in "${!APPTAINER_@}" "${!APPTAINERENV_@}" "${!SINGULARITY_@}" "${!SINGULARITYENV_@}"; do',
+            "  case $name in APPTAINER*) twin=SINGULARITY${name#APPTAINER} ;; *) twin=APPTAINER${name#SINGULARITY} ;; esac",
+            '  [ -n "${!twin+set}" ] || export "$twin=${!name}"',
+            "done",
+        )
     )
+
+
+def _required(name: str) -> str:
+    """A shell line that fails where the site does not set a variable that one of its binds needs."""
+    told = f"the site does not set ${name}; correct `binds` in its configuration"
+    return f'{{ [ -n "${{{name}:-}}" ] || {{ echo {shlex.quote(told)} >&2; false; }}; }}'
 
 
 def broadcast(config: SiteConfig, shape: Shape) -> tuple[str, ...]:

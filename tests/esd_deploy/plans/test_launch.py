@@ -77,7 +77,7 @@ def test_the_batch_script_for_own_use(config, image):
         "#SBATCH --partition=batch\n"
         "#SBATCH --account=brain\n"
         "set -euo pipefail\n"
-        f"{clean}\n{unset}\n"
+        f"{clean}\n{unset}\n{launch.both_families()}\n"
         '# Once, on a login node: mkdir -p -m 700 "$SCRATCH/esd-images-$UID" && '
         f'singularity pull "$SCRATCH/esd-images-$UID/{"b" * 64}.sif"'
         f" oras://registry.example.org/esd/nest@sha256:{'a' * 64}\n"
