@@ -21,9 +21,11 @@ from esd_deploy.commands import (
     list,  # noqa: A004 - the module of the command of that name
     local,
     login,
+    logs,
     rerun,
     run,
     script,
+    show,
     site,
     sites,
     submit,
@@ -41,7 +43,7 @@ app = typer.Typer(
 )
 app.add_typer(site.app, name="site")
 for command in (
-    *(run, submit, script, rerun, attach, watch, list, cancel, fetch, delete, compare, export),
+    *(run, submit, script, rerun, attach, watch, list, show, logs, cancel, fetch, delete, compare, export),
     *(sites, login, images, drift, fit, validate),
 ):
     app.add_typer(command.app)

@@ -22,6 +22,12 @@ SIF_DIGEST = "sha256:" + "b" * 64
 JOB = "https://unicore.example.org:8080/EXAMPLE/rest/core/jobs/1"
 
 
+@pytest.fixture(autouse=True)
+def no_habits(monkeypatch) -> None:
+    """What whoever runs the tests has set for runs of their own."""
+    monkeypatch.delenv("EBRAINS_ESD_IMAGE", raising=False)
+
+
 @pytest.fixture
 def config() -> SiteConfig:
     return documents.load(DATA / "valid.yaml", SiteConfig, name="valid")

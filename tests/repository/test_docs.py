@@ -66,7 +66,7 @@ def complaint(program: str, words: list[str]) -> str:
     command = typer.main.get_command(PROGRAMS[program])
     if program == "esd-deploy" and words[:1] == ["local"]:
         command, words = typer.main.get_command(local_app), words[1:]
-    while (below := getattr(command, "commands", None)) is not None and words and (words[0] in below or "show" in below):
+    while (below := getattr(command, "commands", None)) is not None and words and (words[0] in below or {"show", "probe"} <= below.keys()):
         # `site NAME` means `site show NAME`.
         command, words = (below[words[0]], words[1:]) if words[0] in below else (below["show"], words)
     if getattr(command, "commands", None):

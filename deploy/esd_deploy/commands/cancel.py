@@ -11,6 +11,13 @@ app = typer.Typer()
 
 @app.command()
 def cancel(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS) -> None:
-    """End a run at its site."""
+    """End a run at its site, and say how it stood."""
     run = known_run(run_id, output, site, None)
-    typer.echo(f"{run_id}: {run.cancel().status}")
+    before = (run.record if run.record.ended else run.refresh()).status
+    if run.record.ended:
+        typer.echo(f"{run_id}: had ended already ({before}); nothing was done")
+        return
+    after = run.cancel().status
+    typer.echo(
+        f"{run_id}: cancelled at {run.record.site} (was {before}, is {after}); `esd-deploy fetch {run_id}` brings what it made so far"
+    )

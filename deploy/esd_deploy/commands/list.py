@@ -41,7 +41,7 @@ def _row(one: RunRecord | Unreadable) -> tuple[str, ...]:
     if isinstance(one, Unreadable):
         return (one.id, "", "", "unreadable", one.reason, "")
     ending = one.ending.kind if one.ending else ""
-    return (one.id, one.site, one.script.name, one.status, ending, one.image.digest[:19] if one.image else "-")
+    return (one.id, one.site, one.name or one.script.name, one.status, ending, one.image.digest[:19] if one.image else "-")
 
 
 def _as_json(one: RunRecord | Unreadable) -> str:

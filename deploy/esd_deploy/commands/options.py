@@ -1,29 +1,21 @@
 """The command line's options, as several commands take them."""
 
-import re
 from pathlib import Path
 from typing import Annotated, cast, get_args
 
 import typer
 
 from esd_build.data.documents import choose
-from esd_build.data.errors import UsageError
-from esd_deploy.commands import completion
+from esd_deploy.commands import completion, words
 from esd_deploy.sites.config import Mode
 
-
-def seconds(text: str) -> int:
-    """`600` or `00:10:00` as seconds; raises UsageError for anything else."""
-    match = re.fullmatch(r"(?:(\d+):([0-5]\d):)?(\d+)", text)
-    total = sum(int(part or 0) * unit for part, unit in zip(match.groups(), (3600, 60, 1), strict=True)) if match else 0
-    if total < 1:
-        raise UsageError(f"--time '{text}': expected seconds or HH:MM:SS, e.g. 600 or 00:10:00")
-    return total
+IMAGE_VARIABLE = "EBRAINS_ESD_IMAGE"
+"""The image of runs that name none, by the name that the published workflow gives it."""
 
 
 def time_s(text: str | None) -> int | None:
     """A time limit in seconds, where one is given."""
-    return None if text is None else seconds(text)
+    return None if text is None else words.seconds(text)
 
 
 def mode(word: str | None) -> Mode | None:
@@ -46,12 +38,29 @@ SiteWord = Annotated[
 ]
 Image = Annotated[
     str | None,
-    typer.Option(help="nest, nest:25.04, or a whole reference; without it the site's own modules.", autocompletion=completion.images),
+    typer.Option(
+        help=f"nest, nest:25.04, or a whole reference; without it ${IMAGE_VARIABLE}, else the site's own modules.",
+        autocompletion=completion.images,
+    ),
 ]
-Nodes = Annotated[int, typer.Option(min=1, help="Compute nodes.")]
-TasksPerNode = Annotated[int, typer.Option(min=1, help="MPI ranks on each node.")]
-Threads = Annotated[int, typer.Option(min=1, help="Threads in each rank.")]
-Time = Annotated[str | None, typer.Option(metavar="SECONDS|HH:MM:SS", help="Run time limit; the site's default without it.")]
+Nodes = Annotated[int, typer.Option("--nodes", "-N", min=1, help="Compute nodes.")]
+TasksPerNode = Annotated[int | None, typer.Option(min=1, help="MPI ranks on each node; 1 without it and without -n.")]
+Ranks = Annotated[int | None, typer.Option("--ntasks", "-n", min=1, help="MPI ranks on all nodes together: a multiple of the nodes.")]
+Threads = Annotated[int, typer.Option("--threads", "--cpus-per-task", "-c", min=1, help="Threads in each rank.")]
+Time = Annotated[
+    str | None,
+    typer.Option(
+        "--time",
+        "-t",
+        metavar="TIME",
+        help="Run time limit: seconds, MM:SS, HH:MM:SS, D-HH:MM:SS, 90m, 2h; the site's default without it.",
+    ),
+]
+JobName = Annotated[str | None, typer.Option("--job-name", "-J", help="A name for people: of the run, and in the batch job's name.")]
+Environment = Annotated[
+    list[str] | None,
+    typer.Option("--env", metavar="NAME=VALUE", help="A variable of the job; may be repeated. It is written into the record: no secrets."),
+]
 Output = Annotated[Path, typer.Option(help="Folder of all runs; this one gets its own in it.")]
 Json = Annotated[bool, typer.Option("--json", help="The record as JSON on standard output, no progress.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]
@@ -72,8 +81,8 @@ ModeName = Annotated[
 Inputs = Annotated[
     list[Path] | None, typer.Option("--input", "-i", help="A file or a folder that the script needs beside it; may be repeated.")
 ]
-PartitionName = Annotated[str | None, typer.Option("--partition", help="Slurm partition; the site's default without it.")]
-Account = Annotated[str | None, typer.Option(help="Budget that is charged.")]
+PartitionName = Annotated[str | None, typer.Option("--partition", "-p", help="Slurm partition; the site's default without it.")]
+Account = Annotated[str | None, typer.Option("--account", "-A", help="Budget that is charged.")]
 Tags = Annotated[list[str] | None, typer.Option(help="A word by which runs are found again together; may be repeated.")]
 RequireSignature = Annotated[
     bool,

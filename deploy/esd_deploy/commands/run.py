@@ -2,9 +2,8 @@
 
 import typer
 
-from esd_deploy.commands import options
+from esd_deploy.commands import options, words
 from esd_deploy.commands.running import Conditions, carry_out, planned
-from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 from esd_deploy.runs.site import RUNS
 
@@ -20,13 +19,16 @@ def run_command(  # noqa: PLR0913 - each parameter is an option of the command l
     image: options.Image = None,
     mode: options.ModeName = None,
     nodes: options.Nodes = 1,
-    tasks_per_node: options.TasksPerNode = 1,
+    ranks: options.Ranks = None,
+    tasks_per_node: options.TasksPerNode = None,
     threads: options.Threads = 1,
     time: options.Time = None,
     inputs: options.Inputs = None,
     model: options.Model = None,
     partition: options.PartitionName = None,
     account: options.Account = None,
+    env: options.Environment = None,
+    job_name: options.JobName = None,
     tag: options.Tags = None,
     output: options.Output = RUNS,
     as_json: options.Json = False,
@@ -39,13 +41,15 @@ def run_command(  # noqa: PLR0913 - each parameter is an option of the command l
         script=script,
         arguments=tuple(arguments or ()),
         image=image,
-        shape=Shape(nodes, tasks_per_node, threads),
+        shape=words.shape(nodes, tasks_per_node, threads, ranks),
         time_s=options.time_s(time),
         mode=options.mode(mode),
         inputs=tuple(inputs or ()),
         partition=partition,
         account=account,
         tags=tuple(tag or ()),
+        name=words.job_name(job_name),
+        environment=words.variables(env or ()),
     )
     how = Conditions(force=force, dry_run=dry_run, signed=require_signature)
     place, plan = planned(site, wanted, how, model=model, runs=output)

@@ -1,9 +1,10 @@
 """What the commands that begin or follow a run share: from its request to its plan, and how its end is told."""
 
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
@@ -12,6 +13,7 @@ from esd_build.data.errors import EsdError, ToolError
 from esd_build.models.building import ModelBuilder
 from esd_deploy.backends import kinds
 from esd_deploy.commands.console import INTERRUPTED, out, stop
+from esd_deploy.commands.options import IMAGE_VARIABLE
 from esd_deploy.display.progress import Display, display
 from esd_deploy.plans import model_input
 from esd_deploy.plans.plan import Plan
@@ -23,6 +25,7 @@ from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import RUNS, Site
 from esd_deploy.sites import familiar
 from esd_deploy.sites.catalogue import load_site
+from esd_deploy.sites.config import SiteConfig
 
 
 class RunFailedError(EsdError):
@@ -41,10 +44,17 @@ class Conditions:
 def planned(site: str, request: Request, how: Conditions, *, runs: Path | None = None, model: Path | None = None) -> tuple[Site, Plan]:
     """The plan of a request, its image pinned by digest. What this machine knows is checked before anybody is asked."""
     config, _ = load_site(site)
-    wanted = local_checks.checked(request, config, runs=runs, signed=how.signed, model=model)
+    wanted = local_checks.checked(with_default_image(request, config), config, runs=runs, signed=how.signed, model=model)
     place = Site.of(config).signed_only() if how.signed else Site.of(config)
     plan = place.planned(wanted)
     return place, plan if model is None else model_input.with_model(plan, model, ModelBuilder.here())
+
+
+def with_default_image(request: Request, config: SiteConfig) -> Request:
+    """With the image that $EBRAINS_ESD_IMAGE names, where the request could have one and names none."""
+    default = os.environ.get(IMAGE_VARIABLE)
+    fits = request.image is None and request.mode in {None, "container"} and "container" in config.modes
+    return replace(request, image=default) if default and fits else request
 
 
 def allowed(place: Site, plan: Plan, how: Conditions) -> bool:

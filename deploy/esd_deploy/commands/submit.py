@@ -4,10 +4,9 @@ from typing import Annotated
 
 import typer
 
-from esd_deploy.commands import options
+from esd_deploy.commands import options, words
 from esd_deploy.commands.running import Conditions, RunFailedError, allowed, going_on, planned
 from esd_deploy.display.progress import display
-from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 from esd_deploy.runs import outcome
 from esd_deploy.runs.site import RUNS
@@ -24,13 +23,16 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
     image: options.Image = None,
     mode: options.ModeName = None,
     nodes: options.Nodes = 1,
-    tasks_per_node: options.TasksPerNode = 1,
+    ranks: options.Ranks = None,
+    tasks_per_node: options.TasksPerNode = None,
     threads: options.Threads = 1,
     time: options.Time = None,
     inputs: options.Inputs = None,
     model: options.Model = None,
     partition: options.PartitionName = None,
     account: options.Account = None,
+    env: options.Environment = None,
+    job_name: options.JobName = None,
     tag: options.Tags = None,
     count: Annotated[int, typer.Option(min=1, help="Submit so many runs of it; each finds its number, from 0, in $ESD_RUN_INDEX.")] = 1,
     output: options.Output = RUNS,
@@ -43,13 +45,15 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
         script=script,
         arguments=tuple(arguments or ()),
         image=image,
-        shape=Shape(nodes, tasks_per_node, threads),
+        shape=words.shape(nodes, tasks_per_node, threads, ranks),
         time_s=options.time_s(time),
         mode=options.mode(mode),
         inputs=tuple(inputs or ()),
         partition=partition,
         account=account,
         tags=tuple(tag or ()),
+        name=words.job_name(job_name),
+        environment=words.variables(env or ()),
     )
     how = Conditions(force=force, signed=require_signature)
     place, plan = planned(site, wanted, how, model=model, runs=output)

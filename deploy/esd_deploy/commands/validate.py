@@ -1,5 +1,6 @@
 """The commands `esd-deploy validate` and `esd-deploy report`."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
@@ -7,7 +8,7 @@ import typer
 from rich.table import Table
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
-from esd_deploy.commands import completion, options
+from esd_deploy.commands import completion, options, words
 from esd_deploy.commands.console import out
 from esd_deploy.display.progress import display
 from esd_deploy.runs.site import Site
@@ -23,7 +24,12 @@ from esd_deploy.validation.suite import CHECKS, Selection
 from esd_deploy.validation.validation import VALIDATIONS, Request, Validation
 
 app = typer.Typer()
-ImageWord = Annotated[str, typer.Option("--image", help="nest, nest:25.04, or a whole reference.", autocompletion=completion.images)]
+ImageWord = Annotated[
+    str,
+    typer.Option(
+        "--image", help="nest, nest:25.04, or a whole reference.", envvar=options.IMAGE_VARIABLE, autocompletion=completion.images
+    ),
+]
 Only = Annotated[list[str] | None, typer.Option("--only", help="A check or a tag; what it rests on is looked at too. May be repeated.")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="A check or a tag to leave out. May be repeated.")]
 Quick = Annotated[bool, typer.Option("--quick", help="No compilation and no measurements of speed.")]
@@ -44,8 +50,13 @@ class ValidationFailedError(EsdError):
 
 
 @app.command()
-def checks() -> None:
+def checks(*, as_json: Annotated[bool, typer.Option("--json", help="As one JSON array on standard output.")] = False) -> None:
     """The checks of `validate`, their tags, and which belong to the quick suite."""
+    if as_json:
+        keys = ("name", "title", "quick", "on_request")
+        told = [{**{key: getattr(one, key) for key in keys}, "tags": sorted(one.tags)} for one in CHECKS]
+        typer.echo(json.dumps(told, indent=2))
+        return
     rows = Table("check", "what it looks at", "tags", "suite")
     for check in CHECKS:
         suite = "on request" if check.on_request else "quick, full" if check.quick else "full"
@@ -77,7 +88,7 @@ def validate(  # noqa: PLR0913 - each parameter is an option of the command line
 ) -> None:
     """Check that an image works at a site, how well, and why not; exit code 1 if any check failed."""
     selection = Selection(tuple(only or ()), tuple(skip or ()), quick)
-    wish = Request(image, selection, nodes, options.seconds(time) if time else None, options.seconds(queue_time), partition, account)
+    wish = Request(image, selection, nodes, options.time_s(time), words.seconds(queue_time), partition, account)
     validation = Validation.prepare(Site.load(site), wish)
     if dry_run:
         typer.echo(login_script(validation.plan.steps) + batch_script(validation.plan.site, validation.plan.steps), nl=False)

@@ -204,10 +204,13 @@ def _function(name: str, lines: tuple[str, ...]) -> str:
     return f"{name}() {{\n  {body}\n}}\n"
 
 
-def batch_script(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, image: PublishedImage | None, time_s: int) -> str:
+def batch_script(
+    config: SiteConfig, shape: Shape, command: tuple[str, ...], *, image: PublishedImage | None, time_s: int, name: str | None = None
+) -> str:
     """A batch script for `sbatch`, for authors who submit by themselves: the same launch as in a job of esd-deploy."""
     lines = (
         "#!/usr/bin/env bash",
+        *((f"#SBATCH --job-name={name}",) if name else ()),
         *batch_options(config, shape, time_s),
         "set -euo pipefail",
         *activate(config),

@@ -29,10 +29,14 @@ class Plan:
     tags: tuple[str, ...] = ()
     index: int | None = None
     """Which one it is of many runs of one submission, from 0."""
+    name: str | None = None
+    """What people call the run."""
+    environment: tuple[tuple[str, str], ...] = ()
+    """Variables that the user asked for; the environment of `site` has them already."""
 
     @property
     def variables(self) -> tuple[tuple[str, str], ...]:
-        """Environment variables that this run has besides the site's."""
+        """Environment variables that this run has besides those of `site`."""
         return () if self.index is None else ((RUN_INDEX, str(self.index)),)
 
     @property

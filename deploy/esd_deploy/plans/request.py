@@ -11,6 +11,7 @@ from esd_deploy.plans.image import ImageWord, parse
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.limits import check_size, most, settled
 from esd_deploy.plans.plan import Plan
+from esd_deploy.plans.variables import with_variables
 from esd_deploy.sites.config import Mode, SiteConfig
 
 
@@ -28,6 +29,8 @@ class Request:
     partition: str | None = None
     account: str | None = None
     tags: tuple[str, ...] = ()
+    name: str | None = None
+    environment: tuple[tuple[str, str], ...] = ()
 
     def mode_at(self, site: SiteConfig) -> Mode:
         """The mode that is asked for; without a word of it, as an image is given or not. Raises UsageError for contradictions."""
@@ -42,7 +45,7 @@ class Request:
 
     def checked(self, site: SiteConfig) -> "CheckedRequest":
         """The request as this site takes it. Raises UsageError that says what does not fit; neither site nor registry is asked."""
-        place = settled(site, self.partition, self.account)
+        place = with_variables(settled(site, self.partition, self.account), self.environment)
         mode = self.mode_at(place)
         check_size(place, self.shape.nodes, self.time_s)
         _check_place(place, mode, self.shape)
@@ -54,12 +57,14 @@ class Request:
             check_input(path)
         _check_names(handed, self.inputs)
         time_s = self.time_s or min(place.limits.default_time_s, most(place).time_s)
-        return CheckedRequest(place, mode, handed, self.arguments, wanted, self.shape, time_s, self.inputs, self.tags)
+        return CheckedRequest(
+            *(place, mode, handed, self.arguments, wanted, self.shape, time_s, self.inputs, self.tags, self.name, self.environment)
+        )
 
 
 @dataclass(frozen=True)
 class CheckedRequest:
-    """A request that fits its site. `site` has the partition and the account that were asked for."""
+    """A request that fits its site. `site` has the partition, the account and the variables that were asked for."""
 
     site: SiteConfig
     mode: Mode
@@ -70,6 +75,8 @@ class CheckedRequest:
     time_s: int
     inputs: tuple[Path, ...]
     tags: tuple[str, ...]
+    name: str | None
+    environment: tuple[tuple[str, str], ...]
 
     def plan(self, image: PublishedImage | None, run_id: str) -> Plan:
         """The run that comes of it. `image` is what the registry gave for the request's image."""
@@ -85,6 +92,8 @@ class CheckedRequest:
             mode=self.mode,
             inputs=(*self.handed.others, *(file for path in self.inputs for file in input_files(path))),
             tags=self.tags,
+            name=self.name,
+            environment=self.environment,
         )
 
 

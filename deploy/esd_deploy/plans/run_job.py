@@ -14,7 +14,7 @@ def spec(plan: Plan) -> JobSpec:
     return JobSpec(
         site=plan.site,
         tags=(plan.run_id, *plan.tags),
-        name=plan.run_id,
+        name=f"{plan.name or ''}{plan.run_id}",
         script="esd/job.sh",
         files=(*plan.own_files.items(), *own, (LAUNCH_FILE, text.encode())),
         place="login" if plan.mode == "login" else "compute",

@@ -51,6 +51,10 @@ class RunRecord(Part):
     mode: Mode
     rerun_of: str | None = None
     tags: tuple[str, ...] = ()
+    name: str | None = None
+    """What the user calls the run (-J)."""
+    environment: dict[str, str] = Field(default_factory=dict)
+    """Variables that the user asked for (--env)."""
     image: ImageRecord | None
     script: ScriptRecord
     staged: tuple[RunPath, ...] = ()
@@ -95,6 +99,8 @@ class RunRecord(Part):
             site_file=plan.site.file,
             mode=plan.mode,
             tags=plan.tags,
+            name=plan.name,
+            environment=dict(plan.environment),
             image=ImageRecord.of(plan.image) if plan.image else None,
             script=_script(plan),
             staged=staged,

@@ -15,6 +15,7 @@ from esd_deploy.plans import paths
 from esd_deploy.plans.bundle import MAX_BYTES
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import RUN_INDEX, Plan
+from esd_deploy.plans.variables import with_variables
 from esd_deploy.runs.record import PREPARED, RunRecord
 from esd_deploy.runs.record_parts import JobRecord
 from esd_deploy.sites import familiar
@@ -35,7 +36,8 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
     """
     if known.shape is None:
         raise UsageError(f"the record of '{known.id}' does not say its shape (it was written by an older esd-deploy); use `esd-deploy run`")
-    site = config.model_copy(update={"partition": known.shape.partition, "account": known.shape.account})
+    variables = tuple(known.environment.items())
+    site = with_variables(config.model_copy(update={"partition": known.shape.partition, "account": known.shape.account}), variables)
     return Plan(
         run_id=new_id(),
         site=site,
@@ -49,6 +51,8 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         inputs=tuple((name, _same(folder, name, digest)) for name, digest in known.script.inputs.items()),
         tags=known.tags,
         index=_index(known),
+        name=known.name,
+        environment=variables,
     )
 
 
@@ -98,7 +102,7 @@ def _evidence(told: RunRecord, url: str, site: SiteConfig) -> RunRecord:
     """
     if len(told.staged) > _MOST_STAGED:
         raise ToolError(f"{url}: the record in its folder names {len(told.staged)} files that were sent there; it is not taken up")
-    kept = ("id", "mode", "tags", "image", "script", "staged", "launch", "nodes", "threads_per_rank", "shape", "time_limit_s", "index", "esd_images")
+    kept = ("id", "mode", "tags", "name", "environment", "image", "script", "staged", "launch", "nodes", "threads_per_rank", "shape", "time_limit_s", "index", "esd_images")
     job = JobRecord(url=url, description=told.job.description)
     new = {"site": site.name, "site_file": site.file, "job": job, "states": told.states[:1], "status": PREPARED}
     return RunRecord.model_validate({**{name: getattr(told, name) for name in kept}, **new})

@@ -7,12 +7,13 @@ from pathlib import Path, PurePosixPath
 from tenacity import Retrying, nap
 
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.answers import gathered
 from esd_deploy.sites import familiar
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.runs import aio, outcome, reports, results, submission
 from esd_deploy.backends import kinds
 from esd_deploy.display import tables
-from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, JobState
+from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, GoneError, JobState
 from esd_deploy.display.progress import Display, Silent
 from esd_deploy.runs.ending import batch_details, ended_early, ending
 from esd_deploy.plans import paths
@@ -33,6 +34,8 @@ LOCK = ".lock"
 TRAVELLING = "esd/record.json"
 """The record as it was at submission, in the job's folder: from it another machine takes the run up."""
 _TAIL_BYTES = 64 * 1024
+_LONGEST_OUTPUT = 256 * 1024**2
+"""Bytes of what a job prints that are shown at once."""
 _KEPT_DETAILS = 40
 
 
@@ -163,6 +166,18 @@ class Run:
         told = ending(_state(self.record), self.record.job.details, stderr=self._tail("stderr"), own=self._tail("esd/failure.txt"))
         self._keep(self.record.model_copy(update={"ending": EndingRecord.of(told)}))
         return self.record
+
+    def output(self, stream: str, start: int = 0) -> bytes:
+        """What the job has said so far (`stream`: stdout or stderr), from a byte on; nothing where it has not spoken yet.
+
+        Of a run that has ended and was fetched, the file here is read.
+        """
+        if self.record.ended and any(one.path == stream for one in self.record.files):
+            return paths.read(self.folder, stream, _LONGEST_OUTPUT)[start:]
+        known = min(start, 1)  # one byte that is there: a range behind the end is refused (416)
+        with suppress(GoneError), self._connection.read(self._url, stream, start - known) as pieces:
+            return gathered(pieces, f"{self._url}: {stream}", _LONGEST_OUTPUT)[known:]
+        return b""
 
     def cancel(self) -> RunRecord:
         """End the job at the site; what it made so far stays there."""

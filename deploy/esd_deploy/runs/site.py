@@ -1,7 +1,7 @@
 """The Python interface: `Site.load("local").submit("net.py", image="nest", nodes=2).wait()`."""
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -94,12 +94,17 @@ class Site:
         partition: str | None = None,
         account: str | None = None,
         tags: Sequence[str] = (),
+        name: str | None = None,
+        environment: Mapping[str, str] | None = None,
         runs: Path = RUNS,
     ) -> Run:
         """Submit a script and return at once; `wait()` of the result follows it to its end. The record is in `runs/<id>/`."""
         shape = Shape(nodes, tasks_per_node, threads)
         files = tuple(Path(path) for path in inputs)
-        request = Request(Path(script), tuple(arguments), image, shape, time_s, mode, files, partition, account, tuple(tags))
+        variables = tuple((environment or {}).items())
+        request = Request(
+            Path(script), tuple(arguments), image, shape, time_s, mode, files, partition, account, tuple(tags), name, variables
+        )
         run = self.start(self.plan(request), runs=runs)
         run.submit()
         return run

@@ -5,6 +5,7 @@ from esd_deploy.backends.unicore_job import description, files
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 from esd_deploy.plans.run_job import spec
+from esd_deploy.plans.variables import with_variables
 
 
 def test_the_description_of_a_container_job(planned):
@@ -120,3 +121,35 @@ def test_a_login_node_job_has_no_resources_and_no_srun(config, script):
     assert (found["Job type"], "Resources" in found, str(planned.launch)) == ("ON_LOGIN_NODE", False, "python3 net.py")
     assert b"srun" not in files(spec(planned))["esd/launch.sh"]
     assert b"module load EBRAINS/24.10" in files(spec(planned))["esd/launch.sh"]
+
+
+def test_variables_of_a_run_go_before_the_sites_and_reach_the_job(config, image, script):
+    site = config.model_copy(update={"environment": {"A": "site", "B": "site"}})
+
+    found = Request(script, image="nest", environment=(("A", "own"),)).checked(site).plan(image, "run-1")
+
+    environment = description(spec(found))["Environment"]
+    assert (environment["A"], environment["B"], found.environment) == ("own", "site", (("A", "own"),))
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "why"),
+    [
+        ("OMP_NUM_THREADS", "4", "--threads sets it"),
+        ("PYNN_SIMULATOR", "nest", "backend"),
+        ("ESD_IMAGE_SHA256", "0", "esd-deploy itself"),
+        ("PATH", "/x", "let the script change os.environ"),
+        ("A-B", "1", "letters, digits and _"),
+        ("1A", "1", "letters, digits and _"),
+        ("A", "x\ny", "one line of text"),
+    ],
+)
+def test_a_variable_that_a_job_cannot_have_is_refused(config, name, value, why):
+    with pytest.raises(UsageError, match=why):
+        with_variables(config, ((name, value),))
+
+
+def test_the_batch_job_is_called_what_the_user_calls_the_run(config, image, script):
+    found = Request(script, image="nest", name="pilot_1").checked(config).plan(image, "run-1")
+
+    assert description(spec(found))["Name"] == "esdpilot1run1"

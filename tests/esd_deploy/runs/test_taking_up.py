@@ -48,6 +48,24 @@ def test_a_run_is_repeated_from_its_record_without_asking_the_registry(place, sc
     assert again.run_id != first.id
 
 
+def test_a_rerun_has_the_same_name_and_variables(place, script, tmp_path):
+    first = submitted(place, script, tmp_path / "runs", name="pilot", environment={"SCALE": "0.1 x"})
+
+    again = rerun.plan(first.record, first.folder, place.config)
+
+    assert (first.record.name, first.record.environment) == ("pilot", {"SCALE": "0.1 x"})
+    assert (again.name, again.environment, again.site.environment["SCALE"]) == ("pilot", (("SCALE", "0.1 x"),), "0.1 x")
+
+
+def test_variables_that_a_record_cannot_have_had_are_refused(place, script, tmp_path):
+    """A record may come from a job's folder, where anybody who ran there could write."""
+    first = submitted(place, script, tmp_path / "runs")
+    forged = first.record.model_copy(update={"environment": {"ESD_APPTAINER": "/tmp/evil"}})
+
+    with pytest.raises(UsageError, match="esd-deploy itself"):
+        rerun.plan(forged, first.folder, place.config)
+
+
 def test_a_script_that_was_changed_since_is_not_passed_off_as_the_same(place, script, tmp_path):
     first = submitted(place, script, tmp_path / "runs")
     (first.folder / "net.py").write_text("print('other')")

@@ -1,0 +1,30 @@
+"""The command `esd-deploy show`: what is known here of one run."""
+
+import typer
+
+from esd_deploy.commands import options
+from esd_deploy.commands.console import out
+from esd_deploy.runs import outcome, record
+from esd_deploy.runs.record import RunRecord
+from esd_deploy.runs.site import RUNS
+
+app = typer.Typer()
+
+
+@app.command()
+def show(run_id: options.RunId, *, output: options.Output = RUNS, as_json: options.Json = False) -> None:
+    """What is known of a run here: its table, and the files that came back. Asks nobody."""
+    known = record.load(output, run_id)
+    if as_json:
+        typer.echo(known.model_dump_json(indent=2))
+        return
+    out.print(outcome.table(known))
+    for line in files(known):
+        typer.echo(line)
+    typer.echo(str(outcome.shown(output / run_id / record.FILE_NAME)))
+
+
+def files(known: RunRecord) -> list[str]:
+    """One line for each result, and for each that did not come."""
+    here = [f"{one.size:>12,}  {one.path}" for one in known.files]
+    return [*here, *(f"{'not here':>12}  {one.path}: {one.reason}" for one in known.missing)]
