@@ -32,7 +32,7 @@ WRONG = {
     "input that hides the script": (("{here}/net.py", "--input", "{here}/sub/net.py"), "need names of their own"),
     "too many nodes": (("{here}/net.py", "--nodes", "3"), "3 nodes asked for"),
     "too long": (("{here}/net.py", "--time", "61"), "a job gets at most 00:01:00"),
-    "time that is none": (("{here}/net.py", "--time", "soon"), "expected seconds or HH:MM:SS"),
+    "time that is none": (("{here}/net.py", "--time", "soon"), "expected seconds (600)"),
     "unknown mode": (("{here}/net.py", "--mode", "modul"), "did you mean 'module'?"),
     "image against the mode": (("{here}/net.py", "--mode", "module"), "--mode module: leave out --image"),
     "folder of runs that is a file": (("{here}/net.py", "--output", "{here}/net.py/runs"), "net.py is a file; runs need a folder"),
