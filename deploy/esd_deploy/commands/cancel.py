@@ -18,6 +18,5 @@ def cancel(run_id: options.RunId, *, site: options.KnownSite = None, output: opt
         typer.echo(f"{run_id}: had ended already ({before}); nothing was done")
         return
     after = run.cancel().status
-    typer.echo(
-        f"{run_id}: cancelled at {run.record.site} (was {before}, is {after}); `esd-deploy fetch {run_id}` brings what it made so far"
-    )
+    how = f"cancelled at {run.record.site} (was {before}, is {after})"
+    typer.echo(f"{run_id}: {how}; `esd-deploy fetch {run_id}` brings what it made so far")

@@ -27,7 +27,10 @@ app = typer.Typer()
 ImageWord = Annotated[
     str,
     typer.Option(
-        "--image", help="nest, nest:25.04, or a whole reference.", envvar=options.IMAGE_VARIABLE, autocompletion=completion.images
+        "--image",
+        help="nest, nest:25.04, or a whole reference.",
+        envvar=options.IMAGE_VARIABLE,
+        autocompletion=completion.images,
     ),
 ]
 Only = Annotated[list[str] | None, typer.Option("--only", help="A check or a tag; what it rests on is looked at too. May be repeated.")]
