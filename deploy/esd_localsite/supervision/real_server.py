@@ -14,6 +14,7 @@ _JAVA = (
     "-XX:+UseSerialGC",  # the smallest, on a machine whose processors are for the jobs
     "-XX:+ExitOnOutOfMemoryError",  # the supervisor starts it anew; half a server would answer wrongly
     "-XX:-UsePerfData",
+    "-XX:TieredStopAtLevel=1",  # starts with half the work; what it then does is waiting
 )
 
 
