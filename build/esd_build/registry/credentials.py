@@ -1,6 +1,7 @@
 """Accounts of registries: where they are looked for, and what they are. None is ever taken from a command line or printed."""
 
 import base64
+import json
 import os
 import stat
 from collections.abc import Mapping
@@ -82,9 +83,20 @@ def _from_file(path: Path) -> Credentials:
 def _from_docker(host: str) -> Credentials | None:
     backend = AuthBackend()
     try:
+        chosen = os.environ.get("DOCKER_CONFIG")
+        if chosen:  # Docker's own variable, which oras does not know: the folder in the place of ~/.docker
+            backend._auth_config = _docker_config(Path(chosen) / "config.json")  # noqa: SLF001 - it takes further files, and always its own
         backend.load_configs(Container(f"{host}/any"))
         encoded = getattr(backend, "_basic_auth", None)
         username, _, password = base64.b64decode(encoded or "").decode().partition(":")
-    except (ValueError, KeyError, AttributeError, OSError) as error:
-        raise UsageError(f"Docker's configuration (~/.docker/config.json) cannot be read: {type(error).__name__}") from error
+    except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
+        raise UsageError(
+            f"Docker's configuration ($DOCKER_CONFIG, else ~/.docker/config.json) cannot be read: {type(error).__name__}"
+        ) from error
     return Credentials(username, password, "Docker's configuration") if encoded else None
+
+
+def _docker_config(path: Path) -> dict[str, object]:
+    """As oras reads one; nothing where there is no such file."""
+    found = json.loads(path.read_bytes()) if path.is_file() else {}
+    return {"auths": found.get("auths", {}), "credsStore": found.get("credsStore"), "credHelpers": found.get("credHelpers", {})}

@@ -5,6 +5,8 @@ from typing import NoReturn
 
 from rich.console import Console
 
+from esd_build.net.answers import printable
+
 INTERRUPTED = 130
 # A log is wide enough for a digest; a terminal is as wide as it is.
 out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
@@ -12,5 +14,5 @@ out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() e
 
 def stop(message: str, code: int) -> NoReturn:
     """End the command with one message."""
-    print(f"esd-deploy: {message}", file=sys.stderr)
+    print(f"esd-deploy: {printable(message, 100_000)}", file=sys.stderr)
     raise SystemExit(code)

@@ -9,6 +9,7 @@ from esd_deploy.plans.launch import Shape
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _CLOCK = re.compile(r"(?:(?P<d>\d+)-)?(?P<parts>\d+(?::[0-5]?\d){0,2})", re.ASCII)
 _UNITED = re.compile(r"(?:(?P<d>\d+)d)?(?:(?P<h>\d+)h)?(?:(?P<m>\d+)m(?:in)?)?(?:(?P<s>\d+)s)?", re.ASCII)
+_LONGEST = 40
 _NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,63}", re.ASCII)
 
 
@@ -17,9 +18,9 @@ def seconds(text: str) -> int:
 
     A bare number is minutes for Slurm, and seconds here and in run.json. Raises UsageError for anything else, and for no time at all.
     """
-    total = _clock(text) or _united(text)
+    total = (_clock(text) or _united(text)) if len(text) <= _LONGEST else 0
     if not total:
-        raise UsageError(f"--time '{text}': expected seconds (600), MM:SS, HH:MM:SS, D-HH:MM:SS, or units (90m, 2h, 1d12h)")
+        raise UsageError(f"--time '{text[:_LONGEST]}': expected seconds (600), MM:SS, HH:MM:SS, D-HH:MM:SS, or units (90m, 2h, 1d12h)")
     return total
 
 

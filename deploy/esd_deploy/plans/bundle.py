@@ -19,6 +19,7 @@ from esd_build.data.errors import UsageError
 PROGRAM = "run.py"
 MAX_BYTES = 200_000_000
 """Of all files together, unpacked: a small archive may hold very much."""
+MOST_FILES = 10_000
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _NOT_SENT = re.compile(r"(^|/)(\.[^/]*|__pycache__)(/|$)")
@@ -153,7 +154,9 @@ def _read(path: Path, entries: Iterable[_Entry]) -> tuple[File, ...]:
 def _checked(path: Path, entries: Iterable[_Entry]) -> Iterator[_Entry]:
     """The files that are sent: no hidden ones, no caches. Raises UsageError for what is no file, leads elsewhere, or would be renamed."""
     total = 0
-    for one in entries:
+    for number, one in enumerate(entries):
+        if number >= MOST_FILES:
+            raise UsageError(f"{path} holds more than {MOST_FILES} files, too many to go with a job; put data where the site has it")
         name = one.name.removeprefix("./")
         if _NOT_SENT.search(name) and ".." not in PurePosixPath(name).parts:
             continue

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from esd_build.data.errors import UsageError
 from esd_deploy.plans.launch import clock
-from esd_deploy.sites.config import SiteConfig
+from esd_deploy.sites.config import SiteConfig, require_slurm_name
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,9 @@ def settled(site: SiteConfig, partition: str | None = None, account: str | None 
     if partition and site.partitions and partition not in site.partitions:
         raise UsageError(f"site '{site.name}' has no partition '{partition}'; there is: {', '.join(site.partitions)}")
     chosen = {"partition": partition, "account": account}
+    for what, word in chosen.items():
+        if word is not None:
+            require_slurm_name(word, f"--{what}")
     return site.model_copy(update={name: value for name, value in chosen.items() if value is not None})
 
 

@@ -109,9 +109,13 @@ def _check_place(site: SiteConfig, mode: Mode, shape: Shape) -> None:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes (`login_node` in its configuration); use --mode module")
 
 
+_TAKEN = frozenset({"esd", "run.json", "stdout", "stderr"})
+"""What the job, the site or the client writes in the job's folder."""
+
+
 def _check_names(handed: Bundle, inputs: tuple[Path, ...]) -> None:
     folders = {name.partition("/")[0] for name, _ in handed.others}
     names = [handed.name, *folders, *(path.resolve().name if path.is_dir() else flat_name(path) for path in inputs)]
-    twice = sorted({name for name in names if names.count(name) > 1} | ({"esd", "run.json"} & set(names)))
+    twice = sorted({name for name in names if names.count(name) > 1} | {name for name in names if name.lower() in _TAKEN})
     if twice:
         raise UsageError(f"the files of a run need names of their own in the job's folder; rename {', '.join(twice)}")

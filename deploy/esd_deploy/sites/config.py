@@ -4,19 +4,28 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, TypeAdapter, ValidationError, field_validator, model_validator
 
 from esd_build.data.documents import Document
+from esd_build.data.errors import UsageError
 from esd_deploy.sites.certainty import Evidence
 from esd_deploy.sites.source import CredentialsSource, Variable
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$")]
-HttpsUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+/rest/core$")]
-RegistryUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+/rest/registries/\w+$")]
-QueueUrl = Annotated[str, StringConstraints(pattern=r"^https://\S+$")]
-AbsolutePath = Annotated[str, StringConstraints(pattern=r"^/[^:,\s]*$")]
-Bind = Annotated[str, StringConstraints(pattern=r"^(/|\$[A-Za-z_])[^:,\s]*$")]
+# Values reach shell scripts and requests: each type holds no more than such a value needs. No address holds a password.
+_SERVER = r"^https://[^\s@/?#]+"
+HttpsUrl = Annotated[str, StringConstraints(pattern=_SERVER + r"(/[^\s@?#]+)*/rest/core$")]
+RegistryUrl = Annotated[str, StringConstraints(pattern=_SERVER + r"(/[^\s@?#]+)*/rest/registries/\w+$")]
+QueueUrl = Annotated[str, StringConstraints(pattern=_SERVER + r"(/[^\s@?#]*)?$")]
+RegistryHost = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9.\[\]:-]+$")]
+_PATH = r"[A-Za-z0-9_./+@%=~-]"
+AbsolutePath = Annotated[str, StringConstraints(pattern=rf"^/{_PATH}*$")]
+Bind = Annotated[str, StringConstraints(pattern=rf"^(/{_PATH}*|\$[A-Za-z_][A-Za-z0-9_]*(/{_PATH}*)?)$")]
+Program = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9_./]{_PATH}*$")]
+Module = Annotated[str, StringConstraints(pattern=rf"^[A-Za-z0-9_.]{_PATH}*$")]
+SlurmName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.,@+:/-]*$")]
+Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$")]
 
 
 Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$")]
@@ -61,27 +70,29 @@ class SiteConfig(Document):
     name: Name = Field(description="the file's name without .yaml", exclude=True)
     file: Path | None = Field(None, description="where it was read from, if that is not the catalogue", exclude=True)
     kind: Literal["unicore", "nmpi"]
-    description: str
+    description: Line
     status_file: Path | None = Field(None, description="JSON file of a local site that gives address, registry, CA and credentials")
     url: HttpsUrl | None = Field(None, description="UNICORE base URL, https://HOST:PORT/SITE/rest/core")
     unicore_registry: RegistryUrl | None = Field(None, description="UNICORE registry that knows the site's base URL by its name")
     unicore_site: Word | None = Field(None, description="the site's name in that registry")
     queue_url: QueueUrl | None = Field(None, description="base URL of the neuromorphic job queue (kind: nmpi)")
-    registry: str | None = Field(None, description="host[:port] of the OCI registry that the site's login nodes pull from")
+    registry: RegistryHost | None = Field(None, description="host[:port] of the OCI registry that the site's login nodes pull from")
     ca_file: Path | None = Field(None, description="PEM file of the certificate authority; without it, the machine's authorities")
     registry_ca_file: Path | None = Field(None, description="the same for the OCI registry, where that has an authority of its own")
     credentials: CredentialsSource | None = None
-    repository: str = Field("esd", description="folder of the images in the registry: <registry>/<repository>/<image>:<environment>")
+    repository: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$")] = Field(
+        "esd", description="folder of the images in the registry: <registry>/<repository>/<image>:<environment>"
+    )
     backend: Word = Field("nest", description="the PyNN backend of scripts here: they find it in $PYNN_SIMULATOR")
     nmpi: NmpiSettings | None = Field(None, description="the queue's own settings (kind: nmpi)")
     mpi: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")] = Field(
         "pmix", description="Slurm's MPI plugin (`srun --mpi=list` there)"
     )
     pmix: str | None = Field(None, description="version of the OpenPMIx that this plugin brings, where it is known")
-    apptainer: str = Field("apptainer", description="the container program on login and compute nodes")
+    apptainer: Program = Field("apptainer", description="the container program on login and compute nodes")
     sharens: bool = Field(True, description="start the ranks of a node in one user namespace (Apptainer >= 1.3, not with psslurm)")
     scratch: Variable = Field("SCRATCH", description="variable that holds a folder shared by login and compute nodes")
-    image_cache: Annotated[str, StringConstraints(pattern=r"^[\w.-]+$")] = Field(
+    image_cache: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")] = Field(
         "esd-images", description="folder of pulled images in it; the user's number is added, for each user has an own one"
     )
     image_cache_keeper: Account | None = Field(
@@ -92,21 +103,21 @@ class SiteConfig(Document):
     )
     broadcast_folder: AbsolutePath = Field("/tmp", description="where it is copied to on each node")  # noqa: S108 - on the node, in the job
     binds: tuple[Bind, ...] = Field((), description="paths (or $VARIABLES with one) made visible in the container, besides Apptainer's own")
-    modules: tuple[str, ...] = Field((), description="environment modules for runs without an image")
-    activation: str | None = Field(None, description="shell line that activates a project first; {account} is the budget")
+    modules: tuple[Module, ...] = Field((), description="environment modules for runs without an image")
+    activation: Line | None = Field(None, description="shell line that activates a project first; {account} is the budget")
     submit: Literal["unicore", "sbatch"] = Field(
         "unicore",
         description="who submits batch work: unicore (the server does), or sbatch (a job on the login node calls `sbatch --wait`)",
     )
     login_node: bool = Field(True, description="the site runs precommands and interactive jobs on its login nodes")
-    partition: str | None = Field(None, description="Slurm partition where the caller names none (UNICORE's Queue)")
+    partition: SlurmName | None = Field(None, description="Slurm partition where the caller names none (UNICORE's Queue)")
     partitions: dict[str, Partition] = Field(default_factory=dict, description="the partitions and what a job gets there")
-    account: str | None = Field(None, description="budget that is charged (UNICORE's Project)")
+    account: SlurmName | None = Field(None, description="budget that is charged (UNICORE's Project)")
     target: str | None = Field(None, description="the nodes' processor as Spack and archspec name it: zen2, cascadelake, neoverse_v2, …")
     network: Literal["infiniband", "slingshot", "ethernet"] | None = Field(
         None, description="what joins the nodes: `validate` checks that MPI uses it, and does not fall back to TCP in silence"
     )
-    environment: dict[Variable, str] = Field(default_factory=dict, description="variables of every job")
+    environment: dict[Variable, Line] = Field(default_factory=dict, description="variables of every job")
     limits: Limits
     poll_s: float = Field(10, gt=0, description="seconds between two questions about a job's state, at most")
     wireup_s: int = Field(120, ge=1, description="seconds that the MPI wire-up check may take before the job is given up")
@@ -148,6 +159,15 @@ class SiteConfig(Document):
             raise ValueError("mpi: missing (`srun --mpi=list` on the site tells its plugins)")
         return self
 
+    @field_validator("activation")
+    @classmethod
+    def _only_the_account(cls, line: str | None) -> str | None:
+        try:
+            (line or "").format(account="x")
+        except (LookupError, ValueError, AttributeError) as error:
+            raise ValueError("only {account} is replaced in it; write {{ and }} for braces of the shell") from error
+        return line
+
     @model_validator(mode="after")
     def _known_names(self) -> Self:
         if self.partition and self.partitions and self.partition not in self.partitions:
@@ -156,6 +176,14 @@ class SiteConfig(Document):
         if unknown:
             raise ValueError(f"evidence for what is no setting: {', '.join(unknown)}")
         return self
+
+
+def require_slurm_name(word: str, what: str) -> str:
+    """A partition or an account as a caller names it. Raises UsageError for what would be more than a name in a job's script."""
+    try:
+        return TypeAdapter(SlurmName).validate_python(word)
+    except ValidationError as error:
+        raise UsageError(f"{what} {word!r}: expected a name of Slurm's: letters, digits and _ . , @ + : / -") from error
 
 
 def schema() -> dict[str, object]:
