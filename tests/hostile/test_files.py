@@ -82,8 +82,7 @@ def test_a_bind_with_a_variable_still_works(config):
     whole = config.model_dump(exclude={"file"}, exclude_unset=True)
     site = SiteConfig.model_validate({**whole, "name": "valid", "binds": ["$SCRATCH/data", "/p/scratch"]})
     assert site.binds == ("$SCRATCH/data", "/p/scratch")
-    assert "$SCRATCH" in "
-".join((*launch.prepare(site, contained=True), *launch.container(site)))
+    assert "$SCRATCH" in " ".join((*launch.prepare(site, contained=True), *launch.container(site)))
 
 
 @pytest.mark.parametrize("text", ["9" * 5000, "1:00:00" + "0" * 5000, "٣", "-1", "1e9", "0"])
