@@ -17,6 +17,7 @@ from esd_deploy.commands import (
     export,
     fetch,
     fit,
+    image_contents,
     images,
     list,  # noqa: A004 - the module of the command of that name
     local,
@@ -44,7 +45,7 @@ app = typer.Typer(
 app.add_typer(site.app, name="site")
 for command in (
     *(run, submit, script, rerun, attach, watch, list, show, logs, cancel, fetch, delete, compare, export),
-    *(sites, login, images, drift, fit, validate),
+    *(sites, login, images, image_contents, drift, fit, validate),
 ):
     app.add_typer(command.app)
 

@@ -1,0 +1,69 @@
+"""What is in an image: read from the bill of materials that is attached to it in its registry. No job, no download of the image."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.reference import ImageReference
+from esd_build.registry import Registry
+from esd_deploy.plans import image
+from esd_deploy.sites.catalogue import load_site
+from esd_deploy.sites.endpoint import resolve
+
+BILL_TYPE = "application/vnd.cyclonedx+json"
+_ORIGIN = "eu.ebrains.esd.origin"
+
+
+@dataclass(frozen=True)
+class Package:
+    """One package; `origin` is where the image has it from: pypi, source, spack, deb."""
+
+    name: str
+    version: str
+    origin: str
+    licence: str | None = None
+
+
+def find(word: str, site: str | None) -> tuple[ImageReference, Path | None]:
+    """The image of a word, and the certificate authority of its registry. Needs no credentials of the site, which is not asked.
+
+    Raises UsageError for an image's name without a site, whose registry has it.
+    """
+    wanted = image.parse(word)
+    if site is None:
+        if isinstance(wanted, image.ImageWord):
+            raise UsageError(f"'{word}': in which registry? Give --site, or a whole reference (registry/project/{wanted.name}:TAG)")
+        return wanted, None
+    config, _ = load_site(site)
+    if config.status_file is not None:
+        endpoint = resolve(config)
+        registry, authority = endpoint.registry, endpoint.authority_of(endpoint.registry)
+    else:
+        registry, authority = config.registry or "", config.registry_ca_file or config.ca_file
+    found = wanted.at(registry, config.repository) if isinstance(wanted, image.ImageWord) else wanted
+    return found, authority if found.registry == registry else None
+
+
+def read(reference: ImageReference, registry: Registry) -> tuple[Package, ...]:
+    """The packages of an image, by name. Raises UsageError for an unknown image, ToolError where nothing tells what is in it."""
+    bills = [one for one in registry.attachments(reference) if one.artifact_type == BILL_TYPE]
+    if not bills:
+        raise ToolError(f"{reference} has no bill of materials in its registry: `esd-build push` attaches one; ask whoever pushed it")
+    return understood(registry.read(reference, bills[-1]), str(reference))
+
+
+def understood(text: bytes, whose: str) -> tuple[Package, ...]:
+    """The components of a CycloneDX document. Raises ToolError for one that is none."""
+    try:
+        found = [_package(component) for component in json.loads(text)["components"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ToolError(f"{whose}: its bill of materials is no CycloneDX document ({type(error).__name__}: {error})") from error
+    return tuple(sorted(found, key=lambda one: (one.name.lower(), one.origin)))
+
+
+def _package(component: dict[str, object]) -> Package:
+    properties = {one["name"]: one["value"] for one in component.get("properties", ())}  # type: ignore[attr-defined]
+    licences = [one["expression"] for one in component.get("licenses", ()) if "expression" in one]  # type: ignore[attr-defined]
+    name, version = component["name"], component.get("version", "")
+    return Package(str(name), str(version), str(properties.get(_ORIGIN, "other")), str(licences[0]) if licences else None)
