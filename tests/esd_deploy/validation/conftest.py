@@ -1,27 +1,22 @@
-"""Recorded validations: one folder a fault in tests/data/validation, with the site's file and what the steps printed."""
+"""Recorded validations as judgements see them (recording.py), and changes of them."""
 
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 
 import pytest
+from tests.esd_deploy.validation import recording
 
-from esd_build.data import documents
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.sites.config import SiteConfig
-from esd_deploy.validation import evidence
 from esd_deploy.validation.evidence import Evidence, Output
-from esd_deploy.validation.suite import all_steps
 
-DATA = Path(__file__).parents[2] / "data" / "validation"
 DIGEST = "sha256:" + "d" * 64
 LABELS = {"eu.ebrains.esd.target": "x86_64_v3", "eu.ebrains.esd.nest": "3.10.0"}
 
 
-def published(folder: Path) -> PublishedImage:
+def published(name: str) -> PublishedImage:
     """The image that the recorded nodes read, whatever it is."""
-    nodes = (folder / "esd" / "steps" / "node" / "stdout").read_text() if (folder / "esd" / "steps" / "node").is_dir() else ""
+    nodes = recording.files(name).get("esd/steps/node/stdout", b"").decode()
     digest = next((line.split("\t")[2] for line in nodes.splitlines() if "\timage_sha256\t" in line), "0" * 64)
     return PublishedImage(ImageReference("registry.example.org", "esd/nest", "edge", DIGEST), f"sha256:{digest}", 1000, LABELS)
 
@@ -29,10 +24,7 @@ def published(folder: Path) -> PublishedImage:
 @cache
 def recorded(name: str, *, nodes: int = 2) -> Evidence:
     """What was recorded of one validation."""
-    folder = DATA / name
-    site = documents.load(folder / "site.yaml", SiteConfig, name=name)
-    outputs = evidence.read(folder, all_steps(site, nodes))
-    return Evidence(site, published(folder), nodes, outputs, tag_now=DIGEST)
+    return Evidence(recording.site(name), published(name), nodes, recording.outputs(name, nodes), tag_now=DIGEST)
 
 
 @dataclass(frozen=True)
@@ -52,7 +44,7 @@ class Changed:
 
 @pytest.fixture
 def good() -> Evidence:
-    return recorded("none")
+    return recorded("base")
 
 
 @pytest.fixture

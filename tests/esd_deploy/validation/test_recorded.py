@@ -3,7 +3,8 @@
 from dataclasses import replace
 
 import pytest
-from tests.esd_deploy.validation.conftest import DATA, DIGEST, LABELS, recorded
+from tests.esd_deploy.validation import recording
+from tests.esd_deploy.validation.conftest import DIGEST, LABELS, recorded
 
 from esd_deploy.validation.evidence import JobEnd
 from esd_deploy.validation.reference import References
@@ -43,8 +44,22 @@ def test_nothing_is_found_where_all_is_well(good):
     assert all(verdict.reason for verdict in found.values())
 
 
+def test_a_recording_says_only_what_the_fault_changed():
+    """What is as in the good recording comes from there: the next reader sees what a fault does."""
+    base = recording.files("base")
+    same = {
+        f"{fault}: {step}"
+        for fault in recording.faults()
+        for step in {path.split("/")[2] for path in recording.own(fault)}
+        if {path: text for path, text in recording.own(fault).items() if f"/{step}/" in path}
+        == {path: text for path, text in base.items() if f"/{step}/" in path}
+    }
+
+    assert same == set()
+
+
 def test_every_recording_is_looked_at():
-    assert {path.name for path in DATA.iterdir()} == {*FAULTS, "none", "node-down", "short-time"}
+    assert recording.faults() == {*FAULTS, "node-down", "short-time"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
@@ -80,7 +95,7 @@ def test_a_node_that_is_down_is_named_although_the_job_never_started():
 
 
 def test_a_time_limit_that_is_too_short_is_named_and_what_was_not_seen_is_unknown():
-    stderr = (DATA / "short-time" / "stderr").read_text()
+    stderr = recording.stderr("short-time")
     found = verdicts(replace(recorded("short-time"), job=JobEnd(finished=False, stderr=stderr, time_limit_s=60)))
 
     assert failed(found) == {"job"}

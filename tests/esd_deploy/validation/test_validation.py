@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 from tests.esd_deploy.conftest import FakeConnection
-from tests.esd_deploy.validation.conftest import DATA, DIGEST, LABELS, recorded
+from tests.esd_deploy.validation import recording
+from tests.esd_deploy.validation.conftest import DIGEST, LABELS, recorded
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
@@ -22,21 +23,15 @@ from esd_deploy.validation.validation import Request, Validation
 ENDPOINT = Endpoint("https://unicore.example.org/X/rest/core", "registry.example.org", None, Credentials("s"), "try again")
 
 
-def results(fault):
-    """The files of a recorded validation, as a site would list them."""
-    folder = DATA / fault
-    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.glob("esd/steps/*/*")}
-
-
 @pytest.fixture
 def place(tmp_path):
     """A site in memory that behaves like a recorded one."""
 
-    def make(fault="none", **kind):
+    def make(fault="base", **kind):
         evidence = recorded(fault)
         site = evidence.site.model_copy(update={"file": tmp_path / "here.yaml", "name": "here", "poll_s": 0.001, **kind})
         image = PublishedImage(ImageReference("registry.example.org", "esd/nest", "edge", DIGEST), evidence.image.sif_digest, 1000, LABELS)
-        return Site(site, ENDPOINT, connect=lambda _e: FakeConnection(results=results(fault)), look_up=lambda _w, _e: image)
+        return Site(site, ENDPOINT, connect=lambda _e: FakeConnection(results=recording.files(fault)), look_up=lambda _w, _e: image)
 
     return make
 
