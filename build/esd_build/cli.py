@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from esd_build.building.history import History, Standing
-from esd_build.building.stage import Stage
+from esd_build.building.stage import BuildPlan, Stage
 from esd_build.commands import esd, images, model, new, publish
 from esd_build.commands import spack as spack_commands
 from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_environment, open_factory
@@ -23,7 +23,6 @@ from esd_build.data import version
 from esd_build.data.errors import EsdError, NoCheckoutError, UsageError
 from esd_build.data.project import Project
 from esd_build.data.target import require_runs_here
-from esd_build.providers.plan import BuildPlan
 
 app = typer.Typer(
     no_args_is_help=True,

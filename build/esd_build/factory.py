@@ -9,18 +9,19 @@ from pathlib import Path
 
 from filelock import Timeout
 
-from esd_build.building import context, downloads, machine, packages, shelf
+from esd_build.building import context, machine, packages, shelf
 from esd_build.building.cache import Cache
 from esd_build.building.definition import Definition
 from esd_build.building.history import History
 from esd_build.building.progress import BuildProgress
-from esd_build.building.stage import DOWNLOADED
+from esd_build.building.stage import BuildPlan, Stage
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.project import Environment, Project, Recipe
 from esd_build.product import finished, papers
-from esd_build.providers.plan import BuildPlan, Stage, build_arguments, make_plan
-from esd_build.providers.spack import build as spack_build
-from esd_build.providers.spack import provider
+from esd_build.providers import choice
+from esd_build.providers.choice import provider_of
+from esd_build.providers.plan import make_plan
+from esd_build.providers.spack.provider import BUILDER
 from esd_build.providers.spack.session import Workshop
 from esd_build.tools.apptainer import Apptainer, Order
 from esd_build.tools.packing import Packing
@@ -88,7 +89,11 @@ class Factory:
 
     def builder(self) -> Path:
         """The image that Spack works in, built where it is missing."""
-        return self.cache.path(self._make(self.project.recipe(provider.BUILDER)).image)
+        return self.built(BUILDER)
+
+    def built(self, name: str) -> Path:
+        """An image that others are made with, built where it is missing."""
+        return self.cache.path(self._make(self.project.recipe(name)).image)
 
     @property
     def workshop(self) -> Workshop:
@@ -98,17 +103,14 @@ class Factory:
     def _prerequisites(self, recipe: Recipe) -> None:
         if recipe.base:
             self._make(self.project.recipe(recipe.base))
-        if self.environment.installs_by_spack(recipe):
-            self.builder()
+        provider = provider_of(self.environment, recipe)
+        for name in provider.prerequisites:
+            self.built(name)
         plan = self.plan(recipe)
         for stage in plan.own:
             if stage.kind == "download" and not self.cache.has(stage):
                 with self.progress.step(f"downloading {stage.name}"), _disk_full_explained():
-                    if stage.name == provider.SOURCES:
-                        spack_build.fetch_sources(self.workshop, plan, stage, self.builder(), self.progress)
-                        continue
-                    fetch = {"wheels": downloads.wheels, "sources": downloads.sources}[stage.folder]
-                    fetch(plan.environment, self.cache.path(stage), self.progress.line)
+                    provider.download(self.workshop, plan, stage, self.built, self.progress)
 
     def _build(self, plan: BuildPlan) -> None:
         self.cache.require_space()
@@ -123,8 +125,7 @@ class Factory:
                 print(line, file=log, flush=True)
                 self.progress.line(line)
 
-            bind = f"{self.cache.root / 'compiled'}:/mnt" if plan.stage(f"{plan.recipe.name}/build") else None
-            bind = spack_build.binds(self.cache) if self.environment.installs_by_spack(plan.recipe) else bind
+            bind = choice.of(plan).binds(self.workshop, plan)
             packing = Packing.of(plan.recipe, plan.environment)
             order = Order(str(plan.image.key), plan.recipe.definition.name, folder, context.ARGUMENTS, bind, packing)
             self.apptainer.build(order, part, note)
@@ -147,26 +148,13 @@ class Factory:
                 self.progress.say(f"    not as in {lock.parent.name}/{lock.name}: {line}")
 
     def _fill(self, plan: BuildPlan, folder: Path) -> None:
-        recipe = plan.recipe
-        if self.environment.installs_by_spack(recipe):
-            spack_build.fill(self.workshop, plan, folder)
-            definition = {recipe.definition.name: recipe.definition}
-            context.fill(folder, {**definition, **spack_build.images(plan, self.cache)}, self._arguments(plan))
-            return
-        contents = {path.name: path for path in recipe.files}
-        contents |= {name: plan.environment.file(name) for name in recipe.inputs if name not in DOWNLOADED}
-        contents |= {stage.folder: self.cache.path(stage) for stage in plan.own if stage.kind == "download"}
-        if recipe.base:
-            base = next(stage for stage in plan.stages if stage.kind == "image" and stage.name == recipe.base)
-            contents["base.sif"] = self.cache.path(base)
+        contents = choice.of(plan).fill(self.workshop, plan, folder)
         context.fill(folder, contents, self._arguments(plan))
 
     def _arguments(self, plan: BuildPlan) -> dict[str, str]:
         """The values of the definition's arguments; no others, Apptainer would warn of them."""
         compilation = plan.stage(f"{plan.recipe.name}/build")
-        values = build_arguments(plan.recipe, plan.environment)
-        if self.environment.installs_by_spack(plan.recipe):
-            values = {**provider.arguments(self.project, plan.recipe, plan.environment), "builder": "builder.sif"}
+        values = dict(choice.of(plan).arguments(self.project, plan))
         values |= {"base": "base.sif", "plan": str(plan.image.key), "compile_key": str(compilation.key if compilation else "")}
         used = Definition(plan.recipe.definition.read_text()).arguments
         if "mirror" in used:

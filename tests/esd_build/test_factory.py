@@ -12,11 +12,11 @@ from rich.console import Console
 from esd_build import factory as factory_module
 from esd_build.building.cache import Cache
 from esd_build.building.progress import BuildProgress
+from esd_build.building.stage import Stage
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.project import Environment, Project
 from esd_build.factory import Factory
 from esd_build.product import finished
-from esd_build.providers.plan import Stage
 from esd_build.tools.apptainer import Order
 from esd_build.tools.process import Account, Finished
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from testinfra.host import Host
 
+from esd_build.building.stage import file_hash
 from esd_build.data.project import Environment
 from esd_build.product import finished
-from esd_build.providers.plan import file_hash
 
 pytestmark = pytest.mark.image
 

@@ -91,10 +91,6 @@ class Environment(Document):
         provider = [self.variant] if self.variant else [] if self.default_provider else [self.provider]
         return "-".join((self.name, *provider, *([] if self.default_target else [self.target]), *(["draft"] if self.draft else [])))
 
-    def installs_by_spack(self, recipe: Recipe) -> bool:
-        """Whether Spack fills this image: the environment says so, and the recipe names a group of its specs."""
-        return self.provider == "spack" and recipe.group is not None
-
     def with_target(self, target: str) -> "Environment":
         """The same versions for another processor."""
         return self if target == self.target else self.model_copy(update={"target": target, "default_target": False})

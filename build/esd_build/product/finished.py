@@ -6,8 +6,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from esd_build.building.stage import BuildPlan, file_hash
 from esd_build.data.errors import UsageError
-from esd_build.providers.plan import BuildPlan, file_hash
 
 
 class Product(BaseModel):

@@ -12,7 +12,7 @@ from esd_build.product import bill, finished, inventory, provenance
 from esd_build.product.contents import Reader
 from esd_build.product.inventory import Package
 from esd_build.product.provenance import Builder, Material
-from esd_build.providers.spack import provider
+from esd_build.providers import choice
 from esd_build.tools.apptainer import Apptainer
 from esd_build.tools.process import remove_as
 
@@ -21,7 +21,7 @@ BILL, PROVENANCE, LOCK = ".cdx.json", ".provenance.json", ".spack.lock"
 
 def are_there(image: Path, plan: BuildPlan) -> bool:
     """Whether the documents lie beside an image, and are about this very file."""
-    if plan.environment.installs_by_spack(plan.recipe) and not image.with_suffix(LOCK).is_file():
+    if choice.of(plan).has_lock and not image.with_suffix(LOCK).is_file():
         return False
     digest = finished.read(image).sha256
     paths = (image.with_suffix(BILL), image.with_suffix(PROVENANCE))
@@ -29,11 +29,11 @@ def are_there(image: Path, plan: BuildPlan) -> bool:
 
 
 def write(image: Path, plan: BuildPlan, project: Project, cache: Cache, apptainer: Apptainer) -> None:
-    """Write both documents beside an image that was just handed out; with Spack's lock where Spack installed it."""
+    """Write both documents beside an image that was just handed out, and the lock of what was installed where its provider has one."""
     described = finished.read(image)
     packages = list_packages(image, plan, cache)
-    if plan.environment.installs_by_spack(plan.recipe):
-        lock = provider.group_lock(project, plan.recipe, plan.environment)
+    lock = choice.of(plan).lock(project, plan)
+    if lock is not None:
         image.with_suffix(LOCK).write_text(lock.text, encoding="utf-8")
         packages += inventory.spack(lock)
     created = f"{plan.environment.midnight:%Y-%m-%dT%H:%M:%S+00:00}"

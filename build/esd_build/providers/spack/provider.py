@@ -3,13 +3,14 @@
 An image holds one group of its environment's specs; the build sees that group's part of the lock, and nothing else decides.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from esd_build.building.definition import Definition
 from esd_build.building.stage import PLACES, BuildPlan, Stage, build_arguments, hash_of
 from esd_build.data.errors import ConfigError
 from esd_build.data.project import Environment, Project, Recipe
+from esd_build.providers.port import PlanOf
 from esd_build.providers.spack import check
 from esd_build.providers.spack.environment import SpackEnvironment, read_tools
 from esd_build.providers.spack.lockfile import Lock
@@ -21,8 +22,6 @@ SOURCES = "spack-sources"
 VIEW = "/opt/esd/view"
 _PLACES = PLACES | {"builder"}
 _TREES, _ENVIRONMENT = "/media", "/opt/esd/environment"
-
-PlanOf = Callable[[Recipe, Environment], BuildPlan]
 
 
 def spack_environment(project: Project, environment: Environment) -> SpackEnvironment:

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 
 from esd_build.building.cache import Cache
+from esd_build.building.stage import BuildPlan
 from esd_build.data.errors import ToolError
 from esd_build.data.project import Project
-from esd_build.providers.plan import BuildPlan, make_plan
+from esd_build.providers.plan import make_plan
 from esd_build.providers.spack import build, sources
 from esd_build.providers.spack.session import Workshop
 from esd_build.providers.spack.sources import Missing, Source

@@ -3,9 +3,10 @@ from pathlib import Path
 
 import pytest
 
+from esd_build.building.stage import BuildPlan
 from esd_build.data.errors import ConfigError, UsageError
 from esd_build.data.project import Project
-from esd_build.providers.plan import BuildPlan, make_plan
+from esd_build.providers.plan import make_plan
 from esd_build.providers.spack import provider
 
 
