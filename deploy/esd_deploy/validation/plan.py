@@ -1,7 +1,6 @@
 """The one job of a validation, complete before anything happens. Pure."""
 
 import importlib.resources
-import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -74,4 +73,4 @@ def batch_script(site: SiteConfig, steps: Iterable[Step]) -> str:
 
 
 def _line(step: Step) -> str:
-    return shlex.join(("step", step.name, str(step.limit_s), *step.argv))
+    return launch.shell_line(("step", step.name, str(step.limit_s), *step.argv))

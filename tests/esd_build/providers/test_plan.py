@@ -109,5 +109,5 @@ def test_names_that_do_not_exist(project: Project) -> None:
         project.environment("25.04")
     with pytest.raises(UsageError, match="installed by provider 'debian', not by 'spack'"):
         project.environment("edge", "spack")
-    with pytest.raises(UsageError, match="not in a checkout"):
+    with pytest.raises(UsageError, match="is not in one"):
         Project.find(Path("/"))

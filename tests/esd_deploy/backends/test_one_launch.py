@@ -132,6 +132,14 @@ def test_every_job_with_containers_keeps_the_hosts_software_out(site, script, ki
     assert [launch.keep_out(site)[0] in text for text in texts] == [True]
 
 
+@pytest.mark.parametrize("kind", ["run, container", "validate"])
+def test_every_container_sees_what_the_site_binds_also_by_a_variable(site, script, kind):
+    own = site.model_copy(update={"binds": ("/tmp", "$WORK/x")})
+    texts = [content.decode() for path, content in KINDS[kind](own, script).files if path in {"esd/launch.sh", "esd/validate.sh"}]
+
+    assert ['--bind /tmp --bind "$WORK/x" esd/image.sif' in text for text in texts] == [True]
+
+
 def test_a_partitions_limits_hold_for_every_kind(site, script):
     with pytest.raises(UsageError, match="2 nodes asked for, a job gets at most 1 \\(partition 'short'"):
         check_size(site, 2, None)

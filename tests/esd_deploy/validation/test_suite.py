@@ -72,7 +72,7 @@ def test_the_scripts_are_what_one_would_type(good):
     steps = (Step("pull", ("bash", "esd/pull.sh"), 60, image=False, login=True), *chosen(all_steps(good.site, 2), ("plugins", "exit-code")))
 
     assert login_script(steps) == "# shellcheck shell=bash\nsource esd/step.sh\nstep pull 60 bash esd/pull.sh\nexit 0\n"
-    clean = "\n".join(launch.keep_out(good.site))
+    clean = "\n".join(launch.prepare(good.site, contained=True))
     assert batch_script(good.site, steps) == (
         f"# shellcheck shell=bash\nsource esd/step.sh\n{clean}\nstep plugins 20 srun --mpi=list\n"
         "image_is_here && step exit-code 20 env OMP_NUM_THREADS=1 srun --kill-on-bad-exit=1 --wait=15 --relative=0 --mpi=pmix --nodes=1 "
