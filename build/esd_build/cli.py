@@ -28,14 +28,14 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help=__doc__,
+    help="Build pinned Apptainer images from recipes and environments, check them, and publish them by digest.",
 )
-app.add_typer(new.app)
-app.add_typer(publish.app)
-app.add_typer(model.app)
-app.add_typer(images.app)
-app.add_typer(spack_commands.app, name="spack")
-app.add_typer(esd.app, name="esd")
+for panel, module in (("Images", new), ("Images", images), ("Registry", publish), ("Models", model)):
+    for command in (*module.app.registered_commands, *module.app.registered_groups):
+        command.rich_help_panel = panel
+    app.add_typer(module.app)
+app.add_typer(spack_commands.app, name="spack", rich_help_panel="Environments")
+app.add_typer(esd.app, name="esd", rich_help_panel="Environments")
 
 
 def _tell_version(asked: bool) -> None:
@@ -46,16 +46,16 @@ def _tell_version(asked: bool) -> None:
 
 @app.callback()
 def _options(
-    debug: Annotated[bool, typer.Option("--debug", help="show the traceback of an error")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     _version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="show the version and exit")] = False,
 ) -> None:
     if debug:
         os.environ["ESD_DEBUG"] = "1"
 
 
-@app.command("list")
+@app.command("list", rich_help_panel="Images")
 def list_images(as_json: AsJson = False) -> None:
-    """Show which images, in which environments, there are."""
+    """List the images and their environments."""
     project = Project.find(Path.cwd())
     recipes = [project.recipe(name) for name in project.recipe_names]
     environments = [project.environment(name) for name in project.environment_names]
@@ -70,7 +70,7 @@ def list_images(as_json: AsJson = False) -> None:
     Console().print(table)
 
 
-@app.command()
+@app.command(rich_help_panel="Images")
 def plan(
     image: ImageName, env: EnvironmentName = "edge", provider: ProviderName = None, target: TargetName = None, as_json: AsJson = False
 ) -> None:
@@ -85,23 +85,23 @@ def plan(
     _print_json({"image": recipe.name, "environment": env, "file": planned.file_name, "stages": stages})
 
 
-@app.command("image")
+@app.command("image", rich_help_panel="Images")
 def build_image(
     image: ImageName,
     env: EnvironmentName = "edge",
     provider: ProviderName = None,
     target: TargetName = None,
-    draft: Annotated[bool, typer.Option("--draft", help="pack quickly, into <image>-<env>-draft.sif: larger, to be tried only")] = False,
+    draft: Annotated[bool, typer.Option("--draft", help="Pack quickly into <image>-<env>-draft.sif: larger, for trials only.")] = False,
 ) -> None:
     """Build an image into dist/images/ and print its path."""
     factory, recipe = open_factory(image, env, provider, target, draft=draft)
     typer.echo(factory.image(recipe).relative_to(factory.project.root))
 
 
-@app.command()
+@app.command(rich_help_panel="Images")
 def prepare(
     image: ImageName,
-    output: Annotated[Path, typer.Option("--output", "-o", help="a folder that does not exist yet")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A folder that does not exist yet.")],
     env: EnvironmentName = "edge",
     provider: ProviderName = None,
     target: TargetName = None,
@@ -112,15 +112,15 @@ def prepare(
     typer.echo(f"cd {folder} && apptainer build --force --build-arg-file build-arguments {recipe.name}.sif {recipe.definition.name}")
 
 
-@app.command("test")
+@app.command("test", rich_help_panel="Images")
 def check_contract(
     image: ImageName,
     env: EnvironmentName = "edge",
     provider: ProviderName = None,
     target: TargetName = None,
-    oci: Annotated[str | None, typer.Option(help="check this OCI twin of the image instead, in Docker or Podman")] = None,
+    oci: Annotated[str | None, typer.Option(help="Check this OCI image in Docker or Podman instead.")] = None,
 ) -> None:
-    """Check a built image against its contract: versions, MPI, labels, a NESTML model, and what every image must keep to."""
+    """Check a built image against its contract: versions, MPI, labels, a NESTML model."""
     project = Project.find(Path.cwd())
     recipe, environment = project.recipe(image), open_environment(project, env, provider, target)
     require_runs_here(environment.target)

@@ -40,17 +40,25 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help=__doc__,
+    help="Run programs at EBRAINS sites, from images pinned by digest, and keep a record of what ran.",
 )
-app.add_typer(site.app, name="site")
-for command in (
-    *(run, submit, script, rerun, attach, watch, list, show, logs, cancel, fetch, delete, compare, export),
-    *(sites, login, images, image_contents, drift, fit, validate),
-):
-    app.add_typer(command.app)
+PANELS = {
+    "Run": (run, submit, script, rerun),
+    "Follow": (attach, watch, list, show, logs, cancel),
+    "Results": (fetch, delete, compare, export),
+    "Sites": (sites, login, drift, fit),
+    "Images": (images, image_contents),
+    "Validate": (validate,),
+}
+"""What `--help` shows together."""
 
-
-app.command("local")(local.local)
+for panel, modules in PANELS.items():
+    for module in modules:
+        for command in module.app.registered_commands:
+            command.rich_help_panel = panel
+        app.add_typer(module.app)
+app.add_typer(site.app, name="site", rich_help_panel="Sites")
+app.command("local", rich_help_panel="Local site")(local.local)
 
 
 def _tell_version(asked: bool) -> None:

@@ -11,18 +11,18 @@ from esd_build.providers.spack.checkout import git
 from esd_build.providers.spack.environment import pins_text
 from esd_build.providers.spack.manifest import Difference, Manifest, differences, rewritten
 
-app = typer.Typer(no_args_is_help=True, help=__doc__)
+app = typer.Typer(no_args_is_help=True, help="Compare our releases with the real manifest of the EBRAINS Software Distribution.")
 
 Checkout = Annotated[Path, typer.Argument(metavar="PATH", help="a checkout of ebrains-spack-builds")]
-System = Annotated[str | None, typer.Option("--system", help="a folder of its site-config/, whose requirements count too")]
+System = Annotated[str | None, typer.Option("--system", help="A folder of its site-config/ whose requirements count too.")]
 
 
 @app.command("import")
 def import_manifest(
     path: Checkout,
-    release: Annotated[str, typer.Option(help="which of our releases it is the manifest of")],
+    release: Annotated[str, typer.Option(help="The release that this manifest belongs to.")],
     system: System = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would change")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
 ) -> None:
     """Take the versions of a manifest over into release.yaml, with evidence `manifest`. The lock is then to be made anew."""
     project = Project.find(Path.cwd())
@@ -43,7 +43,7 @@ def import_manifest(
 
 @app.command()
 def diff(release: Annotated[str, typer.Argument(metavar="RELEASE")], path: Checkout, system: System = None) -> None:
-    """Say where a release differs from the real manifest; exit 1 where it does."""
+    """Say where a release differs from the real manifest. Exit code 1 if it does."""
     environment = _release(release)
     found = differences(environment, Manifest.read(path, system))
     _print(found)

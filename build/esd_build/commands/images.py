@@ -23,7 +23,7 @@ from esd_build.tools.containers import Engine
 from esd_build.tools.process import Account, remove_as
 
 app = typer.Typer()
-cache_app = typer.Typer(no_args_is_help=True, help="What is kept between builds.")
+cache_app = typer.Typer(no_args_is_help=True, help="Show or prune what is kept between builds.")
 app.add_typer(cache_app, name="cache")
 _MB, _GB = 1000**2, 1000**3
 
@@ -38,10 +38,10 @@ def size(
     env: EnvironmentName = "edge",
     provider: ProviderName = None,
     target: TargetName = None,
-    rows: Annotated[int, typer.Option(help="how many components to list")] = 25,
+    rows: Annotated[int, typer.Option(help="How many components to list.")] = 25,
     as_json: AsJson = False,
 ) -> None:
-    """Show how much of an image is due to which package. Shares of the file are estimated: it is compressed as a whole."""
+    """Show how much of an image each package takes. Shares of the compressed file are estimates."""
     factory, recipe = open_factory(image, env, provider, target)
     file = built(factory.project, recipe, factory.environment)
     with tempfile.TemporaryDirectory(dir=factory.cache.root / "temporary", prefix="size-") as folder:
@@ -80,10 +80,10 @@ def verify(
     env: EnvironmentName = "edge",
     provider: ProviderName = None,
     target: TargetName = None,
-    against: Annotated[Path | None, typer.Option(help="compare with this image instead of building anew")] = None,
+    against: Annotated[Path | None, typer.Option(help="Compare with this image instead of building again.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Build an image anew from nothing and compare it with the one that is there, file by file; lists every difference."""
+    """Build an image again from nothing and compare it, file by file, with the one in dist/images/."""
     factory, recipe = open_factory(image, env, provider, target)
     file = built(factory.project, recipe, factory.environment)
     again = against or verification.rebuild(factory, recipe)
@@ -107,10 +107,10 @@ def oci(
     env: EnvironmentName = "edge",
     provider: ProviderName = None,
     target: TargetName = None,
-    name: Annotated[str | None, typer.Option(help="the twin's name; default: localhost/esd/<image>:<environment>")] = None,
-    push: Annotated[bool, typer.Option("--push", help="push it to the registry that its name begins with")] = False,
+    name: Annotated[str | None, typer.Option(help="Name of the OCI image; default: localhost/esd/<image>:<environment>.")] = None,
+    push: Annotated[bool, typer.Option("--push", help="Push it to the registry in its name.")] = False,
 ) -> None:
-    """Make the same image for Docker and Podman, in their own store; prints its name and identifier."""
+    """Make the same image for Docker or Podman, in their store; prints its name and identifier."""
     factory, recipe = open_factory(image, env, provider, target)
     file = built(factory.project, recipe, factory.environment)
     name = name or f"localhost/esd/{recipe.name}:{factory.environment.label}"
@@ -123,7 +123,7 @@ def oci(
 
 @cache_app.command("ls")
 def list_cache(as_json: AsJson = False) -> None:
-    """List what is kept, the last used first."""
+    """List the kept files, the last used first."""
     cache = Cache.open(Account.current())
     entries = shelf.kept(cache)
     if as_json:
@@ -140,10 +140,10 @@ def list_cache(as_json: AsJson = False) -> None:
 
 @cache_app.command()
 def prune(
-    everything: Annotated[bool, typer.Option("--all", help="all but what Spack keeps")] = False,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would go")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Remove all but what Spack keeps.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
 ) -> None:
-    """Remove what is over the limit, the longest unused first."""
+    """Remove the longest unused files until the cache is within its limit."""
     cache = Cache.open(Account.current())
     with cache.lock:
         going = shelf.surplus(shelf.kept(cache), 0 if everything else shelf.limit())

@@ -31,16 +31,18 @@ class ModelError(EsdError):
 @app.command("model")
 def model_command(  # noqa: PLR0913 - each parameter is an option of the command line
     model: Annotated[Path, typer.Argument(metavar="MODEL.nestml", help="a neuron")],
-    synapse: Annotated[Path | None, typer.Option(help="a plastic synapse's NESTML file, for this neuron")] = None,
+    synapse: Annotated[Path | None, typer.Option(help="NESTML file of a plastic synapse for this neuron.")] = None,
     *,
-    post_port: Annotated[str, typer.Option(help="the synapse's input for the neuron's own spikes")] = POST_PORT,
-    target: Annotated[Literal["nest", "spinnaker", "both"], typer.Option(help="the machine that it is for")] = "both",
-    image: Annotated[str | None, typer.Option(help="default: the image that has the target's name")] = None,
-    env: Annotated[str, typer.Option("--env", help="a folder of spack-envs/")] = "edge",
-    output: Annotated[Path, typer.Option("--output", "-o", help="folder for the results, one for each target in it")] = Path("dist/models"),
-    as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
+    post_port: Annotated[str, typer.Option(help="The synapse's input for the neuron's own spikes.")] = POST_PORT,
+    target: Annotated[Literal["nest", "spinnaker", "both"], typer.Option(help="The machine that the code is for.")] = "both",
+    image: Annotated[str | None, typer.Option(help="Image to use; default: the image named after the target.")] = None,
+    env: Annotated[str, typer.Option("--env", help="A folder of spack-envs/.")] = "edge",
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; each target gets its own in it.")] = Path(
+        "dist/models"
+    ),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Generate and compile code from a NESTML model, inside an image. Nothing is done twice for the same model and image."""
+    """Generate and compile code from a NESTML model, inside an image; once for each model and image."""
     source = ModelSource(model, synapse, post_port)
     targets: tuple[Target, ...] = TARGETS if target == "both" else (target,)
     project, build = Project.find(Path.cwd()), ModelBuilder.here()
@@ -62,8 +64,8 @@ def model_command(  # noqa: PLR0913 - each parameter is an option of the command
 
 @app.command()
 def portability(
-    env: Annotated[str, typer.Option("--env", help="a folder of spack-envs/")] = "edge",
-    as_json: Annotated[bool, typer.Option("--json", help="machine-readable")] = False,
+    env: Annotated[str, typer.Option("--env", help="A folder of spack-envs/.")] = "edge",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Take the models of models/ to NEST and to SpiNNaker, run one neuron of each, and compare. Exit code 1 if one disagrees."""
     project = Project.find(Path.cwd())

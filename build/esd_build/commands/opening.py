@@ -16,14 +16,14 @@ from esd_build.tools.apptainer import Apptainer
 from esd_build.tools.process import Account
 
 ImageName = Annotated[str, typer.Argument(metavar="IMAGE", help="a folder of recipes/")]
-EnvironmentName = Annotated[str, typer.Option("--env", help="a folder of spack-envs/")]
+EnvironmentName = Annotated[str, typer.Option("--env", help="A folder of spack-envs/.")]
 ProviderName = Annotated[
-    str | None, typer.Option("--provider", help="how the environment is installed; default: what its release.yaml says")
+    str | None, typer.Option("--provider", help="How the environment is installed; default: as its release.yaml says.")
 ]
 TargetName = Annotated[
-    str | None, typer.Option("--target", help="the least processor that runs the image, such as x86_64_v4; default: the environment's")
+    str | None, typer.Option("--target", help="The least processor that runs the image, for example x86_64_v4; default: the environment's.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 def open_environment(project: Project, env: str, provider: str | None = None, chosen: str | None = None) -> Environment:

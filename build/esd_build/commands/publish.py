@@ -25,7 +25,7 @@ Word = Annotated[
     str, typer.Argument(metavar="IMAGE|REF", help="a folder of recipes/ (its tag is --env, or IMAGE:TAG), or registry/project/image:tag")
 ]
 Place = Annotated[
-    str | None, typer.Option("--registry", envvar="ESD_REGISTRY", help="registry and project, such as docker-registry.ebrains.eu/esd")
+    str | None, typer.Option("--registry", envvar="ESD_REGISTRY", help="Registry and project, for example docker-registry.ebrains.eu/esd.")
 ]
 CaFile = Annotated[Path | None, typer.Option(envvar="ESD_REGISTRY_CA", help="PEM file of the registry's certificate authority")]
 
@@ -42,8 +42,8 @@ def push(  # noqa: PLR0913 - each parameter is an option of the command line
     env: EnvironmentName = "edge",
     provider: ProviderName = None,
     target: TargetName = None,
-    tag: Annotated[str | None, typer.Option(help="one tag of your own, instead of those that `esd-build tags` shows")] = None,
-    move: Annotated[bool, typer.Option(help="let the moving tag name this image, too")] = True,
+    tag: Annotated[str | None, typer.Option(help="One tag of your own, instead of those that `esd-build tags` shows.")] = None,
+    move: Annotated[bool, typer.Option(help="Also move the environment's tag to this image.")] = True,
     ca_file: CaFile = None,
 ) -> None:
     """Push a built image, read it back, and print its reference with digest.
@@ -70,7 +70,7 @@ def show_tags(
     ca_file: CaFile = None,
     as_json: AsJson = False,
 ) -> None:
-    """Explain the tags of an image: those that a push would write, and with --registry those that are there."""
+    """Explain an image's tags: those that a push would write, and with --registry those that exist."""
     there = _tags_there(_reference(image, registry, env), registry, ca_file) if registry or "/" in image else {}
     own = () if set("/:@") & set(image) else _own_tags(_built(image, env, provider, target))
     if as_json:
@@ -86,7 +86,7 @@ def show_tags(
 def promote(
     reference: Annotated[str, typer.Argument(metavar="REF", help="registry/project/image:<immutable tag>")], ca_file: CaFile = None
 ) -> None:
-    """Let the moving tag name an image that is in the registry already; sends nothing but a few hundred bytes."""
+    """Move the environment's tag to an image that is already in the registry."""
     wanted = ImageReference.parse(reference)
     moving = tags.moving_of(wanted.tag or "")
     if moving is None:
@@ -100,8 +100,8 @@ def inspect(
     reference: Word,
     registry: Place = None,
     env: EnvironmentName = "edge",
-    show: Annotated[str | None, typer.Option(metavar="TYPE", help="print the document of this type, such as cyclonedx")] = None,
-    key: Annotated[Path | None, typer.Option(help="public key (cosign.pub): exit 1 unless it signed the image")] = None,
+    show: Annotated[str | None, typer.Option(metavar="TYPE", help="Print the document of this type, for example cyclonedx.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Public key (cosign.pub); exit code 1 unless it signed the image.")] = None,
     ca_file: CaFile = None,
     as_json: AsJson = False,
 ) -> None:
@@ -123,7 +123,7 @@ def inspect(
 def attach(
     reference: Annotated[str, typer.Argument(metavar="REF")],
     file: Path,
-    artifact_type: Annotated[str, typer.Option("--type", help="such as application/vnd.cyclonedx+json")],
+    artifact_type: Annotated[str, typer.Option("--type", help="Media type, for example application/vnd.cyclonedx+json.")],
     ca_file: CaFile = None,
 ) -> None:
     """Attach a document to an image in a registry; prints the digest of the attachment."""
@@ -134,7 +134,7 @@ def attach(
 @app.command()
 def sign(
     image: Word,
-    key: Annotated[Path, typer.Option(envvar="ESD_SIGNING_KEY", help="private key, made by `esd-build keys` or by cosign")],
+    key: Annotated[Path, typer.Option(envvar="ESD_SIGNING_KEY", help="Private key, made by `esd-build keys` or by cosign.")],
     registry: Place = None,
     env: EnvironmentName = "edge",
     ca_file: CaFile = None,

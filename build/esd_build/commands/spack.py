@@ -16,19 +16,19 @@ from esd_build.providers.spack.build import mirror_folder
 from esd_build.providers.spack.environment import FULL, SpackEnvironment
 from esd_build.tools.process import run
 
-app = typer.Typer(no_args_is_help=True, help=__doc__)
+app = typer.Typer(no_args_is_help=True, help="Maintain environments that Spack installs: locks, sources, built packages.")
 app.add_typer(spack_cache.app)
 
-AsJson = Annotated[bool, typer.Option("--json", help="machine-readable")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
 def lock(
     name: EnvironmentName,
-    only_compare: Annotated[bool, typer.Option("--check", help="write nothing; exit 1 where the committed lock is another one")] = False,
-    target: Annotated[str | None, typer.Option(help="another microarchitecture; the lock goes to dist/locks/")] = None,
+    only_compare: Annotated[bool, typer.Option("--check", help="Write nothing. Exit code 1 if the committed lock differs.")] = False,
+    target: Annotated[str | None, typer.Option(help="Another microarchitecture; the lock goes to dist/locks/.")] = None,
 ) -> None:
-    """Concretize an environment from nothing, and show how the result differs from the committed lock."""
+    """Concretize an environment from nothing and show how the result differs from the committed lock."""
     environment = SpackEnvironment.find(_project(), name)
     with open_spack(name) as spack:
         found = concretize.concretize(spack, environment, target=target)
@@ -64,11 +64,13 @@ def check_locks(names: Annotated[list[str] | None, typer.Argument(metavar="[ENVI
 @app.command()
 def mirror(
     name: EnvironmentName,
-    group: Annotated[str, typer.Option(help="only the sources of one group")] = FULL,
-    directory: Annotated[Path | None, typer.Option(help="default: that of the build cache")] = None,
-    only_check: Annotated[bool, typer.Option("--check", help="fetch nothing; list what is missing, exit 1 if anything is")] = False,
+    group: Annotated[str, typer.Option(help="Only the sources of one group.")] = FULL,
+    directory: Annotated[Path | None, typer.Option(help="Where the mirror lies; default: in the build cache.")] = None,
+    only_check: Annotated[
+        bool, typer.Option("--check", help="Fetch nothing; list what is missing. Exit code 1 if anything is missing.")
+    ] = False,
 ) -> None:
-    """Fill a source mirror with all files that an environment's lock is built from, for a site without a network."""
+    """Fill a source mirror with all files that a lock is built from, for a site without a network."""
     environment = SpackEnvironment.find(_project(), name)
     factory = open_factory(name)
     target = directory.absolute() if directory else mirror_folder(factory.cache)
@@ -102,7 +104,7 @@ def audit() -> None:
 
 @app.command("drift")
 def show_drift(as_json: AsJson = False) -> None:
-    """The pins of all environments side by side, with how sure each is."""
+    """Show the pins of all environments side by side, with their certainty."""
     table = drift.table(_project())
     typer.echo(json.dumps([row.as_json() for row in table], indent=2) if as_json else drift.markdown(_project(), table))
 

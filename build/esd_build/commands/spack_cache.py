@@ -15,7 +15,7 @@ from esd_build.signing import PrivateKey, trusted_keys
 app = typer.Typer()
 
 Repository = Annotated[str, typer.Argument(metavar="REGISTRY/REPOSITORY", help="such as docker-registry.ebrains.eu/esd/built")]
-Group = Annotated[str, typer.Option(help="the packages of one group")]
+Group = Annotated[str, typer.Option(help="The packages of one group.")]
 CaFile = Annotated[Path | None, typer.Option(envvar="ESD_REGISTRY_CA", help="PEM file of the registry's certificate authority")]
 
 
@@ -24,11 +24,11 @@ def push(
     name: EnvironmentName,
     repository: Repository,
     group: Group = FULL,
-    key: Annotated[Path | None, typer.Option(help="sign each package with this private key")] = None,
-    replace: Annotated[bool, typer.Option("--replace", help="put yours in the place of packages that lie there")] = False,
+    key: Annotated[Path | None, typer.Option(help="Sign each package with this private key.")] = None,
+    replace: Annotated[bool, typer.Option("--replace", help="Replace packages in the registry that this key has not signed.")] = False,
     ca_file: CaFile = None,
 ) -> None:
-    """Push the packages that were built of an environment into a registry, as Spack's OCI build cache."""
+    """Push an environment's built packages to a registry, as Spack's OCI build cache."""
     environment, place = SpackEnvironment.named(name), Place.parse(repository, ca_file)
     signer = PrivateKey.read(key) if key else None
     with open_spack(name) as spack:
@@ -42,7 +42,7 @@ def pull(
     name: EnvironmentName,
     repository: Repository,
     group: Group = FULL,
-    signed: Annotated[bool, typer.Option("--require-signature/--no-signature", help="refuse packages without a trusted signature")] = True,
+    signed: Annotated[bool, typer.Option("--require-signature/--no-signature", help="Refuse packages without a trusted signature.")] = True,
     ca_file: CaFile = None,
 ) -> None:
     """Take an environment's packages from a registry into the build cache of this machine; builds then take them from there."""

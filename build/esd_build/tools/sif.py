@@ -44,7 +44,7 @@ def objects(image: Path) -> tuple[DataObject, ...]:
     end = max((part.offset + part.size for part in found), default=0)
     if image.stat().st_size < end:
         raise UsageError(
-            f"{image} is cut off: {image.stat().st_size} bytes are there, its header tells of {end}; `make image` makes it anew"
+            f"{image} is cut off: {image.stat().st_size} bytes are there, its header tells of {end}; `make image` builds it again"
         )
     return tuple(sorted(found, key=lambda part: part.offset))
 

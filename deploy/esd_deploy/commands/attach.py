@@ -12,7 +12,7 @@ app = typer.Typer()
 
 @app.command()
 def attach(run_id: options.AnyRun, *, site: options.KnownSite = None, output: options.Output = RUNS, as_json: options.Json = False) -> None:
-    """Wait for a run that was started before, and fetch its results. From another machine: by its job's URL or its id, with --site."""
+    """Wait for a run that was submitted before and fetch its results. On another machine, give the job's URL or id, and --site."""
     with display(quiet=as_json) as steps, going_on(run_id, output):
         run = known_run(run_id, output, site, steps, adopt=True)
         run.resume()

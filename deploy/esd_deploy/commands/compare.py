@@ -22,12 +22,12 @@ def compare_command(
     a: options.RunId,
     b: options.RunId,
     *,
-    rate: Annotated[float, typer.Option(min=0, help="How far rates may lie apart, as a share.")] = 0.1,
-    coefficient: Annotated[float, typer.Option(min=0, help="How far CVs and correlations may lie apart.")] = 0.05,
+    rate: Annotated[float, typer.Option(min=0, help="Allowed difference of rates, as a share.")] = 0.1,
+    coefficient: Annotated[float, typer.Option(min=0, help="Allowed difference of CVs and of correlations.")] = 0.05,
     output: options.Output = RUNS,
     as_json: options.Json = False,
 ) -> None:
-    """Two runs side by side: rates, CV, correlation, spikes, versions. Exit code 1 where their statistics do not agree."""
+    """Compare two runs: rates, CV, correlation, spikes, versions. Exit code 1 if their statistics disagree."""
     records = [record.load(output, run_id) for run_id in (a, b)]
     hashes = [spike_hash(output / run_id) for run_id in (a, b)]
     found = compare(records[0], records[1], Tolerance(rate, coefficient), spikes=(hashes[0], hashes[1]))

@@ -33,7 +33,7 @@ def drift_command(  # noqa: PLR0913 - each parameter is an option of the command
     *,
     sites: Annotated[str, typer.Option(help="Sites, separated by commas: names, or YAML files.")],
     image: options.Image = None,
-    modules: Annotated[bool, typer.Option("--modules/--no-modules", help="Ask the sites' own modules too, where there are some.")] = True,
+    modules: Annotated[bool, typer.Option("--modules/--no-modules", help="Also compare the sites' own modules, if a site has any.")] = True,
     partition: options.PartitionName = None,
     account: options.Account = None,
     output: options.Output = RUNS,
@@ -41,7 +41,7 @@ def drift_command(  # noqa: PLR0913 - each parameter is an option of the command
     json_file: Annotated[Path | None, typer.Option(help="Write the JSON here as well.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a page.")] = None,
 ) -> None:
-    """Which versions the stacks of several sites have, and whether the same seed gives the same spikes. Exit code 1 on drift."""
+    """Compare versions, and the spikes of one seed, between the stacks of several sites. Exit code 1 on drift."""
     with display(quiet=as_json) as steps:
         wish = Wish(image, partition, account, modules=modules)
         stacks = tuple(_ask([name for name in sites.split(",") if name], wish, output, steps))

@@ -34,10 +34,10 @@ def fit_command(
     boards: Annotated[int | None, typer.Option(min=1, help="Boards that may be had; exit code 1 where the network needs more.")] = None,
     as_json: options.Json = False,
 ) -> None:
-    """Map a PyNN script's network on a SpiNNaker machine that is not there: cores, chips, boards, memory, real-time factor."""
+    """Tell whether a PyNN script's network fits a SpiNNaker machine: cores, chips, boards, memory, real-time factor."""
     config, _ = load_site(site)
     if config.kind != "nmpi" or (config.nmpi and config.nmpi.platform != "SpiNNaker"):
-        raise UsageError(f"site '{site}' is no SpiNNaker machine: `esd-deploy run --dry-run` shows what a job there would be")
+        raise UsageError(f"site '{site}' is no SpiNNaker machine: `esd-deploy run --dry-run` shows what would be submitted")
     handed = bundle(script)
     files = {handed.name: handed.program, **dict(handed.others), **dict(file for path in inputs or () for file in input_files(path))}
     mapper = _mapper(image or _built())

@@ -33,7 +33,7 @@ def images(
     check: Annotated[
         bool,
         typer.Option(
-            "--check", help="Compute each file's hash anew; name and remove what is damaged, name what is unreadable; exit code 1 for both."
+            "--check", help="Hash each file again. Damaged files are removed and named, unreadable ones named; exit code 1 for both."
         ),
     ] = False,
     gc: Annotated[bool, typer.Option("--gc", help="Remove what nobody used for --keep-days, and what broken pulls left.")] = False,
@@ -41,7 +41,7 @@ def images(
     account: options.Account = None,
     as_json: options.Json = False,
 ) -> None:
-    """The images that a site keeps for jobs; --check and --gc look after them."""
+    """List the images that a site keeps for jobs; --check and --gc maintain them."""
     if check and gc:
         raise UsageError("--check and --gc: one after the other")
     action: Action = "check" if check else "gc" if gc else "list"

@@ -22,10 +22,10 @@ def list_command(
     *,
     output: options.Output = RUNS,
     tag: Annotated[str | None, typer.Option(help="Only the runs with this tag.")] = None,
-    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the sites how the runs stand that have not ended.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Ask the sites about runs that have not ended.")] = False,
     as_json: options.Json = False,
 ) -> None:
-    """The runs that have a record here, as they were last seen."""
+    """List the runs that have a record here, with their last known state."""
     if refresh:
         fleet.refresh(output, tag)
     if as_json:

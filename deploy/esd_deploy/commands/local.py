@@ -33,4 +33,4 @@ def _group() -> Any:
 
 
 def local() -> None:
-    """A whole HPC site on this machine: up, down, status."""
+    """Start, stop and inspect a whole HPC site on this machine."""

@@ -22,7 +22,7 @@ def login(
     site: options.SiteName,
     client_id: Annotated[str | None, typer.Option(help=f"The client that is registered for this at the issuer; or ${CLIENT}.")] = None,
 ) -> None:
-    """Log in at a site's OpenID Connect issuer, by a code that is confirmed in a browser."""
+    """Log in at a site's OpenID Connect issuer with a code that you confirm in a browser."""
     config, path = load_site(site)
     issuer = config.credentials.oidc if config.credentials else None
     client = client_id or os.environ.get(CLIENT)

@@ -66,7 +66,7 @@ Json = Annotated[bool, typer.Option("--json", help="The record as JSON on standa
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, from `esd-deploy list`.", autocompletion=completion.runs)]
 KnownSite = Annotated[
-    str | None, typer.Option("--site", help="The run's site, where it was a YAML file of your own.", autocompletion=completion.sites)
+    str | None, typer.Option("--site", help="The run's site, if it was a YAML file of your own.", autocompletion=completion.sites)
 ]
 AnyRun = Annotated[
     str,
@@ -83,7 +83,7 @@ Inputs = Annotated[
 ]
 PartitionName = Annotated[str | None, typer.Option("--partition", "-p", help="Slurm partition; the site's default without it.")]
 Account = Annotated[str | None, typer.Option("--account", "-A", help="Budget that is charged.")]
-Tags = Annotated[list[str] | None, typer.Option(help="A word by which runs are found again together; may be repeated.")]
+Tags = Annotated[list[str] | None, typer.Option(help="A label that groups runs; may be repeated.")]
 RequireSignature = Annotated[
     bool,
     typer.Option(
@@ -92,5 +92,5 @@ RequireSignature = Annotated[
         help="Refuse an image that none of the trusted keys signed: $ESD_TRUSTED_KEYS, or trusted-keys/*.pub of your configuration folder.",
     ),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Do it although a check says no.")]
+Force = Annotated[bool, typer.Option("--force", help="Proceed even if a check fails.")]
 Model = Annotated[Path | None, typer.Option(help="A NESTML neuron: compiled for the image, and sent along as MODEL_module.")]

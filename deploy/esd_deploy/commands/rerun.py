@@ -24,7 +24,7 @@ def rerun_command(
     require_signature: options.RequireSignature = False,
     force: options.Force = False,
 ) -> None:
-    """Run again exactly what a record says: the same script, image digest, arguments and shape."""
+    """Run again exactly what a record says: same script, image digest, arguments and shape."""
     known = record.own(output, run_id)
     local_checks.require_folder(output)
     if require_signature:

@@ -49,6 +49,6 @@ def script(  # noqa: PLR0913 - each parameter is an option of the command line
     config, _ = load_site(site)
     mode_there = with_default_image(wanted, config).mode_at(config)
     if mode_there in {"login", "queue"}:
-        raise UsageError(f"--mode {mode_there} is no batch job; just run `{shlex.join(('python3', script.name, *wanted.arguments))}`")
+        raise UsageError(f"--mode {mode_there} is not a batch job; run `{shlex.join(('python3', script.name, *wanted.arguments))}`")
     _, plan = planned(site, wanted, Conditions(signed=require_signature))
     print(launch.batch_script(plan.site, plan.shape, plan.command, image=plan.image, time_s=plan.time_s, name=plan.name), end="")

@@ -30,7 +30,7 @@ class _OrShow(TyperGroup):
         return [*super().shell_complete(ctx, incomplete), *self.commands["show"].params[0].shell_complete(ctx, incomplete)]
 
 
-app = typer.Typer(cls=_OrShow, no_args_is_help=True, help="A site's settings, and what the site says of itself.")
+app = typer.Typer(cls=_OrShow, no_args_is_help=True, help="Show a site's settings, or ask the site about itself.")
 
 
 @app.command("show")
@@ -56,12 +56,12 @@ def show(name: options.SiteWord, *, as_json: options.Json = False) -> None:
 def probe_command(
     name: options.SiteWord,
     *,
-    compute: Annotated[bool, typer.Option(help="Ask a compute node too, by a job of a few seconds.")] = True,
+    compute: Annotated[bool, typer.Option(help="Also ask a compute node, with a job of a few seconds.")] = True,
     partition: options.PartitionName = None,
     account: options.Account = None,
     as_json: options.Json = False,
 ) -> None:
-    """Ask a site about itself, keep the answer for the preflight, and print what its file should say instead."""
+    """Ask a site about itself, keep the answer for later checks, and print what its file should say instead."""
     place = Site.load(name)
     found = probe.ask(place.connect(place.endpoint), settled(place.config, partition, account), compute=compute)
     path = probe.save(place.config.name, found)

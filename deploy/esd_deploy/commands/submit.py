@@ -34,7 +34,7 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
     env: options.Environment = None,
     job_name: options.JobName = None,
     tag: options.Tags = None,
-    count: Annotated[int, typer.Option(min=1, help="Submit so many runs of it; each finds its number, from 0, in $ESD_RUN_INDEX.")] = 1,
+    count: Annotated[int, typer.Option(min=1, help="Submit this many runs; each finds its number, from 0, in $ESD_RUN_INDEX.")] = 1,
     output: options.Output = RUNS,
     as_json: options.Json = False,
     require_signature: options.RequireSignature = False,

@@ -33,12 +33,14 @@ ImageWord = Annotated[
         autocompletion=completion.images,
     ),
 ]
-Only = Annotated[list[str] | None, typer.Option("--only", help="A check or a tag; what it rests on is looked at too. May be repeated.")]
+Only = Annotated[list[str] | None, typer.Option("--only", help="A check or a tag; the checks that it rests on run too. May be repeated.")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="A check or a tag to leave out. May be repeated.")]
 Quick = Annotated[bool, typer.Option("--quick", help="No compilation and no measurements of speed.")]
-Suggest = Annotated[bool, typer.Option("--suggest", help="Where MPI does not wire up, try the known remedies and propose a change.")]
+Suggest = Annotated[bool, typer.Option("--suggest", help="If MPI does not wire up, try the known remedies and propose a change.")]
 Attach = Annotated[bool, typer.Option("--attach", help="Attach the verdicts to the image in its registry.")]
-Make = Annotated[bool, typer.Option("--make-reference", help="Keep what was measured as the site's references, and the image's spikes.")]
+Make = Annotated[
+    bool, typer.Option("--make-reference", help="Keep the measured values as the site's references, and the spikes as the image's.")
+]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report as JSON; - is standard output.")]
 JunitFile = Annotated[Path | None, typer.Option("--junit", help="Write it as JUnit XML; - is standard output.")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write one page with all validations that are known here.")]
@@ -54,7 +56,7 @@ class ValidationFailedError(EsdError):
 
 @app.command()
 def checks(*, as_json: Annotated[bool, typer.Option("--json", help="As one JSON array on standard output.")] = False) -> None:
-    """The checks of `validate`, their tags, and which belong to the quick suite."""
+    """List the checks of `validate`, their tags, and the quick suite."""
     if as_json:
         keys = ("name", "title", "quick", "on_request")
         told = [{**{key: getattr(one, key) for key in keys}, "tags": sorted(one.tags)} for one in CHECKS]
@@ -112,12 +114,12 @@ def validate(  # noqa: PLR0913 - each parameter is an option of the command line
 def report_command(
     *,
     image: Annotated[list[str] | None, typer.Option("--image", help="Verdicts attached to this image too; may be repeated.")] = None,
-    site: Annotated[list[str] | None, typer.Option("--site", help="The site whose registry is asked for them; may be repeated.")] = None,
+    site: Annotated[list[str] | None, typer.Option("--site", help="The site whose registry has the verdicts; may be repeated.")] = None,
     json_file: JsonFile = None,
     html: HtmlFile = None,
     output: Folder = VALIDATIONS,
 ) -> None:
-    """Which image is proven where, and when: of the validations that are kept here, and of the verdicts in the registry."""
+    """Show which image is proven where and when: validations kept here, and verdicts in the registry."""
     if bool(image) != bool(site):
         raise UsageError(
             "give --image and --site together: the verdicts that are attached to that image are read from that site's registry"

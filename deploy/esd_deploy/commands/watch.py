@@ -33,7 +33,7 @@ def watch(
     interval: Annotated[float, typer.Option(min=0.2, help="Seconds between two questions.")] = 5,
     bring: Annotated[bool, typer.Option("--fetch/--no-fetch", help="Fetch the results of each run that ends.")] = True,
 ) -> None:
-    """Follow all runs that have not ended, or whose results are not here; Ctrl-C leaves them running.
+    """Follow all runs that have not ended or whose results are not here. Ctrl-C leaves them running.
 
     Exit code 1 if one of them failed, 4 if the results of one are not here.
     """

@@ -125,7 +125,7 @@ def _archive(path: Path) -> tuple[File, ...]:
     except OSError as error:
         raise UsageError(f"archive {path}: {error.strerror or error}") from error
     except (*_DAMAGED, NotImplementedError, RuntimeError) as error:
-        raise UsageError(f"archive {path} cannot be read: {error}; pack it anew as .zip or .tar.gz, without a password") from error
+        raise UsageError(f"archive {path} cannot be read: {error}; pack it again as .zip or .tar.gz, without a password") from error
 
 
 def _zip(archive: zipfile.ZipFile) -> Iterator[_Entry]:
@@ -165,7 +165,7 @@ def _checked(path: Path, entries: Iterable[_Entry]) -> Iterator[_Entry]:
                 f"{path}: '{one.name}': names of files that are sent have letters, digits and _ . - only, and stay below; rename it"
             )
         if one.read is None:
-            raise UsageError(f"{path}: '{one.name}' is no plain file; put what it leads to in its place")
+            raise UsageError(f"{path}: '{one.name}' is no plain file; replace it by a copy of the file")
         total += one.size
         _require_small(path, total)
         yield replace(one, name=name)

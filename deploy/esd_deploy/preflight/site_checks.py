@@ -50,9 +50,7 @@ def require(place: Site, plan: Plan) -> list[Finding]:
     failed = [finding for finding in found if finding.verdict == "failed"]
     if failed:
         lines = "\n".join(f"  {one.check}: {one.reason}" for one in failed)
-        raise UsageError(
-            f"this run has no chance at site '{plan.site.name}'; nothing was submitted (--force submits all the same)\n{lines}"
-        )
+        raise UsageError(f"this run cannot work at site '{plan.site.name}'; nothing was submitted (--force submits all the same)\n{lines}")
     return found
 
 

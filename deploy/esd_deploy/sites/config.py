@@ -174,7 +174,7 @@ class SiteConfig(Document):
             raise ValueError(f"partition '{self.partition}' is not among partitions ({', '.join(self.partitions)})")
         unknown = [path for path in self.evidence if path.partition(".")[0] not in type(self).model_fields]
         if unknown:
-            raise ValueError(f"evidence for what is no setting: {', '.join(unknown)}")
+            raise ValueError(f"evidence for unknown settings: {', '.join(unknown)}")
         return self
 
 

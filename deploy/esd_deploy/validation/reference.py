@@ -99,7 +99,7 @@ def load(site: SiteConfig) -> References:
     except FileNotFoundError:
         return References()
     except ValidationError as error:
-        raise ConfigError(f"{path} is not valid: {error}; make it anew with --make-reference") from error
+        raise ConfigError(f"{path} is not valid: {error}; make it again with --make-reference") from error
 
 
 def save(site: SiteConfig, references: References) -> Path:
@@ -126,7 +126,7 @@ def load_spikes(annotations: Mapping[str, str]) -> str | None:
         known = json.loads(path.read_text(encoding="utf-8"))
         found = known.get(annotations.get("org.opencontainers.image.version", ""))
     except (ValueError, AttributeError) as error:
-        raise ConfigError(f"{path} is not valid ({error}); make it anew with --make-reference") from error
+        raise ConfigError(f"{path} is not valid ({error}); make it again with --make-reference") from error
     return str(found) if found else None
 
 

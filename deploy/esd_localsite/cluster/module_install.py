@@ -77,7 +77,7 @@ def install(site: str, module: Module, progress: Callable[[str], None]) -> None:
     """Install it at a site, in place of an earlier one of that name. Raises LocalSiteError where pip or the image fail."""
     layout = find_layout(site)
     if not layout.modulefiles.is_dir():
-        raise LocalSiteError(f"there is no local site '{site}' yet: `esd-deploy local up --name {site}` first")
+        raise LocalSiteError(f"no local site '{site}' yet: `esd-deploy local up --name {site}` first")
     with lock.holding(layout.software / ".lock"):
         root, user = layout.software / module.name, accounts.account(JOB_USER) if layout.needs_root else pwd.getpwuid(os.geteuid())
         progress(f"{module.name}: {', '.join(module.set.packages)}")

@@ -31,7 +31,7 @@ module() {{
 def check_name(name: str) -> str:
     """`NAME/VERSION`. Raises LocalSiteError for what is none."""
     if not _NAME.fullmatch(name):
-        raise LocalSiteError(f"'{name}' is no name for a module: write NAME/VERSION, e.g. ESD/24.10")
+        raise LocalSiteError(f"'{name}' is not a module name: write NAME/VERSION, e.g. ESD/24.10")
     return name
 
 

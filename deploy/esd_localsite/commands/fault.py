@@ -16,7 +16,7 @@ def fault(
     which: Annotated[list[FaultKind] | None, typer.Argument(help="For `clear`: only these.")] = None,
     *,
     name: Annotated[str, typer.Option("--name", help="Which local site.")] = "local",
-    times: Annotated[int | None, typer.Option(min=1, help="How often it strikes; without it: until cleared.")] = None,
+    times: Annotated[int | None, typer.Option(min=1, help="How often the fault strikes; default: until cleared.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="slow: how much; …-down: how long.")] = None,
     node: Annotated[str | None, typer.Option(help="node-down: which node.")] = None,
     megabytes: Annotated[int | None, typer.Option(min=1, help="disk-quota: size of the disk.")] = None,
@@ -30,7 +30,7 @@ def fault(
         inject(name, Fault(kind=FaultKind(what), times=times, seconds=seconds, node=node, megabytes=megabytes))
     else:
         raise typer.BadParameter(
-            f"'{' '.join((what, *(which or ())))}' is no fault: use {_LIST}, {_CLEAR}, or one of {', '.join(FaultKind)}"
+            f"'{' '.join((what, *(which or ())))}' is not a fault: use {_LIST}, {_CLEAR}, or one of {', '.join(FaultKind)}"
         )
 
 

@@ -25,21 +25,21 @@ Purge = Annotated[bool, typer.Option("--purge", help="Remove the site's state to
 def up(  # noqa: PLR0913 - the options of a site, which are many
     name: Name = "local",
     *,
-    profile: Annotated[Profile | None, typer.Option(help="slurm: two nodes (root or sudo); nobatch: none of that, no root.")] = None,
+    profile: Annotated[Profile | None, typer.Option(help="slurm: two nodes, needs root or sudo; nobatch: no Slurm, no root.")] = None,
     server: Annotated[Server | None, typer.Option(help="own: this project's endpoint; unicorex: the real UNICORE/X (needs Java).")] = None,
-    tsi: Annotated[Path | None, typer.Option(help="With unicorex: UNICORE's TSI, an archive or a folder; else it is fetched.")] = None,
+    tsi: Annotated[Path | None, typer.Option(help="With unicorex: UNICORE's TSI, as an archive or a folder; default: fetch it.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="The UNICORE endpoint's port.")] = None,
     site_name: Annotated[str | None, typer.Option(help="The site's name as UNICORE spells it.")] = None,
     user: Annotated[list[str] | None, typer.Option(help="One more user, with an account of its own: NAME or NAME=PASSWORD_FILE.")] = None,
     partition: Annotated[list[str] | None, typer.Option(help="A Slurm partition, the first is the default: NAME or NAME:MINUTES.")] = None,
     mpi: Annotated[list[str] | None, typer.Option(help="An MPI plugin that Slurm offers, the first is the default, e.g. pspmix.")] = None,
-    ci_speed: Annotated[bool, typer.Option("--ci-speed", help="Time constants as short as can be.")] = False,
-    realistic: Annotated[bool, typer.Option("--realistic", help="Time constants of a UNICORE server as it is installed.")] = False,
+    ci_speed: Annotated[bool, typer.Option("--ci-speed", help="Shortest time constants, for tests.")] = False,
+    realistic: Annotated[bool, typer.Option("--realistic", help="Time constants of an installed UNICORE server.")] = False,
     no_login_precommand: Annotated[bool, typer.Option("--no-login-precommand", help="Precommands run inside the batch job.")] = False,
     token_seconds: Annotated[int | None, typer.Option(min=1, help="Life of the OIDC issuer's access tokens (300).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Start the site unless it runs, and say how to reach it. Options hold until they are given anew."""
+    """Start the site unless it runs, and say how to reach it. Options hold until you give others."""
     if ci_speed and realistic:
         raise typer.BadParameter("--ci-speed and --realistic exclude each other")
     choices = {
@@ -61,7 +61,7 @@ def up(  # noqa: PLR0913 - the options of a site, which are many
 
 @app.command()
 def down(name: Name = "local", purge: Purge = False) -> None:
-    """Stop the site; nothing stays behind but its state directory."""
+    """Stop the site; only its state directory stays."""
     lifecycle.down(name, purge=purge, progress=_progress)
 
 

@@ -34,7 +34,7 @@ class Layout:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise LocalSiteError(
-                f"'{self.name}' is no name for a local site: use lower-case letters, digits and '-', at most 31, a letter first"
+                f"'{self.name}' cannot name a local site: use lower-case letters, digits and '-', at most 31, a letter first"
             )
 
     @property

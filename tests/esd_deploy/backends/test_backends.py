@@ -49,7 +49,7 @@ FAULTS = [
     (QUEUE.replace("nmpi: {platform: SpiNNaker}\n", ""), "nmpi missing"),
     (QUEUE.replace("queue_url: https://q.example.org\n", ""), "queue_url missing"),
     (UNICORE + "partition: a\npartitions: {b: {}}\n", "partition 'a' is not among partitions"),
-    (UNICORE + "evidence: {colour: {certainty: guess}}\n", "evidence for what is no setting: colour"),
+    (UNICORE + "evidence: {colour: {certainty: guess}}\n", "evidence for unknown settings: colour"),
     (UNICORE.replace("{jupyter: true}", "{}"), "found none"),
     (UNICORE.replace("{jupyter: true}", "{oidc: 'http://i.example.org'}"), "credentials.oidc"),
     (UNICORE + "binds: ['$(id)']\n", "binds.0"),

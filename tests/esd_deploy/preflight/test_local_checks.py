@@ -79,7 +79,7 @@ def test_where_all_is_right_here_the_site_is_asked(capsys, down, here, command):
 def test_what_is_no_batch_job_has_no_batch_script(capsys, down, here):
     code, _, err = call(capsys, "script", here / "net.py", "--site", down, "--mode", "login", "--", "a b")
 
-    assert (code, "just run `python3 net.py 'a b'`" in err) == (3, True), err
+    assert (code, "is not a batch job; run `python3 net.py 'a b'`" in err) == (3, True), err
 
 
 def test_a_rerun_looks_at_its_files_before_the_site_is_asked(capsys, down, planned, tmp_path):

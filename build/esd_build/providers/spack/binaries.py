@@ -74,7 +74,9 @@ def push(spack: Spack, environment: str, place: Place, lock: Lock, key: PrivateK
         _done(spack("buildcache", "push", "--unsigned", *force, "--update-index", "target", environment=environment), "pushing packages")
     registry, digests = place.registry, digests_of(place, lock)
     if len(digests) < len(tags(lock)):
-        raise ToolError(f"{place.url} has {len(digests)} of {len(tags(lock))} packages after the push; was it cut? Push again")
+        raise ToolError(
+            f"{place.url} has {len(digests)} of {len(tags(lock))} packages after the push; was the push interrupted? Push again"
+        )
     packages = {tag: place.package(tag).with_digest(digest) for tag, digest in digests.items()} if key else {}
     for tag, package in packages.items():
         _require_named(registry, package, tag)
@@ -125,7 +127,7 @@ def _require_named(registry: Registry, package: ImageReference, tag: str) -> Non
         root = json.loads(registry.store.get_blob(package, config["digest"], config["size"]))["spec"]["nodes"][0]
         found = f"{root['name']}-{root['version']}-{root['hash']}.spack"
     except (ValueError, KeyError, IndexError, TypeError) as error:
-        raise UsageError(f"{package} is refused: it is no package of a build cache of Spack's ({error!r})") from error
+        raise UsageError(f"{package} is refused: it is not a package of a Spack build cache ({error!r})") from error
     if found != tag:
         raise UsageError(f"{package} is refused: it is {found}, which somebody put under this tag; push the right one with `--replace`")
 

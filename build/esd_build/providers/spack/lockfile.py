@@ -71,7 +71,7 @@ class Lock:
         missing = sorted({dep for p in packages.values() for dep, _ in p.dependencies} | set(roots.values()) - packages.keys())
         missing = [key for key in missing if key not in packages]
         if missing:
-            raise ConfigError(f"{path}: not whole: nothing is said about {', '.join(missing[:3])}; restore it with git, or make it anew")
+            raise ConfigError(f"{path}: not whole: nothing is said about {', '.join(missing[:3])}; restore it with git, or make it again")
         return cls(roots, packages, content)
 
     def named(self, package: str) -> tuple[Concrete, ...]:

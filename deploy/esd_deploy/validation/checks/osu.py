@@ -58,7 +58,7 @@ def _rows(output: Output) -> dict[int, float]:
 def _version(output: Output) -> str:
     found = _VERSION.search(output.stdout)
     if found is None:
-        raise NotUnderstoodError(f"step '{output.step}' is none of OSU's benchmarks: {output.stdout[:80]!r}")
+        raise NotUnderstoodError(f"step '{output.step}' is not an OSU benchmark: {output.stdout[:80]!r}")
     return found[1]
 
 

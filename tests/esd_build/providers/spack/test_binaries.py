@@ -102,7 +102,7 @@ def test_a_signed_package_under_the_tag_of_another_is_refused(monkeypatch: pytes
 def test_what_is_no_package_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     registry = FakeRegistry()
     registry.config = {}
-    with pytest.raises(UsageError, match="it is no package of a build cache"):
+    with pytest.raises(UsageError, match="it is not a package of a Spack build cache"):
         pull(monkeypatch, registry, one_package(tmp_path))
 
 
