@@ -38,9 +38,7 @@ Skip = Annotated[list[str] | None, typer.Option("--skip", help="A check or a tag
 Quick = Annotated[bool, typer.Option("--quick", help="No compilation and no measurements of speed.")]
 Suggest = Annotated[bool, typer.Option("--suggest", help="If MPI does not wire up, try the known remedies and propose a change.")]
 Attach = Annotated[bool, typer.Option("--attach", help="Attach the verdicts to the image in its registry.")]
-Make = Annotated[
-    bool, typer.Option("--make-reference", help="Keep the measured values as the site's references, and the spikes as the image's.")
-]
+Make = Annotated[bool, typer.Option("--make-reference", help="Keep the measured values and the spikes as references.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report as JSON; - is standard output.")]
 JunitFile = Annotated[Path | None, typer.Option("--junit", help="Write it as JUnit XML; - is standard output.")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write one page with all validations that are known here.")]
