@@ -204,7 +204,11 @@ def _print_image(image: PublishedImage, attached: tuple[Attachment, ...], signer
             "size": image.size,
             "annotations": dict(image.annotations),
             "attachments": [{"type": a.artifact_type, "digest": a.digest, "blob_digest": a.blob_digest, "size": a.size} for a in attached],
-            "signature": {"outcome": signer.outcome if signer else "skipped", "signer": signer.signer if signer else None},
+            "signature": {
+                "outcome": signer.outcome if signer else "skipped",
+                "signer": signer.signer if signer else None,
+                "claims": signer.claims.annotations if signer else {},
+            },
         }
         typer.echo(json.dumps(content, indent=2))
         return

@@ -1,14 +1,16 @@
 """A registry as this project uses it: look an image up, push it, pull it, attach documents to it."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import platformdirs
 from filelock import FileLock
 
 from esd_build.data.documents import nearest
-from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import manifests
 from esd_build.registry.blobs import Blob, Progress, unseen
@@ -20,6 +22,9 @@ from esd_build.registry.patience import Patience
 from esd_build.registry.referrers import Referrers
 from esd_build.registry.session import Connection
 from esd_build.registry.store import Store, files_explained
+
+_MOST_ATTACHMENTS = 500
+_LOG = logging.getLogger("esd_build")
 
 
 class Registry:
@@ -160,11 +165,13 @@ class Registry:
                 Referrers(self.connection, reference).add(subject.digest, listed)
         return Attachment(artifact_type, digest, document.digest, document.size, annotations or {})
 
-    def attachments(self, reference: ImageReference) -> tuple[Attachment, ...]:
-        """All documents that belong to an image."""
+    def attachments(self, reference: ImageReference, kind: str | None = None) -> tuple[Attachment, ...]:
+        """All documents that belong to an image, or those of one kind; one that is broken is told, and hides no other."""
         referrers = Referrers(self.connection, reference)
-        found = (referrers.attachment(descriptor) for descriptor in referrers.of(self.descriptor(reference).digest))
-        return tuple(attachment for attachment in found if attachment is not None)
+        listed = [one for one in referrers.of(self.descriptor(reference).digest) if kind is None or one.artifactType in {None, kind}]
+        if len(listed) > _MOST_ATTACHMENTS:
+            raise ToolError(f"{reference}: {len(listed)} documents are attached to it, more than {_MOST_ATTACHMENTS}; they are not read")
+        return tuple(one for one in map(partial(_readable, referrers), listed) if one is not None and kind in {None, one.artifact_type})
 
     def read(self, reference: ImageReference, attachment: Attachment) -> bytes:
         """A document that belongs to an image, checked by its digest."""
@@ -184,3 +191,11 @@ class Registry:
                 f"registry {self.host} serves another image as {reference} than was pushed just now; did somebody else push it?"
             )
         return found
+
+
+def _readable(referrers: Referrers, descriptor: Descriptor) -> Attachment | None:
+    try:
+        return referrers.attachment(descriptor)
+    except EsdError as error:
+        _LOG.warning("%s", error)
+        return None

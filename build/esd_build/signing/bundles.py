@@ -6,10 +6,12 @@ statement (in-toto/attestation) of the type that `cosign sign` writes. There is 
 
 import base64
 import json
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from pydantic import Base64Bytes, BaseModel, ConfigDict, Field, ValidationError
 
+from esd_build.signing.claims import Claims
 from esd_build.signing.keys import PrivateKey, PublicKey
 
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -41,6 +43,7 @@ class _Bundle(_Part):
 
 class _Subject(_Part):
     digest: dict[str, str]
+    annotations: dict[str, Any] | None = None
 
 
 class _Statement(_Part):
@@ -49,9 +52,9 @@ class _Statement(_Part):
     predicateType: str  # noqa: N815 - the format's word
 
 
-def make(digest: str, key: PrivateKey) -> bytes:
-    """The bundle of a signature over a manifest's digest."""
-    subject = {"digest": {"sha256": digest.removeprefix("sha256:")}, "annotations": {}}
+def make(digest: str, key: PrivateKey, annotations: Mapping[str, str] | None = None) -> bytes:
+    """The bundle of a signature over a manifest's digest, and over annotations of it."""
+    subject = {"digest": {"sha256": digest.removeprefix("sha256:")}, "annotations": dict(annotations or {})}
     payload = _json({"_type": STATEMENT, "subject": [subject], "predicateType": PREDICATE, "predicate": {}})
     envelope = {
         "payload": base64.b64encode(payload).decode(),
@@ -63,14 +66,24 @@ def make(digest: str, key: PrivateKey) -> bytes:
 
 def says(bundle: bytes, digest: str, key: PublicKey) -> bool:
     """Whether a bundle is a signature by this key over this digest; False for whatever else it is."""
+    return claims(bundle, digest, key) is not None
+
+
+def claims(bundle: bytes, digest: str, key: PublicKey) -> Claims | None:
+    """What a bundle claims of this digest, signed by this key; None for whatever else it is."""
     try:
         envelope = _Bundle.model_validate_json(bundle).dsseEnvelope
         statement = _Statement.model_validate_json(envelope.payload)
     except ValidationError:
-        return False
-    about = any(subject.digest.get("sha256") == digest.removeprefix("sha256:") for subject in statement.subject)
+        return None
+    about = next((one for one in statement.subject if one.digest.get("sha256") == digest.removeprefix("sha256:")), None)
     signed = any(key.verifies(signature.sig, _signed(envelope.payload)) for signature in envelope.signatures)
-    return about and statement.predicateType == PREDICATE and signed
+    if about is None or statement.predicateType != PREDICATE or not signed:
+        return None
+    try:
+        return Claims.read(about.annotations or {})
+    except ValueError:
+        return None
 
 
 def _signed(payload: bytes) -> bytes:

@@ -6,55 +6,74 @@ annotation. Follows `SIGNATURE_SPEC.md` of cosign.
 
 import base64
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from esd_build.data.errors import EsdError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import Registry
 from esd_build.registry.manifests import MANIFEST, Descriptor, Manifest, digest_of
+from esd_build.signing.claims import Claims
 from esd_build.signing.keys import PrivateKey, PublicKey
 
 PAYLOAD = "application/vnd.dev.cosign.simplesigning.v1+json"
 _SIGNATURE = "dev.cosignproject.cosign/signature"
 _CONFIG = "application/vnd.oci.image.config.v1+json"
 _LONGEST = 64 * 1024
+_MOST = 100
+_LOG = logging.getLogger("esd_build")
 
 
 class _Named(BaseModel):
     digest: str = Field(alias="docker-manifest-digest")
 
 
+class _Identity(BaseModel):
+    reference: str = Field("", alias="docker-reference")
+
+
 class _Critical(BaseModel):
     image: _Named
+    identity: _Identity = _Identity()
     type: Literal["cosign container image signature"]
 
 
 class _Payload(BaseModel):
     critical: _Critical
+    optional: dict[str, Any] | None = None
 
 
-def payload_of(image: ImageReference) -> bytes:
+def payload_of(image: ImageReference, annotations: Mapping[str, str] | None = None) -> bytes:
     """What is signed. `image` has its digest."""
     identity = {"docker-reference": f"{image.registry}/{image.repository}"}
     critical = {"identity": identity, "image": {"docker-manifest-digest": image.digest}, "type": "cosign container image signature"}
-    return _json({"critical": critical, "optional": None})
+    return _json({"critical": critical, "optional": dict(annotations) if annotations else None})
 
 
 def says(payload: bytes, signature: str, digest: str, key: PublicKey) -> bool:
     """Whether this is a signature by this key over this digest; False for whatever else it is."""
+    return claims(payload, signature, digest, key) is not None
+
+
+def claims(payload: bytes, signature: str, digest: str, key: PublicKey) -> Claims | None:
+    """What this claims of this digest, signed by this key; None for whatever else it is."""
     try:
-        about = _Payload.model_validate_json(payload).critical.image.digest
-        return about == digest and key.verifies(base64.b64decode(signature, validate=True), payload)
+        told = _Payload.model_validate_json(payload)
+        if told.critical.image.digest != digest or not key.verifies(base64.b64decode(signature, validate=True), payload):
+            return None
+        return Claims.read(told.optional or {}, told.critical.identity.reference or None)
     except ValueError:
-        return False
+        return None
 
 
-def sign(registry: Registry, image: ImageReference, key: PrivateKey) -> None:
+def sign(registry: Registry, image: ImageReference, key: PrivateKey, annotations: Mapping[str, str]) -> None:
     """Add a signature to those that are there."""
-    payload = payload_of(image)
+    payload = payload_of(image, annotations)
     layer = {
         "mediaType": PAYLOAD,
         "digest": digest_of(payload),
@@ -72,14 +91,15 @@ def sign(registry: Registry, image: ImageReference, key: PrivateKey) -> None:
     registry.store.put_manifest(image, _tag(image), manifest)
 
 
-def signers(registry: Registry, image: ImageReference, keys: Sequence[PublicKey]) -> list[str | None]:
-    """For each signature of an image the key that made it, None where it is none of these."""
-    found: list[str | None] = []
-    for layer in _layers(registry, image):
-        payload = registry.store.get_blob(image, layer.digest, layer.size) if layer.size <= _LONGEST else b""
-        signature = (layer.annotations or {}).get(_SIGNATURE, "")
-        found.append(next((key.source for key in keys if says(payload, signature, str(image.digest), key)), None))
-    return found
+def signatures(registry: Registry, image: ImageReference) -> Iterator[Callable[[PublicKey], Claims | None]]:
+    """For each signature of an image: what it claims by a key. One that cannot be read claims nothing, and hides no other."""
+    for layer in _layers(registry, image)[:_MOST]:
+        try:
+            payload = registry.store.get_blob(image, layer.digest, layer.size) if layer.size <= _LONGEST else b""
+        except EsdError as error:
+            _LOG.warning("a signature of %s cannot be read: %s", image, error)
+            payload = b""
+        yield partial(claims, payload, (layer.annotations or {}).get(_SIGNATURE, ""), str(image.digest))
 
 
 def _layers(registry: Registry, image: ImageReference) -> list[Descriptor]:

@@ -3,8 +3,10 @@
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import platformdirs
@@ -18,6 +20,8 @@ from esd_deploy.sites.catalogue import Catalogue
 from esd_deploy.sites.endpoint import Endpoint
 
 DEFAULT_ENVIRONMENT = "edge"
+SIGNED_SINCE = "ESD_SIGNED_SINCE"
+"""Names a date: images that were signed before it are refused where signatures are required."""
 _LOG = logging.getLogger("esd_deploy")
 
 
@@ -68,9 +72,24 @@ def resolve_signed(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage
     keys = signing.trusted_keys()
     registry = Registry(wanted.registry, ca_file=endpoint.authority_of(wanted.registry))
     found = registry.resolve(wanted)
-    signer = signing.require(registry, found.reference, keys)
-    _LOG.info("%s is signed by %s", found.reference, signer)
+    memory = Memory.of_user()
+    newest = memory.signed(wanted)
+    verdict = signing.require(registry, found.reference, keys, since=max(filter(None, (newest, _signed_since())), default=None))
+    if not verdict.claims.is_complete:
+        _LOG.warning("%s: its signature names no repository and no date: it holds for the content alone", found.reference)
+    memory.keep_signed(wanted, verdict.claims.signed)
+    _LOG.info("%s is signed by %s", found.reference, verdict.signer)
     return found
+
+
+def _signed_since() -> datetime | None:
+    """The oldest date of a signature that the user takes, $ESD_SIGNED_SINCE; UsageError where it is none."""
+    text = os.environ.get(SIGNED_SINCE)
+    try:
+        when = datetime.fromisoformat(text) if text else None
+    except ValueError as error:
+        raise UsageError(f"${SIGNED_SINCE} is '{text}': expected a date, e.g. 2026-11-29") from error
+    return when.replace(tzinfo=UTC) if when is not None and when.tzinfo is None else when
 
 
 @dataclass(frozen=True)
@@ -99,6 +118,25 @@ class Memory:
             part.replace(self._path(wanted))
         except OSError:
             _LOG.debug("no cache of resolved images in %s", self.folder)
+
+    def signed(self, wanted: ImageReference) -> datetime | None:
+        """When the newest image was signed that was ever taken under this tag; None for what is named by its digest alone."""
+        try:
+            return datetime.fromisoformat(self._path(wanted).with_suffix(".signed").read_text().strip()) if wanted.tag else None
+        except (OSError, ValueError):
+            return None
+
+    def keep_signed(self, wanted: ImageReference, when: datetime | None) -> None:
+        """Remember it. Raises ToolError: without it, a roll-back could not be told."""
+        if when is None or not wanted.tag:
+            return
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            part = self._path(wanted).with_suffix(".signed-part")
+            part.write_text(f"{when.isoformat()}\n", encoding="utf-8")
+            part.replace(self._path(wanted).with_suffix(".signed"))
+        except OSError as error:
+            raise ToolError(f"cannot write {error.filename}: {error.strerror}; when images were signed is noted there") from error
 
     def recall(self, wanted: ImageReference) -> PublishedImage | None:
         """The last answer about a reference; None without one."""

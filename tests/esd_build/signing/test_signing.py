@@ -176,7 +176,7 @@ def test_signed_image_is_taken_and_all_others_are_refused(place: Place, key: Pri
         signing.require(registry, image, (key.public,))
     assert signing.sign(registry, image, key)
     assert not signing.sign(registry, image, key)
-    assert signing.require(registry, image, (key.public,)).endswith("mine.key")
+    assert str(signing.require(registry, image, (key.public,)).signer).endswith("mine.key")
     stranger = PublicKey.read(signing.new_key_pair(tmp_path / "stranger"))
     with pytest.raises(UsageError, match=r"its 2 signatures are by others, and only those of .*stranger\.pub count"):
         signing.require(registry, image, (stranger,))
@@ -231,4 +231,4 @@ def test_cosign_takes_our_signatures_and_we_take_cosign_s(place: Place, key: Pri
     newer = ("--use-signing-config=false",) if version_of(cosign) >= 3 else ()
     assert run("sign", "--key", str(tmp_path / "theirs.key"), *newer, "--tlog-upload=false", "--yes") == 0
     theirs = PublicKey.read(tmp_path / "theirs.pub")
-    assert signing.require(place.registry, image, (theirs,)).endswith("theirs.pub")
+    assert str(signing.require(place.registry, image, (theirs,)).signer).endswith("theirs.pub")
