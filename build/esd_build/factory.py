@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from esd_build.product import finished, papers
 from esd_build.providers import choice
 from esd_build.providers.choice import provider_of
 from esd_build.providers.plan import make_plan
+from esd_build.providers.port import Provider
 from esd_build.providers.spack.provider import BUILDER
 from esd_build.providers.spack.session import Workshop
 from esd_build.tools.apptainer import Apptainer, Order
@@ -101,16 +103,37 @@ class Factory:
         return Workshop(self.project, self.environment, self.cache, self.apptainer, self.progress.say)
 
     def _prerequisites(self, recipe: Recipe) -> None:
-        if recipe.base:
-            self._make(self.project.recipe(recipe.base))
+        """What an image stands on and what goes in. Where its downloads need no image, they are fetched while the base is built."""
         provider = provider_of(self.environment, recipe)
-        for name in provider.prerequisites:
-            self.built(name)
+        with self._downloading(recipe, provider) if not provider.prerequisites else contextlib.nullcontext():
+            if recipe.base:
+                self._make(self.project.recipe(recipe.base))
+            for name in provider.prerequisites:
+                self.built(name)
+        for plan, stage in self._missing_downloads(recipe):
+            with self.progress.step(f"downloading {stage.name}"), _disk_full_explained():
+                provider.download(self.workshop, plan, stage, self.built, self.progress)
+
+    def _missing_downloads(self, recipe: Recipe) -> list[tuple[BuildPlan, Stage]]:
         plan = self.plan(recipe)
-        for stage in plan.own:
-            if stage.kind == "download" and not self.cache.has(stage):
-                with self.progress.step(f"downloading {stage.name}"), _disk_full_explained():
-                    provider.download(self.workshop, plan, stage, self.built, self.progress)
+        return [(plan, stage) for stage in plan.own if stage.kind == "download" and not self.cache.has(stage)]
+
+    @contextlib.contextmanager
+    def _downloading(self, recipe: Recipe, provider: Provider) -> Iterator[None]:
+        """Downloads beside other work. Where both fail, the failure of the other work is what is told."""
+        with ThreadPoolExecutor(max_workers=1) as pool:
+            running = [pool.submit(self._download, provider, plan, stage) for plan, stage in self._missing_downloads(recipe)]
+            try:
+                yield
+            except BaseException:
+                pool.shutdown(cancel_futures=True)
+                raise
+        for each in running:
+            each.result()
+
+    def _download(self, provider: Provider, plan: BuildPlan, stage: Stage) -> None:
+        with self.progress.aside(f"downloading {stage.name}"), _disk_full_explained():
+            provider.download(self.workshop, plan, stage, self.built, self.progress)
 
     def _build(self, plan: BuildPlan) -> None:
         self.cache.require_space()

@@ -2,6 +2,7 @@ import errno
 import io
 import os
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -59,7 +60,7 @@ class FakeApptainer:
         return {"eu.ebrains.esd.environment": "edge"}
 
 
-def fake_download(environment: Environment, target: Path, on_line: Callable[[str], None]) -> None:
+def fake_download(environment: Environment, target: Path) -> None:
     target.mkdir(parents=True)
     (target / "package.whl").write_text("wheel")
 
@@ -78,8 +79,7 @@ def apptainer() -> FakeApptainer:
 def make(project: Project, apptainer: FakeApptainer, monkeypatch: pytest.MonkeyPatch) -> Factory:
     monkeypatch.setenv("ESD_IMAGES_CACHE", str(project.root / "cache"))
     monkeypatch.setenv("ESD_IMAGES_MIRROR", "http://mirror.example/debian")
-    monkeypatch.setattr("esd_build.building.downloads.wheels", fake_download)
-    monkeypatch.setattr("esd_build.building.downloads.sources", fake_download)
+    monkeypatch.setattr("esd_build.building.downloads.FETCH", {"wheels": fake_download, "sources": fake_download})
     monkeypatch.setattr(
         "esd_build.product.papers.write", lambda image, *_: [image.with_suffix(e).write_text(finished.read(image).sha256) for e in PAPERS]
     )
@@ -257,3 +257,29 @@ def test_cache_over_its_limit_keeps_what_the_plan_needs(make: Factory, monkeypat
     plan = make.plan(make.project.recipe("nest"))
     assert not old.exists()
     assert all(make.cache.has(stage) for stage in plan.stages if stage.kind != "compile")
+
+
+def test_downloads_go_on_while_the_base_is_built(make: Factory, apptainer: FakeApptainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    arrived, build = threading.Event(), apptainer.build
+
+    def fetch(environment: Environment, target: Path) -> None:
+        fake_download(environment, target)
+        arrived.set()
+
+    def build_after_the_download(order: Order, image: Path, on_line: Callable[[str], None]) -> None:
+        assert arrived.wait(10), "the base is built, and nothing was fetched beside it"
+        build(order, image, on_line)
+
+    monkeypatch.setattr("esd_build.building.downloads.FETCH", {"wheels": fetch, "sources": fetch})
+    monkeypatch.setattr(apptainer, "build", build_after_the_download)
+    assert image(make).is_file()
+
+
+def test_a_download_that_fails_beside_the_base_is_told_and_the_base_kept(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_environment: Environment, _target: Path) -> None:
+        raise ToolError("no index")
+
+    monkeypatch.setattr("esd_build.building.downloads.FETCH", {"wheels": fake_download, "sources": fail})
+    with pytest.raises(ToolError, match="no index"):
+        image(make)
+    assert [path.name[:5] for path in (make.cache.root / "images").glob("*.sif")] == ["base-"]

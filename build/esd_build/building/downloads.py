@@ -4,7 +4,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from esd_build.data.errors import ToolError
@@ -15,23 +15,23 @@ from esd_build.tools.process import run
 _WHEEL_PLATFORMS = ("manylinux_2_39", "manylinux_2_34", "manylinux_2_28", "manylinux_2_17", "manylinux2014")
 
 
-def wheels(environment: Environment, target: Path, on_line: Callable[[str], None]) -> None:
+def wheels(environment: Environment, target: Path) -> None:
     """Fetch the wheels (sdists where a package has no wheel) of `requirements.txt` for the image's Python."""
     tag = "cp" + environment.python.replace(".", "")
     options = ["--python-version", environment.python, "--implementation", "cp", "--abi", tag, "--abi", "abi3", "--abi", "none"]
     for name in _WHEEL_PLATFORMS:
         options += ["--platform", f"{name}_{platform.machine()}"]
-    _download(environment.file("requirements.txt"), target, options, on_line)
+    _download(environment.file("requirements.txt"), target, options)
 
 
-def sources(environment: Environment, target: Path, on_line: Callable[[str], None]) -> None:
+def sources(environment: Environment, target: Path) -> None:
     """Fetch the sdists of `sources.txt`.
 
     pip asks an sdist for its metadata, with the build tools that the sdist names. Only the listed packages are refused as wheels:
     `--no-binary :all:` would compile those build tools, too, which takes minutes.
     """
     listing = environment.file("sources.txt")
-    _download(listing, target, ["--no-binary", ",".join(_names(listing.read_text()))], on_line)
+    _download(listing, target, ["--no-binary", ",".join(_names(listing.read_text()))])
 
 
 def _names(listing: str) -> Sequence[str]:
@@ -39,15 +39,19 @@ def _names(listing: str) -> Sequence[str]:
     return tuple(line.split("==")[0].strip() for line in listing.splitlines() if "==" in line and not line.startswith("#"))
 
 
-def _download(listing: Path, target: Path, options: list[str], on_line: Callable[[str], None]) -> None:
+def _download(listing: Path, target: Path, options: list[str]) -> None:
     """pip checks each file against its hash; the folder appears by rename, whole or not at all."""
     part = target.with_name(f"{target.name}.part")
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir(parents=True)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--no-input", "--progress-bar", "off", *options]
-    finished = run([*command, "-d", str(part), "-r", str(listing)], on_line=on_line)
+    finished = run([*command, "-d", str(part), "-r", str(listing)])
     if finished.returncode != 0:
         errors = [line for line in finished.tail if line.startswith("ERROR")] or list(finished.tail[-5:])
         shutil.rmtree(part, ignore_errors=True)
         raise ToolError(f"downloading {listing} failed (is the package index reachable, are the hashes right?):\n" + "\n".join(errors))
     os.replace(part, target)  # noqa: PTH105 - a folder may not be renamed over another; that is wanted
+
+
+FETCH: Mapping[str, Callable[[Environment, Path], None]] = {"wheels": wheels, "sources": sources}
+"""How each input that is fetched is fetched: into a folder that appears whole."""

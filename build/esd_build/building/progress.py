@@ -52,6 +52,13 @@ class BuildProgress:
             yield
         self.say(f"    {what}: {_duration(time.monotonic() - started)}")
 
+    @contextmanager
+    def aside(self, what: str) -> Iterator[None]:
+        """A step that goes on beside another one: it has no bar, and says only how long it took."""
+        started = time.monotonic()
+        yield
+        self.say(f"    {what}: {_duration(time.monotonic() - started)}")
+
     def line(self, line: str) -> None:
         """Take note of a line of output."""
         phase = phase_of(line)

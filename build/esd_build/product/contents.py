@@ -9,6 +9,7 @@ from pathlib import Path
 
 from esd_build.data.errors import ToolError
 from esd_build.tools import sif
+from esd_build.tools.handover import reachable
 from esd_build.tools.process import Account, run
 
 _LINE = re.compile(r"(?P<mode>[-dlcbps][-rwxsStT]{9}) (?P<owner>\d+/\d+) +(?P<size>\d+(, *\d+)?) \S+ \S+ squashfs-root(?P<path>.*)")
@@ -52,8 +53,9 @@ class Reader:
 
     def _unsquashfs(self, image: Path, options: Sequence[str], lines: list[str], only: Sequence[str] = ()) -> None:
         offset = sif.root_file_system(image).offset
-        argv = ("unsquashfs", *options, "-offset", str(offset), str(image), *only)
-        finished = run(argv, account=self.account, environment={"TZ": "UTC"}, cwd=Path("/"), on_line=lines.append, keep_lines=20)
+        with reachable(self.account, (image,)) as (file,):
+            argv = ("unsquashfs", *options, "-offset", str(offset), str(file), *only)
+            finished = run(argv, account=self.account, environment={"TZ": "UTC"}, cwd=Path("/"), on_line=lines.append, keep_lines=20)
         if finished.returncode not in {0, 2}:  # 2: something that is not fatal, such as a device that an ordinary user cannot make
             raise ToolError(f"{image} cannot be read; is it damaged? `make image` builds it again:\n{finished.text}")
 

@@ -42,8 +42,7 @@ class Debian:
         return BuildPlan(recipe, own, tuple(stages))
 
     def download(self, workshop: Workshop, plan: BuildPlan, stage: Stage, built: Callable[[str], Path], progress: BuildProgress) -> None:
-        fetch = {"wheels": downloads.wheels, "sources": downloads.sources}[stage.folder]
-        fetch(plan.environment, workshop.cache.path(stage), progress.line)
+        downloads.FETCH[stage.folder](plan.environment, workshop.cache.path(stage))
 
     def fill(self, workshop: Workshop, plan: BuildPlan, folder: Path) -> Mapping[str, Path]:
         recipe = plan.recipe

@@ -15,6 +15,7 @@ from spython.main.build import build as spython_build
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.tools import sif
+from esd_build.tools.handover import PLACE, reachable
 from esd_build.tools.packing import Packing
 from esd_build.tools.process import Account, Finished, run
 
@@ -121,19 +122,27 @@ class Apptainer:
 
         `binds`: folders of this machine → their place inside (with `:ro` where they are not to be changed); `variables` are set inside.
         """
-        options = [f"--bind={folder}:{place}" for folder, place in (binds or {}).items()]
-        options += [f"--env={name}={value}" for name, value in (variables or {}).items()]
-        argv = ("apptainer", "--silent", "exec", "--cleanenv", "--no-home", "--pwd", "/", *options, str(image), *command)
-        return run(argv, account=self.account, environment=self._environment())
+        binds = binds or {}
+        with reachable(self.account, (image, *binds), self._handing_over) as (file, *folders):
+            options = [f"--bind={folder}:{place}" for folder, place in zip(folders, binds.values(), strict=True)]
+            options += [f"--env={name}={value}" for name, value in (variables or {}).items()]
+            argv = ("apptainer", "--silent", "exec", "--cleanenv", "--no-home", "--pwd", "/", *options, str(file), *command)
+            return run(argv, account=self.account, environment=self._environment())
 
     def labels(self, image: Path) -> dict[str, str]:
         """The labels of an image. Raises ToolError where the file is no image."""
-        finished = run(("apptainer", "--silent", "inspect", "--json", "--labels", str(image)), account=self.account)
+        with reachable(self.account, (image,), self._handing_over) as (file,):
+            finished = run(("apptainer", "--silent", "inspect", "--json", "--labels", str(file)), account=self.account)
         try:
             labels = json.loads(finished.text)["data"]["attributes"]["labels"]
         except (ValueError, KeyError) as error:
             raise ToolError(f"{image} is not a readable image: {finished.text}") from error
         return {str(name): str(value) for name, value in labels.items()}
+
+    @property
+    def _handing_over(self) -> Path:
+        """Where files are put that this account cannot read: its own disk space, where it is there."""
+        return self.temporary if self.temporary.is_dir() else PLACE
 
     def _environment(self) -> dict[str, str]:
         """Temporary files on the cache's disk instead of /tmp, and a PATH in which Debian's debootstrap is."""

@@ -43,7 +43,7 @@ class Workshop:
         if not target.is_dir():
             self.cache.make_folder(target.parent)
             wheels = target.with_name(f"{target.name}.wheels")
-            downloads.wheels(environment, wheels, lambda _line: None)
+            downloads.wheels(environment, wheels)
             part = target.with_name(f".{target.name}.part")
             for wheel in wheels.glob("*.whl"):
                 zipfile.ZipFile(wheel).extractall(part)
