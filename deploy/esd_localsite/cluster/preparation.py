@@ -14,6 +14,7 @@ from esd_localsite.state.files import make_folder, write
 from esd_localsite.state.layout import JOB_USER, LOGIN, NODES, SERVER_USER, Layout
 from esd_localsite.state.options import Server, SiteOptions
 from esd_localsite.state.plan import Ports, SitePlan, checkout, choose_network, choose_port, code_fingerprint
+from esd_localsite.state.programs import run
 
 _REAL_SERVER_PORTS = ("server", "tsi", "tsi_reply")
 
@@ -48,6 +49,7 @@ def write_cluster(layout: Layout, plan: SitePlan) -> None:
         mpi_plugins.offer(mpi_plugins.slurm_plugins(), layout.mpi_plugins, plan.options.mpi)
     write(layout.hosts, hosts(plan))
     write(layout.slurm_conf, slurm.slurm_conf(layout, plan, os.cpu_count() or 1))
+    write(layout.slurm_conf.with_name("cgroup.conf"), slurm.cgroup_conf(run(("slurmd", "-V"))))
 
 
 def make_folders(layout: Layout) -> None:

@@ -1,5 +1,7 @@
 """The site's Slurm: its configuration as text."""
 
+import re
+
 from esd_localsite.state.layout import LOGIN, NODES, Layout
 from esd_localsite.state.options import PartitionOption, Speed
 from esd_localsite.state.plan import SitePlan
@@ -8,6 +10,17 @@ from esd_localsite.state.plan import SitePlan
 def slurm_conf(layout: Layout, plan: SitePlan, cpus: int) -> str:
     """slurm.conf. Each node offers all `cpus` of the machine: the two share them, as the reader of a timing must know."""
     return "\n".join((*_daemons(layout, plan), *_mpi(layout, plan), *_jobs(layout, plan.options.speed), *_nodes(plan, cpus), ""))
+
+
+def cgroup_conf(version: str) -> str:
+    """cgroup.conf for the Slurm that `slurmd -V` tells: nothing here uses cgroups, and containers often have none to write in.
+
+    Slurm older than 23.11 cannot be told so. It looks at the machine's cgroups when it chooses a plugin, and gives up over some of them;
+    of the plugin for the first version, once chosen, it asks nothing.
+    """
+    found = re.search(r"(\d+)\.(\d+)", version)
+    known = found is not None and (int(found[1]), int(found[2])) >= (23, 11)
+    return f"CgroupPlugin={'disabled' if known else 'cgroup/v1'}\n"
 
 
 def _daemons(layout: Layout, plan: SitePlan) -> tuple[str, ...]:

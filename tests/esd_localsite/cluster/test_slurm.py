@@ -1,4 +1,6 @@
-from esd_localsite.cluster.slurm import slurm_conf
+import pytest
+
+from esd_localsite.cluster.slurm import cgroup_conf, slurm_conf
 from esd_localsite.state.layout import Layout
 from esd_localsite.state.options import PartitionOption, SiteOptions, Speed
 from esd_localsite.state.plan import SitePlan
@@ -57,3 +59,16 @@ def test_a_site_that_offers_other_plugins_partitions_and_times(layout: Layout, p
         "PartitionName=devel Nodes=c1,c2 Default=YES MaxTime=30 DefaultTime=30 State=UP",
         "PartitionName=batch Nodes=c1,c2 Default=NO MaxTime=1440 DefaultTime=60 State=UP",
     ]
+
+
+@pytest.mark.parametrize(
+    ("version", "plugin"),
+    [
+        ("slurm-wlm 22.05.8", "cgroup/v1"),
+        ("slurm 23.02.7", "cgroup/v1"),
+        ("slurm-wlm 23.11.4", "disabled"),
+        ("slurm-wlm 24.11.5", "disabled"),
+    ],
+)
+def test_the_machines_cgroups_are_not_looked_at(version: str, plugin: str) -> None:
+    assert cgroup_conf(version) == f"CgroupPlugin={plugin}\n"
