@@ -10,6 +10,12 @@ SITE ?= local
 SERVER ?=
 TARGET ?=
 VALIDATE ?=
+APPTAINER_DEB ?=
+SUITE ?= bookworm
+AS ?= root
+COLD ?=
+SCENARIO ?=
+BREAK ?=
 MOVE ?= yes
 DOCS ?= build
 VERSION ?=
@@ -22,22 +28,26 @@ REFERENCE = $$(cat dist/images/$(NAME).reference)
 TAGGED = $(IMAGE):$$(sed -nE 's/.*:([^@]+)@.*/\1/p' dist/images/$(NAME).reference 2>/dev/null || printf '%s' '$(subst /,-,$(ENV))')
 
 BIN := .venv/bin
-SCRIPTS := $(wildcard ci/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
+SCRIPTS := $(wildcard ci/*.sh ci/*/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
 
-.PHONY: help setup system python demo test coverage image plan contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
+.PHONY: help setup uninstall fresh fresh-all system python demo test coverage image plan contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup: system python  ## install what is missing: Apptainer, Slurm, munge, a registry (needs root or sudo), and .venv; SERVER=unicorex: Java and Maven too
+setup:  ## install what is missing: Apptainer, Slurm, munge, a registry (needs root or sudo), and .venv; SERVER=unicorex: Java and Maven too; APPTAINER_DEB=FILE: that package
+	@SERVER=$(SERVER) APPTAINER_DEB=$(APPTAINER_DEB) ci/setup.sh
+
+uninstall:  ## take away what `make setup` put on this machine; says what it leaves
+	@ci/uninstall.sh
 
 system:
-	@SERVER=$(SERVER) ci/install-system.sh
+	@SERVER=$(SERVER) APPTAINER_DEB=$(APPTAINER_DEB) ci/install-system.sh
 
 python:
 	@ci/install-python.sh
 
-demo: setup  ## from nothing to a table: image, local site, a network on two nodes through UNICORE
+demo:  ## from nothing to a table: image, local site, a network on two nodes through UNICORE
 	@ci/demo.sh
 
 test:  ## set-up and every test that this machine can run
@@ -101,6 +111,13 @@ release: python  ## changelog, tag and wheel of VERSION=1.2.3, in this checkout;
 
 spack-lock: python  ## concretize spack-envs/$(ENV) from nothing; shows the difference to the committed lock
 	@$(BIN)/esd-build spack lock $(ENV)
+
+fresh:  ## README's commands on a new Debian in namespaces of its own: SUITE=bookworm|trixie AS=root|sudo COLD=yes (needs root)
+	@ci/fresh-machine.sh --suite $(SUITE) --as $(AS) $(if $(COLD),--cold) $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(BREAK),--break $(BREAK))
+
+fresh-all:  ## the four combinations of SUITE and AS, one after the other, then one with nothing kept
+	@for suite in bookworm trixie; do for as in root sudo; do ci/fresh-machine.sh --suite $$suite --as $$as; done; done
+	@ci/fresh-machine.sh --suite bookworm --as root --cold
 
 clean:  ## remove what make made in this checkout; the cache and the local site stay
 	rm -rf dist/images .mypy_cache .ruff_cache .pytest_cache

@@ -1,63 +1,122 @@
 #!/usr/bin/env bash
-# Installs Apptainer on Debian 12, which has none: the package comes from Debian unstable, and because its two ELF binaries
-# want a newer glibc, they get trixie's C library in a private folder by RPATH (inherited, unlike RUNPATH). All packages are
-# fetched by apt from the machine's own mirror, so their signatures are checked. Keeps an apptainer >= 1.3 that is there.
+# Installs Apptainer as a Debian package: install-apptainer.sh fetch|install, two steps of ci/install-system.sh with a folder $ESD_STAGE.
+#
+# The package is the machine's own suite's where that has one. Debian 12 and 13 have none: it is then $APPTAINER_DEB, a file that the user
+# downloaded, or comes from unstable, else testing. All packages are fetched by apt from the machine's own mirror, so their signatures are
+# checked. On Debian 13 the package fits as it is. On Debian 12 its two ELF binaries want a newer C library: the package is made anew with
+# that library in a private folder, found by RPATH (inherited, unlike RUNPATH). dpkg knows every file of it, and removes it.
 set -euo pipefail
 
-private_lib=/opt/esd-images/apptainer-lib
-minimum=1.3
+here=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=system/common.sh
+. "$here/system/common.sh"
+# shellcheck source=system/packages.sh
+. "$here/system/packages.sh"
+private_lib=/usr/lib/esd-images/apptainer-lib
+libraries=(libc6 libseccomp2 libsqlite3-0)
+stage=${ESD_STAGE:?}
 
-die() {
-  printf 'install-apptainer: %s\n' "$*" >&2
-  exit 4
+apt_of_suite() { # SUITE COMMAND…: apt with a package list of its own, leaving the machine's lists alone
+  local root=$stage/$1 program=$2
+  shift 2
+  "$program" -o "Dir::Etc::SourceList=$root/sources.list" -o Dir::Etc::SourceParts=/dev/null -o "Dir::State::Lists=$root/lists" \
+    -o "Dir::Cache=$root/cache" -o APT::Sandbox::User=root -o APT::Update::Error-Mode=any -o Acquire::Retries=2 -qq "$@"
 }
 
-have_apptainer() {
-  local found
-  found=$(apptainer --version 2>/dev/null | awk '{print $3}') || return 1
-  [ -n "$found" ] || return 1
-  dpkg --compare-versions "${found%%-*}" ge "$minimum" ||
-    die "apptainer $found is older than $minimum (no --sharens); upgrade or remove it, then run this again"
-}
+candidate() { awk '/Candidate:/ && $2 != "(none)" { print $2 }'; }
+is_bounded() { dpkg --compare-versions "${1%%-*}" ge "$minimum" && dpkg --compare-versions "${1%%-*}" lt "$below"; }
 
-fetch() { # suite package…: downloads with a private package list, leaving the machine's own lists alone
-  local suite=$1 root=$work/$1
-  shift
+fetch_from() { # SUITE: apptainer and its libraries; 1 where that suite has no Apptainer that fits
+  local suite=$1 root=$stage/$1 version mirror
+  # shellcheck disable=SC2016 # $(REPO_URI) is apt's, not the shell's
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -E '/debian/?$' | head -n 1) ||
+    die "the apt sources of this machine name no mirror of Debian: download Apptainer's package (apptainer.org) and run make setup APPTAINER_DEB=FILE"
   mkdir -p "$root/lists/partial" "$root/cache/archives/partial"
   printf 'deb [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] %s %s main\n' "$mirror" "$suite" >"$root/sources.list"
-  local options=(
-    -o "Dir::Etc::SourceList=$root/sources.list" -o Dir::Etc::SourceParts=/dev/null
-    -o "Dir::State::Lists=$root/lists" -o "Dir::Cache=$root/cache" -o APT::Sandbox::User=root
-  )
-  apt-get "${options[@]}" -qq update
-  (cd "$root" && apt-get "${options[@]}" -qq download "$@")
+  apt_of_suite "$suite" apt-get update >"$log" 2>&1 || return 1
+  version=$(apt_of_suite "$suite" apt-cache policy apptainer | candidate)
+  [ -n "$version" ] || { printf 'E: %s has no package apptainer\n' "$suite" >"$log"; return 1; }
+  is_bounded "$version" || { printf 'E: %s has apptainer %s; tried are %s and newer, below %s\n' "$suite" "$version" "$minimum" "$below" >"$log"; return 1; }
+  (cd "$root" && apt_of_suite "$suite" apt-get download apptainer "${libraries[@]}") >"$log" 2>&1 || return 1
+  mv "$root"/apptainer_*.deb "$stage/apptainer.deb"
+  mv "$root"/*.deb "$stage/"
+  say "Apptainer $version of Debian $suite"
 }
 
-have_apptainer && exit 0
-[ "$(id -u)" = 0 ] || die "needs root to unpack into /usr"
-command -v patchelf >/dev/null || die "patchelf is missing: run ci/install-system.sh, which installs it first"
+fetch_from_debian() {
+  fetch_from sid && return
+  mv "$log" "$stage/sid.log"
+  fetch_from testing ||
+    explain_apt "$stage/sid.log" 'fetching Apptainer from Debian unstable (or download its package from apptainer.org: make setup APPTAINER_DEB=FILE)'
+}
 
-# shellcheck disable=SC2016 # $(REPO_URI) is apt's, not the shell's
-mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -E '/debian/?$' | head -n 1) || true
-[ -n "$mirror" ] || die "no Debian mirror in the apt sources of this machine; install apptainer >= $minimum by hand"
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+fetch() {
+  local own
+  if [ -n "${APPTAINER_DEB:-}" ]; then
+    dpkg-deb --field "$APPTAINER_DEB" Package 2>/dev/null | grep -qx apptainer || die "APPTAINER_DEB=$APPTAINER_DEB is no Debian package of apptainer"
+    cp "$APPTAINER_DEB" "$stage/apptainer.deb"
+    return
+  fi
+  own=$(apt-cache policy apptainer | candidate)
+  if [ -n "$own" ] && is_bounded "$own"; then
+    printf '%s\n' "$own" >"$stage/own"
+  else
+    timed 'fetching Apptainer' fetch_from_debian
+  fi
+}
 
-printf '==> installing Apptainer from Debian unstable\n'
-fetch sid apptainer
-fetch trixie libc6 libseccomp2 libsqlite3-0
+# Whether the machine has all that the package asks for. Its own C library may be too old.
+fits() { apt-get -s -qq --no-install-recommends install "$stage/apptainer.deb" >"$log" 2>&1; }
 
-rm -rf "$private_lib.new"
-mkdir -p "$private_lib.new" "$work/libraries" "$work/apptainer"
-for package in "$work"/trixie/*.deb; do dpkg-deb -x "$package" "$work/libraries"; done
-find "$work/libraries" -path '*-linux-gnu/*.so*' -not -path '*/gconv/*' -exec cp -d -t "$private_lib.new" {} +
-rm -rf "$private_lib"
-mv "$private_lib.new" "$private_lib"
+make_anew() { # the same package with its own libraries, so that dpkg knows every file
+  local tree=$stage/tree loader binary file
+  ls "$stage"/libc6_*.deb >/dev/null 2>&1 ||
+    die "APPTAINER_DEB does not fit this machine: $(grep -E 'Depends:|^E:' "$log" | head -n 2); take the package that apptainer.org offers for Debian"
+  rm -rf "$tree"
+  dpkg-deb -R "$stage/apptainer.deb" "$tree"
+  mkdir -p "$tree$private_lib" "$stage/libraries"
+  for file in "$stage"/lib*.deb; do dpkg-deb -x "$file" "$stage/libraries"; done
+  find "$stage/libraries" -path '*-linux-gnu/*.so*' -not -path '*/gconv/*' -exec cp -d -t "$tree$private_lib" {} +
+  loader=$(cd "$tree" && find ".$private_lib" -name 'ld-linux-*.so.*' | head -n 1)
+  while read -r binary; do
+    patchelf --set-interpreter "${loader#.}" --force-rpath --set-rpath "$private_lib" "$binary"
+  done < <(find "$tree/usr" -type f \( -path '*/bin/apptainer' -o -name starter \))
+  sed -i -E -e 's/^(Version: .*)/\1~esd/' -e '/^Depends:/s/(libc6|libseccomp2|libsqlite3-0) \([^)]*\),? ?//g' -e '/^Depends:/s/, *$//' "$tree/DEBIAN/control"
+  (cd "$tree" && find . -type f -not -path './DEBIAN/*' -printf '%P\0' | xargs -0 md5sum) >"$stage/md5sums"
+  mv "$stage/md5sums" "$tree/DEBIAN/md5sums"
+  dpkg-deb --root-owner-group -Znone -b "$tree" "$stage/apptainer.deb" >/dev/null
+}
 
-dpkg-deb -x "$work"/sid/apptainer_*.deb "$work/apptainer"
-loader=$(find "$private_lib" -name 'ld-linux-*.so.*' | head -n 1)
-while read -r binary; do
-  patchelf --set-interpreter "$loader" --force-rpath --set-rpath "$private_lib" "$binary"
-done < <(find "$work/apptainer/usr" -type f \( -path '*/bin/apptainer' -o -name starter \))
-tar -C "$work/apptainer" -c . | tar -C / --keep-directory-symlink --no-overwrite-dir -x
-apptainer --version >/dev/null || die "the installed apptainer does not start; see the message above"
+# From the staging folder, before anything of the machine is replaced.
+starts() {
+  local tree=$stage/start prefix=()
+  rm -rf "$tree"
+  dpkg-deb -x "$stage/apptainer.deb" "$tree"
+  [ ! -d "$tree$private_lib" ] || prefix=("$(find "$tree$private_lib" -name 'ld-linux-*.so.*' | head -n 1)" --library-path "$tree$private_lib")
+  "${prefix[@]}" "$tree/usr/bin/apptainer" --version >"$log" 2>&1 || return 1
+  if [ ${#prefix[@]} -gt 0 ]; then prefix+=(--list); else prefix=(ldd); fi
+  "${prefix[@]}" "$(find "$tree/usr" -name starter)" >"$log" 2>&1 && ! grep -q 'not found' "$log"
+}
+
+place_package() {
+  local version
+  if [ -f "$stage/own" ]; then
+    install_packages apptainer
+    return
+  fi
+  version=$(dpkg-deb --field "$stage/apptainer.deb" Version)
+  is_bounded "$version" || die "Apptainer $version: tried are $minimum and newer, below $below"
+  if ! fits; then make_anew; fi
+  starts || die "Apptainer $version does not start on this machine: $(tail -n 3 "$log")
+$(have_apptainer && printf 'Apptainer %s stays as it is. ' "$(apptainer_version)")Another package can be named: make setup APPTAINER_DEB=FILE"
+  install_packages "$stage/apptainer.deb"
+}
+
+case ${1:-} in
+  fetch) fetch ;;
+  install)
+    timed 'installing Apptainer' place_package
+    have_apptainer || die "the installed Apptainer is not whole: $(apptainer --version 2>&1 | tail -n 1)"
+    ;;
+  *) die 'usage: install-apptainer.sh fetch|install' ;;
+esac

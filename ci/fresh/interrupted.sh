@@ -1,0 +1,53 @@
+#!/usr/bin/env bash
+# Interrupts `make setup` and `make demo` at ten moments, by Ctrl-C and by SIGKILL in turn, and starts them again. A package that was half
+# unpacked, a user `esd` with another home, and ports and an address that are taken are part of it.
+set -euo pipefail
+# shellcheck source=steps.sh
+. /fresh/steps.sh
+
+interrupt() { # SIGNAL SECONDS COMMAND…
+  local signal=$1 seconds=$2 started
+  shift 2
+  setsid "$@" >/tmp/interrupted.log 2>&1 &
+  started=$!
+  sleep "$seconds"
+  as_root kill "-$signal" -- "-$started" 2>/dev/null || printf '    (it had ended by then)\n'
+  wait "$started" 2>/dev/null || true
+  printf '    %s after %s s; it was at: %s\n' "$signal" "$seconds" "$(tail -n 1 /tmp/interrupted.log)"
+  # What ran under sudo has a group of its own; apt must be gone before the next start, as after a person's second look.
+  for _ in $(seq 60); do as_root fuser -s /var/lib/dpkg/lock-frontend 2>/dev/null || break; sleep 1; done
+}
+
+other_home() {
+  as_root mkdir -p /srv/elsewhere
+  as_root useradd --create-home --home-dir /srv/elsewhere/esd --shell /bin/bash esd
+}
+
+half_unpacked() { # as if the power failed while dpkg unpacked it
+  as_root sed -i '/^Package: munge$/,/^$/s/^Status: .*/Status: install ok half-configured/' /var/lib/dpkg/status
+}
+
+clash() { # the ports that a site takes first, and a network of its range, belong to others
+  .venv/bin/python -c 'import socket, time
+held = []
+for port in (25030, 23030, 20030):
+    held.append(socket.socket()); held[-1].bind(("", port)); held[-1].listen()
+time.sleep(600)' &
+  as_root ip link add taken type dummy
+  as_root ip addr add 10.231.0.1/16 dev taken
+}
+
+step 'apt-get install make git' first_line
+step 'git clone' clone
+step 'a user esd with another home' other_home
+for moment in INT:2 KILL:6 INT:12 KILL:25 INT:40; do
+  step "make setup, interrupted ($moment)" interrupt "${moment%:*}" "${moment#*:}" make setup
+done
+step 'make setup' make setup
+step 'a half-configured package' half_unpacked
+step 'make setup' make setup
+for moment in KILL:2 INT:4 KILL:7 INT:11 KILL:16; do
+  step "make demo, interrupted ($moment)" interrupt "${moment%:*}" "${moment#*:}" make demo
+done
+step 'ports and addresses that are taken' clash
+step 'make demo' make demo

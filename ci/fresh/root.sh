@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # the options of fresh-machine.sh
+# Makes the root file system of a fresh machine. Sourced by ci/fresh-machine.sh, which sets suite, user, scenario, cold and fault.
+
+kept=${ESD_FRESH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/esd-images/fresh}
+
+# REPOSITORY: the address of the machine's own mirror of debian or debian-security.
+mirror_of() {
+  # shellcheck disable=SC2016 # $(REPO_URI) is apt's, not the shell's
+  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -E "/$1/?\$" | head -n 1
+}
+
+need_mirror() {
+  mirror=$(mirror_of debian) || { apt-get update -qq && mirror=$(mirror_of debian); } ||
+    die 4 "the apt sources of this machine name no mirror of Debian"
+}
+
+# A tarball that is a week old is made anew, with the packages of apt and pip that earlier machines downloaded.
+keep_tarball() {
+  local tarball=$kept/$suite.tar work
+  mkdir -p "$kept"
+  exec {making}>"$kept/$suite.lock"
+  flock "$making"
+  if [ -z "$(find "$tarball" -mtime -7 2>/dev/null)" ]; then
+    printf '==> debootstrap: a new Debian (%s)\n' "$suite"
+    rm -rf "${kept:?}/$suite-apt" "$kept"/pip-* "$kept"/uv-*
+    work=$place/debootstrap
+    debootstrap --variant=minbase "$suite" "$work" "$mirror" >"$kept/$suite.log" 2>&1 ||
+      die 4 "debootstrap failed: $(tail -n 3 "$kept/$suite.log") (all of it: $kept/$suite.log)"
+    rm -f "$work"/var/cache/apt/archives/*.deb
+    tar -C "$work" --numeric-owner -cf "$tarball.part" .
+    mv "$tarball.part" "$tarball"
+    rm -rf "$work"
+  fi
+  exec {making}>&-
+}
+
+unpack_root() {
+  need_mirror
+  keep_tarball
+  mkdir "$1"
+  tar -C "$1" --numeric-owner -xpf "$kept/$suite.tar"
+}
+
+# What a person has set on a machine before: its name, mirror, resolver, proxy and certificates. Nothing of the project's.
+configure_root() {
+  local root=$1 security
+  printf 'fresh-%s\n' "$suite" >"$root/etc/hostname"
+  printf '127.0.0.1 localhost\n127.0.1.1 fresh-%s\n::1 localhost\n' "$suite" >"$root/etc/hosts"
+  cp --dereference /etc/resolv.conf "$root/etc/resolv.conf"
+  printf 'deb %s %s main\ndeb %s %s-updates main\n' "$mirror" "$suite" "$mirror" "$suite" >"$root/etc/apt/sources.list"
+  security=$(mirror_of debian-security) || security=''
+  [ -z "$security" ] || printf 'deb %s %s-security main\n' "$security" "$suite" >>"$root/etc/apt/sources.list"
+  apt-config dump | grep -iE '^Acquire::(https?::|Retries|Check-|[a-z]*proxy)' >"$root/etc/apt/apt.conf.d/90machine" || true
+  mkdir "$root/fresh"
+  cp "$(readlink -f /etc/ssl/certs/ca-certificates.crt)" "$root/fresh/ca.crt" 2>/dev/null || true
+  write_environment >"$root/fresh/environment"
+}
+
+# The variables that tell pip, git and others about proxies, indexes and certificates. The bundle lies apart: ca-certificates writes its own.
+write_environment() {
+  local name
+  for name in $(compgen -e | grep -iE '^(PIP_.*|(https?|no|all)_proxy)$'); do
+    [[ $name =~ ^PIP_(CERT|CACHE_DIR)$ ]] || printf 'export %s=%q\n' "$name" "${!name}"
+  done
+  for name in SSL_CERT_FILE REQUESTS_CA_BUNDLE CURL_CA_BUNDLE PIP_CERT GIT_SSL_CAINFO; do
+    [ -z "${!name:-}" ] || printf 'export %s=/fresh/ca.crt\n' "$name"
+  done
+  printf 'export FRESH_BREAK=%q\n' "$fault"
+  [ -n "$cold" ] || printf 'export PIP_CACHE_DIR=/fresh/pip UV_CACHE_DIR=/fresh/uv ESD_IMAGES_CACHE=/fresh/images\n'
+  for name in FRESH_TESTS FRESH_IDLE; do
+    [ -z "${!name:-}" ] || printf 'export %s=%q\n' "$name" "${!name}"
+  done
+}
+
+# The clone's source, the scripts that play the newcomer, and (unless cold) images and downloads that earlier builds left on this machine.
+fill_root() {
+  local root=$1 images part owner=0
+  git -c safe.directory='*' clone --quiet --bare --no-local --depth 1 "file://$PWD" "$root/fresh/esd-images.git" 2>/dev/null ||
+    die 4 "git cannot clone the committed HEAD of $PWD"
+  chmod -R a+rX "$root/fresh/esd-images.git"
+  cp ci/fresh/*.sh "$root/fresh/"
+  [ -z "$cold" ] || return 0
+  [ "$user" = root ] || owner=1000
+  mkdir -p "$kept/$suite-apt/partial" "$kept/pip-$user" "$kept/uv-$user" "$root/fresh/images" "$root/fresh/pip" "$root/fresh/uv"
+  chown "$owner:$owner" "$kept/pip-$user" "$kept/uv-$user"
+  images=${ESD_IMAGES_CACHE:-$(getent passwd esd | cut -d: -f6)/.cache/esd-images}
+  for part in images compiled wheels sources; do
+    [ ! -d "$images/$part" ] || cp -a "$images/$part" "$root/fresh/images/"
+  done
+  chown -R 1000:1000 "$root/fresh/images" # the first user of a machine, and so the one who builds: the newcomer, or esd where that is root
+}

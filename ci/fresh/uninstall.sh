@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# What `make uninstall` leaves: the machine's files before set-up and after removal are compared, and may differ only in what is listed here.
+set -euo pipefail
+# shellcheck source=steps.sh
+. /fresh/steps.sh
+
+# apt's and dpkg's own book-keeping; backups and caches that Debian's tools write; what the checkout and pip hold.
+expected='^/(fresh|proc|sys|dev|run|tmp|root|home)(/|$)
+^/var/lib/(apt|dpkg|systemd|ucf|python)(/|$)
+^/var/cache/(apt|debconf|ldconfig|man)(/|$)
+^/var/log/(apt|dpkg\.log|alternatives\.log|faillog|lastlog|wtmp|btmp)
+^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$
+^/etc/(ld\.so\.cache|\.pwd\.lock|mailcap|machine-id)$'
+
+# shellcheck disable=SC2016 # the inner shell's
+files() { # FILE: every file of the machine with its kind, mode, owner and, for files, its hash
+  as_root find / -xdev \( -type d -printf '%p %M %u:%g\n' \) -o \( -type f -printf '%p %M %u:%g ' -exec sh -c 'sha256sum <"$1"' _ {} \; \) -o \
+    -printf '%p %M %u:%g %l\n' 2>/dev/null | grep -vE "$(tr '\n' '|' <<<"$expected" | sed 's/|$//')" | sort >"$1"
+}
+
+remove() {
+  make uninstall
+  if id esd 2>/dev/null || [ -e /var/lib/esd-localsite ] || [ -e .venv ] || command -v apptainer; then fail 'something of set-up is still there'; fi
+}
+
+compare() {
+  files /tmp/after
+  diff /tmp/before /tmp/after >/tmp/differences && return
+  cat /tmp/differences
+  return 1
+}
+
+step 'apt-get install make git' first_line
+step 'git clone' clone
+files /tmp/before
+step 'make setup' make setup
+step 'local site up' .venv/bin/esd-deploy local up
+step 'make uninstall' remove
+step 'nothing is left but what is listed' compare

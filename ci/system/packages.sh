@@ -1,0 +1,36 @@
+#!/usr/bin/env bash
+# shellcheck disable=SC2154 # the names of common.sh
+# Installs Debian packages, and notes which were not there before. Sourced by ci/install-system.sh and ci/install-apptainer.sh, as root.
+
+log=/var/log/esd-images-install.log
+policy=/usr/sbin/policy-rc.d
+policy_mark='# made by esd-images; goes when its set-up ends'
+export DEBIAN_FRONTEND=noninteractive
+
+quietly() { "$@" >"$log" 2>&1; }
+
+# The packages' own services must not start: the local site runs its own instances, on its own ports.
+keep_services_down() {
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy"
+    chmod 755 "$policy"
+  fi
+  trap let_services_start EXIT
+}
+
+let_services_start() {
+  if grep -qsx "$policy_mark" "$policy"; then rm -f "$policy"; fi
+}
+
+update_lists() {
+  quietly apt-get -qq -o APT::Update::Error-Mode=any -o Acquire::Retries=2 update || explain_apt "$log" 'apt-get update'
+}
+
+install_packages() { # PACKAGE|FILE…
+  local options=(-y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold)
+  mkdir -p "$record"
+  quietly apt-get -s "${options[@]}" install "$@" || explain_apt "$log" "installing $*"
+  # Noted before it is done, so that an installation that is cut off can be undone, too. Lines with [version] are upgrades.
+  sed -nE 's/^Inst ([^ ]+) \([^[].*/\1/p' "$log" >>"$record/packages"
+  quietly apt-get "${options[@]}" install "$@" || explain_apt "$log" "installing $*"
+}
