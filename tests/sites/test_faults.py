@@ -1,9 +1,11 @@
 """What goes wrong at a real site: one message, the right exit code, nothing half-done, nothing lost."""
 
 import json
+import pwd
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -11,11 +13,17 @@ from esd_build.data.reference import ImageReference
 from esd_deploy.runs.site import Site
 from esd_localsite.faults.board import Fault, FaultBoard, FaultKind
 from esd_localsite.state.layout import find_layout
+from esd_localsite.state.status import SiteStatus
 from esd_localsite.supervision.fault_switches import clear, inject
 
 pytestmark = pytest.mark.site
 
 FAST = ("--image", "nest:edge", "--nodes", "1")
+
+
+def cache_of(site: SiteStatus) -> Path:
+    """Where the job user keeps images."""
+    return site.scratch / f"esd-images-{pwd.getpwnam(site.username).pw_uid}"
 
 
 def test_failing_script_shows_its_traceback_and_exit_code(deploy, published, script) -> None:
@@ -67,7 +75,7 @@ def test_image_damaged_in_the_registry_never_runs(deploy, running_site, registry
     finished = deploy("run", str(script("print('ran')")), "--site", str(deploy.site_file), "--image", str(pushed.reference), code=1)
     assert "pull on login" in finished.stderr
     assert "ran\n" not in finished.stdout
-    cached = running_site.scratch / "esd-images"
+    cached = cache_of(running_site)
     assert [path.name for path in cached.glob(f"*{pushed.sif_digest[7:]}*") if path.suffix != ".lock"] == []
 
 
@@ -78,7 +86,7 @@ def mended(running_site, as_root):
     clear(running_site.name)
 
 
-def test_disk_quota_that_is_used_up_is_told_at_once_and_the_run_is_taken_up_later(deploy, published, script, mended) -> None:
+def test_disk_quota_that_is_used_up_is_told_at_once_and_the_run_is_taken_up_later(deploy, published, script, mended, own_server) -> None:
     path = script("open('result.txt', 'w').write('done')\n")
     inject(mended, Fault(kind=FaultKind.DISK_QUOTA))
 
@@ -106,7 +114,9 @@ def test_image_that_finds_no_room_is_named_with_what_it_needs(deploy, published,
     record = deploy.run(path, *FAST, code=1)
 
     assert record["ending"]["kind"] == "image not pulled"
-    assert re.search(rf"disk full: 16 MB free in .*/esd-images, the image has {published.size // 10**6} MB", record["ending"]["because"])
+    assert re.search(
+        rf"disk full: 16 MB free in .*/esd-images-\d+, the image has {published.size // 10**6} MB", record["ending"]["because"]
+    )
     clear(mended)
     again = json.loads(deploy("rerun", record["id"], "--json").stdout)
     assert (again["status"], again["rerun_of"]) == ("SUCCESSFUL", record["id"])
@@ -116,7 +126,7 @@ def test_damaged_image_in_the_cache_is_named_removed_and_pulled_anew(deploy, run
     digest = published.sif_digest.removeprefix("sha256:")
     path = script("pass")
     deploy.run(path, *FAST)
-    cached = running_site.scratch / "esd-images" / f"{digest}.sif"
+    cached = cache_of(running_site) / f"{digest}.sif"
     with cached.open("r+b") as image:
         image.seek(published.size // 2)
         image.write(b"one wrong byte, or some")

@@ -1,7 +1,8 @@
 """Results whose names do not survive the way: UNICORE's TSI replaces `$HOME`, `$LOGNAME` and `$USER` in every path that it is asked for.
 
-So a file `a$HOME.txt` is listed and cannot be read, and a folder of such a name cannot be listed. Bytes that are no UTF-8, and line breaks,
-get lost likewise. job.sh gives each such result a link with a plain name, and writes down which is which. Pure.
+So a file `a$HOME.txt` is listed and cannot be read, and a folder of such a name cannot be listed. Bytes that are no UTF-8, line breaks,
+single quotes and backslashes get lost likewise; and the server decodes addresses twice, so that `a%41` is taken for `aA`. job.sh gives each
+such result a link with a plain name, and writes down which is which. Pure.
 """
 
 import re
@@ -14,7 +15,7 @@ FOLDER = "esd/plain-names"
 """Where the links are: each is named by a number."""
 LIST = f"{FOLDER}/list"
 """Their list: `NUMBER SIZE PATH`, each ended by a zero byte."""
-_REWRITTEN = re.compile(r"\$(HOME|LOGNAME|USER)|[\x00-\x1f\x7f\ud800-\udfff]")
+_REWRITTEN = re.compile(r"\$(HOME|LOGNAME|USER)|['\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9A-Fa-f]{2}")
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,8 @@ plain_names() { # results whose names UNICORE cannot carry (unicore_names.py) ge
   local entry number=0
   rm -rf esd/plain-names
   # shellcheck disable=SC2016 # the very text
-  LC_ALL=C entries -type f \( -path '*$HOME*' -o -path '*$LOGNAME*' -o -path '*$USER*' -o -path $'*[\001-\037\177-\377]*' \) -printf '%s %p\0' |
+  LC_ALL=C entries -type f \( -path '*$HOME*' -o -path '*$LOGNAME*' -o -path '*$USER*' -o -path $'*[\001-\037\177-\377]*' \
+    -o -path "*'*" -o -path '*\\*' -o -path '*%[0-9A-Fa-f][0-9A-Fa-f]*' \) -printf '%s %p\0' |
     while IFS= read -r -d '' entry; do
       mkdir -p esd/plain-names
       ln -s "$PWD/${entry#* }" "esd/plain-names/$number"

@@ -7,12 +7,12 @@ from esd_deploy.backends.connection import RemoteFile
 from esd_deploy.backends.unicore_names import LIST, Plain
 
 
-@pytest.mark.parametrize("path", ["a$HOME.txt", "$USERX", "d$LOGNAME/file"])
+@pytest.mark.parametrize("path", ["a$HOME.txt", "$USERX", "d$LOGNAME/file", "it's", "a\\b", "percent%20", "d%aF/x"])
 def test_what_the_tsi_replaces(path):
     assert unicore_names.is_rewritten(path)
 
 
-@pytest.mark.parametrize("path", ["HOME", "${HOME}", "$SCRATCH", "$ HOME", "$home"])
+@pytest.mark.parametrize("path", ["HOME", "${HOME}", "$SCRATCH", "$ HOME", "$home", "100%", "%zz", 'two"quotes', "a;b&c|d#e?f", "größe"])
 def test_what_it_leaves_alone(path):
     assert not unicore_names.is_rewritten(path)
 

@@ -207,7 +207,7 @@ def test_the_hash_of_each_result_is_noted_whatever_its_name(login):
 
 def test_results_whose_names_unicore_rewrites_get_links_of_other_names(login):
     job = login.job("one")
-    names = ["x$HOME.txt", "$USER dir/two words ", "$LOGNAME\n"]
+    names = ["x$HOME.txt", "$USER dir/two words ", "$LOGNAME\n", "it's", "back\\slash", "percent%20"]
     (job / "$USER dir").mkdir()
     for name in names:
         (job / name).write_text(name)
