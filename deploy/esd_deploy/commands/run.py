@@ -50,6 +50,7 @@ def run_command(  # noqa: PLR0913 - each parameter is an option of the command l
         tags=tuple(tag or ()),
         name=words.job_name(job_name),
         environment=words.variables(env or ()),
+        never=(output,),
     )
     how = Conditions(force=force, dry_run=dry_run, signed=require_signature)
     place, plan = planned(site, wanted, how, model=model, runs=output)

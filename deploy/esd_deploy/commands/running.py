@@ -79,7 +79,9 @@ def carry_out(place: Site, plan: Plan, runs: Path, how: Conditions, *, as_json: 
 
 
 def print_plan(plan: Plan) -> None:
-    """The launch line, and all that would be sent to the site."""
+    """The launch line and the job's description; on standard error each file that would be sent, with its place there and its size."""
+    for one in plan.sent:
+        typer.echo(f"{one.source} -> {one.place}  {one.size:,} bytes", err=True)
     typer.echo(str(plan.launch))
     typer.echo(json.dumps(kinds.backend(plan.site.kind).run_job(plan).description, indent=2))
 

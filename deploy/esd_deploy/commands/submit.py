@@ -54,6 +54,7 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
         tags=tuple(tag or ()),
         name=words.job_name(job_name),
         environment=words.variables(env or ()),
+        never=(output,),
     )
     how = Conditions(force=force, signed=require_signature)
     place, plan = planned(site, wanted, how, model=model, runs=output)

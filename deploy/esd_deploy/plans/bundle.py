@@ -15,13 +15,13 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from esd_build.data.errors import UsageError
+from esd_deploy.plans.carried import Ignored, place_of, require_carried
 
 PROGRAM = "run.py"
 MAX_BYTES = 200_000_000
 """Of all files together, unpacked: a small archive may hold very much."""
 MOST_FILES = 10_000
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 _NOT_SENT = re.compile(r"(^|/)(\.[^/]*|__pycache__)(/|$)")
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
 
@@ -47,14 +47,20 @@ class _Entry:
     read: Callable[[], bytes] | None
 
 
-def bundle(path: Path) -> Bundle:
-    """What is to be run. Raises UsageError where it cannot be read, has no program, or holds what must not be sent."""
+def bundle(path: Path, never: Iterable[Path] = ()) -> Bundle:
+    """What is to be run, but nothing below `never`.
+
+    Raises UsageError where it cannot be read, has no program, or holds what must not be sent.
+    """
     if path.is_dir():
-        found = dict(_read(path, _folder(path)))
+        found = dict(_read(path, _folder(path, never)))
     elif path.name.lower().endswith(_ARCHIVES):
         found = dict(_archive(path))
     else:
-        return Bundle(flat_name(path), _content(path, "script"))
+        require_carried(path.name, path)
+        if path.name.startswith("-"):
+            raise UsageError(f"script {path}: python3 would take its name for an option; rename it")
+        return Bundle(path.name, _content(path, "script"))
     if PROGRAM not in found:
         raise UsageError(
             f"{path} has no {PROGRAM} at its top, which is the program of a folder or an archive; rename yours, or move it there"
@@ -62,54 +68,71 @@ def bundle(path: Path) -> Bundle:
     return Bundle(PROGRAM, found.pop(PROGRAM), tuple(sorted(found.items())))
 
 
-def input_files(path: Path) -> tuple[File, ...]:
-    """A file that goes with a script, or all files of a folder under the folder's own name."""
+def input_files(path: Path, base: Path | None = None, never: Iterable[Path] = ()) -> tuple[File, ...]:
+    """A file that goes with a script, or all files of a folder. `base`: the script's folder; what lies in it keeps its place there."""
+    place = _place(path, base)
     if not path.is_dir():
-        return ((flat_name(path), _content(path, "input")),)
-    return tuple((f"{_top(path)}/{name}", content) for name, content in _read(path, _folder(path)))
+        return ((place, _content(path, "input")),)
+    return tuple((f"{place}/{name}", content) for name, content in _read(path, _folder(path, never)))
 
 
-def check_input(path: Path) -> None:
-    """Raises UsageError where `input_files` would: the names, the sizes and the rights are looked at, and nothing is read."""
-    if path.is_dir():
-        _top(path)
+def input_sizes(path: Path, base: Path | None = None, never: Iterable[Path] = ()) -> tuple[tuple[str, int], ...]:
+    """The places and sizes (bytes) of `input_files`. Raises UsageError where that would; nothing is read."""
+    place = _place(path, base)
     try:
-        for file in [path / one.name for one in _checked(path, _folder(path))] if path.is_dir() else [path]:
-            file.open("rb").close()
+        if path.is_dir():
+            found = tuple((f"{place}/{one.name}", one.size) for one in _checked(path, _folder(path, never)))
+            for name, _ in found:
+                (path / name.removeprefix(f"{place}/")).open("rb").close()
+            return found
+        _require_plain(path, "input")
+        path.open("rb").close()
+        return ((place, path.stat().st_size),)
     except OSError as error:
         raise UsageError(f"input {error.filename}: {error.strerror}") from error
 
 
-def flat_name(path: Path) -> str:
-    """A file's name in the job's folder: what a URL or a shell would change in it becomes `_`."""
-    name = re.sub(r"[^A-Za-z0-9_.-]", "_", path.name)
-    return name if re.match(r"[A-Za-z0-9_]", name) else f"_{name[1:]}"
+def _place(path: Path, base: Path | None) -> str:
+    place = place_of(path, base)
+    require_carried(place, path)
+    return place
 
 
-def _top(path: Path) -> str:
-    name = path.resolve().name
-    if not _NAME.fullmatch(name):
-        raise UsageError(f"input {path}: '{name}': a folder that is sent has letters, digits and _ . - only in its name; rename it")
-    return name
+def _require_plain(path: Path, what: str) -> None:
+    """Before it is opened: a device has no end, and a pipe may have no beginning."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise UsageError(f"{what} {path}: neither a regular file nor a folder; only those are sent")
+    _require_small(path, status.st_size)
 
 
 def _content(path: Path, what: str) -> bytes:
     try:
+        _require_plain(path, what)
         return path.read_bytes()
     except OSError as error:
         raise UsageError(f"{what} {path}: {error.strerror}") from error
 
 
-def _folder(path: Path) -> Iterator[_Entry]:
+def _folder(path: Path, never: Iterable[Path] = ()) -> Iterator[_Entry]:
     """All but folders; a folder that is a link is none, because nothing below it would be found."""
-    try:
-        for file in sorted(path.rglob("*")):
-            if file.is_symlink() or not file.is_dir():
+    ignored = Ignored(path, never)
+    waiting = [""]
+    while waiting:
+        here = waiting.pop()
+        try:
+            for file in sorted((path / here).iterdir()):
+                name = f"{here}/{file.name}".lstrip("/")
+                is_folder = file.is_dir()
+                if ignored.holds(file, name, is_folder=is_folder):
+                    continue
+                if is_folder and not file.is_symlink():
+                    waiting.append(name)
+                    continue
                 plain = file.is_file()
-                size = file.stat().st_size if plain else 0
-                yield _Entry(file.relative_to(path).as_posix(), size, partial(_content, file, "input") if plain else None)
-    except OSError as error:
-        raise UsageError(f"{error.filename}: {error.strerror}") from error
+                yield _Entry(name, file.stat().st_size if plain else 0, partial(_content, file, "input") if plain else None)
+        except OSError as error:
+            raise UsageError(f"{error.filename}: {error.strerror}") from error
 
 
 def _archive(path: Path) -> tuple[File, ...]:
@@ -160,10 +183,7 @@ def _checked(path: Path, entries: Iterable[_Entry]) -> Iterator[_Entry]:
         name = one.name.removeprefix("./")
         if _NOT_SENT.search(name) and ".." not in PurePosixPath(name).parts:
             continue
-        if not all(_NAME.fullmatch(part) for part in name.split("/")):
-            raise UsageError(
-                f"{path}: '{one.name}': names of files that are sent have letters, digits and _ . - only, and stay below; rename it"
-            )
+        require_carried(name, path)
         if one.read is None:
             raise UsageError(f"{path}: '{one.name}' is no plain file; replace it by a copy of the file")
         total += one.size

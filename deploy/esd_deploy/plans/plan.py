@@ -13,6 +13,15 @@ RUN_INDEX = "ESD_RUN_INDEX"
 
 
 @dataclass(frozen=True)
+class Sent:
+    """A file that goes with a run: what the user named, its place in the job's folder, its size in bytes."""
+
+    source: str
+    place: str
+    size: int
+
+
+@dataclass(frozen=True)
 class Plan:
     """One run, ready to be submitted. `run_id` is also the job's tag, by which a job is found again."""
 
@@ -27,6 +36,8 @@ class Plan:
     mode: Mode = "container"
     inputs: tuple[tuple[str, bytes], ...] = ()
     tags: tuple[str, ...] = ()
+    sent: tuple[Sent, ...] = ()
+    """The user's files, as they are told before anything is sent."""
     index: int | None = None
     """Which one it is of many runs of one submission, from 0."""
     name: str | None = None

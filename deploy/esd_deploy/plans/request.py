@@ -1,16 +1,19 @@
 """What a user asks for, and the same once it was found to fit its site: read once, and from then on data."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.plans.bundle import Bundle, bundle, check_input, flat_name, input_files
+from esd_deploy.plans.bundle import Bundle, bundle, input_files, input_sizes
+from esd_deploy.plans.carried import require_free
 from esd_deploy.plans.image import ImageWord, parse
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.limits import check_size, most, settled
-from esd_deploy.plans.plan import Plan
+from esd_deploy.plans.plan import Plan, Sent
+from esd_deploy.plans.program import require_program
 from esd_deploy.plans.variables import with_variables
 from esd_deploy.sites.config import Mode, SiteConfig
 
@@ -31,6 +34,8 @@ class Request:
     tags: tuple[str, ...] = ()
     name: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    never: tuple[Path, ...] = ()
+    """Folders that are not sent though they lie in one that is: that of all runs."""
 
     def mode_at(self, site: SiteConfig) -> Mode:
         """The mode that is asked for; without a word of it, as an image is given or not. Raises UsageError for contradictions."""
@@ -50,16 +55,15 @@ class Request:
         check_size(place, self.shape.nodes, self.time_s)
         _check_place(place, mode, self.shape)
         wanted = None if self.image is None else parse(self.image)
-        handed = bundle(self.script)
-        if not handed.program:
-            raise UsageError(f"script {self.script} is empty: there is nothing to run")
-        for path in self.inputs:
-            check_input(path)
-        _check_names(handed, self.inputs)
+        handed = bundle(self.script, self.never)
+        require_program(self.script / handed.name if self.script.is_dir() else self.script, handed.program)
+        base = self.script if self.script.is_dir() else self.script.parent
+        sent = _sent(handed, self.script, ((path, input_sizes(path, base, self.never)) for path in self.inputs))
+        require_free([one.place for one in sent], {name for name, _ in handed.others})
         time_s = self.time_s or min(place.limits.default_time_s, most(place).time_s)
-        return CheckedRequest(
-            *(place, mode, handed, self.arguments, wanted, self.shape, time_s, self.inputs, self.tags, self.name, self.environment)
-        )
+        inputs = tuple((path, base) for path in self.inputs)
+        asked = (self.arguments, wanted, self.shape, time_s, inputs, self.tags, self.name, self.environment)
+        return CheckedRequest(place, mode, handed, *asked, sent, self.never)
 
 
 @dataclass(frozen=True)
@@ -73,10 +77,13 @@ class CheckedRequest:
     image: ImageWord | ImageReference | None
     shape: Shape
     time_s: int
-    inputs: tuple[Path, ...]
+    inputs: tuple[tuple[Path, Path], ...]
+    """Each with the script's folder."""
     tags: tuple[str, ...]
     name: str | None
     environment: tuple[tuple[str, str], ...]
+    sent: tuple[Sent, ...] = ()
+    never: tuple[Path, ...] = ()
 
     def plan(self, image: PublishedImage | None, run_id: str) -> Plan:
         """The run that comes of it. `image` is what the registry gave for the request's image."""
@@ -90,10 +97,11 @@ class CheckedRequest:
             shape=self.shape,
             time_s=self.time_s,
             mode=self.mode,
-            inputs=(*self.handed.others, *(file for path in self.inputs for file in input_files(path))),
+            inputs=(*self.handed.others, *(file for path, base in self.inputs for file in input_files(path, base, self.never))),
             tags=self.tags,
             name=self.name,
             environment=self.environment,
+            sent=self.sent,
         )
 
 
@@ -109,13 +117,7 @@ def _check_place(site: SiteConfig, mode: Mode, shape: Shape) -> None:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes (`login_node` in its configuration); use --mode module")
 
 
-_TAKEN = frozenset({"esd", "run.json", "stdout", "stderr"})
-"""What the job, the site or the client writes in the job's folder."""
-
-
-def _check_names(handed: Bundle, inputs: tuple[Path, ...]) -> None:
-    folders = {name.partition("/")[0] for name, _ in handed.others}
-    names = [handed.name, *folders, *(path.resolve().name if path.is_dir() else flat_name(path) for path in inputs)]
-    twice = sorted({name for name in names if names.count(name) > 1} | {name for name in names if name.lower() in _TAKEN})
-    if twice:
-        raise UsageError(f"the files of a run need names of their own in the job's folder; rename {', '.join(twice)}")
+def _sent(handed: Bundle, script: Path, inputs: Iterable[tuple[Path, Iterable[tuple[str, int]]]]) -> tuple[Sent, ...]:
+    """Each file with where it comes from and where it goes."""
+    own = [Sent(str(script), handed.name, len(handed.program)), *(Sent(str(script), name, len(content)) for name, content in handed.others)]
+    return (*own, *(Sent(str(path), place, size) for path, files in inputs for place, size in files))

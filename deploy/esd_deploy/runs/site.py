@@ -102,9 +102,8 @@ class Site:
         shape = Shape(nodes, tasks_per_node, threads)
         files = tuple(Path(path) for path in inputs)
         variables = tuple((environment or {}).items())
-        request = Request(
-            Path(script), tuple(arguments), image, shape, time_s, mode, files, partition, account, tuple(tags), name, variables
-        )
+        asked = (shape, time_s, mode, files, partition, account, tuple(tags), name, variables)
+        request = Request(Path(script), tuple(arguments), image, *asked, (runs,))
         run = self.start(self.plan(request), runs=runs)
         run.submit()
         return run

@@ -57,10 +57,10 @@ def test_a_tar_as_made_of_the_current_folder_is_the_same(tmp_path):
     assert bundle(packed(tmp_path / "net.tgz", {f"./{name}": content for name, content in FILES.items()})) == EXPECTED
 
 
-@pytest.mark.parametrize("name", ["../escaped.py", "/etc/passwd", "a/../../b", "a//b", "with space.py", "-rf"])
+@pytest.mark.parametrize("name", ["../escaped.py", "/etc/passwd", "a/../../b", "a//b", "x$HOME.py", "100%25", "line\nbreak"])
 @pytest.mark.parametrize("kind", ["zip", "tgz"])
 def test_a_name_that_leads_elsewhere_or_would_be_changed_is_refused(tmp_path, name, kind):
-    with pytest.raises(UsageError, match="stay below"):
+    with pytest.raises(UsageError, match="cannot be sent"):
         bundle(packed(tmp_path / f"net.{kind}", {"run.py": b"1", name: b""}))
 
 
@@ -165,13 +165,65 @@ def test_a_linked_file_is_sent_and_a_linked_folder_is_not_left_out_silently(tmp_
         bundle(net)
 
 
-@pytest.mark.parametrize("name", ["my data", ".hidden", "a;b", "größe"])
+@pytest.mark.parametrize("name", ["a\nb", "$USER", "\udcff"])
 def test_a_folder_whose_name_would_be_changed_is_refused(tmp_path, name):
     with pytest.raises(UsageError, match="rename it"):
         input_files(folder(tmp_path / name, {"a": b"1"}))
 
 
-INPUTS = {"name": {"a b": b""}, "size": {"zeros": bytes(2000)}}
+@pytest.mark.parametrize("name", ["my data", ".hidden", "a;b", "größe", "-x", "100 %"])
+def test_a_name_stays_as_it_is(tmp_path, name):
+    assert input_files(folder(tmp_path / name, {"my rates.csv": b"1"})) == ((f"{name}/my rates.csv", b"1"),)
+    assert input_files(tmp_path / name / "my rates.csv") == (("my rates.csv", b"1"),)
+
+
+def test_what_lies_in_the_scripts_folder_keeps_its_place_there(tmp_path, config):
+    net = folder(tmp_path / "net", {"net.py": b"print()", "data/a.csv": b"1", "data/deep/b.csv": b"2"})
+    other = folder(tmp_path / "other", {"c.csv": b"3"})
+    request = Request(net / "net.py", inputs=(net / "data" / "a.csv", net / "data" / "deep", other / "c.csv"), image="nest")
+
+    made = request.checked(config).plan(None, "run-1")
+
+    assert dict(made.inputs) == {"data/a.csv": b"1", "data/deep/b.csv": b"2", "c.csv": b"3"}
+    assert [(one.place, one.size) for one in made.sent] == [("net.py", 7), ("data/a.csv", 1), ("data/deep/b.csv", 1), ("c.csv", 1)]
+
+
+def test_runs_are_never_sent_and_neither_is_what_the_user_excludes(tmp_path, config):
+    files = {"run.py": b"print()", "keep.csv": b"1", "big.h5": b"2", "sub/big.h5": b"3", "sub/keep.h5": b"4", "scratch/x": b"5"}
+    record = {"runs/1/run.json": b"{}", "runs/1/esd/job.sh": b"", "elsewhere/2/run.json": b"{}", "elsewhere/2/esd/job.sh": b""}
+    net = folder(tmp_path / "net", files | record | {".esdignore": b"# large\n*.h5\n!sub/keep.h5\nscratch/\n"})
+
+    assert [name for name, _ in bundle(net, (net / "runs",)).others] == ["keep.csv", "sub/keep.h5"]
+    (net / ".esdignore").write_bytes(b"\xff")
+    with pytest.raises(UsageError, match="cannot be read as patterns"):
+        bundle(net)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null"])
+def test_what_has_no_end_is_not_read(path, config, script):
+    with pytest.raises(UsageError, match="neither a regular file nor a folder"):
+        Request(script, inputs=(Path(path),), image="nest").checked(config)
+
+
+NOTEBOOK = b'{"cells": [{"cell_type": "code", "outputs": [], "source": ["print(1)"]}], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}'
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("net.ipynb", NOTEBOOK, "nbconvert"),
+        ("net.py", NOTEBOOK, "nbconvert"),
+        ("net.py", b'{"a": [1]}', "holds data"),
+        ("net.py", b" \n", "empty"),
+    ],
+)
+def test_what_would_end_well_without_doing_anything_is_no_script(tmp_path, config, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(UsageError, match=message):
+        Request(tmp_path / name, image="nest").checked(config)
+
+
+INPUTS = {"name": {"a$HOME": b""}, "size": {"zeros": bytes(2000)}}
 
 
 @pytest.mark.parametrize("what", INPUTS)

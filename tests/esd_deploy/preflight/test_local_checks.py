@@ -29,7 +29,7 @@ WRONG = {
     "script of zero bytes": (("{here}/empty.py",), "is empty: there is nothing to run"),
     "folder without a program": (("{here}",), "{here} has no run.py at its top"),
     "input that is missing": (("{here}/net.py", "--input", "{here}/none.csv"), "input {here}/none.csv: No such file"),
-    "input that hides the script": (("{here}/net.py", "--input", "{here}/sub/net.py"), "need names of their own"),
+    "input that hides the script": (("{here}/sub/net.py", "--input", "{here}/net.py"), "need names of their own"),
     "too many nodes": (("{here}/net.py", "--nodes", "3"), "3 nodes asked for"),
     "too long": (("{here}/net.py", "--time", "61"), "a job gets at most 00:01:00"),
     "time that is none": (("{here}/net.py", "--time", "soon"), "expected seconds (600)"),
