@@ -35,7 +35,9 @@ def require_free(names: Sequence[str], of_program: AbstractSet[str] = frozenset(
     shared = own & {name.partition("/")[0] for name in names if name not in of_program}
     folders = {"/".join(name.split("/")[:depth]) for name in names for depth in range(1, name.count("/") + 1)}
     tops = {name.partition("/")[0] for name in names}
-    twice = sorted({name for name in names if names.count(name) > 1 or name in folders} | {name for name in tops if name.lower() in _TAKEN} | shared)
+    twice = sorted(
+        {name for name in names if names.count(name) > 1 or name in folders} | {name for name in tops if name.lower() in _TAKEN} | shared
+    )
     if twice:
         raise UsageError(f"the files of a run need names of their own in the job's folder; rename {', '.join(twice)}")
 
