@@ -1,6 +1,5 @@
 """What every image must keep to, whatever is inside."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +8,7 @@ from testinfra.host import Host
 from esd_build.building.stage import file_hash
 from esd_build.data.project import Environment
 from esd_build.product import finished
+from esd_build.tools.process import Account
 
 pytestmark = pytest.mark.image
 
@@ -34,7 +34,7 @@ def test_labels_tell_what_the_mpi_launcher_must_speak(labels: dict[str, str], en
 
 
 def test_runs_as_an_ordinary_user(host: Host) -> None:
-    assert int(host.check_output("id -u")) == (1001 if os.geteuid() == 0 else os.geteuid()) != 0
+    assert int(host.check_output("id -u")) == Account.current().uid != 0
 
 
 def test_root_is_read_only(host: Host) -> None:
