@@ -35,7 +35,7 @@ def import_manifest(
     file.write_text(rewritten(environment, manifest, commit_of(path)))
     renewed = project.environment(release)
     (environment.folder / "pins.yaml").write_text(pins_text(renewed))
-    confirmed = sum(pin.certainty == "H" for pin in renewed.pins.values())
+    confirmed = sum(pin.certainty == "primary" for pin in renewed.pins.values())
     typer.echo(
         f"{file.relative_to(project.root)}: {confirmed} of {len(renewed.pins)} pins are the manifest's; now: make spack-lock ENV={release}"
     )

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from esd_build.data import documents
+from esd_build.data.certainty import Spelt
 from esd_build.data.documents import Document
 from esd_build.data.errors import ConfigError, NoCheckoutError, UsageError
 
@@ -52,9 +53,7 @@ class Pin(Document):
 
     version: str
     evidence: str
-    certainty: Literal["H", "M", "L", "R"] | None = Field(
-        None, description="of a release's pin: H primary source, M secondary or one step of deduction, L by dates, R general knowledge"
-    )
+    certainty: Spelt | None = Field(None, description="of a release's pin, by its word or its letter (certainty.py)")
     package: str | None = Field(None, pattern=r"^[a-z0-9][a-z0-9-]*$", description="Spack's name of it; None: Spack does not install it")
 
 

@@ -13,10 +13,10 @@ from typing import Any, Literal
 from pydantic import Field
 
 from esd_build.data.documents import Document
+from esd_build.data.outcome import Outcome
 from esd_build.models.model import TARGETS, Target
 from esd_build.models.report import ModelReport
 
-Verdict = Literal["passed", "failed", "skipped"]
 STAGES = ("generated", "compiled", "linked", "ran", "agreed")
 
 
@@ -90,7 +90,7 @@ class Row:
 
     model: str
     target: Target
-    stages: Mapping[str, Verdict]
+    stages: Mapping[str, Outcome]
     detail: str
 
     @property
@@ -174,7 +174,7 @@ def same_spikes(one: Sequence[int], other: Sequence[int], steps: int) -> bool:
     return len(one) == len(other) and all(abs(a - b) <= steps for a, b in zip(one, other, strict=True))
 
 
-def agreement(one: Trace, other: Trace, tolerance_mv: float, spike_steps: int) -> tuple[Verdict, str]:
+def agreement(one: Trace, other: Trace, tolerance_mv: float, spike_steps: int) -> tuple[Outcome, str]:
     """Whether two traces agree, and by how much they differ."""
     last = min(max(one.potentials, default=0), max(other.potentials, default=0))
     mine, theirs = ([step for step in trace.spikes if step <= last] for trace in (one, other))
@@ -185,7 +185,7 @@ def agreement(one: Trace, other: Trace, tolerance_mv: float, spike_steps: int) -
     return ("passed" if mine and same_spikes(mine, theirs, spike_steps) and distance <= tolerance_mv else "failed"), detail
 
 
-def same_weights(one: Trace, other: Trace, tolerance: float) -> tuple[Verdict, str]:
+def same_weights(one: Trace, other: Trace, tolerance: float) -> tuple[Outcome, str]:
     """Whether a plastic synapse learnt the same: as many weights, none further apart, and not all alike."""
     distance = max((abs(a - b) for a, b in zip(one.weights, other.weights, strict=False)), default=float("inf"))
     alike = len(one.weights) == len(other.weights) and distance <= tolerance and len(set(other.weights)) > 1

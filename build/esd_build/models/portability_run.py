@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from esd_build.data.errors import ToolError
+from esd_build.data.outcome import Outcome
 from esd_build.models.building import BuiltModel, ModelBuilder
 from esd_build.models.model import ModelSource, Target, inside
 from esd_build.models.portability import (
@@ -14,7 +15,6 @@ from esd_build.models.portability import (
     Cases,
     Row,
     Trace,
-    Verdict,
     agreement,
     nest_request,
     nest_traces,
@@ -24,7 +24,7 @@ from esd_build.models.portability import (
 )
 from esd_build.models.report import ModelReport
 
-_NOT_REACHED: dict[str, Verdict] = {"ran": "skipped", "agreed": "skipped"}
+_NOT_REACHED: dict[str, Outcome] = {"ran": "skipped", "agreed": "skipped"}
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Comparison:
         learning = case.plasticity
         source = ModelSource(self.cases.folder / case.file, self.cases.folder / learning.file if learning else None)
         built = self.builder.build(self.builder.plan(source, target, self.images[target]))
-        stages: dict[str, Verdict] = {step.name: step.state for step in built.report.steps}
+        stages: dict[str, Outcome] = {step.name: step.state for step in built.report.steps}
         reasons = _reasons(built.report)
         if "failed" in stages.values():
             return Row(name, target, {**stages, **_NOT_REACHED}, "; ".join(reasons)), None
@@ -83,7 +83,7 @@ class Comparison:
         return found
 
 
-def _compared(case: Case, target: Target, found: dict[str, Any], on_nest: Trace | None) -> tuple[Trace, Verdict, str]:
+def _compared(case: Case, target: Target, found: dict[str, Any], on_nest: Trace | None) -> tuple[Trace, Outcome, str]:
     if target == "nest":
         model, reference = nest_traces(found)
         verdict, detail = agreement(model, reference, case.tolerance_mv.nest, case.spike_steps)

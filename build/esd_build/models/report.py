@@ -6,10 +6,10 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from esd_build.data.outcome import Outcome
 from esd_build.models.model import ModelPlan, Target
 
 FILE_NAME = "model.json"
-State = Literal["passed", "failed", "skipped"]
 
 
 class _Part(BaseModel):
@@ -20,7 +20,7 @@ class Step(_Part):
     """`generated`, `compiled` or (SpiNNaker) `linked`."""
 
     name: str
-    state: State
+    state: Outcome
     detail: str = ""
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_build.building.stage import BuildPlan, file_hash
 from esd_build.data.errors import UsageError
+from esd_build.data.whole import whole, write_whole
 
 
 class Product(BaseModel):
@@ -32,16 +33,12 @@ class Product(BaseModel):
 def write(source: Path, target: Path, plan: BuildPlan, labels: Mapping[str, str]) -> None:
     """Copy a built image to `target` with its description; the image appears whole, and never beside another one's description."""
     description = target.with_suffix(".json")
-    part = target.with_name(f".{target.name}.part")
-    try:
+    with whole(target) as part:
         shutil.copyfile(source, part)
         part.chmod(0o755)
         product = _describe(part, plan, labels)
         description.unlink(missing_ok=True)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
-    description.write_text(product.model_dump_json(indent=2) + "\n")
+    write_whole(description, product.model_dump_json(indent=2) + "\n")
 
 
 def _describe(image: Path, plan: BuildPlan, labels: Mapping[str, str]) -> Product:

@@ -11,6 +11,7 @@ from typing import Literal
 import requests
 from wcmatch import glob
 
+from esd_build.data.outcome import Outcome
 from esd_build.data.reference import ImageReference
 from esd_build.registry.session import Connection
 
@@ -23,7 +24,7 @@ class Finding:
     """One check before a push, and its outcome."""
 
     subject: Literal["project", "quota", "immutability"]
-    outcome: Literal["passed", "unknown", "failed"]
+    outcome: Outcome
     text: str
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Literal
 
 from esd_build.data.errors import EsdError, UsageError
+from esd_build.data.outcome import Outcome
 from esd_build.data.reference import ImageReference
 from esd_build.registry import Registry
 from esd_build.signing import bundles, simple
@@ -30,7 +30,7 @@ class Verdict:
     key that is for something else.
     """
 
-    outcome: Literal["passed", "failed"]
+    outcome: Outcome
     signer: str | None
     seen: int
     claims: Claims = field(default_factory=Claims)

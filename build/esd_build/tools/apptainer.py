@@ -13,13 +13,14 @@ from packaging.version import Version
 from spython.main.base import Client as SpythonClient
 from spython.main.build import build as spython_build
 
+from esd_build.data import minimum
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.tools import sif
 from esd_build.tools.handover import PLACE, reachable
 from esd_build.tools.packing import Packing
 from esd_build.tools.process import Account, Finished, run
 
-MINIMUM_VERSION = Version("1.3")  # the first with --sharens
+MINIMUM_VERSION = Version(minimum.APPTAINER)
 
 # What Apptainer says, and what a person can do about it.
 _ADVICE = (

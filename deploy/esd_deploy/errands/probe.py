@@ -9,7 +9,9 @@ import archspec.cpu
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from esd_build.data import minimum
 from esd_build.data.errors import ToolError
+from esd_build.data.whole import write_whole
 from esd_deploy.backends.connection import Connection
 from esd_deploy.errands import errand
 from esd_deploy.plans.job import Place
@@ -77,9 +79,9 @@ def understood(login: Mapping[str, str], node: Mapping[str, str], time: datetime
         cores=_number(where.get("cores", "")),
         mpi_plugins=_plugins(login.get("mpi", "")),
         mpi_default=_after("=", login.get("mpi_default", "")),
-        slurm=_version(login.get("slurm", "")),
-        apptainer=_version(login.get("apptainer", "")),
-        compute_apptainer=_version(node.get("apptainer", "")),
+        slurm=minimum.said(login.get("slurm", "")),
+        apptainer=minimum.said(login.get("apptainer", "")),
+        compute_apptainer=minimum.said(node.get("apptainer", "")),
         user_namespaces=("allowed" in where["namespaces"]) if "namespaces" in where else None,
         modules=tuple(line.strip() for line in login.get("modules", "").splitlines() if re.fullmatch(r"\S+/\S+", line.strip())),
         partitions=_partitions(login.get("partitions", "")),
@@ -103,7 +105,7 @@ def differences(config: SiteConfig, probe: Probe) -> dict[str, object]:
             patch[f"partitions.{name}"] = {"time_s": probe.partitions[name]}
     if probe.scratch is None:
         patch["scratch"] = f"${config.scratch} is not set there"
-    if config.sharens and probe.apptainer and _as_numbers(probe.apptainer) < (1, 3):
+    if config.sharens and probe.apptainer and minimum.older(probe.apptainer, minimum.APPTAINER):
         patch["sharens"] = False
     missing = [module for module in config.modules if probe.modules and module not in probe.modules]
     if missing:
@@ -114,8 +116,7 @@ def differences(config: SiteConfig, probe: Probe) -> dict[str, object]:
 def save(site: str, probe: Probe, *, folder: Path | None = None) -> Path:
     """Keep a site's word for the preflight of later runs."""
     path = _path(site, folder)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(probe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    write_whole(path, probe.model_dump_json(indent=2) + "\n")
     return path
 
 
@@ -173,15 +174,6 @@ def _seconds(text: str) -> int | None:
         return None
     days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
     return ((days * 24 + hours) * 60 + minutes) * 60 + seconds
-
-
-def _version(text: str) -> str | None:
-    found = re.search(r"\d+(?:\.\d+)+", text)
-    return found[0] if found else None
-
-
-def _as_numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
 
 
 def _number(text: str) -> int | None:

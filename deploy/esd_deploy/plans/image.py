@@ -15,6 +15,7 @@ from esd_build import signing
 from esd_build.data.documents import choose
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
+from esd_build.data.whole import write_whole
 from esd_build.registry import PublishedImage, Registry
 from esd_deploy.sites.catalogue import Catalogue
 from esd_deploy.sites.endpoint import Endpoint
@@ -112,10 +113,7 @@ class Memory:
             "annotations": dict(found.annotations),
         }
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part = self._path(wanted).with_suffix(".part")
-            part.write_text(json.dumps(answer), encoding="utf-8")
-            part.replace(self._path(wanted))
+            write_whole(self._path(wanted), json.dumps(answer))
         except OSError:
             _LOG.debug("no cache of resolved images in %s", self.folder)
 

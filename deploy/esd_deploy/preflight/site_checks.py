@@ -3,24 +3,21 @@
 Pure judgement over what is known; what is not known is said to be unknown, and does not hold anybody up.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import archspec.cpu
 
+from esd_build.data import minimum
 from esd_build.data.errors import UsageError
+from esd_build.data.outcome import Outcome
 from esd_deploy.errands import probe as probes
 from esd_deploy.errands.probe import Probe, differences
 from esd_deploy.plans.plan import Plan
 from esd_deploy.runs.site import Site
 
-Verdict = Literal["passed", "failed", "unknown", "skipped"]
 LABEL = "eu.ebrains.esd."
 _ARCHITECTURES = {"amd64": "x86_64", "arm64": "aarch64"}
-_OLDEST_PSPMIX_CLIENT = (4, 2, 3)  # psmgmt 6.7 and later drop older OpenPMIx
-_OLDEST_SHARENS = (1, 3)
 _ROOM = 2  # apptainer needs the image's size again while it pulls
 
 
@@ -29,7 +26,7 @@ class Finding:
     """One check, its verdict, and the reason with what to do."""
 
     check: str
-    verdict: Verdict
+    verdict: Outcome
     reason: str
 
 
@@ -97,8 +94,12 @@ def _pmix(facts: Known) -> Finding:
     client = facts.labels.get(f"{LABEL}pmix")
     if client is None:
         return Finding("PMIx", "unknown", "the image has no label of its PMIx")
-    if facts.plan.site.mpi == "pspmix" and _numbers(client) < _OLDEST_PSPMIX_CLIENT:
-        return Finding("PMIx", "failed", f"the image has PMIx {client}, this site's pspmix serves 4.2.3 and later; use a newer image")
+    if facts.plan.site.mpi == "pspmix" and minimum.older(client, minimum.PSPMIX_CLIENT):
+        return Finding(
+            "PMIx",
+            "failed",
+            f"the image has PMIx {client}, this site's pspmix serves {minimum.PSPMIX_CLIENT} and later; use a newer image",
+        )
     if facts.plan.site.pmix is None:
         return Finding("PMIx", "unknown", f"image {client}; the site's version is not known (`pmix` in its configuration)")
     return Finding("PMIx", "passed", f"image {client}, site {facts.plan.site.pmix}; the job's wire-up check has the last word")
@@ -121,7 +122,7 @@ def _apptainer(facts: Known) -> Finding:
     version = facts.probe.apptainer if facts.probe else None
     if version is None:
         return Finding("Apptainer", "unknown", f"its version is not known; `esd-deploy site probe {facts.plan.site.name}` asks")
-    if facts.plan.site.sharens and _numbers(version) < _OLDEST_SHARENS:
+    if facts.plan.site.sharens and minimum.older(version, minimum.APPTAINER):
         return Finding("Apptainer", "failed", f"{version} has no --sharens; set `sharens: false` in the site's configuration")
     return Finding("Apptainer", "passed", version)
 
@@ -195,7 +196,3 @@ def _node_target(facts: Known) -> str | None:
     site = facts.plan.site
     partition = site.partitions.get(site.partition or "")
     return (facts.probe.target if facts.probe else None) or (partition.target if partition else None) or site.target
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version)[:3])

@@ -9,6 +9,7 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
+from esd_build.data.whole import write_whole
 from esd_build.data.documents import nearest
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.answers import printable
@@ -163,13 +164,9 @@ class RunRecord(Part):
                 raise ValueError("a number that is not finite")
         except ValueError as error:  # pydantic's errors are some
             raise ToolError(f"{target}: the site says something that no record can hold; nothing was written ({printable(error)})") from error
-        part = target.with_name(f".{FILE_NAME}.{os.getpid()}.part")
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            part.write_text(text, encoding="utf-8")
-            part.replace(target)
+            write_whole(target, text)
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise ToolError(f"cannot write {target}: {error.strerror}") from error
 
 

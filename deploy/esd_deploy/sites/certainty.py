@@ -1,16 +1,9 @@
 """How sure a value of a site's file is. Sites are described from papers, manuals and repositories, seldom by the site itself."""
 
-from typing import Literal
-
 from pydantic import Field
 
+from esd_build.data.certainty import Certainty
 from esd_build.data.documents import Document
-
-Certainty = Literal["site", "primary", "secondary", "inferred", "general", "guess"]
-"""site: the site itself said so (`esd-deploy site probe`) · primary: read in the site's or author's own text · secondary: second hand,
-or one step of deduction · inferred: from dates or relatives · general: general knowledge, not verified · guess: somebody must look."""
-
-SURE: frozenset[Certainty] = frozenset({"site", "primary"})
 
 
 class Evidence(Document):

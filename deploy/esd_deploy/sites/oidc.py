@@ -17,6 +17,7 @@ import platformdirs
 from filelock import FileLock
 
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.whole import write_whole
 from esd_build.net.answers import parsed, printable
 from esd_deploy.net.http import client as http_client
 
@@ -175,8 +176,5 @@ def _load(path: Path) -> Login:
 
 
 def _save(path: Path, login: Login) -> None:
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump({"issuer": login.issuer, "client_id": login.client_id, "refresh_token": login.refresh_token}, file)
-    part.replace(path)
+    content = {"issuer": login.issuer, "client_id": login.client_id, "refresh_token": login.refresh_token}
+    write_whole(path, json.dumps(content), mode=0o600)

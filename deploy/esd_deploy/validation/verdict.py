@@ -1,12 +1,10 @@
 """What a check comes to: an outcome with its reason, what to change where it failed, and what was measured."""
 
-from typing import Literal
-
 from pydantic import BaseModel, ConfigDict
 
-Outcome = Literal["passed", "failed", "unknown", "skipped"]
-"""`unknown`: the check could not look. `skipped`: it does not apply here, or what it rests on has failed. Neither is passed."""
-WORST: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "passed")
+from esd_build.data.outcome import WORST, Outcome
+
+__all__ = ["WORST", "Measurement", "Outcome", "Verdict", "failed", "passed", "skipped", "unknown"]
 
 
 class Measurement(BaseModel):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from esd_build.data.certainty import letter
 from esd_build.data.project import Pin, Project
 
 _ABSENT = "-"
@@ -41,4 +42,4 @@ def markdown(project: Project, rows: tuple[Row, ...]) -> str:
 def _cell(pin: Pin | None) -> str:
     if pin is None:
         return _ABSENT
-    return f"{pin.version} [{pin.certainty}]" if pin.certainty else pin.version
+    return f"{pin.version} [{letter(pin.certainty)}]" if pin.certainty else pin.version

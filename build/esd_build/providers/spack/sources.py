@@ -11,6 +11,7 @@ import httpx
 
 from esd_build.building.stage import file_hash
 from esd_build.data.errors import ToolError
+from esd_build.data.whole import whole
 from esd_build.providers.spack import index
 from esd_build.providers.spack.tool import CACHE, Spack
 from esd_build.tools.process import Finished
@@ -110,18 +111,21 @@ def _fetch(source: Source, mirror: Path) -> str:
         return "the package index has no file with the recipe's checksum"
     target = mirror / source.path
     target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
     try:
-        _download(url or source.url, part)
-        found = file_hash(part)
-        if found != source.sha256:
-            return f"checksum {found[:12]}…, its recipe says {source.sha256[:12]}… ({source.url})"
-        part.replace(target)
+        with whole(target) as part:
+            _download(url or source.url, part)
+            _require(file_hash(part), source)
+    except ToolError as error:
+        return str(error)
     except (httpx.HTTPError, OSError) as error:
         return f"{source.url} cannot be reached ({str(error).splitlines()[0] if str(error) else type(error).__name__})"
-    finally:
-        part.unlink(missing_ok=True)
     return ""
+
+
+def _require(found: str, source: Source) -> None:
+    """Raises ToolError where what came is not what the recipe wants."""
+    if found != source.sha256:
+        raise ToolError(f"checksum {found[:12]}…, its recipe says {(source.sha256 or '')[:12]}… ({source.url})")
 
 
 def _download(url: str, target: Path) -> None:

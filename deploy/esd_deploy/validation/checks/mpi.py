@@ -1,8 +1,8 @@
 """MPI before any message: is it in the image, do server and client of PMIx go together, have ranks room of their own. Pure."""
 
 import re
-from collections.abc import Iterable
 
+from esd_build.data import minimum
 from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.container import Inside
 from esd_deploy.validation.checks.nodes import nodes
@@ -10,9 +10,6 @@ from esd_deploy.validation.checks.transport import transports
 from esd_deploy.validation.evidence import Evidence
 from esd_deploy.validation.launcher import RANKS_PER_NODE
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
-
-_OLDEST_CLIENT = (4, 2, 3)
-"""psmgmt >= 6.7 serves no older OpenPMIx."""
 
 
 def inside(evidence: Evidence) -> Verdict:
@@ -60,13 +57,15 @@ def pmix(evidence: Evidence) -> Verdict:
             f"srun gives the ranks no PMIx server (--mpi={evidence.site.mpi}): no PMIX_NAMESPACE is set",
             f"`mpi`: a PMIx plugin instead of '{evidence.site.mpi}' (see 'plugin'); no --cleanenv in `environment` (APPTAINER_CLEANENV)",
         )
-    client = _numbers(rank.pmix_client or "")
-    if client and client < _OLDEST_CLIENT:
-        return failed(f"the image's OpenPMIx {_dotted(client)} is older than 4.2.3, which newer servers refuse", "an image with OpenPMIx 5")
+    if minimum.older(rank.pmix_client or "", minimum.PSPMIX_CLIENT):
+        return failed(
+            f"the image's {_pmix(rank.pmix_client)} is older than {minimum.PSPMIX_CLIENT}, which newer servers refuse",
+            "an image with OpenPMIx 5",
+        )
     promised = evidence.site.pmix
     said = rank.pmix_server or "unknown"
     text = f"server {said}, client {_pmix(rank.pmix_client)}, security {rank.pmix_security}, storage {rank.pmix_storage}"
-    if promised and rank.pmix_server and _numbers(promised)[:2] != _numbers(rank.pmix_server)[:2]:
+    if promised and rank.pmix_server and minimum.numbers(promised)[:2] != minimum.numbers(rank.pmix_server)[:2]:
         return failed(
             f"{text}; the site's file says {promised}", f'`pmix: "{rank.pmix_server}"` in the site\'s file, after a look at the site'
         )
@@ -91,7 +90,7 @@ def user_namespace(evidence: Evidence) -> Verdict:
             f"{reason}, although `sharens` is on: the ranks have different parents there",
             "`sharens: false`, and an image with UCX >= 1.16; or Apptainer with a setuid helper, which needs no user namespace",
         )
-    return failed(reason, "`sharens: true` in the site's file (Apptainer >= 1.3)")
+    return failed(reason, f"`sharens: true` in the site's file (Apptainer >= {minimum.APPTAINER})")
 
 
 def threads(evidence: Evidence) -> Verdict:
@@ -120,16 +119,7 @@ def _root(path: str) -> str:
 
 
 def _pmix(version: str | None) -> str:
-    return f"OpenPMIx {_dotted(_numbers(version or ''))}" if version else "no PMIx"
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    found = re.search(r"\d+(?:\.\d+)+", text)
-    return tuple(int(part) for part in found[0].split(".")) if found else ()
-
-
-def _dotted(numbers: Iterable[int]) -> str:
-    return ".".join(str(number) for number in numbers)
+    return f"OpenPMIx {minimum.said(version) or ''}" if version else "no PMIx"
 
 
 TOPIC = Topic(

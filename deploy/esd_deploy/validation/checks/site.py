@@ -1,8 +1,8 @@
 """The site before any container: the job, the nodes, Slurm's plugins, Apptainer. Pure."""
 
-import re
 from datetime import UTC, datetime
 
+from esd_build.data import minimum
 from esd_deploy.errands import probe
 from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import nodes
@@ -93,9 +93,9 @@ def apptainer(evidence: Evidence) -> Verdict:
     if missing:
         return failed(f"no program '{evidence.site.apptainer}' on {', '.join(missing)}", advice)
     versions = sorted({node.get("apptainer_version") for node in found})
-    old = [text for text in versions if evidence.site.sharens and _numbers(text) < (1, 3)]
+    old = [text for text in versions if evidence.site.sharens and minimum.older(text, minimum.APPTAINER)]
     if old:
-        return failed(f"{', '.join(old)} has no --sharens", "install Apptainer 1.3 or newer, or say `sharens: false`")
+        return failed(f"{', '.join(old)} has no --sharens", f"install Apptainer {minimum.APPTAINER} or newer, or say `sharens: false`")
     return passed(f"{', '.join(versions)} on {', '.join(node.name for node in found)}")
 
 
@@ -124,11 +124,6 @@ def scratch(evidence: Evidence) -> Verdict:
             "; ".join(wrong), "`scratch` in the site's file: a variable that is set in jobs and names a folder that all nodes share"
         )
     return passed(f"${name} is {', '.join(sorted({node.get('scratch') for node in found}))}; written on {len(found)} nodes")
-
-
-def _numbers(text: str) -> tuple[int, ...]:
-    found = re.search(r"\d+(?:\.\d+)+", text)
-    return tuple(int(part) for part in found[0].split(".")) if found else ()
 
 
 def _steps(at: Launcher) -> tuple[Step, ...]:

@@ -1,6 +1,5 @@
 """A validation's result as a document: `validation.json` in its folder, and what is attached to an image in the registry."""
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_build.data.errors import ToolError
+from esd_build.data.whole import write_whole
 from esd_deploy.validation.check import Check
 from esd_deploy.validation.plan import ValidationPlan
 from esd_deploy.validation.verdict import WORST, Outcome, Verdict
@@ -104,14 +104,10 @@ class Report(BaseModel):
 
     def save(self, folder: Path) -> Path:
         """Write `validation.json` whole or not at all."""
-        folder.mkdir(parents=True, exist_ok=True)
         target = folder / FILE_NAME
-        part = target.with_name(f".{FILE_NAME}.{os.getpid()}.part")
         try:
-            part.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            part.replace(target)
+            write_whole(target, self.model_dump_json(indent=2) + "\n")
         except OSError as error:
-            part.unlink(missing_ok=True)
             raise ToolError(f"cannot write {target}: {error.strerror}") from error
         return target
 

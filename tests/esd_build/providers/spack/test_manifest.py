@@ -48,7 +48,7 @@ def test_only_what_is_exact_is_taken_over_and_comments_stay(release: Project) ->
     text = rewritten(release.environment("25.04"), Manifest.read(CHECKOUT, "ebrainslab"), "abc123")
     (release.root / "spack-envs/25.04/release.yaml").write_text(text)
     pins = release.environment("25.04").pins
-    assert (pins["PyNN"].version, pins["PyNN"].certainty) == ("0.12.4", "H")
+    assert (pins["PyNN"].version, pins["PyNN"].certainty) == ("0.12.4", "primary")
     assert pins["PyNN"].evidence == "manifest: spack.yaml of ebrains-spack-builds at abc123"
     assert pins["Python"].version == "3.11.7"
     assert pins["GCC"].certainty is None
