@@ -28,6 +28,7 @@ def _daemons(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
         f"ClusterName={plan.name}",
         f"SlurmctldHost={LOGIN}({plan.address(LOGIN)})",
         f"SlurmctldPort={plan.ports.slurmctld}",
+        "CommunicationParameters=NoCtldInAddrAny",  # on the site's own network, not on every address that the machine has
         f"FirstJobId={plan.first_job}",
         "SlurmUser=root",  # a user of its own could not write the state directory, and gains nothing on one machine
         "SlurmdUser=root",

@@ -11,6 +11,7 @@ def test_slurm_conf(layout: Layout, plan: SitePlan) -> None:
         "ClusterName=demo",
         "SlurmctldHost=login(10.231.7.1)",
         "SlurmctldPort=20001",
+        "CommunicationParameters=NoCtldInAddrAny",
         "FirstJobId=10001",
         "SlurmUser=root",
         "SlurmdUser=root",
