@@ -195,6 +195,8 @@ FAULTS = (
         environment(APPTAINERENV_LD_LIBRARY_PATH="/usr/lib/x86_64-linux-gnu", PYTHONPATH="/usr/lib/python3/dist-packages"),
         options=QUICK,
     ),
+    # Slurm's own tree, where TreeWidth (50) exceeds the nodes: the fence waits for nobody.
+    Fault("fence-tree", "fence", environment(SLURM_PMIX_FENCE="tree"), options=QUICK),
     Fault("oversubscribed", "threads", environment(APPTAINERENV_OMP_NUM_THREADS="16"), options=QUICK),
     Fault("node-down", "nodes", build=node_down, options=(*QUICK, "--queue-time", "15")),
     Fault("short-time", "job", options=("--time", "60")),

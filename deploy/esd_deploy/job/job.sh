@@ -17,6 +17,8 @@ source esd/claim.sh || exit 1
 source esd/inventory.sh || exit 1
 # shellcheck source=/dev/null
 source esd/launch.sh || exit 1
+# shellcheck source=/dev/null
+source esd/wireup.sh || exit 1
 
 claim
 begin_attempt
@@ -27,16 +29,7 @@ fi
 spread || printf 'job: the image could not be copied to the nodes; it is read from the shared folder\n' >&2
 # The very file that runs, read on each node: what the login node saw says nothing of it.
 [ -z "${ESD_IMAGE_REFERENCE:-}" ] || digests >esd/image.digests || die "the image on a node is not the one that was asked for, or others could change it (messages above)"
-wireup
-wired=$?
-if [ "$wired" -ne 0 ] && declare -F visible >/dev/null && ! visible; then
-  die "the job's folder $PWD is not visible inside the container; add its file system to \`binds\` in the site's configuration"
-fi
-case $wired in
-  0) ;;
-  124 | 137) die "MPI wire-up hung: the ranks do not find each other; correct \`mpi\` and \`environment\` in the site's configuration" ;;
-  *) die "MPI wire-up failed (messages above); correct \`mpi\` and \`environment\` in the site's configuration" ;;
-esac
+wire_up
 # wireup.py has read them by the way, where it could.
 [ -s esd/versions.json ] || versions || printf 'job: the versions inside could not be read; they are missing in the record\n' >&2
 program

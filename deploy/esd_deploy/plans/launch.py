@@ -82,8 +82,12 @@ def program(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, conta
 
 
 def wireup(config: SiteConfig, shape: Shape, *, contained: bool) -> Launch:
-    """The check that all ranks find each other. A wrong PMIx setup hangs more often than it fails: hence the time limit."""
-    limited = ("timeout", "--kill-after=10", str(config.wireup_s + VERSIONS_S), *srun(config, shape))
+    """The check that all ranks find each other. A wrong PMIx setup hangs more often than it fails: hence the time limit.
+
+    A rank that dies ends the step: what waits for it would wait to that limit.
+    """
+    line = srun(config, shape)
+    limited = ("timeout", "--kill-after=10", str(config.wireup_s + VERSIONS_S), line[0], "--kill-on-bad-exit=1", *line[1:])
     return Launch(limited, container(config) if contained else (), ("python3", "esd/wireup.py", str(shape.ranks)))
 
 
@@ -243,7 +247,17 @@ def _image_link(config: SiteConfig, image: PublishedImage) -> str:
 
 def variables(config: SiteConfig, shape: Shape) -> dict[str, str]:
     """The job's environment variables that do not depend on the image; a script learns its PyNN backend from the last."""
-    return {**config.environment, "OMP_NUM_THREADS": str(shape.threads), "PYNN_SIMULATOR": config.backend}
+    return {**fence(config), **config.environment, "OMP_NUM_THREADS": str(shape.threads), "PYNN_SIMULATOR": config.backend}
+
+
+def fence(config: SiteConfig) -> dict[str, str]:
+    """What makes the PMIx fences of Slurm's own plugin wait; a site's `environment` may say otherwise.
+
+    A fence without data goes along a tree there, and where Slurm's TreeWidth (16, once 50) exceeds the step's nodes, each node is a tree
+    of its own: the fence waits for nobody, and a rank of Open MPI that is early kills one that is late (issue 12495 there, SIGSEGV in
+    MPI_Init). The ring always waits. docs/measurements/mpi-starts.md.
+    """
+    return {"SLURM_PMIX_FENCE": "ring"} if re.fullmatch(r"pmix(_v\d+)?", config.mpi) else {}
 
 
 def clock(seconds: int) -> str:

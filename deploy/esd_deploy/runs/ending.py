@@ -16,6 +16,7 @@ Kind = Literal[
     "cancelled",
     "image not pulled",
     "wire-up failed",
+    "crash at start",
     "killed",
     "not submitted",
     "unknown",
@@ -40,6 +41,7 @@ _ADVICE: Mapping[str, str] = {
     "out of memory": "use more nodes (--nodes), fewer ranks on each (--tasks-per-node), or a smaller network",
     "node failure": "the program is not to blame: `esd-deploy rerun` starts it again",
     "cancelled": "somebody ended it: the user, or an administrator",
+    "crash at start": "neither the program nor the site's file is to blame: `esd-deploy rerun` starts it again",
     "killed": "signal 9 without a reason is most often memory: see --nodes and --tasks-per-node",
     "not submitted": "the batch system did not take the job: see its message",
 }
@@ -65,6 +67,7 @@ _OWN: tuple[tuple[str, Kind], ...] = (
     (r"^pull on ", "image not pulled"),
     (r"^submit on .*sbatch: error", "not submitted"),
     (r"^job on .*wire-up", "wire-up failed"),
+    (r"^job on .*MPI crashed at its start", "crash at start"),
 )
 
 

@@ -24,6 +24,7 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
         *([("image", record.image.reference.partition("@")[0]), ("digest", record.image.digest)] if record.image else []),
         ("status", record.status if record.exit_code is None else f"{record.status}, exit code {record.exit_code}"),
         *([("ended by", record.ending.kind)] if record.ending and record.ending.kind not in {"succeeded", "failed"} else []),
+        *([("started again", f"{len(record.start_crashes)} x, after {record.start_crashes[-1].reason}")] if record.start_crashes else []),
         *([("not fetched", ", ".join(one.path for one in record.lost[:5]))] if record.lost else []),
         *([("left there", _left(record))] if len(record.missing) > len(record.lost) else []),
         *([("restarted", f"{record.restarts} x by the batch system; these are the results of the last time")] if record.restarts else []),

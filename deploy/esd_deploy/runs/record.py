@@ -19,7 +19,7 @@ from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.plan import Plan
 from esd_deploy.sites.config import Mode
 from esd_deploy.plans.paths import RunPath
-from esd_deploy.runs.record_parts import EndingRecord, FileRecord, ImageRecord, JobRecord, MissingRecord, Part, PullRecord, ScriptRecord, ShapeRecord, StateRecord
+from esd_deploy.runs.record_parts import EndingRecord, FileRecord, ImageRecord, JobRecord, MissingRecord, Part, PullRecord, StartCrashRecord, ScriptRecord, ShapeRecord, StateRecord
 
 __all__ = ["FILE_NAME", "PREPARED", "DamagedError", "FileRecord", "MissingRecord", "PullRecord", "RunRecord", "known", "load"]
 
@@ -79,6 +79,8 @@ class RunRecord(Part):
     ranks: int | None = None
     """As counted inside by MPI."""
     pull: PullRecord | None = None
+    start_crashes: tuple[StartCrashRecord, ...] = ()
+    """Starts that died by chance before the program ran; none in a run that went as it should."""
     versions: dict[str, str] = Field(default_factory=dict)
     metrics: Annotated[dict[str, int | float], BeforeValidator(_numbers)] = Field(default_factory=dict)
     restarts: int = 0

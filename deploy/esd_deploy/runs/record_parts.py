@@ -96,6 +96,13 @@ class PullRecord(Part):
     seconds: int
 
 
+class StartCrashRecord(Part):
+    """A start of the wire-up check that MPI did not survive by chance, and that was made again before the program ran; `attempt` from 1."""
+
+    attempt: int
+    reason: str
+
+
 class EndingRecord(Part):
     """How the run ended, and what that is told from."""
 

@@ -16,8 +16,10 @@ from esd_build.data.errors import ToolError
 from esd_build.net.answers import printable
 from esd_deploy.plans import paths
 from esd_deploy.runs.record import PullRecord, RunRecord
+from esd_deploy.runs.record_parts import StartCrashRecord
 
 _VERSIONS = TypeAdapter(dict[str, str])
+_START_CRASH = TypeAdapter(StartCrashRecord)
 _PULL: TypeAdapter[PullRecord | None] = TypeAdapter(PullRecord)
 _LARGEST = 1024**2
 _LARGEST_NUMBER = 2**63
@@ -52,6 +54,14 @@ class _Reports:
         except (ValidationError, ToolError) as error:
             self.warnings.append(f"{path} is not understood: {_first(error)}")
             return default
+
+    def lines(self, path: str, form: TypeAdapter[T]) -> tuple[T, ...]:
+        """A report of one JSON object a line; nothing of it where one line is of another form."""
+        try:
+            return tuple(form.validate_json(line) for line in self._plain(path).splitlines())
+        except ValidationError as error:
+            self.warnings.append(f"{path} is not understood: {_first(error)}")
+            return ()
 
     def metrics(self, path: str) -> dict[str, int | float]:
         """Name → number; null is a value that the job could not tell, and left out."""
@@ -116,6 +126,7 @@ def understood(record: RunRecord, folder: Path) -> RunRecord:
             "versions": reports.read("esd/versions.json", _VERSIONS, {}),
             "metrics": reports.metrics("metrics.json"),
             "restarts": reports.number("esd/restarts"),
+            "start_crashes": reports.lines("esd/start-crashes.jsonl", _START_CRASH),
             "warnings": tuple(reports.warnings),
         }
     )

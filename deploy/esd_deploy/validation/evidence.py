@@ -16,6 +16,7 @@ from esd_deploy.validation.step import Step
 STEPS_FOLDER = "esd/steps"
 _PASSING = re.compile(r"srun: (Job|Step|job) .*|INFO:.*|WARNING:.*")
 _CRASH = re.compile(r"Caught signal \d+ \([^)]*\)|Segmentation fault|Illegal instruction|Bus error|Floating point exception")
+_CRASHED = re.compile(r"Exited with exit code 13[24569]")
 _SILENT = "no message"
 _SIGILL = 132
 _TOO_LATE = "Job/step already completing or completed"
@@ -71,6 +72,12 @@ class Output:
         if not found:
             raise NotUnderstoodError(f"step '{self.step}' printed nothing (exit code {self.code}): {self.last_words}")
         return found
+
+    @property
+    def crash(self) -> str:
+        """What is said of a rank that crashed (128 + its signal, where the container ends for it); empty where none did."""
+        found = self.code and (_CRASH.search(self.stderr) or _CRASHED.search(self.stderr))
+        return found[0].strip() if found else ""
 
     @property
     def last_words(self) -> str:

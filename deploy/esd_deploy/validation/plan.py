@@ -45,7 +45,7 @@ class ValidationPlan:
             tags=(self.id,),
             name="validate",
             script=_BATCH,
-            files=(*own, *carried, *own_files(*PULL), *scripts),
+            files=(*own, *carried, *own_files(*PULL, "crash.sh"), *scripts),
             shape=Shape(self.nodes, RANKS_PER_NODE),
             time_s=self.time_s,
             before=_LOGIN,

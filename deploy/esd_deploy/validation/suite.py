@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from esd_build.data.documents import choose
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.check import Check, verdict
-from esd_deploy.validation.checks import container, image, leftovers, messages, mpi, nest, osu, performance, site, testsuite, wireup
+from esd_deploy.validation.checks import container, image, leftovers, messages, mpi, nest, osu, performance, site, starts, testsuite, wireup
 from esd_deploy.validation.evidence import Evidence
 from esd_deploy.validation.launcher import Launcher
 from esd_deploy.validation.reference import References, compared
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict
 
-TOPICS = tuple(module.TOPIC for module in (site, image, container, mpi, wireup, messages, nest, testsuite, osu, performance, leftovers))
+TOPICS = tuple(
+    module.TOPIC for module in (site, image, container, mpi, wireup, starts, messages, nest, testsuite, osu, performance, leftovers)
+)
 """In the order in which their steps run and their checks are told. What one rests on stands before it."""
 CHECKS: tuple[Check, ...] = tuple(check for topic in TOPICS for check in topic.checks)
 _SEVERAL = frozenset(check.name for check in CHECKS if check.several_nodes)

@@ -20,7 +20,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root / "job"
         (self.root / "esd").mkdir(parents=True)
-        for name in ("job.sh", "claim.sh", "inventory.sh"):
+        for name in ("job.sh", "claim.sh", "inventory.sh", "wireup.sh", "crash.sh"):
             (self.root / "esd" / name).write_bytes((JOB / name).read_bytes())
         self.bin = root / "bin"
         self.bin.mkdir()

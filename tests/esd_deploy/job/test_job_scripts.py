@@ -63,7 +63,7 @@ class Login:
     def job(self, name: str) -> Path:
         folder = self.root / name
         (folder / "esd").mkdir(parents=True)
-        for script in ("enter.sh", "cache.sh", "pull.sh", "digest.sh", "job.sh", "claim.sh", "inventory.sh"):
+        for script in ("enter.sh", "cache.sh", "pull.sh", "digest.sh", "job.sh", "claim.sh", "inventory.sh", "wireup.sh", "crash.sh"):
             (folder / "esd" / script).write_bytes((JOB / script).read_bytes())
         return folder
 

@@ -7,6 +7,7 @@ from esd_deploy.plans.launch import Shape
 
 SRUN = "srun --mpi=pspmix --nodes=2 --ntasks=4 --ntasks-per-node=2 --cpus-per-task=3"
 CONTAINER = "singularity exec --sharens --bind /tmp --bind /p/scratch esd/image.sif"
+PATIENT = SRUN.replace("srun ", "srun --kill-on-bad-exit=1 ")
 SHAPE = Shape(2, 2, 3)
 
 
@@ -19,7 +20,7 @@ def test_the_launch_from_modules(config):
 
 
 def test_the_wireup_check_has_a_time_limit_and_expects_all_ranks(config):
-    expected = f"timeout --kill-after=10 150 {SRUN} {CONTAINER} python3 esd/wireup.py 4"
+    expected = f"timeout --kill-after=10 150 {PATIENT} {CONTAINER} python3 esd/wireup.py 4"
 
     assert str(launch.wireup(config, SHAPE, contained=True)) == expected
 
@@ -35,7 +36,7 @@ def test_the_launch_file_is_a_shell_function_for_each_step(config):
         "prepare() {\n  module load EBRAINS/24.10\n}\n"
         "spread() {\n  true\n}\n"
         "digests() {\n  true\n}\n"
-        f"wireup() {{\n  timeout --kill-after=10 150 {SRUN} python3 esd/wireup.py 4\n}}\n"
+        f"wireup() {{\n  timeout --kill-after=10 150 {PATIENT} python3 esd/wireup.py 4\n}}\n"
         "versions() {\n  timeout --kill-after=10 120 srun --mpi=pspmix --nodes=1 --ntasks=1 --ntasks-per-node=1 --cpus-per-task=1"
         " python3 esd/versions.py\n}\n"
         f"program() {{\n  {SRUN} python3 net.py\n}}\n"
@@ -94,3 +95,16 @@ def test_the_batch_script_for_own_use(config, image):
 @pytest.mark.parametrize(("seconds", "text"), [(59, "00:00:59"), (600, "00:10:00"), (90061, "25:01:01")])
 def test_run_times_as_slurm_writes_them(seconds, text):
     assert launch.clock(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("plugin", "fence"), [("pmix", "ring"), ("pmix_v5", "ring"), ("pspmix", None), ("cray_shasta", None), ("pmi2", None)]
+)
+def test_the_fences_of_slurms_own_pmix_wait_for_all_nodes(config, plugin, fence):
+    assert launch.variables(config.model_copy(update={"mpi": plugin}), SHAPE).get("SLURM_PMIX_FENCE") == fence
+
+
+def test_a_site_may_have_a_fence_of_its_own(config):
+    own = config.model_copy(update={"mpi": "pmix", "environment": {"SLURM_PMIX_FENCE": "tree"}})
+
+    assert launch.variables(own, SHAPE)["SLURM_PMIX_FENCE"] == "tree"

@@ -33,6 +33,8 @@ CASES = [
     (JobState("FAILED", "Pre-command(s) failed"), {}, "", "pull on login: disk full: 3 MB free", "image not pulled"),
     (JobState("FAILED", "Pre-command(s) failed"), {}, "", "", "image not pulled"),
     (EXIT_1, {}, "", "job on c1: MPI wire-up hung: the ranks do not find each other", "wire-up failed"),
+    (EXIT_1, {}, "", "job on c1: MPI crashed at its start 3 times (Caught signal 11): a message came before", "crash at start"),
+    (EXIT_1, {}, "", "job on c1: MPI crashed at its start (Caught signal 8; messages above): neither", "crash at start"),
     (JobState("FAILED", "Could not submit job", None, ("sbatch: error: invalid partition",)), {}, "", "", "not submitted"),
     (NO_CODE, {"JobState": "GONE"}, "", "", "unknown"),
 ]

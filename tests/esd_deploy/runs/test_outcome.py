@@ -3,7 +3,7 @@ import pytest
 from esd_deploy.runs import outcome
 from esd_deploy.backends.connection import JobState
 from esd_deploy.runs.record import RunRecord
-from esd_deploy.runs.record_parts import EndingRecord
+from esd_deploy.runs.record_parts import EndingRecord, StartCrashRecord
 
 
 @pytest.fixture
@@ -28,6 +28,12 @@ def test_the_table_shows_what_ran_and_all_metrics(ended):
         "rate excitatory": "7.031 Hz",
         "cv isi excitatory": "0.8123",
     }
+
+
+def test_a_start_that_was_made_again_is_in_the_table(ended):
+    crashes = tuple(StartCrashRecord(attempt=number, reason="Caught signal 11") for number in (1, 2))
+
+    assert dict(outcome.rows(ended.model_copy(update={"start_crashes": crashes})))["started again"] == "2 x, after Caught signal 11"
 
 
 def test_what_is_not_known_is_said_to_be_unknown(planned):

@@ -41,7 +41,9 @@ class NoFolder(FakeConnection):
 
 
 def test_a_job_that_cannot_be_made_is_told_by_the_sites_words(planned, tmp_path):
-    connection = NoFolder(states=[JobState(FAILED, "Could not create job working directory: mkdir: Permission denied", log=("Giving up.",))])
+    connection = NoFolder(
+        states=[JobState(FAILED, "Could not create job working directory: mkdir: Permission denied", log=("Giving up.",))]
+    )
     run = live(planned, tmp_path, connection)
     run._display = told = Told()
 

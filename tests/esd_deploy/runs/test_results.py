@@ -76,6 +76,16 @@ def test_what_the_job_reports_comes_into_the_record(planned, tmp_path):
     assert found.pull.host == "login"
 
 
+def test_starts_that_died_by_chance_come_into_the_record(planned, tmp_path):
+    (tmp_path / "esd").mkdir()
+    (tmp_path / "esd" / "start-crashes.jsonl").write_text('{"attempt": 1, "reason": "Caught signal 11"}\n')
+
+    found = reports.understood(RunRecord.of(planned, {}), tmp_path)
+
+    assert [crash.model_dump() for crash in found.start_crashes] == [{"attempt": 1, "reason": "Caught signal 11"}]
+    assert RunRecord.model_validate_json(found.model_dump_json()) == found
+
+
 def test_what_is_not_reported_stays_unknown(planned, tmp_path):
     found = reports.understood(RunRecord.of(planned, {}), tmp_path)
 
@@ -107,11 +117,12 @@ def test_other_reports_of_another_form_are_told_and_do_not_make_the_run_wrong(pl
     (tmp_path / "esd" / "versions.json").write_text('{"NEST": 3}')
     (tmp_path / "esd" / "wireup.json").mkdir()
     (tmp_path / "esd" / "restarts").write_text("2\n")
+    (tmp_path / "esd" / "start-crashes.jsonl").write_text('{"attempt": "x"}\n')
 
     found = reports.understood(RunRecord.of(planned, {}), tmp_path)
 
     assert (found.versions, found.ranks, found.restarts) == ({}, None, 2)
-    assert [text.partition(" ")[0] for text in found.warnings] == ["esd/wireup.json", "esd/versions.json"]
+    assert [text.partition(" ")[0] for text in found.warnings] == ["esd/wireup.json", "esd/versions.json", "esd/start-crashes.jsonl"]
 
 
 def noted(results_of):

@@ -23,6 +23,7 @@ FAULTS = {
     "no-mpi": ({"mpi"}, "no MPI library", "with MPI"),
     "other-processor": ({"processor", "start"}, "is for sapphirerapids", "`target`"),
     "leaking-path": ({"leaks"}, "PYTHONPATH=/usr/lib/python3/dist-packages", "`environment`: remove"),
+    "fence-tree": ({"fence"}, "PMIx waits for no other node", "SLURM_PMIX_FENCE: ring"),
     "oversubscribed": ({"threads"}, "2 ranks x 16 threads on 2 processors", "OMP_NUM_THREADS"),
     "no-pmix": ({"pmix"}, "no PMIX_NAMESPACE", "`mpi`"),
 }

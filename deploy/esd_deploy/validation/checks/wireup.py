@@ -9,6 +9,7 @@ from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed
 
 WIREUP_ADVICE = "`mpi`, `binds` and `environment` in the site's file; `--suggest` tries the known remedies"
+CRASH_ADVICE = "see 'fence' and 'starts'; what the ranks printed is in the validation's folder"
 
 
 class Rank(Facts):
@@ -42,6 +43,8 @@ def _no_end(output: Output) -> Verdict | None:
         return failed(f"the ranks had not found each other after {output.limit_s} s{output.aside}", WIREUP_ADVICE)
     if output.illegal_instruction:
         return failed("a rank met an illegal instruction", "the image is for another processor: see 'processor'")
+    if output.crash:  # says nothing of the site's settings
+        return failed(f"a rank crashed: {output.crash}", CRASH_ADVICE)
     return None if output.succeeded else failed(f"exit code {output.code}: {output.last_words}", WIREUP_ADVICE)
 
 

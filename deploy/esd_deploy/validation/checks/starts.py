@@ -1,0 +1,108 @@
+"""The start of MPI: does it wait for all ranks, and how often does it die. Pure."""
+
+from statistics import median
+
+from esd_deploy.plans.launch import Shape
+from esd_deploy.validation.check import Check, Judge, Topic, tags
+from esd_deploy.validation.checks.wireup import WIREUP_ADVICE
+from esd_deploy.validation.evidence import Evidence, Facts, Output
+from esd_deploy.validation.launcher import LONG_S, MPI_S, NEST_S, RANKS_PER_NODE, Launcher
+from esd_deploy.validation.step import Step
+from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
+
+STARTS, MANY_STARTS = 5, 40
+"""How often an MPI program is started only to see that it starts, in the quick suite and in the full one."""
+
+FENCE_ADVICE = (
+    "`environment`: SLURM_PMIX_FENCE: ring (Slurm's other fence, the tree, waits for nobody where its TreeWidth exceeds a job's nodes)"
+)
+_CRASH_ADVICE = "the image's MPI, not the site's file; what the first one printed is in the validation's folder"
+
+
+class _Fence(Facts):
+    """What `fence.py` printed: seconds that the first rank waited for the last, which was late by so many."""
+
+    size: int
+    late_s: float
+    waited_s: float
+    library: str
+
+
+class _Start(Facts):
+    """What `starts.sh` printed of one start."""
+
+    start: int
+    code: int
+    seconds: float
+    crash: str
+    by_chance: bool
+
+
+def fence(evidence: Evidence) -> Verdict:
+    """MPI's start and end wait for the ranks of all nodes."""
+    output = evidence.require("fence")
+    if not output.succeeded:
+        return failed(f"exit code {output.code}: {output.last_words}", "see 'wireup-nodes'")
+    found = output.facts(_Fence)[0]
+    if found.size != evidence.nodes:
+        return unknown(f"{found.size} ranks instead of {evidence.nodes}: see 'wireup-nodes'")
+    if not found.library.startswith("Open MPI"):
+        return unknown(f"only Open MPI is known to end with a fence; this is {found.library}")
+    if found.waited_s < found.late_s / 2:
+        return failed(
+            f"PMIx waits for no other node ({found.waited_s:.2f} s for a rank that was {found.late_s:.0f} s late): a start may crash",
+            FENCE_ADVICE,
+        )
+    return passed(f"a rank that was {found.late_s:.0f} s late was waited for")
+
+
+def starts(evidence: Evidence) -> Verdict:
+    """A few starts: none dies."""
+    return _starts(evidence.require("starts"), evidence.nodes)
+
+
+def many_starts(evidence: Evidence) -> Verdict:
+    """Many starts: none dies."""
+    return _starts(evidence.require("many-starts"), evidence.nodes)
+
+
+def _starts(output: Output, nodes: int) -> Verdict:
+    found = output.facts(_Start)
+    bad = [start for start in found if start.code]
+    if not bad:
+        each = median(start.seconds for start in found)
+        return passed(f"{len(found)} starts of {RANKS_PER_NODE * nodes} ranks, none failed; {each:.1f} s each")
+    crashed = [start for start in bad if start.crash]
+    if not crashed:
+        return failed(f"{len(bad)} of {len(found)} starts failed (exit code {bad[0].code}): {output.last_words}", "see 'wireup-nodes'")
+    by_chance = [start for start in crashed if start.by_chance]
+    others = f"; {len(bad) - len(crashed)} more failed without a crash" if len(bad) > len(crashed) else ""
+    reason = f"{len(crashed)} of {len(found)} starts crashed: {(by_chance or crashed)[0].crash}{others}"
+    return failed(reason, f"{FENCE_ADVICE}; see 'fence'" if by_chance else _CRASH_ADVICE)
+
+
+def _steps(at: Launcher) -> tuple[Step, ...]:
+    return (
+        Step("fence", at.inside(Shape(at.nodes), "python3", "esd/fence.py"), MPI_S),
+        Step("starts", _again(at, STARTS), NEST_S),
+        Step("many-starts", _again(at, MANY_STARTS), LONG_S),
+    )
+
+
+def _again(at: Launcher, count: int) -> tuple[str, ...]:
+    """The same start of all ranks, so many times; one that hangs costs no more than a wire-up."""
+    return ("bash", "esd/starts.sh", str(count), str(MPI_S), *at.inside(at.on_all, "python3", "esd/ranks.py"))
+
+
+def _check(name: str, title: str, judge: Judge, *, quick: bool = True, several_nodes: bool = False) -> Check:
+    return Check(name, title, tags("mpi"), judge, (name,), ("wireup-node",), WIREUP_ADVICE, quick=quick, several_nodes=several_nodes)
+
+
+TOPIC = Topic(
+    steps=_steps,
+    checks=(
+        _check("fence", "MPI's start waits for all nodes", fence, several_nodes=True),
+        _check("starts", "a few starts, and none dies", starts),
+        _check("many-starts", "many starts, and none dies", many_starts, quick=False),
+    ),
+)
