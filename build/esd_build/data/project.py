@@ -63,7 +63,7 @@ class ImagePins(Document):
     pins: dict[str, Pin]
 
 
-class Environment(Document):
+class ReleaseFile(Document):
     """`spack-envs/<name>/release.yaml`: a set of pinned versions, named after the ESD release."""
 
     name: Name
@@ -76,6 +76,16 @@ class Environment(Document):
     dated: date = Field(date(2026, 1, 1), description="the date that all images of the environment bear; no file in them is younger")
     pins: dict[str, Pin]
     images: dict[Name, ImagePins] = Field(default_factory=dict, description="pins that hold in one image only, and go before the others")
+
+    @property
+    def environment(self) -> "Environment":
+        """The environment as this file says it, before anything is chosen."""
+        return Environment(**{name: getattr(self, name) for name in ReleaseFile.model_fields})
+
+
+class Environment(ReleaseFile):
+    """The environment that was chosen for a build: what release.yaml says, and what the command line changed of it."""
+
     image: Name | None = Field(None, description="whose lists and pins these are; None: what all images share")
     variant: Name | None = Field(None, description="a folder below the environment's, with a spack.yaml and a lock of its own")
     default_provider: bool = Field(True, description="whether the provider is the one that release.yaml names")
@@ -162,7 +172,7 @@ class Project:
         """
         name, _, variant = name.partition("/")
         folder = self.root / "spack-envs" / documents.choose(name, self.environment_names, what="environment")
-        environment = documents.load(folder / "release.yaml", Environment, name=name, folder=folder)
+        environment = documents.load(folder / "release.yaml", ReleaseFile, name=name, folder=folder).environment
         if variant:
             documents.choose(variant, [path.parent.name for path in folder.glob("*/spack.yaml")], what=f"variant of environment {name}")
         if (variant and provider is None) or (provider == "spack" and (folder / variant / "spack.yaml").is_file()):

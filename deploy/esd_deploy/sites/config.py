@@ -51,9 +51,14 @@ class Partition(Document):
     nodes: int | None = Field(None, ge=1, description="most nodes in one job")
     time_s: int | None = Field(None, ge=1, description="longest run time of a job, in seconds")
     cpus: int | None = Field(None, ge=1, description="cores of one node")
-    memory_gb: int | None = Field(None, ge=1, description="main memory of one node, in GB")
     gpus: int = Field(0, ge=0, description="GPUs of one node")
     target: str | None = Field(None, description="the nodes' processor as Spack and archspec name it, where it is not the site's `target`")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_what_nothing_reads(cls, values: object) -> object:
+        """`memory_gb` was a key that nothing read: files that still have it stay valid."""
+        return {name: value for name, value in values.items() if name != "memory_gb"} if isinstance(values, dict) else values
 
 
 class NmpiSettings(Document):

@@ -4,7 +4,7 @@ from tests.esd_deploy.conftest import DATA
 from esd_build.data import documents
 from esd_build.data.errors import ConfigError, UsageError
 from esd_deploy.sites.catalogue import Catalogue, load_site
-from esd_deploy.sites.config import SiteConfig
+from esd_deploy.sites.config import Partition, SiteConfig
 
 FAULTS = {
     "unknown-key": ["mpii: unknown key; did you mean 'mpi'?"],
@@ -46,3 +46,7 @@ def test_an_unknown_site_offers_the_nearest(tmp_path):
 
     with pytest.raises(UsageError, match=r"unknown site 'jusf'; did you mean 'jusuf'\?"):
         Catalogue.find(tmp_path).site("jusf")
+
+
+def test_a_file_that_still_tells_the_memory_of_a_node_is_valid():
+    assert Partition.model_validate({"cpus": 8, "memory_gb": 64}) == Partition(cpus=8)
