@@ -43,8 +43,8 @@ def drift_command(  # noqa: PLR0913 - each parameter is an option of the command
 ) -> None:
     """Compare versions, and the spikes of one seed, between the stacks of several sites. Exit code 1 on drift."""
     with display(quiet=as_json) as steps:
-        wish = Wish(image, partition, account, modules=modules)
-        stacks = tuple(_ask([name for name in sites.split(",") if name], wish, output, steps))
+        question = Question(image, partition, account, modules=modules)
+        stacks = tuple(_ask([name for name in sites.split(",") if name], question, output, steps))
     found = drift.judge(stacks, pins(image))
     document = json.dumps({**asdict(found), "drifts": found.drifts}, indent=2)
     if json_file:
@@ -81,7 +81,7 @@ def _conclude(found: Drift) -> None:
 
 
 @dataclass(frozen=True)
-class Wish:
+class Question:
     """What is asked of every site."""
 
     image: str | None
@@ -102,22 +102,22 @@ class Wish:
         return Request(script, image=image, mode=mode, partition=self.partition, account=self.account, tags=("drift",))
 
 
-def _ask(sites: list[str], wish: Wish, output: Path, steps: Display) -> Iterator[Stack]:
+def _ask(sites: list[str], question: Question, output: Path, steps: Display) -> Iterator[Stack]:
     """Start the probe everywhere, then wait: the sites work at the same time."""
     begun: list[tuple[Run | None, Stack]] = []
     for name in sites:
         place = Site.load(name)
-        begun += [_begin(place, mode, wish, output, steps) for mode in wish.modes(place.config)]
+        begun += [_begin(place, mode, question, output, steps) for mode in question.modes(place.config)]
     for run, problem in begun:
         yield problem if run is None else _end(run)
 
 
-def _begin(place: Site, mode: Mode, wish: Wish, output: Path, steps: Display) -> tuple[Run | None, Stack]:
-    known = Stack(place.config.name, mode, wish.image if mode == "container" else None)
+def _begin(place: Site, mode: Mode, question: Question, output: Path, steps: Display) -> tuple[Run | None, Stack]:
+    known = Stack(place.config.name, mode, question.image if mode == "container" else None)
     probe = importlib.resources.files("esd_deploy") / "job" / "drift.py"
     try:
         with importlib.resources.as_file(probe) as script:
-            run = place.start(place.plan(wish.request(script, mode)), runs=output, display=steps)
+            run = place.start(place.plan(question.request(script, mode)), runs=output, display=steps)
         run.submit()
     except EsdError as error:
         return None, Stack(known.site, mode, known.image, problem=str(error))

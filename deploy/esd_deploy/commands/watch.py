@@ -16,8 +16,8 @@ from esd_deploy.commands import options
 from esd_deploy.commands.running import RunFailedError
 from esd_deploy.runs import fleet
 from esd_deploy.runs.fleet import Fleet, Standing, Unreadable
+from esd_deploy.runs.patience import Refusals
 from esd_deploy.runs.record import RunRecord
-from esd_deploy.runs.run import REFUSED_GIVE_UP_S
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()
@@ -71,7 +71,7 @@ def _follow(runs: Fleet, waiting: frozenset[str], interval: float, live: Live | 
     """Ask again and again until all have ended; what ended is not asked again."""
     ended: dict[str, Standing] = {}
     told: set[tuple[str, str]] = set()
-    patience = _Patience()
+    refusals = Refusals()
     while True:
         standings = runs.refresh(sorted(waiting - ended.keys()))
         for one in _over(runs, standings, bring=bring):
@@ -86,7 +86,8 @@ def _follow(runs: Fleet, waiting: frozenset[str], interval: float, live: Live | 
         if not going:
             return ended
         step = pause(len(going), interval)
-        patience.spend(going, step)
+        refusing = {one.site: one.cause for one in going if isinstance(one.cause, RefusedError | UsageError)}
+        refusals.spend({one.site for one in going}, refusing, step)
         time.sleep(step)
 
 
@@ -103,23 +104,6 @@ def _tell(going: list[Standing], told: set[tuple[str, str]]) -> None:
         if one.problem and (one.site, one.problem) not in told:
             told.add((one.site, one.problem))
             typer.echo(f"{one.id}: {one.problem}", err=True)
-
-
-class _Patience:
-    """How long a site may refuse: as for one run that is waited for, a while where it let the caller in before, else not at all."""
-
-    def __init__(self) -> None:
-        self._left_s: dict[str, float] = {}
-
-    def spend(self, going: list[Standing], seconds: float) -> None:
-        """Before waiting so long. Raises what a site says that refuses for too long, and at once where we have no token."""
-        refusing = {one.site: one.cause for one in going if isinstance(one.cause, RefusedError | UsageError)}
-        for site in {one.site for one in going} - refusing.keys():
-            self._left_s[site] = REFUSED_GIVE_UP_S
-        for site, cause in refusing.items():
-            self._left_s[site] = self._left_s.get(site, 0) - seconds
-            if self._left_s[site] < 0 or isinstance(cause, UsageError):
-                raise cause
 
 
 def _word(one: Standing) -> str:

@@ -99,7 +99,7 @@ def versions(config: SiteConfig, *, contained: bool) -> Launch:
 
 HOST_VARIABLES = (
     *("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP", "PYTHONUSERBASE", "VIRTUAL_ENV", "CONDA_PREFIX"),
-    *("LD_PRELOAD", "LD_AUDIT", "OPAL_PREFIX", "PMIX_PREFIX", "NEST_MODULE_PATH", "BASH_ENV", "ENV"),
+    *("LD_PRELOAD", "LD_AUDIT", "OPAL_PREFIX", "PMIX_PREFIX", "NEST_MODULE_PATH"),
     *("R_HOME", "R_LIBS", "R_LIBS_USER", "R_LIBS_SITE", "R_PROFILE", "R_ENVIRON"),
     *("PERL5LIB", "PERL5OPT", "JULIA_LOAD_PATH", "JULIA_DEPOT_PATH"),
 )
@@ -119,7 +119,8 @@ def keep_out(config: SiteConfig) -> tuple[str, ...]:
         '  unset "$name" "APPTAINERENV_$name" "SINGULARITYENV_$name"',
         "done",
     )
-    return ("\n".join(loop), "unset APPTAINERENV_LD_LIBRARY_PATH SINGULARITYENV_LD_LIBRARY_PATH")
+    # Not told: module systems set BASH_ENV everywhere, and the container program itself sets LD_LIBRARY_PATH inside.
+    return ("\n".join(loop), "unset BASH_ENV ENV APPTAINERENV_LD_LIBRARY_PATH SINGULARITYENV_LD_LIBRARY_PATH")
 
 
 def visible(config: SiteConfig) -> tuple[str, ...]:

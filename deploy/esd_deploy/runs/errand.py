@@ -9,6 +9,7 @@ from esd_deploy.backends import kinds
 from esd_deploy.backends.connection import Connection
 from esd_deploy.plans.job import JobSpec
 from esd_deploy.runs import submission
+from esd_deploy.runs.patience import Sleep, patiently
 from esd_deploy.runs.following import follow
 
 
@@ -21,10 +22,10 @@ class Answer:
     stderr: str
 
 
-def run(connection: Connection, spec: JobSpec, *, sleep: submission.Sleep = nap.sleep) -> Answer:
+def run(connection: Connection, spec: JobSpec, *, sleep: Sleep = nap.sleep) -> Answer:
     """Run it to its end. Raises ToolError where the site does not; the job is removed in any case."""
     made, tag = kinds.backend(spec.site.kind).script_job(spec), spec.tags[0]
-    retry = submission.patiently(sleep)
+    retry = patiently(sleep)
     job = submission.create(connection, made.description, tag, retry)
     try:
         submission.stage(connection, job, made.files, retry)

@@ -6,7 +6,7 @@ from typing import Protocol
 from tenacity import Retrying
 
 from esd_deploy.backends.connection import RUNNING, JobState
-from esd_deploy.runs.submission import Sleep
+from esd_deploy.runs.patience import Sleep
 
 _SHARE = 0.05
 _SOONEST_S = 0.5

@@ -23,7 +23,7 @@ from esd_build.net.answers import gathered
 from esd_deploy.runs.results import target
 from esd_deploy.runs.run import TRAVELLING, Run
 from esd_deploy.runs.site import Site, new_id
-from esd_deploy.runs.submission import patiently
+from esd_deploy.runs.patience import patiently
 
 _MOST_STAGED = 10_000
 _MOST_BYTES = 2 * MAX_BYTES

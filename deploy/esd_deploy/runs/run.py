@@ -21,15 +21,12 @@ from esd_deploy.plans.job import BATCH_DETAILS
 from esd_deploy.plans.plan import Plan
 from esd_deploy.runs.claims import Claims, Look, look_at
 from esd_deploy.runs.lock import HeldError, alone
+from esd_deploy.runs.patience import ANSWER_S, REFUSED_S, WAIT_S, Sleep, patiently
 from esd_deploy.runs.record import RunRecord, load
 from esd_deploy.runs.shared import amended
 from esd_deploy.runs.record_parts import EndingRecord
 from esd_deploy.runs.following import follow
 
-WAIT_GIVE_UP_S = 24 * 3600
-"""How long a site may stay silent before waiting for a job there is given up; the job itself goes on."""
-REFUSED_GIVE_UP_S = 600
-"""How long a site may refuse a token that it took before, while a run is waited for."""
 LOCK = ".lock"
 TRAVELLING = "esd/record.json"
 """The record as it was at submission, in the job's folder: from it another machine takes the run up."""
@@ -53,7 +50,7 @@ class Run:
         *,
         poll_s: float,
         display: Display | None = None,
-        sleep: submission.Sleep = nap.sleep,
+        sleep: Sleep = nap.sleep,
         site: SiteConfig | None = None,
     ) -> None:
         self.record = record
@@ -116,8 +113,8 @@ class Run:
 
     def wait(self) -> RunRecord:
         """Follow the job to its end and fetch what it made. A failed job is no exception here: see `record.succeeded`."""
-        self._refused_s = REFUSED_GIVE_UP_S  # the site let the caller in before
-        retry = self._retry(WAIT_GIVE_UP_S)
+        self._refused_s = REFUSED_S  # the site let the caller in before
+        retry = self._retry(WAIT_S)
         for state in follow(self._claims, self._url, poll_s=self._poll_s, retry=retry, sleep=self._sleep, unchanged=self._look_behind):
             self._seen(state)
         return self.finish()
@@ -266,8 +263,8 @@ class Run:
             file.seek(max(0, place.stat().st_size - _TAIL_BYTES))
             return file.read().decode("utf-8", errors="replace")
 
-    def _retry(self, give_up_s: float = 120) -> Retrying:
-        return submission.patiently(self._sleep, give_up_s=give_up_s, refused_s=self._refused_s, notice=self._display.step)
+    def _retry(self, give_up_s: float = ANSWER_S) -> Retrying:
+        return patiently(self._sleep, give_up_s=give_up_s, refused_s=self._refused_s, notice=self._display.step)
 
 
 def _state(record: RunRecord) -> JobState:

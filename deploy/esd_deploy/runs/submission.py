@@ -7,31 +7,6 @@ from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, wai
 from esd_deploy.backends.connection import READY, Connection, ConnectionLostError, EndedError, RefusedError
 from esd_deploy.plans.job import JobDescription
 
-Sleep = Callable[[float], None]
-
-
-def patiently(
-    sleep: Sleep = nap.sleep, *, give_up_s: float = 120, refused_s: float = 0, notice: Callable[[str], None] = lambda _text: None
-) -> Retrying:
-    """Repeat what failed by a lost connection, for at most `give_up_s` seconds; anything else is raised at once.
-
-    A refused token is tried for `refused_s` seconds: whoever renews it may do so any moment, and a site whose issuer is away refuses all.
-    """
-
-    def enough(attempt: RetryCallState) -> bool:
-        refused = attempt.outcome is not None and isinstance(attempt.outcome.exception(), RefusedError)
-        return (attempt.seconds_since_start or 0) >= (refused_s if refused else give_up_s)
-
-    return Retrying(
-        sleep=sleep,
-        retry=retry_if_exception_type((ConnectionLostError, RefusedError)),
-        wait=wait_random_exponential(multiplier=0.5, max=30),
-        stop=enough,
-        before_sleep=lambda attempt: notice(f"{attempt.outcome.exception() if attempt.outcome else 'no answer'}; trying again"),
-        reraise=True,
-    )
-
-
 def create(connection: Connection, description: JobDescription, tag: str, retry: Retrying) -> str:
     """The URL of the run's one job. A lost answer may have been a job all the same: so every try looks for the tag first.
 

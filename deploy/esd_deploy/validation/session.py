@@ -1,7 +1,6 @@
 """One validation, live: its job is submitted, followed with patience that ends, and its outputs are brought home."""
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from esd_deploy.display.progress import Display
 from esd_deploy.plans.job import SiteJob
 from esd_deploy.runs import results, submission
 from esd_deploy.runs.following import follow
+from esd_deploy.runs.patience import Deadline, PastDeadlineError, patiently
 from esd_deploy.validation import evidence
 from esd_deploy.validation.evidence import JobEnd, Output
 from esd_deploy.validation.plan import ValidationPlan
@@ -20,24 +20,6 @@ from esd_deploy.validation.plan import ValidationPlan
 _GRACE_S = 120
 """How long after its time limit a job may still be said to run."""
 _RUNNING = frozenset({"RUNNING", "STAGINGOUT"})
-
-
-class OutOfPatienceError(Exception):
-    """The job is not where it should be by now."""
-
-
-@dataclass
-class Patience:
-    """A clock that lets a wait go on until `deadline_s` of it; the sleep of everything that waits here."""
-
-    deadline_s: float
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.monotonic
-
-    def wait(self, seconds: float) -> None:
-        if self.clock() > self.deadline_s:
-            raise OutOfPatienceError
-        self.sleep(seconds)
 
 
 @dataclass(frozen=True)
@@ -53,7 +35,7 @@ class Session:
 
     def run(self) -> tuple[str, JobEnd, tuple[Output, ...]]:
         """The job's URL, how it ended, and what its steps left. A hang at the site never hangs this; Ctrl-C ends the job there."""
-        retry = submission.patiently(notice=self.display.step)
+        retry = patiently(notice=self.display.step)
         files = self.job.files
         url = submission.create(self.connection, self.job.description, self.plan.id, retry)
         try:
@@ -76,14 +58,14 @@ class Session:
         return place.read_text(encoding="utf-8", errors="replace").strip() if place.is_file() else ""
 
     def _follow(self, url: str, retry: Retrying) -> JobEnd:
-        patience = Patience(time.monotonic() + self.queue_s)
+        deadline = Deadline(time.monotonic() + self.queue_s)
         state: JobState | None = None
         try:
-            for state in follow(self.connection, url, poll_s=self.plan.site.poll_s, retry=retry, sleep=patience.wait):
+            for state in follow(self.connection, url, poll_s=self.plan.site.poll_s, retry=retry, sleep=deadline.wait):
                 self.display.step(f"{self.plan.id}: {state.status}" + (f" ({state.message})" if state.message else ""))
                 if state.status in _RUNNING:
-                    patience.deadline_s = time.monotonic() + self.plan.runs_s(self.queue_s) + _GRACE_S
-        except OutOfPatienceError:
+                    deadline.deadline_s = time.monotonic() + self.plan.runs_s(self.queue_s) + _GRACE_S
+        except PastDeadlineError:
             started = state is not None and state.status in _RUNNING
             return JobEnd(started=started, finished=False, message=self._waiting_for(url))
         failed = state is not None and state.status == FAILED

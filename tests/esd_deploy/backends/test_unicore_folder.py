@@ -11,6 +11,7 @@ from esd_deploy.backends.connection import ConnectionLostError, EndedError, Remo
 from esd_deploy.backends.unicore import UnicoreConnection
 from esd_deploy.backends.unicore_http import PooledTransport
 from esd_deploy.runs import submission
+from esd_deploy.runs.patience import patiently
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 
 CORE = "https://folder.example.org/X/rest/core"
@@ -87,7 +88,7 @@ def test_a_folder_that_never_comes_is_no_endless_wait(connection, server, pauses
 def test_a_job_that_failed_at_its_creation_gets_no_files(connection, server):
     server.job = {"status": "FAILED", "statusMessage": "mkdir: Permission denied"}
     server.storage = {"mountPoint": None}
-    retry = submission.patiently(lambda _seconds: None)
+    retry = patiently(lambda _seconds: None)
 
     with pytest.raises(EndedError) as raised:
         submission.stage(connection, JOB, {"a.txt": b""}, retry)
@@ -102,7 +103,7 @@ def test_a_job_that_ends_while_its_files_come_is_not_waited_for(connection, serv
     server.job, server.storage = {"status": "FAILED", "statusMessage": "Job aborted."}, {"mountPoint": None}
 
     with pytest.raises(EndedError):
-        submission.stage(connection, JOB, {"b.txt": b""}, submission.patiently(lambda _seconds: None))
+        submission.stage(connection, JOB, {"b.txt": b""}, patiently(lambda _seconds: None))
 
 
 def test_details_that_the_server_cannot_get_any_more_are_asked_once(connection, server):

@@ -12,7 +12,7 @@ from esd_deploy.backends.connection import GoneError, JobState, RefusedError
 from esd_deploy.commands import watch
 from esd_deploy.runs import record
 from esd_deploy.runs.fleet import Fleet
-from esd_deploy.runs.run import REFUSED_GIVE_UP_S
+from esd_deploy.runs.patience import REFUSED_S
 
 DONE = JobState("SUCCESSFUL", exit_code=0)
 
@@ -159,7 +159,7 @@ def test_a_token_that_is_no_longer_good_ends_the_watching(capsys, monkeypatch, p
 
     patient = bool(before) and isinstance(error, RefusedError)
     assert (code, err.splitlines()[-1]) == (error.exit_code, f"esd-deploy: {error}")
-    assert len(waited) == len(before) + (REFUSED_GIVE_UP_S / 5 if patient else 0)
+    assert len(waited) == len(before) + (REFUSED_S / 5 if patient else 0)
 
 
 def test_a_token_that_is_renewed_while_a_site_refuses_it_lets_the_watching_go_on(capsys, monkeypatch, place, script, tmp_path, connection):

@@ -46,7 +46,14 @@ def test_the_launch_file_is_a_shell_function_for_each_step(config):
 @pytest.mark.integration
 def test_the_hosts_software_is_kept_out_of_a_container_but_for_what_the_sites_file_sets(config):
     site = config.model_copy(update={"environment": {"R_LIBS": "/p/site"}})
-    names = (*launch.HOST_VARIABLES, "APPTAINERENV_PYTHONPATH", "SINGULARITYENV_LD_LIBRARY_PATH", "LD_LIBRARY_PATH", "OMPI_MCA_pml")
+    names = (
+        *launch.HOST_VARIABLES,
+        "BASH_ENV",
+        "APPTAINERENV_PYTHONPATH",
+        "SINGULARITYENV_LD_LIBRARY_PATH",
+        "LD_LIBRARY_PATH",
+        "OMPI_MCA_pml",
+    )
     text = "\n".join((*launch.keep_out(site), "env"))
 
     found = subprocess.run(("/bin/bash", "-c", text), env=dict.fromkeys(names, "host"), check=True, capture_output=True, text=True)

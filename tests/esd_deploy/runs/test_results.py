@@ -7,7 +7,7 @@ from esd_build.data.errors import ToolError
 from esd_deploy.runs import reports, results
 from esd_deploy.backends.connection import RemoteFile
 from esd_deploy.runs.record import RunRecord
-from esd_deploy.runs.submission import patiently
+from esd_deploy.runs.patience import patiently
 
 IMPATIENT = patiently(sleep=lambda _s: None)
 

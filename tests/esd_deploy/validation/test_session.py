@@ -8,8 +8,9 @@ from tests.esd_deploy.conftest import JOB, FakeConnection
 from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import JobState
 from esd_deploy.display.progress import Silent
+from esd_deploy.runs.patience import Deadline, PastDeadlineError
 from esd_deploy.validation.plan import ValidationPlan
-from esd_deploy.validation.session import OutOfPatienceError, Patience, Session
+from esd_deploy.validation.session import Session
 from esd_deploy.validation.suite import all_steps, chosen
 
 
@@ -72,7 +73,7 @@ def test_who_leaves_ends_the_job_at_the_site(planned, tmp_path, monkeypatch):
     def leave(_seconds):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("esd_deploy.validation.session.Patience.wait", lambda self, seconds: leave(seconds))
+    monkeypatch.setattr("esd_deploy.validation.session.Deadline.wait", lambda self, seconds: leave(seconds))
     connection = FakeConnection()
 
     with pytest.raises(KeyboardInterrupt):
@@ -83,8 +84,8 @@ def test_who_leaves_ends_the_job_at_the_site(planned, tmp_path, monkeypatch):
 
 def test_patience_ends_at_its_deadline():
     now = [0.0]
-    patience = Patience(10, sleep=lambda seconds: now.__setitem__(0, now[0] + seconds), clock=lambda: now[0])
+    deadline = Deadline(10, sleep=lambda seconds: now.__setitem__(0, now[0] + seconds), clock=lambda: now[0])
     for _ in range(3):
-        patience.wait(4)
-    with pytest.raises(OutOfPatienceError):
-        patience.wait(4)
+        deadline.wait(4)
+    with pytest.raises(PastDeadlineError):
+        deadline.wait(4)

@@ -1,0 +1,74 @@
+"""How long a site is borne with: what is asked again, for how long, and until when something is waited for."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, wait_random_exponential
+
+from esd_build.data.errors import UsageError
+from esd_deploy.backends.connection import ConnectionLostError, RefusedError
+
+ANSWER_S = 120
+"""How long one answer is asked for again and again."""
+WAIT_S = 24 * 3600
+"""How long a site may stay silent before waiting for a job there is given up; the job itself goes on."""
+REFUSED_S = 600
+"""How long a site may refuse a token that it took before, while a run is waited for."""
+Sleep = Callable[[float], None]
+
+
+def patiently(
+    sleep: Sleep = nap.sleep, *, give_up_s: float = ANSWER_S, refused_s: float = 0, notice: Callable[[str], None] = lambda _text: None
+) -> Retrying:
+    """Repeat what failed by a lost connection, for at most `give_up_s` seconds; anything else is raised at once.
+
+    A refused token is tried for `refused_s` seconds: whoever renews it may do so any moment, and a site whose issuer is away refuses all.
+    """
+
+    def enough(attempt: RetryCallState) -> bool:
+        refused = attempt.outcome is not None and isinstance(attempt.outcome.exception(), RefusedError)
+        return (attempt.seconds_since_start or 0) >= (refused_s if refused else give_up_s)
+
+    return Retrying(
+        sleep=sleep,
+        retry=retry_if_exception_type((ConnectionLostError, RefusedError)),
+        wait=wait_random_exponential(multiplier=0.5, max=30),
+        stop=enough,
+        before_sleep=lambda attempt: notice(f"{attempt.outcome.exception() if attempt.outcome else 'no answer'}; trying again"),
+        reraise=True,
+    )
+
+
+class Refusals:
+    """How long each of many sites may refuse: a while where it let the caller in before, else not at all."""
+
+    def __init__(self) -> None:
+        self._left_s: dict[str, float] = {}
+
+    def spend(self, sites: Iterable[str], refusing: Mapping[str, Exception], seconds: float) -> None:
+        """Before waiting so long. Raises what a site says that refuses for too long, and at once where we have no token."""
+        for site in set(sites) - refusing.keys():
+            self._left_s[site] = REFUSED_S
+        for site, cause in refusing.items():
+            self._left_s[site] = self._left_s.get(site, 0) - seconds
+            if self._left_s[site] < 0 or isinstance(cause, UsageError):
+                raise cause
+
+
+class PastDeadlineError(Exception):
+    """The job is not where it should be by now."""
+
+
+@dataclass
+class Deadline:
+    """A clock that lets a wait go on until `deadline_s` of it; the sleep of everything that waits here."""
+
+    deadline_s: float
+    sleep: Callable[[float], None] = time.sleep
+    clock: Callable[[], float] = time.monotonic
+
+    def wait(self, seconds: float) -> None:
+        if self.clock() > self.deadline_s:
+            raise PastDeadlineError
+        self.sleep(seconds)
