@@ -7,6 +7,15 @@ set -euo pipefail
 
 lock_wait=3600
 job=$PWD
+work=
+held=
+
+clean_up() {
+  [ -z "$work" ] || rm -rf "$work"
+  [ -z "$held" ] || rm -f "$held"
+}
+trap clean_up EXIT
+trap 'exit 143' TERM INT HUP
 
 die() {
   printf 'pull on %s: %s\n' "$(uname -n)" "$*" | tee "$job/esd/failure.txt" >&2
@@ -28,12 +37,37 @@ require_space() { # FOLDER
     die "disk full: $((free / 1000000)) MB free in $1, the image has $((ESD_IMAGE_SIZE / 1000000)) MB; remove images there that are no longer needed"
 }
 
+lock_image() { # alone with this image until this script ends: by a lock of the disk, else by a file that is made once
+  local code=0 mine end
+  exec 9>>"$ESD_IMAGE_SHA256.lock"
+  flock -w "$lock_wait" 9 || code=$?
+  case $code in
+    0) return ;;
+    1) die "another job has been pulling the same image for $((lock_wait / 60)) minutes; look at $PWD" ;;
+  esac
+  printf 'pull on %s: the disk of %s has no file locks; a lock file takes their place\n' "$(uname -n)" "$PWD" >&2
+  mine=$ESD_IMAGE_SHA256.lock.$(uname -n).$$
+  end=$((SECONDS + lock_wait))
+  printf '%s, process %s\n' "$(uname -n)" "$$" >"$mine"
+  until ln "$mine" "$ESD_IMAGE_SHA256.lock.held" 2>/dev/null; do
+    touch "$mine" # both times are then of the file server
+    if [ -n "$(find "$ESD_IMAGE_SHA256.lock.held" ! -newermt "$(stat -c %y "$mine") 5 minutes ago" 2>/dev/null)" ]; then
+      mv "$ESD_IMAGE_SHA256.lock.held" "$mine.stale" 2>/dev/null && rm -f "$mine.stale" # its owner has shown no life since
+      continue
+    fi
+    [ "$SECONDS" -lt "$end" ] ||
+      die "$(cat "$ESD_IMAGE_SHA256.lock.held") has been pulling the same image for $((lock_wait / 60)) minutes; look at $PWD"
+    sleep 2
+  done
+  rm -f "$mine"
+  held=$PWD/$ESD_IMAGE_SHA256.lock.held
+  (while sleep 60 && kill -0 $$ 2>/dev/null && [ -e "$held" ]; do touch -c "$held"; done) 9>&- >/dev/null 2>&1 &
+}
+
 download() {
   # Whoever holds the lock is alone: what lies here from before was left by a pull that was killed.
   rm -rf ".$ESD_IMAGE_SHA256".*
   work=$(mktemp -d ".$ESD_IMAGE_SHA256.XXXXXX")
-  trap 'rm -rf "$work"' EXIT
-  trap 'exit 143' TERM INT HUP
   require_space "$PWD"
   APPTAINER_TMPDIR=$PWD/$work "$ESD_APPTAINER" pull --disable-cache "$work/image.sif" "$ESD_IMAGE_REFERENCE" >"$work/log" 2>&1 ||
     die "$ESD_APPTAINER pull $ESD_IMAGE_REFERENCE failed: $(tail -n 3 "$work/log")"
@@ -74,8 +108,7 @@ downloaded=false
 
 if ! link_shared; then
   enter_cache "$scratch" "$ESD_IMAGE_CACHE" "$keeper"
-  exec 9>>"$ESD_IMAGE_SHA256.lock"
-  flock -w "$lock_wait" 9 || die "another job has been pulling the same image for $((lock_wait / 60)) minutes; look at $PWD"
+  lock_image
   if ! { holds_for "$UID" "$sif" && is_whole "$sif"; }; then
     download
     downloaded=true

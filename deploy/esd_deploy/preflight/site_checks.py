@@ -13,6 +13,7 @@ from esd_build.data.errors import UsageError
 from esd_build.data.outcome import Outcome
 from esd_deploy.errands import probe as probes
 from esd_deploy.errands.probe import Probe, differences
+from esd_deploy.plans.launch import clock
 from esd_deploy.plans.plan import Plan
 from esd_deploy.runs.site import Site
 
@@ -63,7 +64,7 @@ def judge(facts: Known) -> list[Finding]:
     """Every check, in the order in which a run would fail by them."""
     contained = facts.plan.mode == "container"
     image = [_architecture, _target, _pmix, _gpu, _apptainer, _disk] if contained else []
-    return [check(facts) for check in (*image, _cores, _project, _plugin, _token, _guesses)]
+    return [check(facts) for check in (*image, _cores, _partition, _project, _plugin, _token, _guesses)]
 
 
 def _architecture(facts: Known) -> Finding:
@@ -148,6 +149,22 @@ def _cores(facts: Known) -> Finding:
     if shape.cpus_per_node > cores:
         return Finding("cores", "failed", f"{shape.cpus_per_node} asked for on each node (ranks x threads), a node has {cores}")
     return Finding("cores", "passed", f"{shape.cpus_per_node} of {cores}")
+
+
+def _partition(facts: Known) -> Finding:
+    """By the site's own word; its file is looked at before."""
+    name, known_there = facts.plan.site.partition, facts.probe.partitions if facts.probe else {}
+    if facts.plan.mode in {"login", "queue"}:
+        return Finding("partition", "skipped", "no batch job")
+    if name is None or not known_there:
+        return Finding("partition", "unknown", f"`esd-deploy site probe {facts.plan.site.name}` asks for the partitions there")
+    if name not in known_there:
+        return Finding("partition", "failed", f"the site has no partition '{name}'; there is: {', '.join(known_there)}")
+    longest = known_there[name]
+    if longest is not None and facts.plan.time_s > longest:
+        asked = f"{clock(facts.plan.time_s)} asked for, partition '{name}' gives at most {clock(longest)}"
+        return Finding("partition", "failed", f"{asked}, says the site; ask for less with --time, or for another --partition")
+    return Finding("partition", "passed", name if longest is None else f"{name}, at most {clock(longest)}")
 
 
 def _project(facts: Known) -> Finding:

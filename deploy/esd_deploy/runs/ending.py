@@ -63,6 +63,12 @@ _TEXTS: tuple[tuple[str, Kind], ...] = (
     (r"oom[-_ ]kill|Out Of Memory|OUT_OF_MEMORY|StdMemory|exceeded memory limit", "out of memory"),
     (r"CANCELLED AT|Force Terminated job", "cancelled"),
 )
+# What UNICORE and Slurm say of a job that they do not take.
+_NOT_TAKEN = re.compile(
+    r"could not submit|submission failed|sbatch: error|job description is invalid|no such (queue|partition|project)|out of range|"
+    r"invalid (partition|account|qos|time limit)|requested (node configuration|time limit|partition)|job violates|batch job submission",
+    re.IGNORECASE,
+)
 _OWN: tuple[tuple[str, Kind], ...] = (
     (r"^pull on ", "image not pulled"),
     (r"^submit on .*sbatch: error", "not submitted"),
@@ -110,7 +116,7 @@ def _by_message(state: JobState) -> Ending | None:
     if "aborted" in state.message.lower():
         return Ending("cancelled", f"site: {state.message}")
     said = "\n".join((state.message, *state.log))
-    if re.search(r"could not submit|submission failed|sbatch: error", said, re.IGNORECASE) and state.exit_code is None:
+    if _NOT_TAKEN.search(said) and state.exit_code is None:
         return Ending("not submitted", f"site: {state.message}")
     return Ending("image not pulled", f"site: {state.message}") if re.search(r"Pre-?command", state.message) else None
 

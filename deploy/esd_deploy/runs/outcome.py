@@ -9,6 +9,9 @@ from esd_deploy.plans.launch import clock
 from esd_deploy.runs.record import RunRecord
 
 _TAIL = 20
+_LINE = 1000
+"""Characters of one line that are shown."""
+_TAIL_BYTES = 64 * 1024
 # Metrics that have a row of their own already.
 _SAID = {"ranks", "threads"}
 # The ending of a metric's name gives its unit.
@@ -87,9 +90,15 @@ def _ending(record: RunRecord) -> str:
 
 
 def _tail(path: Path) -> str:
-    if not path.is_file():
+    """The last lines of a file, however long it is, and how much is before them."""
+    if not path.is_file() or path.is_symlink():
         return ""
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-_TAIL:])
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(max(0, size - _TAIL_BYTES))
+        lines = file.read().decode("utf-8", errors="replace").strip().splitlines()
+    text = "\n".join(line[:_LINE] for line in lines[-_TAIL:])
+    return f"(the last lines of {size / 1e6:,.0f} MB, all of it is in {shown(path)})\n{text}" if size > _TAIL_BYTES else text
 
 
 def _metric(name: str, value: float) -> tuple[str, str]:

@@ -115,6 +115,32 @@ def test_many_jobs_at_once_make_one_download(login):
     assert [(job / "esd" / "image.sif").read_bytes() for job in jobs] == [IMAGE] * 4
 
 
+NO_LOCKS = "#!/bin/bash\nexit 71\n"  # what flock(1) says where the disk answers ENOLCK
+
+
+def test_on_a_disk_without_locks_many_jobs_make_one_download_all_the_same(login):
+    login.fake("flock", NO_LOCKS)
+    processes = [login.start(login.job(str(number))) for number in range(4)]
+
+    said = [process.communicate(timeout=60)[1] for process in processes]
+
+    assert [process.returncode for process in processes] == [0] * 4, said
+    assert login.calls == 1
+    assert all("has no file locks" in text for text in said)
+    assert leftovers(login) == []
+
+
+def test_a_lock_file_whose_owner_is_gone_is_taken_over(login):
+    login.fake("flock", NO_LOCKS)
+    login.run(login.job("first"))
+    held = login.cache / f"{SHA256}.lock.held"
+    held.write_text("elsewhere, process 1\n")
+    os.utime(held, (held.stat().st_mtime - 400,) * 2)
+
+    assert login.run(login.job("second"))[0] == 0
+    assert not held.exists()
+
+
 def test_a_damaged_image_is_pulled_anew(login):
     login.cache.mkdir()
     (login.cache / f"{SHA256}.sif").write_bytes(b"half")

@@ -54,6 +54,8 @@ FAULTS = [
     ("cores", lambda facts: on(facts, partitions={"batch": Partition(cpus=3)})),
     ("project", lambda facts: on(facts, activation="jutil env activate -p {account}", account=None)),
     ("MPI plugin", lambda facts: on(facts, mpi="pmix_v5")),
+    ("partition", lambda facts: replace(facts, probe=PROBE.model_copy(update={"partitions": {"other": None}}))),
+    ("partition", lambda facts: replace(facts, probe=PROBE.model_copy(update={"partitions": {"batch": 599}}))),
     ("token", lambda facts: replace(facts, token_s=20)),
     ("guesses", lambda facts: on(facts, target="icelake", evidence={"mpi": Evidence(certainty="guess", verify=True)}, mpi="pmix")),
 ]
@@ -72,7 +74,7 @@ def test_what_is_not_known_is_unknown_and_not_passed(planned):
 
     assert found == {
         "architecture": "unknown", "processor": "unknown", "PMIx": "unknown", "GPU": "skipped", "Apptainer": "unknown",
-        "disk": "unknown", "cores": "unknown", "project": "passed", "MPI plugin": "unknown", "token": "skipped", "guesses": "skipped",
+        "disk": "unknown", "cores": "unknown", "partition": "unknown", "project": "passed", "MPI plugin": "unknown", "token": "skipped", "guesses": "skipped",
     }  # fmt: skip
 
 

@@ -53,3 +53,18 @@ def test_it_is_said_what_an_ending_is_told_from():
 
 def test_a_success_without_an_exit_code_is_unknown():
     assert ending(JobState("SUCCESSFUL"), {}).kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Job description is invalid: No such queue: 'nope' (the site has batch)",
+        "Could not submit job: sbatch: error: invalid partition specified: nope",
+        "Resource request <Nodes=7> is out of range.",
+        "Batch job submission failed: Requested time limit is invalid (missing or exceeds some limit)",
+    ],
+)
+def test_what_the_site_did_not_take_was_not_submitted_in_its_own_words(message):
+    found = ending(JobState("FAILED", message), {})
+
+    assert (found.kind, message in found.because) == ("not submitted", True)

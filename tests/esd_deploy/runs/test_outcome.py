@@ -73,3 +73,13 @@ def test_a_time_limit_says_what_to_do(failed, tmp_path):
 
 def test_without_any_file_the_sites_log_is_the_reason(failed, tmp_path):
     assert outcome.reason(failed, tmp_path) == "first\nlast"
+
+
+def test_of_a_long_standard_error_the_last_lines_are_shown_and_the_size_told(planned, tmp_path):
+    with (tmp_path / "stderr").open("w") as file:
+        file.writelines("x" * 99 + "\n" for _ in range(50_000))
+        file.write("the last word\n")
+
+    shown = outcome.reason(RunRecord.of(planned, {}), tmp_path)
+
+    assert (shown.endswith("the last word"), "the last lines of 5 MB" in shown, len(shown) < 3000) == (True, True, True)
