@@ -74,7 +74,8 @@ def test_what_is_not_known_is_unknown_and_not_passed(planned):
 
     assert found == {
         "architecture": "unknown", "processor": "unknown", "PMIx": "unknown", "GPU": "skipped", "Apptainer": "unknown",
-        "disk": "unknown", "cores": "unknown", "partition": "unknown", "project": "passed", "MPI plugin": "unknown", "token": "skipped", "guesses": "skipped",
+        "disk": "unknown", "cores": "unknown", "partition": "unknown", "project": "passed", "MPI plugin": "unknown",
+        "token": "skipped", "guesses": "skipped",
     }  # fmt: skip
 
 
