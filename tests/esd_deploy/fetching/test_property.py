@@ -1,0 +1,170 @@
+"""Folders that nobody thought of: made on this disk, noted by the script of the job, listed as UNICORE lists, and fetched.
+
+What arrived is compared with what was there, byte by byte; what did not arrive is named, once, with its reason.
+"""
+
+import hashlib
+import importlib.resources
+import os
+import shutil
+import socket
+import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from esd_deploy.backends import inventory, unicore_folder, unicore_names
+from esd_deploy.backends.connection import GoneError, JobState, RefusedError, RemoteFile
+from esd_deploy.runs import results
+from esd_deploy.runs.patience import patiently
+
+pytestmark = pytest.mark.integration
+SCRIPT = importlib.resources.files("esd_deploy") / "job" / "inventory.sh"
+PATIENCE = patiently(sleep=lambda _seconds: None)
+RUNS = int(os.environ.get("ESD_PROPERTY_RUNS", "60"))
+
+name = st.one_of(
+    st.sampled_from(["a", "b", "data", "run.json", ".lock", "state.txt", "bss_submit_x", "x.part", ".a.part", "n" * 250, "ü" * 120]),
+    st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF, blacklist_characters="/\0"), min_size=1, max_size=12).filter(
+        lambda text: text not in {".", ".."} and len(text.encode()) < 250
+    ),
+    st.binary(min_size=1, max_size=8).filter(lambda raw: not set(raw) & {0, 47} and raw not in {b".", b".."}).map(os.fsdecode),
+)
+path = st.lists(name, min_size=1, max_size=5).map("/".join)
+content = st.one_of(st.binary(max_size=200), st.integers(0, 300_000).map(lambda size: b"\0" * size + b"end"))
+thing = st.one_of(
+    st.tuples(st.just("file"), path, content, st.sampled_from([0o644, 0o600, 0o755])),
+    st.tuples(st.just("link"), path, st.one_of(path, st.sampled_from(["..", ".", "../..", "/etc", "nowhere", "a"])), st.none()),
+    st.tuples(st.just("folder"), path, st.none(), st.none()),
+    st.tuples(st.sampled_from(["pipe", "socket"]), path, st.none(), st.none()),
+)
+tree = st.lists(thing, max_size=12)
+
+
+class Disk:
+    """A job's folder, listed and read as a UNICORE server does it: links are followed, what is no UTF-8 is lost."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def state(self, _job: str) -> JobState:
+        return JobState("SUCCESSFUL", exit_code=0)
+
+    def files(self, _job: str) -> list[RemoteFile]:
+        found = unicore_folder.walk(self._listed, lambda: inventory.links((self.root / inventory.LIST).read_bytes()))
+        return list(unicore_names.real(found, self._plain))
+
+    @contextmanager
+    def read(self, _job: str, path: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
+        plain = self._plain().get(path) if unicore_names.is_rewritten(path) else None
+        place = self.root / (plain.path if plain else path)
+        if not place.is_file():
+            raise GoneError(f"404 {path!a}")
+        if place.stat().st_mode & 0o400 == 0:
+            raise RefusedError("403")
+        yield iter((place.read_bytes()[offset:],))
+
+    def _plain(self) -> dict[str, unicore_names.Plain]:
+        noted = self.root / unicore_names.LIST
+        return unicore_names.parse(noted.read_bytes()) if noted.exists() else {}
+
+    def _listed(self, path: str) -> unicore_folder.Content | str:
+        place, content = self.root / path.strip("/"), {}
+        if not place.is_dir():
+            return {}
+        for entry in sorted(place.iterdir()):
+            try:
+                status = entry.stat()
+            except OSError:
+                status = entry.lstat()
+            shown = os.fsencode(entry.name).decode("utf-8", errors="replace").replace("\n", "?")
+            folder = stat.S_ISDIR(status.st_mode)
+            content[f"{path.rstrip('/')}/{shown}{'/' if folder else ''}"] = {"isDirectory": folder, "size": status.st_size}
+        return content
+
+
+def make(root: Path, things: list[tuple[str, str, object, object]]) -> None:
+    """As much of it as fits together."""
+    for kind, where, what, mode in things:
+        place = root / where
+        try:
+            place.parent.mkdir(parents=True, exist_ok=True)
+            if not place.parent.resolve().is_relative_to(root) or os.path.lexists(place):
+                continue
+            if kind == "file":
+                place.write_bytes(what)
+                place.chmod(mode)
+            elif kind == "folder":
+                place.mkdir()
+            elif kind == "link":
+                place.symlink_to(what)
+            elif kind == "pipe":
+                os.mkfifo(place)
+            else:
+                with socket.socket(socket.AF_UNIX) as one:
+                    one.bind(str(place))
+        except (OSError, ValueError):
+            continue
+
+
+def real_files(root: Path) -> dict[str, str]:
+    """Every regular file once: its path and hash."""
+    found = {}
+    for folder, _, names in os.walk(root):
+        for one in names:
+            place = Path(folder, one)
+            if stat.S_ISREG(place.lstat().st_mode):
+                found[place.relative_to(root).as_posix()] = hashlib.sha256(place.read_bytes()).hexdigest()
+    return found
+
+
+@settings(max_examples=RUNS, deadline=None, suppress_health_check=list(HealthCheck))
+@given(tree, st.booleans())
+def test_what_arrives_is_what_was_there(things, changed):
+    work = Path(tempfile.mkdtemp(prefix="esd-property-")).resolve()
+    try:
+        job, folder = work / "job", work / "run"
+        (job / "esd").mkdir(parents=True)
+        folder.mkdir()
+        (folder / "input.txt").write_bytes(b"sent")
+        (job / "input.txt").write_bytes(b"changed" if changed else b"sent")
+        make(job, things)
+        there = {name: digest for name, digest in real_files(job).items() if not unhoused(name)}
+        subprocess.run(("bash", "-c", f". {SCRIPT}; note_results"), cwd=job, check=True)
+
+        fetched = results.fetch(Disk(job), "job", folder, ["input.txt"], PATIENCE, sent={"input.txt": hashlib.sha256(b"sent").hexdigest()})
+        again = results.fetch(Disk(job), "job", folder, ["input.txt"], PATIENCE, sent={"input.txt": hashlib.sha256(b"sent").hexdigest()})
+
+        assert again == fetched
+        compare(folder, there, fetched, changed=changed)
+    finally:
+        shutil.rmtree(work)
+
+
+def unhoused(name: str) -> bool:
+    """What the job's script does not count as the program's: names at the top that UNICORE uses."""
+    return name.startswith(("bss_", "UNICORE_", "TSI_submit_", ".UNICORE_", "esd/")) or name in {"stdout", "stderr"}
+
+
+def compare(folder: Path, there: dict[str, str], fetched: results.Fetched, *, changed: bool) -> None:
+    from esd_deploy.fetching.places import text
+
+    own = [one for one in fetched.files if not one.path.startswith("esd/") and not unhoused(one.origin or one.path)]
+    arrived = {one.origin or one.path: one for one in own}
+    expected = {text(name): digest for name, digest in there.items() if name != "input.txt" or changed}
+    assert {name: one.sha256 for name, one in arrived.items()} == expected
+    assert len(arrived) == len(own)
+    assert all(one.checked for one in own)
+    for one in own:
+        assert hashlib.sha256((folder / one.path).read_bytes()).hexdigest() == one.sha256
+    assert (folder / "input.txt").read_bytes() == b"sent"
+    named = [one.path for one in fetched.missing]
+    assert len(named) == len(set(named))
+    assert not [one for one in fetched.missing if one.lost], fetched.missing
+    assert all(one.reason for one in fetched.missing)
