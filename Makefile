@@ -30,7 +30,7 @@ TAGGED = $(IMAGE):$$(sed -nE 's/.*:([^@]+)@.*/\1/p' dist/images/$(NAME).referenc
 BIN := .venv/bin
 SCRIPTS := $(wildcard ci/*.sh ci/*/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
 
-.PHONY: help setup uninstall fresh fresh-all system python demo test coverage image plan contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
+.PHONY: fuzz help setup uninstall fresh fresh-all system python demo test coverage image plan contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -83,6 +83,9 @@ ci-local: setup  ## the whole pipeline of ci/, against a registry and a site of 
 validate: python  ## check an image on a site (SITE=local)
 	@$(BIN)/esd-deploy validate --site $(SITE) --image "$(if $(filter no,$(MOVE)),$(REFERENCE),$(TAGGED))" \
 	  --junit dist/images/$(NAME).junit.xml $(VALIDATE)
+
+fuzz: python  ## every parser at an edge with what nobody foresaw, for long (ESD_FUZZ=20000 examples each)
+	@ESD_FUZZ=$${ESD_FUZZ:-20000} $(BIN)/pytest -q tests/hostile/test_fuzz.py
 
 check: python  ## lint and types
 	$(BIN)/ruff check .

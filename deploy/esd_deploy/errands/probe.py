@@ -153,9 +153,7 @@ def _targets(cpu: str, architecture: str) -> tuple[str, ...]:
 
 def _plugins(text: str) -> tuple[str, ...]:
     """Of `srun --mpi=list`: after a heading one plugin a line; versions of PMIx stand in a last line. None where there is no heading."""
-    _, heading, body = (
-        re.split(r"(?i)(MPI (?:plugin )?types are\.*)", text, maxsplit=1) if re.search(r"(?i)types are", text) else ("", "", "")
-    )
+    _, heading, body = [*re.split(r"(?i)(MPI (?:plugin )?types are\.*)", text, maxsplit=1), "", ""][:3]
     if not heading:
         return ()
     words = re.findall(r"\b[a-z][a-z0-9_]*\b", re.sub(r"(?i)specific \w+ plugin versions available:|srun:", " ", body))

@@ -6,6 +6,7 @@ That is how the neuromorphic queue takes archives; here it holds for every site.
 import lzma
 import re
 import stat
+import struct
 import tarfile
 import zipfile
 import zlib
@@ -23,7 +24,9 @@ MAX_BYTES = 200_000_000
 MOST_FILES = 10_000
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _NOT_SENT = re.compile(r"(^|/)(\.[^/]*|__pycache__)(/|$)")
-_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError)
+_DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error)
+_MISSHAPEN = (LookupError, ValueError, ArithmeticError)
+"""What the libraries raise at an archive that is put together wrongly."""
 
 File = tuple[str, bytes]
 """A file's path in the job's folder, and its content."""
@@ -147,7 +150,7 @@ def _archive(path: Path) -> tuple[File, ...]:
             return files
     except OSError as error:
         raise UsageError(f"archive {path}: {error.strerror or error}") from error
-    except (*_DAMAGED, NotImplementedError, RuntimeError) as error:
+    except (*_DAMAGED, *_MISSHAPEN, NotImplementedError, RuntimeError) as error:
         raise UsageError(f"archive {path} cannot be read: {error}; pack it again as .zip or .tar.gz, without a password") from error
 
 
