@@ -132,7 +132,7 @@ def test_a_node_goes_down_with_its_jobs_and_comes_back(running_site: SiteStatus)
 
 def test_the_login_nodes_disk_is_small_as_long_as_the_quota_is(running_site: SiteStatus) -> None:
     fault_switches.inject(running_site.name, Fault(kind=FaultKind.DISK_QUOTA, megabytes=3))
-    job = {"Executable": "dd if=/dev/zero of=$SCRATCH/big bs=1M count=9; rm -f $SCRATCH/big", "Job type": "INTERACTIVE"}
+    job = {"Executable": "bash -c 'dd if=/dev/zero of=$SCRATCH/big bs=1M count=9; rm -f $SCRATCH/big'", "Job type": "INTERACTIVE"}
     login = (running_site.username, running_site.password_file.read_text().strip())
     with httpx.Client(auth=login, verify=context(running_site), trust_env=False) as unicore:
         location = unicore.post(f"{running_site.unicore_url}/jobs", json=job).headers["Location"]

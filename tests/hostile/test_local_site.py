@@ -158,7 +158,7 @@ def record(name="a", **fields) -> JobRecord:
 @pytest.mark.parametrize("value", [10**5000, float("inf"), "\ud800", object()], ids=["digits", "infinite", "half", "object"])
 def test_a_record_is_kept_only_if_it_can_be_loaded(tmp_path, value):
     shelf = Shelf(tmp_path, JobRecord)
-    poisoned = record().model_copy(update={"submitted": {"a": [value]}, "details": {"x": value}})
+    poisoned = record().model_copy(update={"submitted": {"a": [value]}, "tags": (value,)})
     with pytest.raises(UnkeptError):
         shelf.save(poisoned)
     assert list(Shelf(tmp_path, JobRecord)) == []

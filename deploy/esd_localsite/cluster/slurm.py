@@ -65,7 +65,6 @@ def _jobs(layout: Layout, speed: Speed) -> tuple[str, ...]:
         *(() if speed is Speed.REALISTIC else ("SchedulerParameters=sched_interval=5,sched_min_interval=0,bf_interval=2",)),
         "KillWait=5",
         "JobRequeue=0",  # a job that dies with its node has failed: nobody would expect a second run of it
-        "MinJobAge=3600",  # ended jobs can be asked about for an hour: there is no accounting
         "DisableRootJobs=YES",
         "EnforcePartLimits=ALL",
         "JobAcctGatherType=jobacct_gather/none",

@@ -21,7 +21,7 @@ class Times(_Strict):
     """How long a job that left the batch system may take to show its exit code file (UNICORE: 120)."""
     kill_seconds: PositiveFloat = 5.0
     """Time between SIGTERM and SIGKILL for an aborted command."""
-    submit_attempts: PositiveInt = 3
+    submit_attempts: PositiveInt = 4
     submit_retry_seconds: PositiveFloat = 10.0
     command_seconds: PositiveFloat = 30.0
     """Time limit of one sbatch, squeue, scontrol or scancel."""
@@ -32,11 +32,31 @@ class Times(_Strict):
     oidc_refresh_seconds: PositiveInt = 8 * 3600
 
 
+_DEFAULT_RUNTIME_S = 900
+
+
 class Partition(_Strict):
-    """What a job may ask of one Slurm partition."""
+    """What a job may ask of one Slurm partition, and what it gets unasked."""
 
     max_nodes: PositiveInt
     max_runtime_s: PositiveInt
+
+    @property
+    def limits(self) -> dict[str, tuple[int, int]]:
+        """Resource → least and most, in bytes and seconds."""
+        return {
+            "Runtime": (1, self.max_runtime_s),
+            "Nodes": (1, self.max_nodes),
+            "CPUsPerNode": (1, 64),
+            "TotalCPUs": (1, 64 * self.max_nodes),
+            "MemoryPerNode": (2**20, 64 * 2**30),
+            "GPUsPerNode": (0, 4),
+        }
+
+    @property
+    def defaults(self) -> dict[str, str]:
+        """What a job that does not ask for it gets."""
+        return {"Runtime": str(min(_DEFAULT_RUNTIME_S, self.max_runtime_s)), "Nodes": "1"}
 
 
 class EndpointConfig(_Strict):

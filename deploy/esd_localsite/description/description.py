@@ -1,4 +1,4 @@
-"""Job descriptions: from the client's JSON to one frozen value. Follows facts/unicore-rest.md, "Job description"."""
+"""Job descriptions: from the client's JSON to one frozen value, as UNICORE/X reads them (facts/unicore-rest.md, "Job description")."""
 
 import re
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from esd_localsite.description.applications import resolve
-from esd_localsite.description.fields import Json, file_name, flag, optional, strings
+from esd_localsite.description.fields import Json, file_name, flag, lines, map_of_strings, optional
 from esd_localsite.description.resources import NO_REQUEST, DescriptionError, Resources, parse_resources
 from esd_localsite.description.staging import Export, Import, parse_exports, parse_imports
 
-_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _UMASK = re.compile(r"[0-7]{1,4}")
+DEFAULT_UMASK = "0027"
 
 
 class JobType(StrEnum):
@@ -23,51 +23,46 @@ class JobType(StrEnum):
     ALLOCATE = "ALLOCATE"
 
 
-_JOB_TYPES = {
-    "BATCH": JobType.BATCH,
-    "NORMAL": JobType.BATCH,
-    "ON_LOGIN_NODE": JobType.LOGIN_NODE,
-    "INTERACTIVE": JobType.LOGIN_NODE,
-    "RAW": JobType.RAW,
-    "ALLOCATE": JobType.ALLOCATE,
-}
+_OLD_WORDS = {"NORMAL": "BATCH", "INTERACTIVE": "ON_LOGIN_NODE"}
 
 
 @dataclass(frozen=True)
-class UserCommands:
-    """The precommands or postcommands of a job."""
+class UserCommand:
+    """The precommand or postcommand of a job: one text for one shell, however many lines it has."""
 
-    lines: tuple[str, ...] = ()
+    text: str | None = None
     on_login_node: bool = True
     ignore_exit_code: bool = False
 
     @property
-    def login_node_lines(self) -> tuple[str, ...]:
-        return self.lines if self.on_login_node else ()
+    def for_login_node(self) -> str | None:
+        return self.text if self.on_login_node else None
 
     @property
-    def batch_lines(self) -> tuple[str, ...]:
-        return () if self.on_login_node else self.lines
+    def for_batch(self) -> str | None:
+        return None if self.on_login_node else self.text
 
 
 @dataclass(frozen=True)
 class JobDescription:
-    """What a client asked for, checked."""
+    """What a client asked for, checked as far as UNICORE checks it when the job comes."""
 
     executable: str | None = None
     arguments: tuple[str, ...] = ()
     environment: tuple[tuple[str, str], ...] = ()
+    """The job's variables: its `Parameters`, then its `Environment`."""
     job_type: JobType = JobType.BATCH
     bss_file: str | None = None
-    precommand: UserCommands = UserCommands()
-    postcommand: UserCommands = UserCommands()
+    precommand: UserCommand = UserCommand()
+    postcommand: UserCommand = UserCommand()
     imports: tuple[Import, ...] = ()
     exports: tuple[Export, ...] = ()
     resources: Resources = NO_REQUEST
+    stdin: str | None = None
     stdout: str = "stdout"
     stderr: str = "stderr"
     name: str = "UNICORE_Job"
-    umask: str = "077"
+    umask: str = DEFAULT_UMASK
     waits_for_client: bool = False
     ignore_exit_code: bool = False
 
@@ -81,20 +76,22 @@ def parse_description(fields: Mapping[str, Json]) -> JobDescription:
     """Check a job description. Raises DescriptionError; unknown fields are ignored, as UNICORE does."""
     job_type = _job_type(fields)
     bss_file = optional(fields, "BSS file")
-    executable, arguments = resolve(fields)
     if job_type is JobType.RAW and bss_file is None:
-        raise DescriptionError("A job of type RAW needs a 'BSS file'")
+        raise DescriptionError("Job type 'raw' requires 'BSS file'")
+    executable, arguments = resolve(fields)
+    stdin = optional(fields, "Stdin")
     return JobDescription(
         executable=executable,
         arguments=arguments,
-        environment=_environment(fields.get("Environment")),
+        environment=_environment(fields),
         job_type=job_type,
         bss_file=bss_file and file_name(bss_file, "BSS file"),
-        precommand=_user_commands(fields, "precommand"),
-        postcommand=_user_commands(fields, "postcommand"),
+        precommand=_user_command(fields, "precommand"),
+        postcommand=_user_command(fields, "postcommand"),
         imports=parse_imports(fields),
         exports=parse_exports(fields),
-        resources=parse_resources(fields.get("Resources") or {}),
+        resources=parse_resources(_with_project(fields)),
+        stdin=stdin and file_name(stdin, "Stdin"),
         stdout=file_name(optional(fields, "Stdout") or "stdout", "Stdout"),
         stderr=file_name(optional(fields, "Stderr") or "stderr", "Stderr"),
         name=optional(fields, "Name") or "UNICORE_Job",
@@ -105,51 +102,46 @@ def parse_description(fields: Mapping[str, Json]) -> JobDescription:
 
 
 def tags_of(fields: Mapping[str, Json]) -> tuple[str, ...]:
-    """A description's tags; they count even where the rest of it is wrong."""
+    """A description's tags, a list; they count even where the rest of it is wrong."""
     tags = fields.get("Tags")
-    return tuple(map(str, tags)) if isinstance(tags, list) else (tags,) if isinstance(tags, str) and tags else ()
+    return tuple(map(str, tags)) if isinstance(tags, list) else ()
 
 
 def _job_type(fields: Mapping[str, Json]) -> JobType:
-    word = optional(fields, "Job type") or "BATCH"
+    word = (optional(fields, "Job type") or "BATCH").upper()
     try:
-        return _JOB_TYPES[word.upper()]
-    except KeyError:
-        raise DescriptionError(f"Job type '{word}' is not supported here: use one of {', '.join(_JOB_TYPES)}") from None
+        return JobType(_OLD_WORDS.get(word, word))
+    except ValueError:
+        raise DescriptionError(f"No enum constant JobType.{word}: use one of {', '.join(JobType)}") from None
 
 
-def _user_commands(fields: Mapping[str, Json], kind: str) -> UserCommands:
-    return UserCommands(
-        lines=strings(fields, f"User {kind}"),
+def _user_command(fields: Mapping[str, Json], kind: str) -> UserCommand:
+    return UserCommand(
+        text=lines(fields, f"User {kind}"),
         on_login_node=flag(fields, f"RunUser{kind.capitalize()}OnLoginNode", default=True),
         ignore_exit_code=flag(fields, f"User{kind.capitalize()}IgnoreNonZeroExitCode"),
     )
 
 
-def _environment(value: Json) -> tuple[tuple[str, str], ...]:
-    if isinstance(value, dict):
-        pairs = [(str(name), str(content)) for name, content in value.items()]
-    elif isinstance(value, list):
-        pairs = [_assignment(str(item)) for item in value]
-    elif value is None:
-        pairs = []
-    else:
-        raise DescriptionError("'Environment' must be a map or a list of 'NAME=value'")
-    for name, content in pairs:
-        if not _VARIABLE.fullmatch(name) or "\0" in content:
-            raise DescriptionError(f"'{name}' in 'Environment' is no name of a variable, or has no possible value")
-    return tuple(pairs)
+def _environment(fields: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
+    found = {**map_of_strings(fields, "Parameters"), **map_of_strings(fields, "Environment")}
+    listed = fields.get("Environment")
+    for item in listed if isinstance(listed, list) else ():
+        name, _, content = str(item).partition("=")
+        found[name.strip()] = content.strip()
+    return tuple(found.items())
 
 
-def _assignment(item: str) -> tuple[str, str]:
-    name, equals, content = item.partition("=")
-    if not equals:
-        raise DescriptionError(f"'{item}' in 'Environment' must be NAME=value")
-    return name.strip(), content
+def _with_project(fields: Mapping[str, Json]) -> Json:
+    """`Resources`, with a `Project` that stands beside them."""
+    resources, project = fields.get("Resources"), optional(fields, "Project")
+    if project is None or not isinstance(resources or {}, dict):
+        return resources
+    return {"Project": project, **(resources if isinstance(resources, dict) else {})}
 
 
 def _umask(fields: Mapping[str, Json]) -> str:
-    umask = optional(fields, "Umask") or "077"
+    umask = optional(fields, "Umask") or optional(fields, "umask") or DEFAULT_UMASK
     if not _UMASK.fullmatch(umask):
         raise DescriptionError(f"'Umask' must be octal, not '{umask}'")
     return umask

@@ -66,22 +66,36 @@ def optional(fields: Mapping[str, Json], key: str) -> str | None:
     return str(value)
 
 
-def strings(fields: Mapping[str, Json], key: str) -> tuple[str, ...]:
-    """A list of strings, or one string."""
+def list_of_strings(fields: Mapping[str, Json], key: str) -> tuple[str, ...]:
+    """A list of strings; what is no list counts as none."""
     value = fields.get(key)
-    if value is None or value == "":
-        return ()
-    if isinstance(value, dict):
-        raise DescriptionError(f"'{key}' must be a list of strings")
-    found = tuple(str(item) for item in value) if isinstance(value, list | tuple) else (str(value),)
+    found = tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
     if any("\0" in item for item in found):
         raise DescriptionError(f"'{key}' must not hold a zero byte")
     return found
 
 
+def lines(fields: Mapping[str, Json], key: str) -> str | None:
+    """A text of several lines: one string, or a list with a line each, of which each is ended."""
+    value = fields.get(key)
+    if isinstance(value, list | tuple):
+        return "".join(f"{line}\n" for line in list_of_strings(fields, key))
+    return optional(fields, key)
+
+
+def map_of_strings(fields: Mapping[str, Json], key: str) -> dict[str, str]:
+    """Name → string; what is no map counts as none. Raises DescriptionError for a value that is no string."""
+    value = fields.get(key)
+    found = value if isinstance(value, dict) else {}
+    for name, content in found.items():
+        if not isinstance(content, str) or "\0" in content:
+            raise DescriptionError(f'JSONObject["{name}"] is not a string.')
+    return {str(name): str(content) for name, content in found.items()}
+
+
 def flag(fields: Mapping[str, Json], key: str, *, default: bool = False) -> bool:
-    """A truth, in any of the forms that clients send."""
-    return str(fields.get(key, default)).lower() in {"true", "1", "yes"}
+    """A truth, or the word `true`."""
+    return str(fields.get(key, default)).lower() == "true"
 
 
 def file_name(name: str, key: str) -> str:

@@ -1,19 +1,28 @@
-"""What a job asks of the batch system: units, limits, and the sbatch options they become."""
+"""What a job asks of the batch system: units, limits and the sbatch options they become, as UNICORE/X and its TSI for Slurm do it."""
 
-import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from esd_localsite.description.config import Partition
 
-_DURATION = re.compile(r"([0-9]{1,9})\s*([smhd]?)")
-_SECONDS = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86400}
-_MEMORY = re.compile(r"([0-9]{1,12})\s*([KMGT]?)")
-_BYTES = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
-_COUNT = re.compile(r"[0-9]{1,9}")
+_AMOUNT = re.compile(r"\s*(\d*[.,]?\d*)\s*(\w*)\s*")
+_Units: TypeAlias = Mapping[tuple[str, ...], int]
+_BYTES: _Units = {
+    ("bytes",): 1,
+    ("K", "kilobytes", "kb"): 2**10,
+    ("M", "megabytes", "mb"): 2**20,
+    ("G", "gigabytes", "gb"): 2**30,
+    ("T", "terabytes", "tb"): 2**40,
+}
+_SECONDS: _Units = {("sec", "seconds"): 1, ("min", "minutes"): 60, ("h", "hours"): 3600, ("d", "days"): 86400}
+_UNITS: Mapping[str, _Units] = {"MemoryPerNode": _BYTES, "Runtime": _SECONDS}
 _WORD = re.compile(r"[\w.@:,=&|*()\[\]+-]+")
-_OPTIONS_OF_ONE_WORD = {"Project": "account", "NodeConstraints": "constraint", "QoS": "qos", "Reservation": "reservation"}
+_UNLIMITED = frozenset({"Project", "NodeConstraints", "QoS", "Reservation", "Exclusive"})
+"""What every partition takes, whatever it is."""
+_COMPUTE = frozenset({"Nodes", "CPUsPerNode", "TotalCPUs"})
+_MIB = 2**20
 
 
 class DescriptionError(Exception):
@@ -22,102 +31,125 @@ class DescriptionError(Exception):
 
 @dataclass(frozen=True)
 class Resources:
-    """The `Resources` of a job description; None: not asked for."""
+    """The `Resources` of a job description: name → value, in bytes and seconds."""
 
-    queue: str | None = None
-    nodes: int | None = None
-    tasks_per_node: int | None = None
-    tasks: int | None = None
-    gpus_per_node: int | None = None
-    memory_mib: int | None = None
-    runtime_s: int | None = None
-    exclusive: bool = False
-    words: tuple[tuple[str, str], ...] = ()
-    """Further sbatch options and their values, as given."""
+    requested: tuple[tuple[str, str], ...] = ()
 
-    def sbatch_options(self) -> Iterator[str]:
-        """`--name=value`, one by one. UNICORE has no cpus-per-task; `CPUsPerNode` counts tasks and needs `Nodes`."""
-        if self.queue:
-            yield f"--partition={self.queue}"
-        yield from (f"--{name}={value}" for name, value in self.words)
-        if self.nodes:
-            yield f"--nodes={self.nodes}"
-            if self.tasks_per_node:
-                yield f"--ntasks-per-node={self.tasks_per_node}"
-        elif self.tasks:
-            yield f"--ntasks={self.tasks}"
-        if self.gpus_per_node:
-            yield f"--gres=gpu:{self.gpus_per_node}"
-        if self.memory_mib:
-            yield f"--mem={self.memory_mib}M"
-        if self.runtime_s:
-            yield f"--time={math.ceil(self.runtime_s / 60)}"
-        if self.exclusive:
-            yield "--exclusive"
-
-    def check(self, partitions: Mapping[str, Partition]) -> None:
-        """Raises DescriptionError for what no partition of the site could give."""
-        if not partitions:
-            return
-        name = self.queue or next(iter(partitions))
-        if name not in partitions:
-            raise DescriptionError(f"No such queue: '{name}' (the site has {', '.join(partitions)})")
-        limits = partitions[name]
-        _check_range("Nodes", self.nodes, limits.max_nodes, name)
-        _check_range("Runtime", self.runtime_s, limits.max_runtime_s, name)
+    def granted(self, partitions: Mapping[str, Partition]) -> "Granted":
+        """With the partition's defaults. Raises DescriptionError for what it does not give; asked when the job is handed over, as there."""
+        given = dict(self.requested)
+        queue = given.pop("Queue", next(iter(partitions), None))
+        if partitions and queue not in partitions:
+            raise DescriptionError(f"Resource request <Queue = {queue}> is out of range. (Invalid resource request)")
+        limits = partitions[queue].limits if partitions and queue else {}
+        if queue is not None:
+            _check("Queue", queue, {}, queue)
+        for name, value in given.items():
+            _check(name, value, limits, queue)
+        for name, value in (partitions[queue].defaults if partitions and queue else {}).items():
+            if name not in given and not (name in _COMPUTE and _COMPUTE & given.keys()):
+                given[name] = value
+        return Granted(queue, tuple(given.items()))
 
 
 NO_REQUEST = Resources()
-"""The batch system's defaults."""
+"""The partition's defaults."""
+
+
+@dataclass(frozen=True)
+class Granted:
+    """What the batch system is asked for."""
+
+    queue: str | None
+    values: tuple[tuple[str, str], ...]
+
+    def sbatch_options(self) -> Iterator[str]:
+        """`--name=value`, one by one. There is no cpus-per-task; `CPUsPerNode` counts tasks and needs `Nodes`."""
+        given = dict(self.values)
+        if self.queue:
+            yield f"--partition={self.queue}"
+        if given.get("Exclusive") == "true":
+            yield "--exclusive"
+        if "Project" in given:
+            yield f"--account={given['Project']}"
+        yield from self._size()
+        for name, option in (("NodeConstraints", "constraint"), ("QoS", "qos")):
+            if name in given:
+                yield f"--{option}={given[name]}"
+        if self.memory_mib > 0:
+            yield f"--mem={self.memory_mib}"
+        if self.number("Runtime") > 0:
+            yield f"--time={max(self.number('Runtime') // 60, 1)}"
+        if "Reservation" in given:
+            yield f"--reservation={given['Reservation']}"
+
+    def _size(self) -> Iterator[str]:
+        if self.number("Nodes") > 0:
+            yield f"--nodes={self.number('Nodes')}"
+            if self.number("CPUsPerNode") > 0:
+                yield f"--ntasks-per-node={self.number('CPUsPerNode')}"
+        elif self.number("TotalCPUs") > 0:
+            yield f"--ntasks={self.number('TotalCPUs')}"
+        if self.number("GPUsPerNode") > 0 and self.memory_mib > 0:
+            yield f"--gpus-per-node={self.memory_mib}"  # UNICORE/X hands the memory over here, up to 3.1.0; without memory, nothing
+
+    @property
+    def memory_mib(self) -> int:
+        """MiB a node, by the server's 32 bits: 2 GiB and most multiples of it are none at all."""
+        wrapped = (self.number("MemoryPerNode") + 2**31) % 2**32 - 2**31
+        return wrapped // _MIB if wrapped >= 0 else -1
+
+    def number(self, name: str) -> int:
+        """-1 where it is not asked for, or is no number."""
+        return _whole(dict(self.values).get(name, "")) or -1
 
 
 def parse_resources(value: object) -> Resources:
-    """Raises DescriptionError, naming the resource."""
+    """Raises DescriptionError, naming the resource whose value cannot be read."""
     if not isinstance(value, dict):
-        raise DescriptionError("'Resources' must be a map")
-    given = {str(name): str(amount).strip() for name, amount in value.items() if amount is not None and amount != ""}
-    words = tuple((option, _word(name, given.pop(name))) for name, option in _OPTIONS_OF_ONE_WORD.items() if name in given)
-    resources = Resources(
-        queue=_word("Queue", given.pop("Queue")) if "Queue" in given else None,
-        nodes=_count(given, "Nodes"),
-        tasks_per_node=_count(given, "CPUsPerNode"),
-        tasks=_count(given, "TotalCPUs"),
-        gpus_per_node=_count(given, "GPUsPerNode"),
-        memory_mib=_scaled(given, "Memory", _MEMORY, _BYTES, per=2**20),
-        runtime_s=_scaled(given, "Runtime", _DURATION, _SECONDS),
-        exclusive=given.pop("Exclusive", "false").lower() == "true",
-        words=words,
-    )
-    if given:
-        raise DescriptionError(f"Requested resource '{next(iter(given))}' is not available on this site")
-    return resources
+        return NO_REQUEST
+    renamed = (("MemoryPerNode" if name == "Memory" else str(name), str(name), str(amount)) for name, amount in value.items())
+    return Resources(tuple((name, _value(name, given, amount)) for name, given, amount in renamed))
 
 
-def _word(name: str, value: str) -> str:
-    if not _WORD.fullmatch(value):
-        raise DescriptionError(f"Value '{value}' of resource '{name}' is invalid")
-    return value
+def _value(name: str, given: str, amount: str) -> str:
+    try:
+        if name in _UNITS:
+            return str(_scaled(amount, _UNITS[name]))
+    except ValueError as error:
+        raise DescriptionError(f"Could not parse requested resource <{given}>: {error}") from error
+    if name == "Exclusive":
+        return str(amount.lower() == "true").lower()
+    return amount
 
 
-def _count(given: dict[str, str], name: str) -> int | None:
-    text = given.pop(name, None)
-    if text is not None and not (_COUNT.fullmatch(text) and int(text) > 0):
-        raise DescriptionError(f"Value '{text}' of resource '{name}' is invalid: a positive whole number is needed")
-    return None if text is None else int(text)
+def _scaled(amount: str, units: _Units) -> int:
+    """A whole number with a unit, or with its beginning: `m` for `minutes`. Raises ValueError."""
+    match = _AMOUNT.fullmatch(amount)
+    if match is None:
+        raise ValueError(f"No numerical value found in <{amount}>")
+    number = _whole(match[1])
+    if number is None:
+        raise ValueError(f'For input string: "{match[1]}"')
+    for names, factor in units.items():
+        if not match[2] or any(name.startswith(match[2]) for name in names):
+            return number * (factor if match[2] else 1)
+    raise ValueError(f"No conversion for unit '{match[2]}'")
 
 
-def _scaled(given: dict[str, str], name: str, form: re.Pattern[str], units: Mapping[str, int], *, per: int = 1) -> int | None:
-    text = given.pop(name, None)
-    if text is None:
-        return None
-    match = form.fullmatch(text)
-    if match is None or int(match[1]) == 0:
-        raise DescriptionError(
-            f"Value '{text}' of resource '{name}' is invalid: a whole number with one of the units {' '.join(filter(None, units))}"
-        )
-    return math.ceil(int(match[1]) * units[match[2]] / per)
+def _whole(text: str) -> int | None:
+    """A whole number of 64 bits."""
+    return int(text) if re.fullmatch(r"[0-9]{1,18}", text) else None
 
 
-def _check_range(name: str, value: int | None, maximum: int, queue: str) -> None:
-    if value is not None and value > maximum:
-        raise DescriptionError(f"Requested value {value} of resource '{name}' is out of range (1-{maximum}) in queue '{queue}'")
+def _check(name: str, value: str, limits: Mapping[str, tuple[int, int]], queue: str | None) -> None:
+    if name in _UNLIMITED or not limits:
+        if not _WORD.fullmatch(value):
+            raise DescriptionError(f"Illegal characters in '{value}' of resource <{name}>")
+        return
+    if name not in limits:
+        raise DescriptionError(f"Resource <{name}> is not available for partition <{queue}> (Invalid resource request)")
+    least, most = limits[name]
+    number = _whole(value)
+    if number is None or not least <= number <= most:
+        raise DescriptionError(f"Resource request <{name}={value}> is out of range. (Invalid resource request)")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
 from esd_localsite.description.credentials import Credentials, parse_credentials
-from esd_localsite.description.fields import Json, file_name, flag
+from esd_localsite.description.fields import Json, file_name
 from esd_localsite.description.resources import DescriptionError
 
 _PROTOCOLS = ("BFT",)
@@ -80,7 +80,7 @@ def parse_exports(fields: Mapping[str, Json]) -> tuple[Export, ...]:
         Export(
             file_name(str(entry["From"]), "Exports/From"),
             str(entry["To"]),
-            flag(entry, "FailOnError", default=True),
+            _fails(entry),
             parse_credentials(entry),
         )
         for entry in _entries(fields, "Exports")
@@ -126,6 +126,12 @@ def _entries(fields: Mapping[str, Json], key: str) -> list[Mapping[str, Json]]:
     return entries
 
 
+def _fails(entry: Mapping[str, Json]) -> bool:
+    """`FailOnError`: UNICORE reads a string here, and overlooks everything else."""
+    said = entry.get("FailOnError", "true")
+    return not isinstance(said, str) or said.lower() == "true"
+
+
 def _import(entry: Mapping[str, Json]) -> Import:
     source, data = str(entry.get("From", "")), entry.get("Data")
     inline = source.startswith("inline:") or (not source and data is not None)
@@ -136,6 +142,4 @@ def _import(entry: Mapping[str, Json]) -> Import:
     text = None
     if inline:
         text = "\n".join(map(str, data)) + "\n" if isinstance(data, list) else str(data)
-    return Import(
-        file_name(str(entry["To"]), "Imports/To"), source, text, flag(entry, "FailOnError", default=True), parse_credentials(entry)
-    )
+    return Import(file_name(str(entry["To"]), "Imports/To"), source, text, _fails(entry), parse_credentials(entry))

@@ -6,7 +6,6 @@ import pwd
 import re
 import shutil
 import stat
-import uuid
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -20,7 +19,8 @@ from esd_localsite.files.documents import Document, unicore_time
 from esd_localsite.files.processes import Account
 
 _CHUNK = 256 * 1024
-_HALF = re.compile(r"\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\.part")
+_PERMISSIONS = re.compile("".join(f"[{letter}-]" for letter in "rwx" * 3))
+_FILE, _FOLDER, _PARENT = 0o640, 0o750, 0o755
 
 
 class PathError(Exception):
@@ -37,7 +37,8 @@ class Storage:
     """Whether names with line breaks are taken, which UNICORE refuses."""
 
     def path(self, name: str) -> Path:
-        """Where a name of this storage lies on disk."""
+        """Where a name of this storage lies on disk: where UNICORE's TSI looks for it."""
+        name = self.account.replaced(name)
         parts = PurePosixPath("/" + name).parts[1:]
         if ".." in parts or "\0" in name or ("\n" in name and not self.any_name):
             raise PathError(f"Path '{name}' does not stay inside the storage")
@@ -48,7 +49,7 @@ class Storage:
         path = self.path(name)
         with self.account.file_rights():
             status = opening.status(path)
-            own = _properties(status)
+            own = {**_properties(status), "metadata": {}}
             if not stat.S_ISDIR(status.st_mode):
                 return own
             content = {_key(self.root, entry, status): _properties(status) for entry, status in _entries(path)}
@@ -63,7 +64,7 @@ class Storage:
                 return (name,)
             tops = [path] if path.is_dir() else sorted(path.parent.glob(path.name)) if set("*?[") & set(path.name) else []
             below = (file for top in tops for file in ([top] if top.is_file() else sorted(top.rglob("*"))))
-            return tuple(str(file.relative_to(self.root)) for file in below if file.is_file() and not _is_half(file))
+            return tuple(str(file.relative_to(self.root)) for file in below if file.is_file())
 
     def common_part(self, name: str) -> PurePosixPath:
         """The folder that `matching` files are below of."""
@@ -83,38 +84,32 @@ class Storage:
                 yield piece
 
     def receive(self, name: str, pieces: Iterator[bytes]) -> None:
-        """Write a file, which appears when it is complete."""
-        upload = self.upload(name)
-        try:
+        """Write a file, in place."""
+        with self.writing(name) as stream:
             for piece in pieces:
-                upload.write(piece)
-            upload.finish()
-        except BaseException:
-            upload.cancel()
-            raise
+                stream.write(piece)
 
-    def upload(self, name: str) -> "Upload":
-        """Begin to write a file, making its folders."""
+    def writing(self, name: str) -> BinaryIO:
+        """Begin to write a file in place, making its folders; what breaks off leaves what came."""
         target = self.path(name)
         if target == self.root:
             raise PathError("A file needs a name")
         with self.account.file_rights():
-            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            partial = target.with_name(f".{uuid.uuid4()}.part")
-            stream = os.fdopen(opening.descriptor(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
-        return Upload(self.account, target, partial, stream)
+            opening.require_open_way(target)
+            _make(target.parent, _FOLDER, _FOLDER)
+            stream = os.fdopen(opening.descriptor(target, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK, _FILE), "wb")
+            os.fchmod(stream.fileno(), _FILE)
+        return stream
 
     def make_directory(self, name: str) -> None:
         with self.account.file_rights():
             opening.require_open_way(self.path(name))
-            self.path(name).mkdir(parents=True, exist_ok=True, mode=0o700)
+            _make(self.path(name), _FOLDER, _PARENT)
 
     def remove(self, name: str) -> None:
-        """Remove a file, or a directory with everything in it; of a link only the link."""
+        """Remove a file, or a directory with everything in it, the storage's own too; nothing happens where there is none."""
         path = self.path(name)
-        if path == self.root:
-            raise PathError("The storage itself cannot be removed this way")
-        with self.account.file_rights():
+        with self.account.file_rights(), suppress(FileNotFoundError):
             opening.require_open_way(path)
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -141,40 +136,16 @@ class Storage:
 
     def set_permissions(self, name: str, permissions: str) -> None:
         """Set `rwxr-x---`."""
-        if len(permissions) != 9 or any(c not in {"-", letter} for c, letter in zip(permissions, "rwx" * 3, strict=True)):
-            raise PathError(f"Permissions must look like rwxr-x---, not '{permissions}'")
+        if not _PERMISSIONS.fullmatch(permissions):
+            raise PathError(f"Illegal permissions string <{permissions}>")
         with self.account.file_rights():
             opening.status(self.path(name))
             self.path(name).chmod(int("".join("01"[c != "-"] for c in permissions), 2))
 
-    def space(self) -> tuple[int, int]:
-        """Free and usable bytes of the disk below."""
+    def free(self) -> int:
+        """Free bytes of the disk below."""
         usage = os.statvfs(self.root)
-        return usage.f_bfree * usage.f_frsize, usage.f_bavail * usage.f_frsize
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file that is being written: it appears under its name when complete, or not at all."""
-
-    account: Account
-    target: Path
-    partial: Path
-    stream: BinaryIO
-
-    def write(self, chunk: bytes) -> None:
-        self.stream.write(chunk)
-
-    def finish(self) -> None:
-        self.stream.close()
-        with self.account.file_rights():
-            self.partial.replace(self.target)
-
-    def cancel(self) -> None:
-        with suppress(OSError):  # what is left to flush may not fit on the disk either
-            self.stream.close()
-        with self.account.file_rights():
-            self.partial.unlink(missing_ok=True)
+        return usage.f_bavail * usage.f_frsize
 
 
 def read_range(stream: BinaryIO, first: int, length: int) -> Iterator[bytes]:
@@ -186,15 +157,16 @@ def read_range(stream: BinaryIO, first: int, length: int) -> Iterator[bytes]:
             yield chunk
 
 
-def _is_half(path: Path) -> bool:
-    """Whether it is what `Upload` writes to: nobody is shown half a file."""
-    return _HALF.fullmatch(path.name) is not None
+def _make(folder: Path, mode: int, parents: int) -> None:
+    """Make a folder and what it lies in, with these modes whatever the process's umask is; what is there stays as it is."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    for path in reversed(missing):
+        path.mkdir(exist_ok=True)
+        path.chmod(mode if path == folder else parents)
 
 
 def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     for entry in sorted(folder.iterdir()):
-        if _is_half(entry):
-            continue
         with suppress(FileNotFoundError):  # removed while we look
             try:
                 yield entry, opening.status(entry)
@@ -216,7 +188,6 @@ def _properties(status: os.stat_result) -> Document:
         "group": _group(status.st_gid),
         "permissions": stat.filemode(status.st_mode)[1:],
         "lastAccessed": unicore_time(datetime.fromtimestamp(status.st_mtime, UTC)),
-        "metadata": {},
     }
 
 

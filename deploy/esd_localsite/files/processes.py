@@ -81,6 +81,12 @@ class Account:
             _LIBC.setfsgid(os.getegid())
             _set_thread_groups(())
 
+    def replaced(self, text: str) -> str:
+        """A text or a path as UNICORE's TSI takes it: `$HOME`, `$LOGNAME` and `$USER` are replaced wherever they stand."""
+        for variable, value in (("$HOME", str(self.home)), ("$LOGNAME", self.name), ("$USER", self.name)):
+            text = text.replace(variable, value)
+        return text
+
     def environment(self, extra: Mapping[str, str]) -> dict[str, str]:
         """A login's variables and `extra`; nothing of the endpoint's own."""
         own = {"HOME": str(self.home), "USER": self.name, "LOGNAME": self.name, "SHELL": "/bin/bash", "PATH": _PATH, "LANG": "C.UTF-8"}

@@ -2,7 +2,8 @@
 
 import contextlib
 import logging
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Iterator
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -12,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Router
+from starlette.routing import Mount, Route, Router
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from esd_localsite.description.resources import DescriptionError
@@ -23,10 +24,12 @@ from esd_localsite.jobs.shelf import Shelf, UnkeptError
 from esd_localsite.nmpi import routes as nmpi_routes
 from esd_localsite.nmpi.queue import Queue
 from esd_localsite.nmpi.records import QueueRecord
-from esd_localsite.unicore import job_routes, oidc_routes, site_routes, storage_routes, transfer_routes
+from esd_localsite.unicore import client_transfers, job_routes, oidc_routes, site_routes, storage_routes, transfer_routes
 from esd_localsite.unicore.endpoint import Endpoint
 
 _SESSION = "X-UNICORE-SecuritySession"
+_UNICORE = (site_routes, job_routes, transfer_routes, client_transfers, storage_routes, oidc_routes)
+_LIST = re.compile(r"/rest/core/[a-z-]+")
 _log = logging.getLogger("esd_localsite.front")
 
 
@@ -51,9 +54,9 @@ class Authentication:
             await Response(status_code=who.value)(scope, receive, send)
             return
         scope["identity"] = who
-        await self._app(scope, receive, self._announcing(send, session, who) if who else send)
+        await self._app(scope, receive, self._announcing(send, session, who))
 
-    def _announcing(self, send: Send, session: str | None, who: Identity) -> Send:
+    def _announcing(self, send: Send, session: str | None, who: Identity | None) -> Send:
         async def announce(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
@@ -74,7 +77,7 @@ def create_app(endpoint: Endpoint) -> Starlette:
         await run_in_threadpool(endpoint.engine.stop)
         endpoint.transfers.stop()
 
-    routes = [*site_routes.routes(), *job_routes.routes(), *transfer_routes.routes(), *storage_routes.routes(), *oidc_routes.routes()]
+    routes = [each for module in _UNICORE for route in module.routes() for each in _also_with_slash(route)]
     queue = queue_of(endpoint)
     app = Starlette(
         routes=[Mount(f"/{endpoint.config.site_name}", Router(routes, redirect_slashes=False)), *(nmpi_routes.routes() if queue else ())],
@@ -85,7 +88,7 @@ def create_app(endpoint: Endpoint) -> Starlette:
         exception_handlers={
             nmpi_routes.QueueError: nmpi_routes.refused,
             HTTPException: _http_error,
-            PathError: _bad_request,
+            PathError: _bad_path,
             DescriptionError: _bad_request,
             UnkeptError: _bad_request,
             OSError: _file_error,
@@ -100,6 +103,13 @@ def create_app(endpoint: Endpoint) -> Starlette:
     return app
 
 
+def _also_with_slash(route: Route) -> Iterator[Route]:
+    """The links of a list end in a slash (`jobs/?offset=`), its own address does not."""
+    yield route
+    if _LIST.fullmatch(route.path):
+        yield Route(f"{route.path}/", route.endpoint, methods=list(route.methods or ()))
+
+
 def queue_of(endpoint: Endpoint) -> Queue | None:
     """The neuromorphic queue, where the site has one."""
     config = endpoint.config
@@ -109,8 +119,12 @@ def queue_of(endpoint: Endpoint) -> Queue | None:
     return Queue(shelf, endpoint.engine, config.platforms_dir, token_secret(config.state_dir / "token.key"))
 
 
-def _error(status: int, message: str) -> JSONResponse:
-    return JSONResponse({"status": status, "errorMessage": message}, status)
+_BARE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.UNSUPPORTED_MEDIA_TYPE})
+"""What UNICORE says without a word."""
+
+
+def _error(status: int, message: str) -> Response:
+    return Response(status_code=status) if status in _BARE else JSONResponse({"errorMessage": message, "status": status}, status)
 
 
 def _http_error(_request: Request, error: Exception) -> Response:
@@ -120,8 +134,12 @@ def _http_error(_request: Request, error: Exception) -> Response:
     return response
 
 
-def _bad_request(_request: Request, error: Exception) -> Response:
+def _bad_path(_request: Request, error: Exception) -> Response:
     return _error(HTTPStatus.BAD_REQUEST, str(error))
+
+
+def _bad_request(_request: Request, error: Exception) -> Response:
+    return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"Error: {error}")
 
 
 def _file_error(request: Request, error: Exception) -> Response:
@@ -129,11 +147,9 @@ def _file_error(request: Request, error: Exception) -> Response:
     name = request.path_params.get("path", "")
     match error:
         case FileNotFoundError():
-            return _error(HTTPStatus.NOT_FOUND, f"No such file or directory: '{name}'")
-        case PermissionError():
-            return _error(HTTPStatus.FORBIDDEN, f"Permission denied: '{name}'")
+            return _error(HTTPStatus.NOT_FOUND, "")
         case IsADirectoryError():
-            return _error(HTTPStatus.NOT_ACCEPTABLE, f"'{name}' is no regular file")
+            return Response(status_code=HTTPStatus.NOT_ACCEPTABLE, media_type="application/json")
         case OSError():
             _log.error("%s %s: %s", request.method, request.url.path, error)
     return _error(HTTPStatus.INTERNAL_SERVER_ERROR, f"{getattr(error, 'strerror', None) or error}: '{name}'")

@@ -82,7 +82,8 @@ class Refusal(Enum):
 
 @dataclass(frozen=True)
 class _Session:
-    identity: Identity
+    identity: Identity | None
+    """None: of those who gave no credentials."""
     expires: float
 
 
@@ -119,18 +120,19 @@ class Gate:
         if session is not None:
             if scheme.lower() == "bearer":
                 self._token(value.strip())  # it may be a newer one, to be passed on
-            return self._known(session) or Refusal.UNKNOWN_SESSION
+            known = self._known(session)
+            return known.identity if known else Refusal.UNKNOWN_SESSION
         if authorization is None:
             return None
         if scheme.lower() == "basic":
             return self._password(value.strip(), address)
         return (self._token(value.strip()) if scheme.lower() == "bearer" else None) or Refusal.WRONG_CREDENTIALS
 
-    def open_session(self, identity: Identity) -> str:
-        """A new session; the user's least recently used ones make room."""
+    def open_session(self, identity: Identity | None) -> str:
+        """A new session; the user's least recently used ones make room. Whoever gave no credentials gets one too."""
         session = str(uuid.uuid4())
         with self._lock:
-            own = [key for key, value in self._sessions.items() if value.identity.name == identity.name]
+            own = [key for key, value in self._sessions.items() if value.identity == identity]
             for key in own[: 1 - _SESSIONS_PER_USER]:
                 del self._sessions[key]
             self._sessions[session] = _Session(identity, self._clock() + self.session_seconds)
@@ -148,13 +150,13 @@ class Gate:
         """The token that the user showed last, to be passed on to other servers; kept in memory only."""
         return self._shown.get(user)
 
-    def _known(self, session: str) -> Identity | None:
+    def _known(self, session: str) -> _Session | None:
         with self._lock:
             known = self._sessions.pop(session, None)
             if known is None or known.expires <= self._clock():
                 return None
             self._sessions[session] = known  # last in the order of use
-            return known.identity
+            return known
 
     def _password(self, value: str, address: str) -> Identity | Refusal:
         try:
@@ -164,7 +166,7 @@ class Gate:
         if not self.may_try(name, password, address):
             return Refusal.TOO_MANY_GUESSES
         user = self.user_of_password(name, password, address)
-        return (self.identity(user, "PASSWORD") if user else None) or Refusal.WRONG_CREDENTIALS
+        return (self.identity(user, "PASSWORD_FILE") if user else None) or Refusal.WRONG_CREDENTIALS
 
     def may_try(self, name: str, password: str, address: str) -> bool:
         """Whether a password is looked at: one that was right before always, others while nobody guesses from there."""
@@ -202,7 +204,7 @@ class Gate:
         known = self._user_of_token(value)
         if known is None or known[0] not in self._users:
             return None
-        if known[1] == "OIDC":  # this server's own tokens are of no use elsewhere
+        if known[1] == "OAUTH":  # this server's own tokens are of no use elsewhere
             self._shown[known[0]] = value
         return self.identity(*known)
 
@@ -210,7 +212,7 @@ class Gate:
         """User and method."""
         user = self._oidc.user_of(value) if self._oidc else None
         if user is not None:
-            return user, "OIDC"
+            return user, "OAUTH"
         try:
             claims = jwt.decode(value, self._secret, algorithms=[_ALGORITHM], issuer=self._issuer, options=_CLAIMS)
         except jwt.InvalidTokenError:

@@ -5,14 +5,30 @@ from dataclasses import dataclass
 
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.description.description import JobDescription, JobType
+from esd_localsite.description.resources import DescriptionError, Granted
 from esd_localsite.files.mover import Mover
 from esd_localsite.files.processes import Account, Launcher, Process
+from esd_localsite.jobs import script
 from esd_localsite.jobs.batch import BatchError, BatchSystem, Submission, batch_state
-from esd_localsite.jobs.life import Action, Batch, BatchSeen, CommandEnded, Done, Event, Failed, Launched, Phase, Refused, Submitted
-from esd_localsite.jobs.records import JobRecord
-from esd_localsite.jobs.script import allocation_script, batch_script, command_folder, command_script, login_script
+from esd_localsite.jobs.life import (
+    Action,
+    Batch,
+    BatchSeen,
+    CommandEnded,
+    Created,
+    Done,
+    Event,
+    Failed,
+    Launched,
+    Phase,
+    Refused,
+    Submitted,
+)
+from esd_localsite.jobs.records import JobRecord, dn_of
 from esd_localsite.jobs.staging_actions import stage_in, stage_out
 from esd_localsite.jobs.workspace import Workspace
+
+PRE, POST = "PRE", "POST"
 
 
 @dataclass(frozen=True)
@@ -25,9 +41,14 @@ class Actor:
     mover: Mover
     clock: Callable[[], float]
 
-    def perform(self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool) -> Event:  # noqa: PLR0911 - one line per action
+    def perform(  # noqa: C901, PLR0911 - one line per action
+        self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool
+    ) -> Event:
         """Do what the state says is pending. Raises OSError where the working directory or a program cannot be used."""
         match record.state.pending:
+            case Action.MAKE_FOLDER:
+                workspace.create()
+                return Created()
             case Action.STAGE_IN:
                 return stage_in(record, job, workspace, self.mover)
             case Action.STAGE_OUT:
@@ -35,12 +56,11 @@ class Actor:
             case Action.ALLOCATE:
                 return self._allocate(record, job, workspace)
             case Action.RUN_PRECOMMAND:
-                return self._command(job.precommand.lines[record.state.step], "PRE", record, job, workspace)
+                return self._command(job.precommand.text or "", PRE, record, job, workspace)
             case Action.RUN_POSTCOMMAND:
-                return self._command(job.postcommand.lines[record.state.step], "POST", record, job, workspace)
+                return self._command(job.postcommand.text or "", POST, record, job, workspace)
             case Action.RUN_MAIN:
-                workspace.forget_exit_code()
-                return self._launch(login_script(job, record.directory), f"bss_submit_{record.id}", workspace)
+                return self._launch(script.login_script(job, record.directory, self._who(record, workspace)), workspace)
             case Action.SUBMIT:
                 return self._submit(record, job, workspace, resumed=resumed)
             case Action.STOP:
@@ -66,46 +86,57 @@ class Actor:
         if alive:
             return None
         if record.state.phase is Phase.LOGIN_NODE:
-            return CommandEnded(workspace.exit_code())
-        folder = command_folder("PRE" if record.state.phase is Phase.PRECOMMAND else "POST", record.state.step)
-        return CommandEnded(workspace.exit_code(folder), workspace.output_tail(folder))
+            return CommandEnded(workspace.exit_code(), self.clock())
+        kind = PRE if record.state.phase is Phase.PRECOMMAND else POST
+        folder = script.command_folder(kind)
+        code = workspace.exit_code(f"{folder}/{script.command_file(kind, script.EXIT_CODE_FILE)}")
+        return CommandEnded(code, self.clock(), workspace.output_tail(folder))
 
-    def batch_seen(self, record: JobRecord, job: JobDescription, workspace: Workspace, word: str) -> BatchSeen:
+    def batch_seen(self, workspace: Workspace, word: str) -> BatchSeen:
         """What the batch system's word and the exit code file together say."""
-        state, code = batch_state(word), workspace.exit_code()
-        if job.job_type is JobType.RAW and state is Batch.ENDED:
-            code = self._raw_exit_code(record, workspace.account)
-        return BatchSeen(state, word, code, self.clock())
+        return BatchSeen(batch_state(word), workspace.exit_code(), self.clock())
 
-    def _command(self, line: str, kind: str, record: JobRecord, job: JobDescription, workspace: Workspace) -> Event:
-        folder = command_folder(kind, record.state.step)
-        workspace.forget_exit_code(folder)
-        return self._launch(command_script(line, job, record.directory, folder), f"{folder}/script", workspace)
+    def _command(self, text: str, kind: str, record: JobRecord, job: JobDescription, workspace: Workspace) -> Event:
+        workspace.make_folder(script.command_folder(kind))
+        return self._launch(script.command_script(text, kind, job, record.directory, self._who(record, workspace)), workspace)
 
-    def _launch(self, text: str, name: str, workspace: Workspace) -> Event:
-        script = workspace.write(name, text)
-        environment, argv = self.config.login_node_environment, ("bash", str(script))
+    def _launch(self, text: str, workspace: Workspace) -> Event:
+        environment, argv = self.config.login_node_environment, ("bash", "-c", text)
         return Launched(str(self.launcher.start(workspace.account, argv, environment=environment, cwd=workspace.directory)))
+
+    def _granted(self, job: JobDescription) -> Granted:
+        return job.resources.granted(self.config.partitions)
 
     def _allocate(self, record: JobRecord, job: JobDescription, workspace: Workspace) -> Event:
         if not self.batch.allocates:
             return Failed("Could not allocate resources: this site has no batch system")
-        return self._launch(allocation_script(record.id, job, record.directory), f"bss_submit_{record.id}", workspace)
+        try:
+            return self._launch(script.allocation_script(record.id, job, self._granted(job), record.directory), workspace)
+        except DescriptionError as error:
+            return Failed(f"Processing failed: {error}")
 
     def _submit(self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool) -> Event:
         try:
             earlier = self.batch.find(record.id, workspace.account) if resumed else None
             return Submitted(earlier or self.batch.submit(self._submission(record, job, workspace)))
+        except DescriptionError as error:
+            return Failed(f"Processing failed: {error}")
         except BatchError as error:
             return Refused(str(error), self.clock())
 
     def _submission(self, record: JobRecord, job: JobDescription, workspace: Workspace) -> Submission:
-        workspace.forget_exit_code()
+        granted, number = self._granted(job), round(self.clock() * 1000)
+        user_script = script.user_script(job, granted, record.directory, self._who(record, workspace))
+        own = workspace.write(f"UNICORE_Job_{number}", user_script, 0o770)
         if job.job_type is JobType.RAW and job.bss_file:
-            script = record.directory / job.bss_file
+            text = f"{workspace.read(job.bss_file)}\n{own}\n"
         else:
-            script = workspace.write(f"bss_submit_{record.id}", batch_script(record.id, job, record.directory))
-        return Submission(workspace.account, record.id, str(script), record.directory, job.stdout, job.stderr)
+            text = script.submit_script(record.id, job, granted, record.directory, own.name)
+        submit = workspace.write(f"bss_submit_{number}", text, 0o770)
+        return Submission(workspace.account, record.id, str(submit), record.directory, job.stdout, job.stderr)
+
+    def _who(self, record: JobRecord, workspace: Workspace) -> script.Who:
+        return script.Who(dn_of(record.owner), workspace.account.replaced)
 
     def _stop(self, record: JobRecord, job: JobDescription, owner: Account) -> Event:
         if record.state.process:
@@ -118,11 +149,3 @@ class Actor:
             except BatchError as error:
                 return Failed(f"Job aborted, but the batch system did not end it: {error}")
         return Done()
-
-    def _raw_exit_code(self, record: JobRecord, owner: Account) -> int | None:
-        """A user's own batch file leaves no exit code file; Slurm says `ExitCode=code:signal`."""
-        try:
-            code, _, signal = self.batch.details(record.state.batch_id or "", owner).get("ExitCode", "").partition(":")
-        except BatchError:
-            return None
-        return 128 + int(signal) if signal.isdecimal() and int(signal) else int(code) if code.isdecimal() else None

@@ -11,8 +11,7 @@ from esd_localsite.files.processes import Account, Launcher, Process
 from esd_localsite.jobs.life import Batch
 
 _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
-_KILLED = {"TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "PREEMPTED", "BOOT_FAIL", "DEADLINE", "REVOKED"}
-_ENDED = {"COMPLETED", "FAILED"}
+_ENDED = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "REVOKED"}
 GONE = "GONE"
 """The word for a job that the batch system no longer knows."""
 
@@ -78,8 +77,6 @@ def batch_state(word: str) -> Batch:
     """
     if word in _WAITING:
         return Batch.WAITING
-    if word in _KILLED:
-        return Batch.KILLED
     return Batch.ENDED if word in _ENDED or word == GONE else Batch.RUNNING
 
 
@@ -123,7 +120,7 @@ class Slurm:
         return None
 
     def words(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
-        queue = parse_queue(self._run("squeue", "--noheader", "--states=all", "--format=%i|%T"))
+        queue = parse_queue(self._run("squeue", "--noheader", "--format=%i|%T"))  # what has ended is not in it
         return {batch_id: queue.get(batch_id, GONE) for batch_id in batch_ids}
 
     def details(self, batch_id: str, owner: Account) -> dict[str, str]:

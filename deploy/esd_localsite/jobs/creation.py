@@ -20,6 +20,8 @@ class Origin:
     """The Unix group that the user chose."""
     allocation: str | None = None
     """For a task in an allocation: its batch id."""
+    site: str = "default"
+    """The target system that the job came to."""
     service: Service = "unicore"
 
 
@@ -28,7 +30,7 @@ DIRECT = Origin()
 
 
 def new_record(
-    config: EndpointConfig, identity: Identity, submitted: Mapping[str, Any], origin: Origin, *, precommand_in_batch: bool
+    config: EndpointConfig, identity: Identity, submitted: Mapping[str, Any], origin: Origin, *, login_node_closed: bool
 ) -> JobRecord:
     """A job that has just come; its directory is not made yet."""
     job_id = str(uuid.uuid4())
@@ -39,9 +41,10 @@ def new_record(
         group=origin.group,
         allocation=origin.allocation,
         service=origin.service,
+        site=origin.site,
         submitted=dict(submitted),
         created=datetime.now(UTC),
         directory=config.uspace_dir / job_id,
         tags=tags_of(submitted),
-        precommand_in_batch=precommand_in_batch,
-    ).noting(f"Created with ID {job_id}.")
+        login_node_closed=login_node_closed,
+    ).noting("Created with type 'JSON'")

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -25,10 +26,11 @@ from esd_localsite.jobs.actions import Actor
 from esd_localsite.jobs.batch import BatchError, BatchSystem
 from esd_localsite.jobs.creation import DIRECT, Origin, new_record
 from esd_localsite.jobs.faults import check_quota
-from esd_localsite.jobs.life import Aborted, Action, Created, Event, Failed, JobState, Phase, Rules, Tick
+from esd_localsite.jobs.life import Aborted, Action, Event, Failed, JobState, Phase, Rules
 from esd_localsite.jobs.machine import advance
+from esd_localsite.jobs.observation import Observer
 from esd_localsite.jobs.records import JobRecord, description_of
-from esd_localsite.jobs.shelf import Shelf, UnkeptError
+from esd_localsite.jobs.shelf import Shelf
 from esd_localsite.jobs.staging_actions import is_slow
 from esd_localsite.jobs.storages import storage_of
 from esd_localsite.jobs.watch import Watch
@@ -59,10 +61,12 @@ class Engine:
         self._launcher = launcher
         self._clock = clock
         self._rules = Rules(times.grace_seconds, times.submit_attempts, times.submit_retry_seconds)
+        self._fresh: ThreadPoolExecutor | None = None
         self.batch = batch
         self.store = Shelf(config.state_dir / "jobs", JobRecord)
         self.mover = Mover(config, partial(storage_of, self.store), token_of)
         self._actor = Actor(config, launcher, batch, self.mover, clock)
+        self._observer = Observer(self._actor, self.workspace)
         self._slow = ThreadPoolExecutor(_SLOW_AT_ONCE, "staging")
         self._locks: dict[str, threading.RLock] = {}
         self._locks_lock = threading.Lock()
@@ -70,25 +74,24 @@ class Engine:
 
     def start(self) -> None:
         """Take up the jobs of an earlier life, then look after all of them until `stop`."""
+        self._fresh = ThreadPoolExecutor(_SLOW_AT_ONCE, "new jobs")
         self._watch.start()
 
     def stop(self) -> None:
         """Leave the jobs to themselves: they run on, and the next endpoint finds them."""
         self._watch.stop()
+        if self._fresh:
+            self._fresh.shutdown(wait=False, cancel_futures=True)
         self._slow.shutdown(wait=False, cancel_futures=True)
 
     def create(self, identity: Identity, submitted: Mapping[str, Any], origin: Origin = DIRECT) -> JobRecord:
         """A new job. As with UNICORE, a wrong description makes a job too: one that FAILED, with the reason."""
-        in_batch = not self._config.login_precommand or self._faults.take(FaultKind.PRECOMMAND_IN_BATCH) is not None
-        record = new_record(self._config, identity, submitted, origin, precommand_in_batch=in_batch)
-        self.workspace(record).create()
-        try:
-            self.store.save(record)
-        except UnkeptError:
-            self.workspace(record).remove()
-            raise
-        self.apply(record.id, self._checked(record))
-        return self.store.get(record.id) or record
+        closed = not self._config.login_precommand or self._faults.take(FaultKind.PRECOMMAND_IN_BATCH) is not None
+        record = new_record(self._config, identity, submitted, origin, login_node_closed=closed)
+        self.store.save(record)
+        if self._fresh:
+            self._fresh.submit(self._guarded, partial(self._make_folder, record.id))
+        return record
 
     def apply(self, job_id: str, event: Event) -> None:
         """Let an event happen to a job, with all that follows at once. A job that is gone is left in peace."""
@@ -97,10 +100,11 @@ class Engine:
             while following is not None and (record := self.store.get(job_id)) is not None:
                 following = self._step(record, following)
 
-    def retag(self, job_id: str, tags: tuple[str, ...]) -> None:
+    def change(self, job_id: str, changes: Mapping[str, object]) -> None:
+        """Set what a client may set: `tags`, `terminates`."""
         with self._lock(job_id):
             if record := self.store.get(job_id):
-                self.store.save(record.model_copy(update={"tags": tags}))
+                self.store.save(record.model_copy(update=dict(changes)))
 
     def destroy(self, job_id: str) -> None:
         """End the job, and remove its directory and the record of it."""
@@ -116,20 +120,26 @@ class Engine:
         return Workspace(record.directory, account.in_group(record.group) if record.group else account)
 
     def details(self, record: JobRecord) -> dict[str, str]:
-        """What the batch system says of the job now, or said last."""
+        """What the batch system says of the job now. Raises BatchError where it does not answer, or no longer knows the job."""
         if record.state.batch_id is None:
-            return {}
-        try:
-            return self.batch.details(record.state.batch_id, self.workspace(record).account) or record.details
-        except BatchError as error:
-            _log.warning("no details of job %s: %s", record.id, error)
-            return record.details
+            return {"rawDetailsData": "N/A"}
+        found = self.batch.details(record.state.batch_id, self.workspace(record).account)
+        if not found:
+            raise BatchError(f"Invalid job id {record.state.batch_id}")
+        return found
+
+    def begin(self) -> None:
+        """Make the directories of the jobs that have come: a client may see a job before it has one."""
+        for record in self.store:
+            if record.state.phase is Phase.CREATED:
+                self._guarded(partial(self._make_folder, record.id))
 
     def tick(self) -> None:
         """Look once at everything that runs."""
+        self.begin()
         self._launcher.reap()
         active = [record for record in self.store if not record.state.phase.is_final]
-        words = self._words([r.state.batch_id for r in active if r.state.phase.is_batch and r.state.batch_id])
+        words = self._observer.words([r.state.batch_id for r in active if r.state.phase.is_batch and r.state.batch_id])
         for record in active:
             self._guarded(partial(self._look, record.id, words))
 
@@ -141,7 +151,7 @@ class Engine:
         try:
             # Looked at under the lock: between two looks a client may have aborted or removed the job.
             current = self.store.get(job_id)
-            event = current and self._observe(current, words)
+            event = current and self._observer.event(current, words)
             if event:
                 self.apply(job_id, event)
         finally:
@@ -172,27 +182,38 @@ class Engine:
             if event:
                 self.apply(job_id, event)
 
-    def _checked(self, record: JobRecord) -> Event:
+    def _make_folder(self, job_id: str) -> None:
+        with self._lock(job_id):
+            record = self.store.get(job_id)
+            if record is not None and record.state.phase is Phase.CREATED:
+                pending = JobState(pending=Action.MAKE_FOLDER, started=record.state.started)
+                self.apply(job_id, self._made(record.model_copy(update={"state": pending})))
+
+    def _made(self, record: JobRecord) -> Event:
+        """The directory comes before the description is read: it stays where that is wrong."""
+        made = self._act(record, description_of(record))
         try:
-            parse_description(record.submitted).resources.check(self._config.partitions)
+            parse_description(record.submitted)
         except DescriptionError as error:
-            return Failed(f"Job description is invalid: {error}")
-        return Created()
+            self.store.save(record.model_copy(update={"unreadable": True, "state": JobState()}))
+            return Failed(f"Processing failed: {error}")
+        return made
 
     def _step(self, record: JobRecord, event: Event) -> Event | None:
-        step = advance(record.state, event, description_of(record), self._rules)
+        rules = replace(self._rules, directory=str(record.directory))
+        step = advance(record.state, event, description_of(record), rules)
         if step.state == record.state and not step.log:
             return None
         self.store.save(record := self._kept(record, step.state).noting(*step.log))
         return self._perform(record)
 
     def _kept(self, record: JobRecord, state: JobState) -> JobRecord:
-        """The record with its next state, and with the batch system's details once a batch job is over."""
+        """The record with its next state."""
         changes: dict[str, object] = {"state": state}
+        if state.phase is Phase.LOGIN_NODE and state.process:
+            changes["login_process"] = state.process
         if state.phase.is_final and not record.state.phase.is_final:
             changes["ended"] = datetime.now(UTC)
-        if record.state.phase.is_batch and not state.phase.is_batch:
-            changes["details"] = self.details(record)
         return record.model_copy(update=changes)
 
     def _perform(self, record: JobRecord, *, resumed: bool = False) -> Event | None:
@@ -210,7 +231,7 @@ class Engine:
                 check_quota(self._faults, str(record.directory))
             return self._actor.perform(record, job, self.workspace(record), resumed=resumed)
         except OSError as error:
-            return Failed(f"{record.state.pending}: {error.strerror}: {error.filename}")
+            return Failed(f"Processing failed: {record.state.pending}: {error.strerror}: {error.filename}")
 
     def _perform_slowly(self, record: JobRecord, job: JobDescription) -> None:
         """In a thread of its own; meanwhile the job may have been aborted, removed, or even restarted."""
@@ -219,33 +240,6 @@ class Engine:
             now = self.store.get(record.id)
             if now is not None and now.state == record.state:
                 self.apply(record.id, event)
-
-    def _observe(self, record: JobRecord, words: Mapping[str, str]) -> Event | None:
-        state = record.state
-        if state.pending is not None:
-            return None
-        if state.phase is Phase.ALLOCATING:
-            return self._allocation(record)
-        if state.phase.is_command:
-            return self._actor.command_ended(record, self.workspace(record))
-        if state.phase.is_batch and (word := words.get(state.batch_id or "")):
-            return self._actor.batch_seen(record, description_of(record), self.workspace(record), word)
-        return Tick(self._clock()) if state.phase is Phase.SUBMITTING else None
-
-    def _allocation(self, record: JobRecord) -> Event | None:
-        try:
-            return self._actor.allocation_seen(record, self.workspace(record))
-        except BatchError as error:
-            _log.warning("the batch system does not answer: %s", error)
-            return None
-
-    def _words(self, batch_ids: list[str]) -> Mapping[str, str]:
-        try:
-            return self.batch.words(batch_ids) if batch_ids else {}
-        except BatchError as error:
-            # Silence of the batch system says nothing about the jobs: they keep their state until it answers.
-            _log.warning("the batch system does not answer: %s", error)
-            return {}
 
     def _lock(self, job_id: str) -> threading.RLock:
         with self._locks_lock:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 class Phase(StrEnum):
     """Where a job stands; several phases are one status to the client."""
 
+    CREATED = "CREATED"
     STAGING_IN = "STAGING_IN"
     READY = "READY"
     PRECOMMAND = "PRECOMMAND"
@@ -38,6 +39,7 @@ class Phase(StrEnum):
 
 
 STATUS = {
+    Phase.CREATED: "READY",
     Phase.STAGING_IN: "STAGINGIN",
     Phase.READY: "READY",
     Phase.PRECOMMAND: "QUEUED",
@@ -55,8 +57,9 @@ STATUS = {
 
 
 class Action(StrEnum):
-    """What the engine is to do after a step; which precommand it is, the state's `step` says."""
+    """What the engine is to do after a step."""
 
+    MAKE_FOLDER = "MAKE_FOLDER"
     STAGE_IN = "STAGE_IN"
     RUN_PRECOMMAND = "RUN_PRECOMMAND"
     SUBMIT = "SUBMIT"
@@ -70,13 +73,11 @@ class Action(StrEnum):
 class JobState(BaseModel):
     """Everything that the next step depends on, besides the description. Persisted."""
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")  # what an earlier version kept may be there still
 
-    phase: Phase = Phase.READY
+    phase: Phase = Phase.CREATED
     pending: Action | None = None
     """Decided on but not known to be done: performed (again) when the endpoint comes back."""
-    step: int = 0
-    """Index of the running pre- or postcommand."""
     started: bool = False
     """The client said `start`."""
     process: str | None = None
@@ -84,23 +85,24 @@ class JobState(BaseModel):
     batch_id: str | None = None
     attempts: int = 0
     wait_from: float | None = None
-    """Since when a lost batch job's exit code, or the next attempt to submit, is waited for."""
+    """Since when a missing exit code, or the next attempt to submit, is waited for."""
     exit_code: int | None = None
     message: str = ""
 
 
 @dataclass(frozen=True)
 class Rules:
-    """The time constants that steps depend on, in seconds."""
+    """What steps depend on besides: time constants in seconds, and the job's directory, which messages name."""
 
     grace: float
     submit_attempts: int
     submit_retry: float
+    directory: str = ""
 
 
 @dataclass(frozen=True)
 class Created:
-    """The job exists and its directory too."""
+    """The job's directory is there."""
 
 
 @dataclass(frozen=True)
@@ -139,9 +141,10 @@ class Launched:
 
 @dataclass(frozen=True)
 class CommandEnded:
-    """The login-node command is over; no exit code: it was killed. `output` is the end of what it printed."""
+    """The login-node command is over; no exit code: it ended before it noted one. `output` is the end of what it printed."""
 
     exit_code: int | None
+    at: float = 0.0
     output: tuple[str, ...] = ()
 
 
@@ -168,20 +171,18 @@ class Tick:
 
 
 class Batch(StrEnum):
-    """What the batch system says of a job, in four words."""
+    """What UNICORE makes of the batch system's word for a job: how it ended is not among it."""
 
     WAITING = "WAITING"
     RUNNING = "RUNNING"
     ENDED = "ENDED"
-    KILLED = "KILLED"
 
 
 @dataclass(frozen=True)
 class BatchSeen:
-    """What the batch system says, with its own word for it, and the exit code file, where there is one."""
+    """What the batch system says, and the exit code file, where there is one."""
 
     state: Batch
-    word: str
     exit_code: int | None
     at: float
 

@@ -1,6 +1,7 @@
 """The life of a job: one pure function from a state and an event to the next state and what is to be done.
 
-Nothing here acts or reads a clock; the engine performs the actions and reports what came of them as further events.
+Nothing here acts or reads a clock; the engine performs the actions and reports what came of them as further events. What a client is told
+of an end, and when, follows UNICORE/X (XNJS: JobProcessor, Execution).
 """
 
 from dataclasses import dataclass
@@ -27,9 +28,10 @@ from esd_localsite.jobs.life import (
     Tick,
 )
 
-_TIME_LIMIT = "TIMEOUT"
-_ALLOCATION_OVER = {_TIME_LIMIT, "COMPLETED"}
-"""How an allocation ends by itself."""
+_NO_CODE = "Failed: Execution was not completed (no exit code file found), please check standard error file <stderr>"
+_NO_CODE_IN_BATCH = "Failed: Job did not complete normally on BSS, please check standard error file and job log for more information."
+_STOPPED_BY_ABORT = frozenset({Phase.LOGIN_NODE, Phase.ALLOCATING, Phase.QUEUED, Phase.RUNNING})
+"""Where an abort ends something; a pre- or postcommand goes on."""
 
 
 @dataclass(frozen=True)
@@ -52,10 +54,10 @@ def advance(state: JobState, event: Event, job: JobDescription, rules: Rules) ->
         case Launched(process):
             return Step(_with(state, pending=None, process=process))
         case CommandEnded():
-            return _command_ended(state, event, job)
+            return _command_ended(state, event, job, rules)
         case Submitted(batch_id):
             taken = _with(state, phase=Phase.QUEUED, pending=None, batch_id=batch_id, wait_from=None)
-            return Step(taken, (f"Submitted to the batch system as {batch_id}.",))
+            return Step(taken, (f"Submitted to TSI with BSSID={batch_id}",))
         case Refused():
             return _refused(state, event, rules)
         case Tick(at):
@@ -73,7 +75,9 @@ def _ordered(state: JobState, event: Created | Started | Aborted | Restarted, jo
         case Aborted():
             return _aborted(state)
         case Restarted():
-            return _created(JobState(started=True), job, "Restarted.") if state.phase.is_final else Step(state)
+            # From where the files are there: nothing is staged in again, and the old exit code stays until there is another.
+            again = JobState(phase=Phase.READY, started=True, exit_code=state.exit_code)
+            return _begin(again, job, "Restarted.") if state.phase.is_final else Step(state)
 
 
 def _with(state: JobState, **changes: object) -> JobState:
@@ -81,8 +85,10 @@ def _with(state: JobState, **changes: object) -> JobState:
 
 
 def _created(state: JobState, job: JobDescription, *log: str) -> Step:
+    if state.phase is not Phase.CREATED:
+        return Step(state)
     if job.imports:
-        return Step(_with(state, phase=Phase.STAGING_IN, pending=Action.STAGE_IN), (*log, "Staging in."))
+        return Step(_with(state, phase=Phase.STAGING_IN, pending=Action.STAGE_IN), (*log, "Status set to PREPROCESSING (staging in)."))
     return _begin(state, job, *log)
 
 
@@ -95,20 +101,18 @@ def _started(state: JobState, job: JobDescription) -> Step:
 
 def _begin(state: JobState, job: JobDescription, *log: str) -> Step:
     if job.waits_for_client and not state.started:
-        return Step(_with(state, phase=Phase.READY, pending=None), (*log, "Ready for the client's files; waiting for start."))
-    if job.precommand.login_node_lines:
-        return _command(state, Phase.PRECOMMAND, Action.RUN_PRECOMMAND, 0, *log)
+        return Step(_with(state, phase=Phase.READY, pending=None), (*log, "Status set to READY."))
+    if job.precommand.for_login_node:
+        return _command(state, Phase.PRECOMMAND, Action.RUN_PRECOMMAND, f"Launched pre command <{job.precommand.for_login_node}>", *log)
     return _main(state, job, *log)
 
 
-def _command(state: JobState, phase: Phase, action: Action, step: int, *log: str) -> Step:
-    return Step(
-        _with(state, phase=phase, pending=action, step=step, process=None), (*log, f"Running {phase.lower()} {step} on the login node.")
-    )
+def _command(state: JobState, phase: Phase, action: Action, line: str, *log: str) -> Step:
+    return Step(_with(state, phase=phase, pending=action, process=None, wait_from=None), (*log, line))
 
 
 def _main(state: JobState, job: JobDescription, *log: str) -> Step:
-    state = _with(state, process=None)
+    state = _with(state, process=None, wait_from=None)
     if job.is_empty:
         return _after_main(state, job, *log)
     if job.job_type is JobType.LOGIN_NODE:
@@ -119,8 +123,8 @@ def _main(state: JobState, job: JobDescription, *log: str) -> Step:
 
 
 def _after_main(state: JobState, job: JobDescription, *log: str) -> Step:
-    if job.postcommand.login_node_lines:
-        return _command(state, Phase.POSTCOMMAND, Action.RUN_POSTCOMMAND, 0, *log)
+    if job.postcommand.for_login_node:
+        return _command(state, Phase.POSTCOMMAND, Action.RUN_POSTCOMMAND, f"Launched post command <{job.postcommand.for_login_node}>", *log)
     return _stage_out(state, job, *log)
 
 
@@ -131,15 +135,19 @@ def _stage_out(state: JobState, job: JobDescription, *log: str) -> Step:
 
 
 def _succeed(state: JobState, *log: str) -> Step:
-    return Step(_with(state, phase=Phase.SUCCESSFUL, pending=None, process=None, message=""), (*log, "Job is SUCCESSFUL."))
+    ended = _with(state, phase=Phase.SUCCESSFUL, pending=None, process=None, message="")
+    return Step(ended, (*log, "End of processing - successful."))
 
 
 def _fail(state: JobState, message: str, *log: str, pending: Action | None = None) -> Step:
-    return Step(_with(state, phase=Phase.FAILED, pending=pending, message=message), (*log, f"Job is FAILED: {message}"))
+    ended = _with(state, phase=Phase.FAILED, pending=pending, message=message)
+    return Step(ended, (*log, message, "End of processing - not successful."))
 
 
 def _aborted(state: JobState) -> Step:
-    return Step(state) if state.phase.is_final else _fail(state, "Job aborted.", pending=Action.STOP)
+    if state.phase.is_final:
+        return Step(state)
+    return _fail(state, "Job aborted.", pending=Action.STOP if state.phase in _STOPPED_BY_ABORT else None)
 
 
 def _done(state: JobState, job: JobDescription) -> Step:
@@ -150,31 +158,38 @@ def _done(state: JobState, job: JobDescription) -> Step:
     return Step(_with(state, pending=None, process=None))
 
 
-def _command_ended(state: JobState, event: CommandEnded, job: JobDescription) -> Step:
-    if state.phase is Phase.LOGIN_NODE:
-        return _program_ended(state, event.exit_code, job)
-    if state.phase is Phase.PRECOMMAND:
-        commands, action, title = job.precommand, Action.RUN_PRECOMMAND, "Pre-command(s) failed"
-    elif state.phase is Phase.POSTCOMMAND:
-        commands, action, title = job.postcommand, Action.RUN_POSTCOMMAND, "Post-command(s) failed"
-    else:
+def _command_ended(state: JobState, event: CommandEnded, job: JobDescription, rules: Rules) -> Step:
+    if not state.phase.is_command:
         return Step(state)
-    if event.exit_code != 0 and not commands.ignore_exit_code:
-        how = "was killed" if event.exit_code is None else f"exited with code {event.exit_code}"
-        return _fail(state, title, *event.output, f"'{commands.lines[state.step]}' {how}.")
-    following = state.step + 1
-    if following < len(commands.lines):
-        return _command(state, state.phase, action, following)
-    return _main(state, job) if state.phase is Phase.PRECOMMAND else _stage_out(state, job)
+    if event.exit_code is None and _still_waits(state, event.at, rules):
+        return Step(_with(state, wait_from=event.at if state.wait_from is None else state.wait_from))
+    if state.phase is Phase.LOGIN_NODE:
+        return _program_ended(state, event.exit_code, job, rules)
+    problem = _NO_CODE if event.exit_code is None else _exited("Command", event.exit_code, rules) if event.exit_code else None
+    if state.phase is Phase.POSTCOMMAND:
+        return _fail(state, f"Post-command(s) failed: [{problem}]", *event.output) if problem else _stage_out(state, job)
+    if problem and not (job.precommand.ignore_exit_code and event.exit_code is not None):
+        return _fail(state, f"Pre-command(s) failed: [{problem}]", *event.output)
+    return _main(state, job)
 
 
-def _program_ended(state: JobState, exit_code: int | None, job: JobDescription) -> Step:
+def _still_waits(state: JobState, at: float, rules: Rules) -> bool:
+    """Whether an exit code may still come; a shared file system shows new files late."""
+    return state.wait_from is None or at < state.wait_from + rules.grace
+
+
+def _exited(what: str, code: int, rules: Rules) -> str:
+    where = f"More information might be available in the job's working directory '{rules.directory}/'"
+    return f"{what} exited with non-zero exit code: <{code}>. {where}"
+
+
+def _program_ended(state: JobState, exit_code: int | None, job: JobDescription, rules: Rules) -> Step:
     if exit_code is None:
-        return _fail(state, "The program was killed before it left an exit code")
+        return _fail(state, _NO_CODE)
     state = _with(state, exit_code=exit_code, process=None)
     if exit_code != 0 and not job.ignore_exit_code:
-        return _fail(state, f"User application exited with non-zero exit code: {exit_code}")
-    return _after_main(state, job, f"Exit code: {exit_code}.")
+        return _fail(state, _exited("User application", exit_code, rules))
+    return _after_main(state, job, f"Exit code {exit_code}")
 
 
 def _refused(state: JobState, event: Refused, rules: Rules) -> Step:
@@ -200,20 +215,15 @@ def _batch_seen(state: JobState, event: BatchSeen, job: JobDescription, rules: R
         case Batch.RUNNING:
             log = ("Job is RUNNING.",) if state.phase is Phase.QUEUED else ()
             return Step(_with(state, phase=Phase.RUNNING, wait_from=None), log)
-        case Batch.KILLED | Batch.ENDED if job.job_type is JobType.ALLOCATE and event.word in _ALLOCATION_OVER:
-            return _after_main(state, job, f"The allocation is over ({event.word}).")
-        case Batch.KILLED:
-            why = "it reached its time limit" if event.word == _TIME_LIMIT else "it was not ended by the program"
-            return _fail(_with(state, exit_code=event.exit_code), f"The batch system ended the job: {why} ({event.word})")
         case Batch.ENDED:
             return _batch_ended(state, event, job, rules)
 
 
 def _batch_ended(state: JobState, event: BatchSeen, job: JobDescription, rules: Rules) -> Step:
+    if job.job_type is JobType.ALLOCATE:
+        return _after_main(state, job, "Job completed on BSS.")
     if event.exit_code is not None:
-        return _program_ended(state, event.exit_code, job)
-    if state.wait_from is None:
-        return Step(_with(state, wait_from=event.at))
-    if event.at < state.wait_from + rules.grace:
-        return Step(state)
-    return _fail(state, f"The job left the batch system ({event.word}) without an exit code")
+        return _program_ended(state, event.exit_code, job, rules)
+    if _still_waits(state, event.at, rules):
+        return Step(_with(state, wait_from=event.at if state.wait_from is None else state.wait_from))
+    return _fail(state, _NO_CODE_IN_BATCH)

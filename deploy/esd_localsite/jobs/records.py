@@ -6,7 +6,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from pydantic import Field
+from pydantic import ConfigDict
 
 from esd_localsite.description.description import JobDescription, JobType, parse_description
 from esd_localsite.description.resources import DescriptionError
@@ -18,6 +18,8 @@ Service: TypeAlias = Literal["unicore", "nmpi"]
 
 class JobRecord(Record):
     """One job: what was asked for, where it stands, what happened."""
+
+    model_config = ConfigDict(extra="ignore")  # what an earlier version kept may be there still
 
     owner: str
     """The UNICORE user."""
@@ -34,17 +36,28 @@ class JobRecord(Record):
     ended: datetime | None = None
     allocation: str | None = None
     """For a task in an allocation: the allocation's batch id."""
-    precommand_in_batch: bool = False
-    """The site let no precommand run on the login node when the job came."""
+    site: str = "default"
+    """The target system that took it."""
+    unreadable: bool = False
+    """The description is wrong: the job is nothing but its directory."""
+    login_process: str | None = None
+    """The last process on the login node that was the job's own, not a pre- or postcommand; see `processes.Process`."""
+    login_node_closed: bool = False
+    """The site let nothing run on the login node when the job came."""
+    terminates: datetime | None = None
+    """When the job and its directory are removed; None: thirty days after it came."""
     state: JobState = JobState()
     log: tuple[str, ...] = ()
-    details: dict[str, str] = Field(default_factory=dict)
-    """The batch system's last words on the job, kept because it forgets them."""
 
     def noting(self, *lines: str) -> "JobRecord":
         """With more lines in the log, in UNICORE's form."""
         stamp = datetime.now(UTC).astimezone().strftime("%a %b %d %H:%M:%S %Z %Y")
         return self.model_copy(update={"log": (*self.log, *(f"{stamp}: {line}" for line in lines))})
+
+
+def dn_of(owner: str) -> str:
+    """A user's name in UNICORE: an X.500 name."""
+    return f"CN={owner},O=ESD,C=EU"
 
 
 def description_of(record: JobRecord) -> JobDescription:
@@ -56,7 +69,14 @@ def description_of(record: JobRecord) -> JobDescription:
     if record.allocation is not None:
         inside = (("SLURM_JOB_ID", record.allocation), ("SLURM_JOBID", record.allocation))
         return replace(job, job_type=JobType.LOGIN_NODE, environment=(*job.environment, *inside))
-    return replace(job, precommand=replace(job.precommand, on_login_node=False)) if record.precommand_in_batch else job
+    return _in_batch(job) if record.login_node_closed else job
+
+
+def _in_batch(job: JobDescription) -> JobDescription:
+    """What becomes of a job where nothing runs on the login node: all of it, silently, is batch work."""
+    job_type = JobType.BATCH if job.job_type is JobType.LOGIN_NODE else job.job_type
+    commands = {name: replace(getattr(job, name), on_login_node=False) for name in ("precommand", "postcommand")}
+    return replace(job, job_type=job_type, **commands)
 
 
 class TransferStatus(StrEnum):
@@ -90,6 +110,17 @@ class TransferRecord(Record):
     message: str = ""
     transferred: int = 0
     tags: tuple[str, ...] = ()
+
+
+class ClientTransferRecord(Record):
+    """A file of a storage that a client may send or fetch at an address of its own, without logging in."""
+
+    owner: str
+    account: str | None
+    group: str | None = None
+    storage: str
+    file: str
+    is_export: bool
 
 
 class SiteRecord(Record):

@@ -1,93 +1,141 @@
-"""The shell scripts of a job: pure functions from a checked description to exact text."""
+"""The shell scripts of a job, as UNICORE/X and its TSI for Slurm make them: pure functions from a description to exact text.
+
+What a user writes stands in them as it is: unquoted, in one shell. That is how quotes run twice, how an `exit` ends the script before
+it has noted its code, and how `$HOME` and `$USER` are replaced wherever they stand.
+"""
 
 import re
-import shlex
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from esd_localsite.description.description import JobDescription, UserCommands
+from esd_localsite.description.description import JobDescription
+from esd_localsite.description.resources import Granted
 
 EXIT_CODE_FILE = "UNICORE_SCRIPT_EXIT_CODE"
-_SLURM_NAME = re.compile(r"[A-Za-z0-9]+")
+PID_FILE = "UNICORE_SCRIPT_PID"
+ALLOCATION_FILE = "UNICORE_ALLOCATION_ID"
+_UNUSUAL = re.compile(r"[^0-9a-zA-Z.:=~/]")
 
 
-def command_folder(kind: str, step: int) -> str:
-    """Where a login-node pre- or postcommand leaves its output and exit code: `.UNICORE_PRE_0`, in the working directory."""
-    return f".UNICORE_{kind}_{step}"
+@dataclass(frozen=True)
+class Who:
+    """For whom a script is: the user's name in UNICORE, and what the TSI makes of every text for that user's account."""
+
+    dn: str
+    replaced: Callable[[str], str]
 
 
-def batch_script(job_id: str, job: JobDescription, directory: Path) -> str:
-    """The file given to sbatch.
+def command_folder(kind: str) -> str:
+    """Where the login-node pre- or postcommand leaves its output and exit code: `.UNICORE_PRE_0`, in the working directory."""
+    return f".UNICORE_{kind}_0"
 
-    Slurm sees success even where the program failed, as with UNICORE: the exit code is in a file.
-    The comment finds the batch job again if the endpoint dies between submission and the record of it.
+
+def command_file(kind: str, name: str) -> str:
+    """The name of such a command's exit code or number, in its folder."""
+    return f"{kind}_0_{name}"
+
+
+def user_script(job: JobDescription, granted: Granted, directory: Path, who: Who) -> str:
+    """`UNICORE_Job_*`: what runs on the first node."""
+    sizes = {"NODES": "Nodes", "PROCESSORS_PER_NODE": "CPUsPerNode", "TOTAL_PROCESSORS": "TotalCPUs", "RUNTIME": "Runtime"}
+    numbers = {f"UC_{name}": str(granted.number(resource)) for name, resource in sizes.items()}
+    lines = (
+        "#!/bin/bash -l",
+        *_assignments({**numbers, "UC_MEMORY_PER_NODE": str(granted.memory_mib)}),
+        f"umask {job.umask}",
+        *_quoted({"UC_USERDN": who.dn}),
+        "PATH=$PATH:. ; export PATH",
+        *_quoted(dict(job.environment)),
+        *_quoted({"UC_WORKING_DIRECTORY": f"{directory}/", "UC_OUTPUT_DIRECTORY": f"{directory}/"}),
+        "cd ${UC_WORKING_DIRECTORY}",
+        *_executable(job, EXIT_CODE_FILE, ""),
+    )
+    return who.replaced("\n".join(lines) + "\n")
+
+
+def submit_script(job_id: str, job: JobDescription, granted: Granted, directory: Path, script: str) -> str:
+    """`bss_submit_*`: the file given to sbatch.
+
+    Slurm sees success even where the program failed: the exit code is in a file. The comment is ours: by it the batch job is found again
+    where the endpoint died between the submission and the record of it.
     """
-    name = job.name if _SLURM_NAME.fullmatch(job.name) else "UNICORE_job"
     options = (
-        f"--job-name={name}",
-        f"--comment={job_id}",
-        f"--chdir={directory}",
-        f"--output={directory / job.stdout}",
-        f"--error={directory / job.stderr}",
-        *job.resources.sbatch_options(),
+        *_common_options(job_id, job, granted),
+        f"--output={directory}//{job.stdout}",
+        f"--error={directory}//{job.stderr}",
+        f"--chdir={directory}/",
     )
     header = "\n".join(f"#SBATCH {option}" for option in options)
-    return f"#!/bin/bash\n{header}\n{_body(job, directory)}"
+    return f"#!/bin/bash\n{header}\numask {job.umask}\n{directory}//{script}\n"
 
 
-def allocation_script(job_id: str, job: JobDescription, directory: Path) -> str:
+def allocation_script(job_id: str, job: JobDescription, granted: Granted, directory: Path) -> str:
     """Asks for nodes and keeps nothing but them: `salloc --no-shell`, which ends when they are granted."""
-    name = job.name if _SLURM_NAME.fullmatch(job.name) else "UNICORE_job"
-    options = (f"--job-name={name}", f"--comment={job_id}", f"--chdir={directory}", *job.resources.sbatch_options())
+    options = " ".join((*_common_options(job_id, job, granted), f"--chdir={directory}"))
     return (
-        f"#!/bin/bash\ncd {shlex.quote(str(directory))} || exit 1\nexec {shlex.join(('salloc', '--no-shell', *options))} >stdout 2>stderr\n"
+        f"#!/bin/bash\ncd {directory} || exit 1\n{{ salloc --no-shell {options} > stdout 2>&1 ; echo $? > {EXIT_CODE_FILE}\n"
+        f"grep -o '[[:digit:]]*' stdout | head -1 > {ALLOCATION_FILE} ; }}\n"
     )
 
 
-def login_script(job: JobDescription, directory: Path) -> str:
+def login_script(job: JobDescription, directory: Path, who: Who) -> str:
     """The main program of a job that runs on the login node."""
-    redirect = f"exec >{shlex.quote(job.stdout)} 2>{shlex.quote(job.stderr)}"
-    return f"#!/bin/bash\ncd {shlex.quote(str(directory))} || exit 1\n{redirect}\n{_body(job, directory)}"
+    return _login(job, directory, who, PID_FILE, _executable(job, EXIT_CODE_FILE, _redirected(job.stdout, job.stderr)))
 
 
-def command_script(line: str, job: JobDescription, directory: Path, folder: str) -> str:
-    """A pre- or postcommand on the login node, run in the working directory."""
+def command_script(text: str, kind: str, job: JobDescription, directory: Path, who: Who) -> str:
+    """A pre- or postcommand on the login node, in the working directory: its text is the executable, and only its end is redirected."""
+    folder = command_folder(kind)
+    command = JobDescription(executable=text)
+    redirect = _redirected(f"{folder}/stdout", f"{folder}/stderr")
+    body = _executable(command, f"{folder}/{command_file(kind, EXIT_CODE_FILE)}", redirect)
+    return _login(job, directory, who, f"{folder}/{command_file(kind, PID_FILE)}", body)
+
+
+def _login(job: JobDescription, directory: Path, who: Who, pid_file: str, body: tuple[str, ...]) -> str:
     lines = (
-        "#!/bin/bash",
+        *_quoted({"UC_WORKING_DIRECTORY": f"{directory}/", "UC_OUTPUT_DIRECTORY": f"{directory}/"}),
+        "cd ${UC_WORKING_DIRECTORY}",
         f"umask {job.umask}",
-        f"cd {shlex.quote(str(directory))} || exit 1",
-        f"exec >{folder}/stdout 2>{folder}/stderr",
-        *_exports(job),
-        *_guarded(line, f"{folder}/{EXIT_CODE_FILE}"),
+        *_quoted({"UC_USERDN": who.dn}),
+        *_quoted(dict(job.environment)),
+        f"echo $$ > ${{UC_OUTPUT_DIRECTORY}}/{pid_file}",
+        *body,
     )
-    return "\n".join(lines) + "\n"
+    return who.replaced("\n".join(lines) + "\n")
 
 
-def _body(job: JobDescription, directory: Path) -> str:
-    lines = (
-        f"umask {job.umask}",
-        f"cd {shlex.quote(str(directory))} || exit 1",
-        *_exports(job),
-        *_inlined(job.precommand),
-        *_guarded(" ".join((job.executable or "true", *job.arguments)), EXIT_CODE_FILE),
-        *_inlined(job.postcommand),
+def _executable(job: JobDescription, exit_code_file: str, redirect: str) -> tuple[str, ...]:
+    if not job.executable:
+        return ()
+    stdin = f" < ${{UC_WORKING_DIRECTORY}}/{job.stdin}" if job.stdin else ""
+    stripped = job.executable.strip()
+    first, *_ = stripped.split(" ")
+    return (
+        f'UC_EXECUTABLE="{stripped}"; export UC_EXECUTABLE',
+        f'chmod u+x "{first}" 2> /dev/null ',
+        f"rm -f ${{UC_OUTPUT_DIRECTORY}}/{exit_code_file}",
+        *((job.precommand.for_batch,) if job.precommand.for_batch else ()),
+        " ".join((job.executable, *job.arguments)) + redirect + stdin,
+        "",
+        f"echo $? > ${{UC_OUTPUT_DIRECTORY}}/{exit_code_file}",
+        *((job.postcommand.for_batch,) if job.postcommand.for_batch else ()),
     )
-    return "\n".join(lines) + "\n"
 
 
-def _guarded(line: str, exit_code_file: str) -> tuple[str, ...]:
-    """A subshell, so that an `exit` in the user's line cannot skip the record of its exit code."""
-    return ("(", line, ")", f"echo $? >{exit_code_file}")
+def _redirected(stdout: str, stderr: str) -> str:
+    return f" >> ${{UC_OUTPUT_DIRECTORY}}/{stdout} 2>> ${{UC_OUTPUT_DIRECTORY}}/{stderr}"
 
 
-def _inlined(commands: UserCommands) -> tuple[str, ...]:
-    """Commands inside the batch job: as with UNICORE, their failure does not stop it."""
-    return tuple(part for line in commands.batch_lines for part in ("(", line, ")"))
+def _common_options(job_id: str, job: JobDescription, granted: Granted) -> tuple[str, ...]:
+    name = "UNICORE_job" if _UNUSUAL.search(job.name) else job.name
+    return (f"--job-name={name}", f"--comment={job_id}", *granted.sbatch_options())
 
 
-def _exports(job: JobDescription) -> tuple[str, ...]:
-    return tuple(f"export {name}={_double_quoted(value)}" for name, value in job.environment)
+def _assignments(values: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{name}={value}; export {name}" for name, value in values.items())
 
 
-def _double_quoted(value: str) -> str:
-    """Like UNICORE: variables in a value are expanded where the job runs."""
-    return '"' + re.sub(r'(["`\\])', r"\\\1", value) + '"'
+def _quoted(values: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f'{name}="{value}"; export {name}' for name, value in values.items())

@@ -14,6 +14,7 @@ from esd_localsite.jobs.script import EXIT_CODE_FILE
 _CODE = re.compile(r"[0-9]{1,10}")
 _LOG_LINES = 20
 _LOG_BYTES = 16 * 1024
+_LONGEST_TEXT = 2**20
 
 
 @dataclass(frozen=True)
@@ -25,30 +26,37 @@ class Workspace:
 
     def create(self) -> None:
         with self.account.file_rights():
-            self.directory.mkdir(mode=0o700)
+            self.directory.mkdir(mode=0o750, exist_ok=True)
+            self.directory.chmod(0o750)  # whatever this process's umask is
+
+    def make_folder(self, name: str) -> None:
+        """A folder in it, which may be there already."""
+        with self.account.file_rights():
+            (self.directory / name).mkdir(mode=0o750, exist_ok=True)
 
     def remove(self) -> None:
         with self.account.file_rights(), contextlib.suppress(FileNotFoundError):
             shutil.rmtree(self.directory)
 
-    def write(self, name: str, text: str) -> Path:
+    def write(self, name: str, text: str, mode: int = 0o640) -> Path:
         """Write a file, making its folders."""
         path = self.directory / name
         with self.account.file_rights():
-            path.parent.mkdir(parents=True, exist_ok=True)
-            opening.replace(path, text.encode())  # whatever has this name: a pipe there would hold the endpoint
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            opening.replace(path, text.encode(), mode)  # whatever has this name: a pipe there would hold the endpoint
+            path.chmod(mode)
         return path
 
-    def forget_exit_code(self, folder: str = "") -> None:
-        """Clear what an earlier run left, lest it be taken for this run's."""
+    def read(self, name: str) -> str:
+        """A text that the user wrote."""
         with self.account.file_rights():
-            (self.directory / folder / EXIT_CODE_FILE).unlink(missing_ok=True)
+            return opening.head(self.directory / name, _LONGEST_TEXT).decode(errors="replace")
 
-    def exit_code(self, folder: str = "") -> int | None:
-        """The number in the exit code file; None while there is none (or nothing in it yet)."""
+    def exit_code(self, name: str = EXIT_CODE_FILE) -> int | None:
+        """The number in an exit code file; None while there is none (or nothing in it yet)."""
         try:
             with self.account.file_rights():
-                text = opening.head(self.directory / folder / EXIT_CODE_FILE, 32).decode(errors="replace").strip()
+                text = opening.head(self.directory / name, 32).decode(errors="replace").strip()
         except OSError:
             return None
         return int(text) if _CODE.fullmatch(text) else None

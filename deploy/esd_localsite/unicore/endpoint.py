@@ -17,7 +17,7 @@ from esd_localsite.identity.users import Gate, Identity, UsersFile, token_secret
 from esd_localsite.jobs.batch import BatchSystem, LocalProcesses, Slurm
 from esd_localsite.jobs.engine import Engine
 from esd_localsite.jobs.faults import FaultyBatch
-from esd_localsite.jobs.records import JobRecord, SiteRecord, TransferRecord
+from esd_localsite.jobs.records import ClientTransferRecord, JobRecord, SiteRecord, TransferRecord
 from esd_localsite.jobs.shelf import Shelf
 from esd_localsite.jobs.transfers import Transfers
 from esd_localsite.unicore.answers import Urls
@@ -32,6 +32,7 @@ class Endpoint:
     issuer: Issuer
     engine: Engine
     transfers: Transfers
+    client_transfers: Shelf[ClientTransferRecord]
     sites: Shelf[SiteRecord]
     up_since: datetime
     faults: FaultBoard
@@ -63,7 +64,9 @@ class Endpoint:
         batch = FaultyBatch(_batch(config, launcher), faults)
         engine = Engine(config, launcher, batch, faults, token_of=gate.token_of)
         transfers = Transfers(Shelf(config.state_dir / "transfers", TransferRecord), engine)
-        return cls(config, gate, issuer, engine, transfers, Shelf(config.state_dir / "sites", SiteRecord), datetime.now(UTC), faults)
+        own = Shelf(config.state_dir / "client-transfers", ClientTransferRecord)
+        sites = Shelf(config.state_dir / "sites", SiteRecord)
+        return cls(config, gate, issuer, engine, transfers, own, sites, datetime.now(UTC), faults)
 
 
 def endpoint_of(request: Request) -> Endpoint:
@@ -78,6 +81,12 @@ def identity_of(request: Request) -> Identity:
     if identity is None:
         raise HTTPException(403, "Access denied: log in first")
     return identity
+
+
+def owner_of(request: Request) -> str | None:
+    """Whose things a list shows; None, nobody's, for the anonymous."""
+    identity: Identity | None = request.scope["identity"]
+    return identity.name if identity else None
 
 
 def account_of_caller(request: Request) -> Account:

@@ -1,5 +1,7 @@
 """Routes about jobs."""
 
+from datetime import datetime
+
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -7,41 +9,45 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from esd_localsite.description.description import JobType, tags_of
+from esd_localsite.description.fields import Json
+from esd_localsite.jobs.batch import BatchError
 from esd_localsite.jobs.creation import Origin
 from esd_localsite.jobs.life import Aborted, Event, Phase, Restarted, Started
 from esd_localsite.jobs.records import description_of
-from esd_localsite.unicore.answers import job_document, list_document
-from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of, preferences
+from esd_localsite.unicore.answers import SITE
+from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of, owner_of, preferences
 from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
+from esd_localsite.unicore.site_routes import NOT_MODIFIABLE, site_of
+from esd_localsite.unicore.work_answers import job_document
 
 _ACTIONS: dict[str, Event] = {"start": Started(), "abort": Aborted(), "restart": Restarted()}
+_FAILED = "Could not submit job"
 
 
 def list_jobs(request: Request) -> Response:
-    """The caller's jobs, newest first; with `tags`, those that bear all of them."""
-    endpoint, owner, tags = endpoint_of(request), identity_of(request).name, wanted_tags(request)
-    own = [r for r in reversed(tuple(endpoint.engine.store)) if r.owner == owner and r.service == "unicore" and tags <= set(r.tags)]
-    urls = [endpoint.urls.of("jobs", record.id) for record in own]
-    return listing(request, list_document("jobs", urls, endpoint.urls.of("jobs")), "jobs")
+    """The caller's jobs, oldest first; with `tags`, those that bear all of them."""
+    endpoint, owner, tags = endpoint_of(request), owner_of(request), wanted_tags(request)
+    own = [r for r in endpoint.engine.store if r.owner == owner and r.service == "unicore" and tags <= set(r.tags)]
+    return listing(request, "jobs", [endpoint.urls.of("jobs", record.id) for record in own], endpoint.urls.of("jobs", ""))
 
 
 async def create_job(request: Request) -> Response:
     """Any JSON object makes a job; what is wrong with it shows in the job (facts, "Easily got wrong", 5)."""
-    endpoint, identity = endpoint_of(request), identity_of(request)
-    account_of_caller(request)  # refuses a group that is not the caller's
-    group = preferences(request).get("group")
-    fields = await json_body(request)
-    record = await run_in_threadpool(endpoint.engine.create, identity, fields, Origin(group=group))
-    return Response(status_code=201, headers={"Location": endpoint.urls.of("jobs", record.id)})
+    return await _create(request, SITE)
+
+
+async def create_job_at_site(request: Request) -> Response:
+    """The same, at one of the caller's target systems."""
+    return await _create(request, site_of(request).id)
 
 
 async def create_task(request: Request) -> Response:
     """A task inside of an allocation."""
     endpoint, allocation = endpoint_of(request), job_of(request, request.path_params["job"])
     if description_of(allocation).job_type is not JobType.ALLOCATE or allocation.state.phase is not Phase.RUNNING:
-        raise HTTPException(500, f"Job {allocation.id} is no allocation, or it is not available")
-    origin = Origin(group=allocation.group, allocation=allocation.state.batch_id)
-    record = await run_in_threadpool(endpoint.engine.create, identity_of(request), await json_body(request), origin)
+        raise HTTPException(500, "Could not submit task into allocation: This job is not an allocation, or it is not active.")
+    origin = Origin(group=allocation.group, allocation=allocation.state.batch_id, site=allocation.site)
+    record = await run_in_threadpool(endpoint.engine.create, identity_of(request), await json_body(request, _FAILED), origin)
     return Response(status_code=201, headers={"Location": endpoint.urls.of("jobs", record.id)})
 
 
@@ -52,11 +58,15 @@ def show_job(request: Request) -> Response:
 
 
 async def change_job(request: Request) -> Response:
-    """Only the tags can be changed."""
+    """Its tags, and the time at which it is removed, can be changed."""
     record, properties = job_of(request, request.path_params["job"]), await json_body(request)
-    if "tags" in properties:
-        await run_in_threadpool(endpoint_of(request).engine.retag, record.id, tags_of({"Tags": properties["tags"]}))
-    return answer(request, {name: "OK" if name == "tags" else "Not modifiable" for name in properties})
+    said = {}
+    for name, value in properties.items():
+        changes = _changes(name, value)
+        if changes:
+            await run_in_threadpool(endpoint_of(request).engine.change, record.id, changes)
+        said[name] = "OK" if changes else NOT_MODIFIABLE
+    return answer(request, {**said})
 
 
 def delete_job(request: Request) -> Response:
@@ -66,9 +76,12 @@ def delete_job(request: Request) -> Response:
 
 
 def job_details(request: Request) -> Response:
-    """What the batch system says, word by word."""
+    """What the batch system says, word by word, while it remembers the job."""
     record = job_of(request, request.path_params["job"])
-    return answer(request, dict(endpoint_of(request).engine.details(record)))
+    try:
+        return answer(request, {**endpoint_of(request).engine.details(record)})
+    except BatchError as error:
+        raise HTTPException(500, f"Could not get job details: {error}") from error
 
 
 def job_submitted(request: Request) -> Response:
@@ -78,12 +91,13 @@ def job_submitted(request: Request) -> Response:
 
 def job_action(request: Request) -> Response:
     """Start, abort or restart."""
-    event = _ACTIONS.get(request.path_params["action"])
+    action = request.path_params["action"]
+    event = _ACTIONS.get(action)
     record = job_of(request, request.path_params["job"])
     if event is None:
-        raise HTTPException(404, f"A job has no action '{request.path_params['action']}'")
+        raise HTTPException(500, f"Error handling action: '{action}': No such action: <{action}>")
     endpoint_of(request).engine.apply(record.id, event)
-    return Response(status_code=204)
+    return Response(status_code=204, media_type="application/json")
 
 
 def routes() -> list[Route]:
@@ -92,6 +106,7 @@ def routes() -> list[Route]:
     return [
         Route("/rest/core/jobs", list_jobs),
         Route("/rest/core/jobs", create_job, methods=["POST"]),
+        Route("/rest/core/sites/{site}", create_job_at_site, methods=["POST"]),
         Route(job, show_job),
         Route(job, create_task, methods=["POST"]),
         Route(job, change_job, methods=["PUT"]),
@@ -100,3 +115,23 @@ def routes() -> list[Route]:
         Route(f"{job}/submitted", job_submitted),
         Route(f"{job}/actions/{{action}}", job_action, methods=["POST"]),
     ]
+
+
+async def _create(request: Request, site: str) -> Response:
+    endpoint, identity = endpoint_of(request), identity_of(request)
+    account_of_caller(request)  # refuses a group that is not the caller's
+    group = preferences(request).get("group")
+    fields = await json_body(request, _FAILED)
+    record = await run_in_threadpool(endpoint.engine.create, identity, fields, Origin(group=group, site=site))
+    return Response(status_code=201, headers={"Location": endpoint.urls.of("jobs", record.id)})
+
+
+def _changes(name: str, value: Json) -> dict[str, object]:
+    if name == "tags":
+        return {"tags": tags_of({"Tags": value})}
+    if name == "terminationTime":
+        try:
+            return {"terminates": datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%S%z")}
+        except ValueError:
+            return {}
+    return {}

@@ -1,7 +1,7 @@
 """What all routes have in common: JSON in, JSON out, lists cut to the page that was asked for."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -10,6 +10,7 @@ from starlette.responses import JSONResponse
 from esd_localsite.description.fields import Json, read_object
 from esd_localsite.description.resources import DescriptionError
 from esd_localsite.files.documents import Document
+from esd_localsite.unicore.answers import links
 
 _PAGE = 200
 _BODY_S = 60
@@ -56,31 +57,33 @@ async def prompt_pieces(request: Request) -> AsyncIterator[bytes]:
         yield piece
 
 
-async def json_body(request: Request) -> dict[str, Json]:
-    """The request's JSON object. Raises HTTPException 400 where it is none."""
+async def json_body(request: Request, what: str = "Error") -> dict[str, Json]:
+    """The request's JSON object. Raises HTTPException: 415 where another kind is announced, 500 where it is none."""
+    if not request.headers.get("content-type", "application/json").startswith("application/json"):
+        raise HTTPException(415)
     body = await raw_body(request)
     try:
         return read_object(body)
     except DescriptionError as error:
-        raise HTTPException(400, str(error)) from error
+        raise HTTPException(500, f"{what}: {error}") from error
 
 
-def listing(request: Request, document: Document, name: str) -> JSONResponse:
-    """A list, cut to the part between `offset` and `offset + num`, with a link to the next part if there is one."""
+def listing(request: Request, name: str, urls: Sequence[str], own_url: str, page: int = _PAGE) -> JSONResponse:
+    """A list: `{"jobs": [url, …]}`, the part between `offset` and `offset + num`, with links to what is before and after it."""
     try:
-        offset, number = int(request.query_params.get("offset", 0)), int(request.query_params.get("num", _PAGE))
+        offset, number = int(request.query_params.get("offset", 0)), int(request.query_params.get("num", page))
     except ValueError:
-        raise HTTPException(400, "offset and num must be whole numbers") from None
-    offset, number = max(offset, 0), max(number, 0)
-    everything, links = document[name], document["_links"]
-    assert isinstance(everything, list)  # noqa: S101 - list_document makes it
-    assert isinstance(links, dict)  # noqa: S101
-    if offset + number < len(everything):
-        following = request.url.include_query_params(offset=offset + number, num=number)
-        links = {**links, "next": {"href": f"{links['self']['href']}?{following.query}"}}
-    return answer(request, {**document, name: everything[offset : offset + number], "_links": links})
+        raise HTTPException(404) from None
+    if offset < 0 or number < 0:
+        raise HTTPException(500, "Error: offset and num must be positive.")
+    found = {"self": f"{own_url}?offset={offset}&num={number}"}
+    if offset + number < len(urls):
+        found["next"] = f"{own_url}?offset={offset + number}&num={min(number, len(urls) - number)}"
+    if offset > 0:
+        found["previous"] = f"{own_url}?offset={max(offset - number, 0)}&num={number}"
+    return answer(request, {name: list(urls[offset : offset + number]), "_links": links(**found)})
 
 
 def wanted_tags(request: Request) -> frozenset[str]:
     """The tags that a list is to be reduced to."""
-    return frozenset(filter(None, request.query_params.get("tags", "").split(",")))
+    return frozenset(filter(None, request.query_params.get("tags", "").replace(" ", ",").replace("+", ",").split(",")))

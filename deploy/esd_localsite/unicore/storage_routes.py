@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Mapping
 from typing import BinaryIO
+from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -12,91 +13,101 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
-from esd_localsite.files.files import PathError, Storage, Upload, read_range
+from esd_localsite.files.files import PathError, Storage, read_range
 from esd_localsite.jobs.faults import check_quota
+from esd_localsite.jobs.life import Phase
 from esd_localsite.jobs.storages import HOME, job_of_storage, storage_of
-from esd_localsite.unicore.answers import list_document, storage_document, uspace_id
-from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of
+from esd_localsite.unicore.answers import uspace_id
+from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of, owner_of
 from esd_localsite.unicore.requests import answer, json_body, listing, prompt_pieces, wanted_tags
+from esd_localsite.unicore.work_answers import StorageSeen, file_document, storage_document
 
-_RANGE = re.compile(r"bytes=(\d*)-(\d*)")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def list_storages(request: Request) -> Response:
     """HOME, and with `filter=all` the working directories of the caller's jobs."""
-    endpoint, owner, tags = endpoint_of(request), identity_of(request).name, wanted_tags(request)
-    ids = [] if tags else [HOME]
+    endpoint, owner, tags = endpoint_of(request), owner_of(request), wanted_tags(request)
+    ids = [HOME] if owner and not tags else []
     if request.query_params.get("filter") == "all":
         own = (r for r in endpoint.engine.store if r.owner == owner and r.service == "unicore" and tags <= set(r.tags))
         ids += [uspace_id(record.id) for record in own]
-    urls = [endpoint.urls.of("storages", storage) for storage in ids]
-    return listing(request, list_document("storages", urls, endpoint.urls.of("storages")), "storages")
+    return listing(request, "storages", [endpoint.urls.of("storages", storage) for storage in ids], endpoint.urls.of("storages", ""))
 
 
 def show_storage(request: Request) -> Response:
     """A storage's properties."""
-    storage = _storage(request)
-    url = endpoint_of(request).urls.of("storages", request.path_params["storage"])
-    return answer(request, storage_document(url, str(storage.root), *storage.space()))
+    return answer(request, storage_document(_seen(request, storage_of_request(request)), endpoint_of(request).config))
 
 
 async def move_file(request: Request) -> Response:
     """`rename` and `copy`: `{"from": …, "to": …}`."""
-    storage, names = _storage(request), await json_body(request)
+    storage, names, action = storage_of_request(request), await json_body(request), request.path_params["action"]
     source, target = names.get("from"), names.get("to")
-    if not isinstance(source, str) or not isinstance(target, str):
-        raise HTTPException(400, "'from' and 'to' are needed, both paths in this storage")
-    work = storage.rename if request.path_params["action"] == "rename" else storage.copy
-    await run_in_threadpool(work, source, target)
-    return Response(status_code=204)
+    failed = f"Error handling action: '{action}'"
+    if action not in {"rename", "copy"} or not isinstance(source, str) or not isinstance(target, str):
+        raise HTTPException(500, f"{failed}: it needs 'from' and 'to', both paths in this storage")
+    try:
+        await run_in_threadpool(storage.rename if action == "rename" else storage.copy, source, target)
+    except OSError as error:
+        raise HTTPException(500, f"{failed}: {error.strerror}: {error.filename}") from error
+    return Response(status_code=204, media_type="application/json")
 
 
 def get_file(request: Request) -> Response:
     """A file's properties as JSON, or its bytes, as `Accept` says."""
+    storage = storage_of_request(request)
     if "application/octet-stream" in request.headers.get("accept", ""):
-        return send_file(request, _storage(request), _name(request))
-    return answer(request, _storage(request).properties(_name(request)))
+        return send_file(request, storage, _name(request))
+    url = endpoint_of(request).urls.of("storages", request.path_params["storage"])
+    return answer(request, file_document(storage.properties(_name(request)), url))
 
 
 async def put_file(request: Request) -> Response:
     """Upload a file; with a JSON body change its permissions instead."""
-    storage, name = _storage(request), _name(request)
+    storage, name = storage_of_request(request), _name(request)
     if request.headers.get("content-type", "").startswith("application/json"):
         permissions = (await json_body(request)).get("permissions")
-        if permissions is not None:
-            await run_in_threadpool(storage.set_permissions, name, str(permissions))
-        return answer(request, {"permissions": "OK"} if permissions is not None else {})
+        return answer(request, {} if permissions is None else {"permissions": await run_in_threadpool(_set, storage, name, permissions)})
     check_quota(endpoint_of(request).faults, name)
-    await _receive(request, await run_in_threadpool(storage.upload, name))
+    await receive_file(request, storage, name)
     return Response(status_code=204)
+
+
+def _set(storage: Storage, name: str, permissions: object) -> str:
+    try:
+        storage.set_permissions(name, str(permissions))
+    except PathError as error:
+        return f"FAILED: {error}"
+    return "OK"
 
 
 def make_directory(request: Request) -> Response:
     """Make a directory and its parents."""
     check_quota(endpoint_of(request).faults, _name(request))
-    _storage(request).make_directory(_name(request))
-    return Response(status_code=201)
+    storage_of_request(request).make_directory(_name(request))
+    url = endpoint_of(request).urls.of("storages", request.path_params["storage"])
+    return Response(status_code=201, headers={"Location": f"{url}/files/{quote(_name(request))}"})
 
 
 def remove_file(request: Request) -> Response:
-    """Remove a file, or a whole directory."""
-    _storage(request).remove(_name(request))
+    """Remove a file, or a whole directory; without a path, all that is in the storage."""
+    storage_of_request(request).remove(_name(request))
     return Response(status_code=204)
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and length of a `Range`; None where the whole file is meant. Raises HTTPException 416."""
-    match = _RANGE.fullmatch(header or "")
-    if match is None or match.group(1, 2) == ("", ""):
+    """First byte and length of a `Range`, at most to the file's end; None where the whole file is meant. Raises HTTPException 416."""
+    if header is None:
         return None
+    match = _RANGE.fullmatch(header)
+    if match is None or match.group(1, 2) == ("", ""):
+        raise HTTPException(416, f"Range header '{header}' cannot be parsed")
     if match[1] == "":
         length = min(int(match[2]), size)
-        first, last = size - length, size - 1
-    else:
-        first, last = int(match[1]), min(int(match[2] or size), size - 1)
-    if first > last:
-        raise HTTPException(416, f"Range '{header}' is not in the file of {size} bytes", headers={"Content-Range": f"bytes */{size}"})
-    return first, last - first + 1
+        return size - length, length
+    first, last = min(int(match[1]), size), min(int(match[2] or size), size - 1)
+    return first, max(last - first + 1, 0)
 
 
 def routes() -> list[Route]:
@@ -119,7 +130,8 @@ def routes() -> list[Route]:
     ]
 
 
-def _storage(request: Request) -> Storage:
+def storage_of_request(request: Request) -> Storage:
+    """The caller's storage that a path names. Raises HTTPException 404, 403."""
     endpoint, storage_id = endpoint_of(request), request.path_params["storage"]
     account, job = account_of_caller(request), job_of_storage(storage_id)
     if job is not None:
@@ -128,6 +140,19 @@ def _storage(request: Request) -> Storage:
         return storage_of(endpoint.engine.store, storage_id, identity_of(request).name, account)
     except PathError as error:
         raise HTTPException(404, str(error)) from error
+
+
+def _seen(request: Request, storage: Storage) -> StorageSeen:
+    """A job's directory comes a moment after the job; where it cannot be made the job fails, and the storage stays without one."""
+    storage_id, owner, urls = request.path_params["storage"], identity_of(request).name, endpoint_of(request).urls
+    job = job_of_storage(storage_id)
+    if job is None:
+        return StorageSeen(storage_id, owner, str(storage.root), storage.free())
+    phase = job_of(request, job).state.phase
+    if phase is Phase.CREATED or not storage.root.exists():
+        status = "ERROR" if phase.is_final else "INITIALIZING" if phase is Phase.CREATED else "READY"
+        return StorageSeen(storage_id, owner, status=status, job=urls.of("jobs", job))
+    return StorageSeen(storage_id, owner, str(storage.root), storage.free(), job=urls.of("jobs", job))
 
 
 def _name(request: Request) -> str:
@@ -145,10 +170,7 @@ def send_file(request: Request, storage: Storage, name: str) -> Response:
         stream.close()
         raise
     first, length = part or (0, size)
-    headers = {"Content-Length": str(length), "Accept-Ranges": "bytes"}
-    if part:
-        headers["Content-Range"] = f"bytes {first}-{first + length - 1}/{size}"
-    return FileBytes(stream, first, length, headers, whole=part is None)
+    return FileBytes(stream, first, length, {"Content-Length": str(length)}, whole=part is None)
 
 
 class FileBytes(StreamingResponse):
@@ -165,11 +187,11 @@ class FileBytes(StreamingResponse):
             self._stream.close()
 
 
-async def _receive(request: Request, upload: Upload) -> None:
+async def receive_file(request: Request, storage: Storage, name: str) -> None:
+    """Write what comes, in place: where it breaks off, its part stays."""
+    stream = await run_in_threadpool(storage.writing, name)
     try:
         async for chunk in prompt_pieces(request):
-            await run_in_threadpool(upload.write, chunk)
-        await run_in_threadpool(upload.finish)
-    except BaseException:  # a full disk, a client that went away, the end of the endpoint
-        upload.cancel()
-        raise
+            await run_in_threadpool(stream.write, chunk)
+    finally:
+        await run_in_threadpool(stream.close)

@@ -14,20 +14,16 @@ from esd_localsite.description.credentials import parse_credentials
 from esd_localsite.description.description import tags_of
 from esd_localsite.description.fields import Json, optional
 from esd_localsite.jobs.records import TransferRecord
-from esd_localsite.unicore.answers import list_document, transfer_document
-from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, preferences
+from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, owner_of, preferences
 from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
-
-_KINDS = ("transfers", "client-server-transfers")
+from esd_localsite.unicore.work_answers import transfer_document
 
 
 def list_transfers(request: Request) -> Response:
-    """The caller's transfers, newest first. Those between client and server leave no trace here: there are none of them."""
-    endpoint, owner, tags = endpoint_of(request), identity_of(request).name, wanted_tags(request)
-    kind = request.url.path.rpartition("/")[2]
-    newest_first = reversed(tuple(endpoint.transfers.shelf)) if kind == "transfers" else ()
-    urls = [endpoint.urls.of("transfers", r.id) for r in newest_first if r.owner == owner and tags <= set(r.tags)]
-    return listing(request, list_document("transfers", urls, endpoint.urls.of(kind)), "transfers")
+    """The caller's transfers, oldest first."""
+    endpoint, owner, tags = endpoint_of(request), owner_of(request), wanted_tags(request)
+    urls = [endpoint.urls.of("transfers", r.id) for r in endpoint.transfers.shelf if r.owner == owner and tags <= set(r.tags)]
+    return listing(request, "transfers", urls, endpoint.urls.of("transfers", ""))
 
 
 async def create_transfer(request: Request) -> Response:
@@ -45,12 +41,6 @@ def show_transfer(request: Request) -> Response:
     return answer(request, transfer_document(_own(request), endpoint_of(request).config))
 
 
-def abort_transfer(request: Request) -> Response:
-    """End it."""
-    endpoint_of(request).transfers.abort(_own(request).id)
-    return Response(status_code=204)
-
-
 def delete_transfer(request: Request) -> Response:
     """End it, and forget it."""
     transfers, record = endpoint_of(request).transfers, _own(request)
@@ -63,11 +53,10 @@ def routes() -> list[Route]:
     """All routes of this module."""
     transfer = "/rest/core/transfers/{transfer}"
     return [
-        *(Route(f"/rest/core/{kind}", list_transfers) for kind in _KINDS),
+        Route("/rest/core/transfers", list_transfers),
         Route("/rest/core/storages/{storage}/transfers", create_transfer, methods=["POST"]),
         Route(transfer, show_transfer),
         Route(transfer, delete_transfer, methods=["DELETE"]),
-        Route(f"{transfer}/actions/abort", abort_transfer, methods=["POST"]),
     ]
 
 
@@ -85,7 +74,7 @@ def _record(request: Request, fields: Mapping[str, Json]) -> TransferRecord:
     endpoint, identity = endpoint_of(request), identity_of(request)
     file, source, target = optional(fields, "file"), optional(fields, "source"), optional(fields, "target")
     if file is None or (source is None) == (target is None):
-        raise HTTPException(400, "A transfer needs 'file', and either 'source' or 'target'")
+        raise HTTPException(500, "A transfer needs 'file', and either 'source' or 'target'")
     return TransferRecord(
         id=str(uuid.uuid4()),
         owner=identity.name,

@@ -38,7 +38,6 @@ def test_slurm_conf(layout: Layout, plan: SitePlan) -> None:
         "SchedulerParameters=sched_interval=5,sched_min_interval=0,bf_interval=2",
         "KillWait=5",
         "JobRequeue=0",
-        "MinJobAge=3600",
         "DisableRootJobs=YES",
         "EnforcePartLimits=ALL",
         "JobAcctGatherType=jobacct_gather/none",

@@ -84,7 +84,9 @@ class EndpointProcess:
 class InProcess:
     """Sends requests to an application in this process (Starlette's own TestClient wants httpx2)."""
 
-    def __init__(self, app) -> None:
+    def __init__(self, app, begin) -> None:
+        """`begin`: what the engine's thread would do with new jobs."""
+        self.begin = begin
         self._transport = httpx.ASGITransport(app)
         self.get, self.put, self.post = (partial(self._request, method) for method in ("GET", "PUT", "POST"))
 
@@ -186,7 +188,7 @@ def read():
 def http(tmp_path):
     """The application in this process, without its job engine's thread."""
     endpoint = Endpoint.build(EndpointConfig.read(write_setting(tmp_path, 1)))
-    return InProcess(create_app(endpoint))
+    return InProcess(create_app(endpoint), endpoint.engine.begin)
 
 
 @pytest.fixture

@@ -13,11 +13,12 @@ def test_a_wrong_password(endpoint):
         Client(endpoint.transport("falsch"), endpoint.url)
 
 
-def test_the_anonymous_see_the_site_only(endpoint):
+def test_the_anonymous_see_empty_lists(endpoint):
     anonymous = Client(Transport(Anonymous(), verify=endpoint.verify), endpoint.url)
     assert anonymous.access_info()["role"]["selected"] == "anonymous"
+    assert anonymous.get_jobs() == []
     with pytest.raises(httpx.HTTPError, match="403"):
-        anonymous.get_jobs()
+        anonymous.new_job({})
     anonymous.check_authentication = True
     with pytest.raises(AuthenticationFailedException):
         anonymous.assert_authentication()

@@ -15,10 +15,10 @@ from esd_localsite.jobs.life import Batch
         ("COMPLETED", Batch.ENDED),
         ("FAILED", Batch.ENDED),
         (GONE, Batch.ENDED),
-        ("TIMEOUT", Batch.KILLED),
-        ("OUT_OF_MEMORY", Batch.KILLED),
-        ("NODE_FAIL", Batch.KILLED),
-        ("CANCELLED", Batch.KILLED),
+        ("TIMEOUT", Batch.ENDED),
+        ("OUT_OF_MEMORY", Batch.ENDED),
+        ("NODE_FAIL", Batch.ENDED),
+        ("CANCELLED", Batch.ENDED),
     ],
 )
 def test_meaning_of_slurm_states(word, state):

@@ -10,7 +10,7 @@ from esd_localsite.jobs.batch import GONE, BatchError
 from esd_localsite.jobs.engine import Engine
 from esd_localsite.jobs.life import Aborted, Action, JobState, Phase, Started
 
-ESD = Identity("esd", "esd", "PASSWORD")
+ESD = Identity("esd", "esd", "PASSWORD_FILE")
 
 
 class FakeBatch:
@@ -74,14 +74,21 @@ def engine(make_engine):
     return make_engine()
 
 
+def begun(engine, fields):
+    """A job whose directory is there."""
+    record = engine.create(ESD, fields)
+    engine.begin()
+    return engine.store.get(record.id)
+
+
 def phase(engine, record):
     return engine.store.get(record.id).state.phase
 
 
 def test_a_batch_job_from_submission_to_its_exit_code(engine, batch):
-    record = engine.create(ESD, {"Executable": "date"})
+    record = begun(engine, {"Executable": "date"})
     assert batch.submitted[0].job_id == record.id
-    assert (record.directory / f"bss_submit_{record.id}").read_text().startswith("#!/bin/bash\n#SBATCH --job-name=")
+    assert (record.directory / "bss_submit_0").read_text().startswith("#!/bin/bash\n#SBATCH --job-name=")
     batch.state["1"] = "RUNNING"
     engine.tick()
     assert phase(engine, record) is Phase.RUNNING
@@ -91,12 +98,14 @@ def test_a_batch_job_from_submission_to_its_exit_code(engine, batch):
     batch.state["1"] = "COMPLETED"
     engine.tick()
     assert phase(engine, record) is Phase.SUCCESSFUL
-    del batch.state["1"]
     assert engine.details(engine.store.get(record.id)) == {"JobState": "COMPLETED"}
+    del batch.state["1"]
+    with pytest.raises(BatchError, match="Invalid job id 1"):
+        engine.details(engine.store.get(record.id))
 
 
 def test_silence_of_the_batch_system_is_no_end_of_the_job(engine, batch, clock):
-    record = engine.create(ESD, {"Executable": "date"})
+    record = begun(engine, {"Executable": "date"})
     batch.silent = True
     for clock.now in (0.0, 1000.0, 2000.0):
         engine.tick()
@@ -105,7 +114,7 @@ def test_silence_of_the_batch_system_is_no_end_of_the_job(engine, batch, clock):
 
 def test_submission_is_tried_again_in_time(engine, batch, clock):
     batch.silent = True
-    record = engine.create(ESD, {"Executable": "date"})
+    record = begun(engine, {"Executable": "date"})
     assert phase(engine, record) is Phase.SUBMITTING
     batch.silent = False
     clock.now = 9.0
@@ -118,7 +127,7 @@ def test_submission_is_tried_again_in_time(engine, batch, clock):
 
 def pending_submission(engine):
     """A job whose endpoint died between its decision to submit and the record of the batch id."""
-    record = engine.create(ESD, {"Executable": "date", "haveClientStageIn": "true"})
+    record = begun(engine, {"Executable": "date", "haveClientStageIn": "true"})
     state = JobState(phase=Phase.SUBMITTING, pending=Action.SUBMIT, started=True, attempts=1)
     engine.store.save(record.model_copy(update={"state": state}))
     return record
@@ -141,21 +150,43 @@ def test_a_job_that_was_not_submitted_before_the_crash_is_submitted(make_engine,
     assert [submission.job_id for submission in batch.submitted] == [record.id]
 
 
-def test_an_exit_code_of_an_earlier_run_is_not_taken_for_this_ones(engine):
-    record = engine.create(ESD, {"Executable": "date", "haveClientStageIn": "true"})
-    (record.directory / "UNICORE_SCRIPT_EXIT_CODE").write_text("0\n")
+def test_a_job_is_seen_before_its_directory_is_there(engine):
+    record = engine.create(ESD, {"Executable": "date"})
+    assert (phase(engine, record), record.directory.exists()) == (Phase.CREATED, False)
     engine.apply(record.id, Started())
-    assert not (record.directory / "UNICORE_SCRIPT_EXIT_CODE").exists()
+    engine.begin()
+    assert (phase(engine, record), record.directory.exists()) == (Phase.QUEUED, True)
+
+
+def test_a_directory_that_cannot_be_made_fails_the_job(engine, make_engine):
+    record = engine.create(ESD, {"Executable": "date"})
+    record.directory.write_text("in the way")
+    engine.begin()
+    state = engine.store.get(record.id).state
+    assert (state.phase, state.message.startswith("Processing failed: MAKE_FOLDER: File exists")) == (Phase.FAILED, True)
+
+
+def test_a_job_that_came_before_the_crash_gets_its_directory(make_engine):
+    record = make_engine().create(ESD, {})
+    again = make_engine()
+    again.tick()
+    assert (phase(again, record), record.directory.exists()) == (Phase.SUCCESSFUL, True)
+
+
+def test_bad_resources_fail_the_job_when_it_is_handed_over(engine, batch):
+    record = begun(engine, {"Executable": "date", "Resources": {"Project": "a b"}})
+    assert (phase(engine, record), batch.submitted) == (Phase.FAILED, [])
+    assert engine.store.get(record.id).state.message == "Processing failed: Illegal characters in 'a b' of resource <Project>"
 
 
 def test_inline_imports_are_there_before_the_job(engine):
-    record = engine.create(ESD, {"Imports": [{"From": "inline://x", "To": "in/x", "Data": "abc"}]})
+    record = begun(engine, {"Imports": [{"From": "inline://x", "To": "in/x", "Data": "abc"}]})
     assert (record.directory / "in/x").read_text() == "abc"
     assert phase(engine, record) is Phase.SUCCESSFUL
 
 
 def test_abort_cancels_and_delete_forgets(engine, batch, make_engine):
-    record = engine.create(ESD, {"Executable": "date"})
+    record = begun(engine, {"Executable": "date"})
     engine.apply(record.id, Aborted())
     assert batch.cancelled == ["1"]
     engine.destroy(record.id)
@@ -164,6 +195,7 @@ def test_abort_cancels_and_delete_forgets(engine, batch, make_engine):
 
 
 def test_a_wrong_description_keeps_its_tags_and_says_why(engine):
-    record = engine.create(ESD, {"Job type": "?", "Tags": ["t"]})
-    assert (record.tags, record.state.phase) == (("t",), Phase.FAILED)
-    assert record.state.message.startswith("Job description is invalid: Job type '?' is not supported here")
+    record = begun(engine, {"Job type": "?", "Tags": ["t"]})
+    assert (record.tags, record.state.phase, record.unreadable) == (("t",), Phase.FAILED, True)
+    assert record.state.message.startswith("Processing failed: No enum constant JobType.?")
+    assert record.directory.is_dir()

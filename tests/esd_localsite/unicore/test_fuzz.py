@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from esd_localsite.description.description import parse_description, tags_of
 from esd_localsite.description.fields import read_object
 from esd_localsite.description.resources import DescriptionError
-from esd_localsite.jobs.script import allocation_script, batch_script, login_script
+from esd_localsite.jobs.script import Who, allocation_script, login_script, submit_script, user_script
 
 from .conftest import OTHER
 
+FOLDER, WHO = Path("/uspace/id"), Who("CN=me", str)
 QUICK = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 SLOW = settings(QUICK, max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -55,10 +56,15 @@ def test_a_description_is_understood_or_refused(fields):
     except DescriptionError:
         return
     tags_of(fields)
-    for make in (batch_script, allocation_script):
-        header = [line for line in make("id", job, Path("/uspace/id")).splitlines() if line.startswith("#SBATCH")]
+    try:
+        granted = job.resources.granted({})
+    except DescriptionError:
+        return
+    for text in (submit_script("id", job, granted, FOLDER, "x"), allocation_script("id", job, granted, FOLDER)):
+        header = [line for line in text.splitlines() if line.startswith("#SBATCH")]
         assert all(option.split("=")[0].removeprefix("#SBATCH --").replace("-", "").isalpha() for option in header)
-    login_script(job, Path("/uspace/id"))
+    login_script(job, FOLDER, WHO)
+    user_script(job, granted, FOLDER, WHO)
 
 
 @QUICK
@@ -108,13 +114,14 @@ REQUESTS = st.fixed_dictionaries(
         "query": st.dictionaries(NAMES, TEXT, max_size=2),
     }
 )
-EXPECTED = {200, 201, 204, 206, 400, 403, 404, 405, 406, 413, 416, 432, 500}
+EXPECTED = {200, 201, 204, 206, 400, 403, 404, 405, 406, 413, 415, 416, 432, 500}
 
 
 @pytest.fixture
 def job(http):
     """A job that waits, with a file in its directory."""
     location = http.post("jobs", json={"haveClientStageIn": "true"}).headers["Location"]
+    http.begin()
     storage = f"{location.replace('/jobs/', '/storages/')}-uspace"
     http.put(f"{storage}/files/file", content=b"content", headers={"Content-Type": "application/octet-stream"})
     return location

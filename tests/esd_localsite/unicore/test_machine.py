@@ -23,14 +23,15 @@ from esd_localsite.jobs.life import (
 )
 from esd_localsite.jobs.machine import advance
 
-RULES = Rules(grace=10.0, submit_attempts=2, submit_retry=5.0)
+RULES = Rules(grace=10.0, submit_attempts=2, submit_retry=5.0, directory="/u/1")
 PLAIN = {"Executable": "date"}
-WITH_PRECOMMAND = {**PLAIN, "User precommand": ["pull", "check"], "haveClientStageIn": "true"}
-RUNNING = BatchSeen(Batch.RUNNING, "RUNNING", None, 0.0)
+WITH_PRECOMMAND = {**PLAIN, "User precommand": "pull; check", "haveClientStageIn": "true"}
+RUNNING = BatchSeen(Batch.RUNNING, None, 0.0)
+MORE = "More information might be available in the job's working directory '/u/1/'"
 
 
-def ended(exit_code, at=0.0, word="COMPLETED"):
-    return BatchSeen(Batch.ENDED, word, exit_code, at)
+def ended(exit_code, at=0.0):
+    return BatchSeen(Batch.ENDED, exit_code, at)
 
 
 def live(fields, *events, state=None):
@@ -53,8 +54,6 @@ def test_a_containerised_job_passes_all_states_in_order():
         Started(),
         Launched("1@1"),
         CommandEnded(0),
-        Launched("2@2"),
-        CommandEnded(0),
         Submitted("17"),
         RUNNING,
         ended(0),
@@ -63,25 +62,33 @@ def test_a_containerised_job_passes_all_states_in_order():
         (Phase.READY, None),
         (Phase.PRECOMMAND, Action.RUN_PRECOMMAND),
         (Phase.PRECOMMAND, None),
-        (Phase.PRECOMMAND, Action.RUN_PRECOMMAND),
-        (Phase.PRECOMMAND, None),
         (Phase.SUBMITTING, Action.SUBMIT),
         (Phase.QUEUED, None),
         (Phase.RUNNING, None),
         (Phase.SUCCESSFUL, None),
     ]
-    assert [step.state.step for step in steps[1:5]] == [0, 0, 1, 1]
     assert steps[-1].state.exit_code == 0
     assert steps[-1].state.batch_id == "17"
 
 
 def test_a_failed_precommand_submits_nothing_and_leaves_its_output_in_the_log():
-    step = live(WITH_PRECOMMAND, Created(), Started(), Launched("1@1"), CommandEnded(3, ("[stderr] no space",)))[-1]
+    step = live(WITH_PRECOMMAND, Created(), Started(), Launched("1@1"), CommandEnded(3, 0.0, ("[stderr] no space",)))[-1]
     assert step.state.phase is Phase.FAILED
     assert step.state.pending is None
     assert step.state.exit_code is None
-    assert step.state.message == "Pre-command(s) failed"
-    assert step.log == ("[stderr] no space", "'pull' exited with code 3.", "Job is FAILED: Pre-command(s) failed")
+    assert step.state.message == f"Pre-command(s) failed: [Command exited with non-zero exit code: <3>. {MORE}]"
+    assert step.log == ("[stderr] no space", step.state.message, "End of processing - not successful.")
+
+
+def test_a_precommand_that_ends_before_it_notes_its_code_fails_after_the_grace():
+    fields = {**WITH_PRECOMMAND, "UserPrecommandIgnoreNonZeroExitCode": "true"}
+    steps = live(
+        fields, Created(), Started(), Launched("1@1"), CommandEnded(None, 100.0), CommandEnded(None, 109.0), CommandEnded(None, 110.0)
+    )
+    assert [step.state.phase for step in steps[3:]] == [Phase.PRECOMMAND, Phase.PRECOMMAND, Phase.FAILED]
+    assert steps[-1].state.message == (
+        "Pre-command(s) failed: [Failed: Execution was not completed (no exit code file found), please check standard error file <stderr>]"
+    )
 
 
 def test_a_failed_precommand_may_be_ignored():
@@ -116,30 +123,23 @@ def test_a_login_node_job_is_running_at_once():
     assert [STATUS[step.state.phase] for step in steps] == ["RUNNING", "RUNNING", "SUCCESSFUL"]
 
 
-def test_a_killed_login_node_job_fails_without_exit_code():
-    state = last({**PLAIN, "Job type": "interactive"}, Created(), Launched("1@1"), CommandEnded(None))
+def test_a_killed_login_node_job_fails_without_exit_code_after_the_grace():
+    state = last({**PLAIN, "Job type": "interactive"}, Created(), Launched("1@1"), CommandEnded(None, 0.0), CommandEnded(None, 10.0))
     assert (state.phase, state.exit_code) == (Phase.FAILED, None)
 
 
 def test_a_non_zero_exit_fails_the_job_unless_ignored():
-    assert last(PLAIN, Created(), Submitted("17"), ended(2)).message == "User application exited with non-zero exit code: 2"
+    assert last(PLAIN, Created(), Submitted("17"), ended(2)).message == f"User application exited with non-zero exit code: <2>. {MORE}"
     ignoring = last({**PLAIN, "IgnoreNonZeroExitCode": "true"}, Created(), Submitted("17"), ended(2))
     assert (ignoring.phase, ignoring.exit_code) == (Phase.SUCCESSFUL, 2)
-
-
-def test_the_time_limit_is_told_from_other_ends():
-    killed = BatchSeen(Batch.KILLED, "TIMEOUT", None, 0.0)
-    assert last(PLAIN, Created(), Submitted("17"), RUNNING, killed).message == (
-        "The batch system ended the job: it reached its time limit (TIMEOUT)"
-    )
 
 
 def test_a_lost_job_has_the_grace_period_to_show_its_exit_code():
     waiting = last(PLAIN, Created(), Submitted("17"), ended(None, at=100.0), ended(None, at=109.0))
     assert waiting.phase is Phase.QUEUED
     assert last(PLAIN, ended(0, at=109.5), state=waiting).phase is Phase.SUCCESSFUL
-    lost = last(PLAIN, ended(None, at=110.0, word="GONE"), state=waiting)
-    assert lost.message == "The job left the batch system (GONE) without an exit code"
+    lost = last(PLAIN, ended(None, at=110.0), state=waiting)
+    assert lost.message.startswith("Failed: Job did not complete normally on BSS")
 
 
 def test_a_job_that_comes_back_to_the_queue_gets_a_new_grace_period():
@@ -156,11 +156,14 @@ def test_submission_is_tried_again_and_then_given_up():
     assert last(PLAIN, Refused("busy", at=105.0), state=again).message == "Could not submit job: busy"
 
 
+STOPPED = {Phase.LOGIN_NODE, Phase.ALLOCATING, Phase.QUEUED, Phase.RUNNING}
+
+
 @pytest.mark.parametrize("phase", [phase for phase in Phase if not phase.is_final])
-def test_abort_ends_every_unfinished_phase(phase):
+def test_abort_ends_every_unfinished_phase_but_not_a_running_precommand(phase):
     state = last(PLAIN, Aborted(), state=JobState(phase=phase, process="1@1"))
-    assert (state.phase, state.message, state.pending) == (Phase.FAILED, "Job aborted.", Action.STOP)
-    assert last(PLAIN, Done(), state=state).process is None
+    assert (state.phase, state.message) == (Phase.FAILED, "Job aborted.")
+    assert state.pending is (Action.STOP if phase in STOPPED else None)
 
 
 def test_abort_leaves_a_finished_job_alone():
@@ -174,9 +177,11 @@ def test_late_reports_do_not_revive_a_failed_job(event):
     assert last(PLAIN, event, state=state) == state
 
 
-def test_restart_forgets_the_first_run():
+def test_restart_goes_on_where_the_files_are_there():
     state = JobState(phase=Phase.FAILED, exit_code=2, batch_id="17", message="x", started=True)
-    assert last(PLAIN, Restarted(), state=state) == JobState(phase=Phase.SUBMITTING, pending=Action.SUBMIT, started=True, attempts=1)
+    again = JobState(phase=Phase.SUBMITTING, pending=Action.SUBMIT, started=True, attempts=1, exit_code=2)
+    fields = {**PLAIN, "Imports": [{"From": "inline://x", "To": "x", "Data": "1"}]}
+    assert last(fields, Restarted(), state=state) == again
 
 
 def test_restart_of_a_running_job_changes_nothing():
@@ -185,10 +190,10 @@ def test_restart_of_a_running_job_changes_nothing():
 
 
 def test_postcommands_run_in_the_state_of_staging_out():
-    fields = {**PLAIN, "User postcommand": "tidy"}
+    fields = {**PLAIN, "User postcommand": "tidy", "UserPostcommandIgnoreNonZeroExitCode": "true"}  # read there, and not used
     steps = live(fields, Created(), Submitted("17"), ended(0), Launched("1@1"), CommandEnded(1))
     assert [STATUS[step.state.phase] for step in steps[2:]] == ["STAGINGOUT", "STAGINGOUT", "FAILED"]
-    assert steps[-1].state.message == "Post-command(s) failed"
+    assert steps[-1].state.message == f"Post-command(s) failed: [Command exited with non-zero exit code: <1>. {MORE}]"
     assert steps[-1].state.exit_code == 0
 
 

@@ -136,7 +136,7 @@ def test_pyunicore_logs_in_through_the_issuer_and_renews(endpoint, oidc, tmp_pat
     }
     credential = OIDCServerToken(config)
     client = Client(Transport(credential, verify=endpoint.verify), endpoint.url)
-    assert client.properties["client"]["authenticationMethod"] == "OIDC"
+    assert client.properties["client"]["authenticationMethod"] == "OAUTH"
     first = credential.token
     del config["oidc.password"]  # from now on the refresh token has to do
     assert credential.get_token() != first

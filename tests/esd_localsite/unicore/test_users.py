@@ -37,7 +37,7 @@ def gate(users, clock):
 
 
 def test_a_right_password(gate):
-    assert gate.identify(basic("esd:geheim"), None) == Identity("esd", "esd", "PASSWORD")
+    assert gate.identify(basic("esd:geheim"), None) == Identity("esd", "esd", "PASSWORD_FILE")
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_a_session_stands_for_the_user_until_it_expires(gate, clock):
 
 
 def test_of_many_sessions_the_least_recently_used_gives_way(gate):
-    identity = Identity("esd", "esd", "PASSWORD")
+    identity = Identity("esd", "esd", "PASSWORD_FILE")
     sessions = [gate.open_session(identity) for _ in range(5)]
     assert gate.identify(None, sessions[0]) == identity
     gate.open_session(identity)
@@ -70,7 +70,7 @@ def test_of_many_sessions_the_least_recently_used_gives_way(gate):
 
 
 def test_tokens_expire_and_are_bound_to_this_server(gate, users):
-    identity = Identity("esd", "esd", "PASSWORD")
+    identity = Identity("esd", "esd", "PASSWORD_FILE")
     live = Gate(users, SECRET, issuer="https://h/S", session_seconds=60)
     token = live.issue_token(identity, 60)
     assert live.identify(f"Bearer {token}", None) == Identity("esd", "esd", "ETD")

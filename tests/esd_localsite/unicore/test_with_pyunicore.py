@@ -20,14 +20,15 @@ def test_the_site_and_its_registry(endpoint, client):
     registry = Registry(endpoint.transport(), endpoint.url.replace("/core", "/registries/default_registry"))
     assert registry.site_urls == {"LOCAL": endpoint.url}
     assert registry.site("LOCAL").access_info()["xlogin"]["UID"] == "esd"
-    assert registry.workflow_service().get_workflows() == []
-    assert client.server_version_info() == (11, 1, 0)
+    assert registry.workflow_services_urls == {}
+    assert client.server_version_info() == (10, 2, 0)
     assert client.properties["server"]["jobSubmission"]["message"].startswith("No batch system")
-    assert client.get_compute()[0].get_queues() == {"batch": {"Nodes": "1-2", "Runtime": "1-3600"}}
+    queues = client.get_compute()[0].get_queues()
+    assert (queues["batch"]["Nodes"], queues["batch"]["Runtime"]) == ("1-2", "1-3600")
     assert [(app.name, app.version) for app in client.get_applications()] == [
         ("Date", "1.0"),
-        ("Bash shell", "3.1.16"),
-        ("Python script", "3.0.0"),
+        ("Bash shell", "5.1"),
+        ("Python script", "3"),
     ]
     assert client.get_transfers() == []
 
@@ -37,7 +38,7 @@ def test_a_job_with_client_stage_in_and_precommand(client, tmp_path, finish, rea
     description = {
         "Executable": "bash",
         "Arguments": ["esd/job.sh"],
-        "User precommand": "echo image by $ON_LOGIN_NODE > pulled",
+        "User precommand": "bash -c 'echo image by $ON_LOGIN_NODE > pulled'",
         "RunUserPrecommandOnLoginNode": "true",
         "Resources": {"Nodes": 1},
         "Tags": ["stage-in"],
@@ -70,14 +71,13 @@ def test_poll_returns_when_the_job_is_over(client):
 
 
 def test_a_failing_precommand_keeps_the_program_from_running(client, finish, read):
-    job = finish(client.new_job({"Executable": "date", "User precommand": ["echo fine", "echo no space left >&2; exit 3"]}))
-    assert job.properties["statusMessage"] == "Pre-command(s) failed"
+    job = finish(client.new_job({"Executable": "date", "User precommand": "bash -c 'echo no space left >&2; exit 3'"}))
+    message = "Pre-command(s) failed: [Command exited with non-zero exit code: <3>. More information might be available in"
+    assert job.properties["statusMessage"].startswith(message)
     assert job.exit_code is None
-    log = "\n".join(job.log)
-    assert "no space left" in log
-    assert "exited with code 3" in log
+    assert "no space left" in "\n".join(job.log)
     assert "stdout" not in job.working_dir.listdir()
-    assert read(job, ".UNICORE_PRE_1/UNICORE_SCRIPT_EXIT_CODE") == "3\n"
+    assert read(job, ".UNICORE_PRE_0/PRE_0_UNICORE_SCRIPT_EXIT_CODE") == "3\n"
 
 
 def test_a_failing_script_leaves_traceback_and_exit_code(client, tmp_path, finish, read):
@@ -88,19 +88,16 @@ def test_a_failing_script_leaves_traceback_and_exit_code(client, tmp_path, finis
     assert "SystemError: synapse" in read(job, "stderr")
 
 
-def test_a_wrong_description_is_a_failed_job_with_the_reason(client):
-    job = client.new_job({"Executable": "date", "Resources": {"Nodes": 7}, "Tags": ["wrong"]})
+def test_a_wrong_description_is_a_failed_job_with_the_reason(client, finish):
+    job = finish(client.new_job({"Executable": "date", "Resources": {"Nodes": 7}, "Tags": ["wrong"]}))
     assert job.status is JobStatus.FAILED
-    assert job.properties["statusMessage"] == (
-        "Job description is invalid: Requested value 7 of resource 'Nodes' is out of range (1-2) in queue 'batch'"
-    )
+    assert job.properties["statusMessage"] == "Processing failed: Resource request <Nodes=7> is out of range. (Invalid resource request)"
     assert client.get_jobs(tags=["wrong"])
 
 
 @pytest.mark.parametrize(
     "description",
     [
-        pytest.param({"Executable": "date", "User precommand": HOLD_LOCK}, id="precommand"),
         pytest.param({"Executable": HOLD_LOCK}, id="batch"),
         pytest.param({"Executable": HOLD_LOCK, "Job type": "INTERACTIVE"}, id="login node"),
     ],
@@ -128,17 +125,18 @@ def test_restart_runs_a_finished_job_again(client, finish):
 def test_delete_ends_the_job_and_removes_its_directory(endpoint, client):
     job = client.new_job({"Executable": WAIT_FOR_GO})
     folder = endpoint.folder / "uspace" / job.job_id
+    assert job.working_dir.properties["mountPoint"] == f"{folder}/"
     assert folder.is_dir()
     job.delete()
     assert not folder.exists()
-    with pytest.raises(httpx.HTTPError, match=f"404 Server Error: No such job: {job.job_id}"):
+    with pytest.raises(httpx.HTTPError, match="404 Server Error"):
         job.transport.get(url=job.resource_url)
 
 
 @pytest.mark.parametrize("end", ["stop", "crash"])
 def test_a_job_survives_the_restart_of_the_endpoint(endpoint, client, end, finish, read):
-    batch = client.new_job({"Executable": f"touch begun; {WAIT_FOR_GO}; exit 5"})
-    login = client.new_job({"Executable": "cat pulled", "User precommand": f"touch begun; {WAIT_FOR_GO}; echo image > pulled"})
+    batch = client.new_job({"Executable": f"touch begun; {WAIT_FOR_GO}; bash -c 'exit 5'"})
+    login = client.new_job({"Executable": "cat pulled", "User precommand": f"touch begun; {WAIT_FOR_GO}; echo image | tee pulled"})
     for job in (batch, login):
         _until_listed(job, "begun")
     getattr(endpoint, end)()
@@ -158,8 +156,8 @@ def test_a_client_survives_the_restart_too(endpoint, client):
     assert client.get_jobs() is not None
 
 
-def test_storage_operations(client, tmp_path, read):
-    job = client.new_job({})
+def test_storage_operations(client, tmp_path, read, finish):
+    job = finish(client.new_job({}))
     assert job.status is JobStatus.SUCCESSFUL
     storage = job.working_dir
     storage.mkdir("results/deep")
@@ -177,7 +175,7 @@ def test_storage_operations(client, tmp_path, read):
     storage.rm("renamed")
     storage.rmdir("results")
     assert list(storage.listdir()) == ["copied"]
-    with pytest.raises(httpx.HTTPError, match="404 Server Error: No such file or directory: 'renamed'"):
+    with pytest.raises(httpx.HTTPError, match="404 Server Error"):
         storage.stat("renamed")
 
 
@@ -189,8 +187,8 @@ def test_a_large_file_goes_up_and_comes_down_unchanged(client, tmp_path, read):
     assert storage.stat("large").read() == content
 
 
-def test_an_upload_that_breaks_off_leaves_nothing(endpoint, client):
-    job = client.new_job({})
+def test_an_upload_that_breaks_off_leaves_what_came(endpoint, client, finish):
+    job = finish(client.new_job({}))
     credentials = endpoint.transport().credential.get_auth_header()
     head = (
         f"PUT /LOCAL/rest/core/storages/{job.job_id}-uspace/files/large HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 1000\r\n"
@@ -202,7 +200,7 @@ def test_an_upload_that_breaks_off_leaves_nothing(endpoint, client):
         secured.sendall(head.encode() + b"half")
         _until(lambda: any(folder.iterdir()), job)
         secured.close()
-    _until(lambda: not any(folder.iterdir()), job)
+    _until(lambda: (folder / "large").read_bytes() == b"half", job)
 
 
 def test_home_and_the_working_directories_are_storages(client):
@@ -213,13 +211,13 @@ def test_home_and_the_working_directories_are_storages(client):
 
 def test_paging(client):
     jobs = [client.new_job({"Tags": ["page"]}).job_id for _ in range(3)]
-    assert [job.job_id for job in client.get_jobs(tags=["page"])] == jobs[::-1]
+    assert [job.job_id for job in client.get_jobs(tags=["page"])] == jobs
     assert [job.job_id for job in client.get_jobs(offset=1, num=1, tags=["page"])] == [jobs[1]]
 
 
 def test_tags_can_be_changed(client):
     job = client.new_job({"Tags": ["before"]})
-    assert job.set_properties({"tags": ["after"], "name": "x"}) == {"tags": "OK", "name": "Not modifiable"}
+    assert job.set_properties({"tags": ["after"], "name": "x"}) == {"tags": "OK", "name": "Property not found or cannot be modified!"}
     assert client.get_jobs(tags=["before"]) == []
     assert [other.job_id for other in client.get_jobs(tags=["after"])] == [job.job_id]
 

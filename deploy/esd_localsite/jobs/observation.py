@@ -1,0 +1,49 @@
+"""What is seen of jobs that go on: their processes, and what the batch system says of them."""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from esd_localsite.jobs.actions import Actor
+from esd_localsite.jobs.batch import BatchError
+from esd_localsite.jobs.life import Event, Phase, Tick
+from esd_localsite.jobs.records import JobRecord
+from esd_localsite.jobs.workspace import Workspace
+
+_log = logging.getLogger("esd_localsite.jobs")
+
+
+@dataclass(frozen=True)
+class Observer:
+    """Looks at one job after the other. Silence of the batch system says nothing about them: they keep their state until it answers."""
+
+    actor: Actor
+    workspace: Callable[[JobRecord], Workspace]
+
+    def words(self, batch_ids: list[str]) -> Mapping[str, str]:
+        """The batch system's words for these jobs; none where it does not answer."""
+        try:
+            return self.actor.batch.words(batch_ids) if batch_ids else {}
+        except BatchError as error:
+            _log.warning("the batch system does not answer: %s", error)
+            return {}
+
+    def event(self, record: JobRecord, words: Mapping[str, str]) -> Event | None:
+        """What has happened to a job; None where nothing has."""
+        state = record.state
+        if state.pending is not None:
+            return None
+        if state.phase is Phase.ALLOCATING:
+            return self._allocation(record)
+        if state.phase.is_command:
+            return self.actor.command_ended(record, self.workspace(record))
+        if state.phase.is_batch and (word := words.get(state.batch_id or "")):
+            return self.actor.batch_seen(self.workspace(record), word)
+        return Tick(self.actor.clock()) if state.phase is Phase.SUBMITTING else None
+
+    def _allocation(self, record: JobRecord) -> Event | None:
+        try:
+            return self.actor.allocation_seen(record, self.workspace(record))
+        except BatchError as error:
+            _log.warning("the batch system does not answer: %s", error)
+            return None
