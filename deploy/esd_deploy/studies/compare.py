@@ -76,7 +76,15 @@ def compare(a: RunRecord, b: RunRecord, tolerance: Tolerance, *, spikes: tuple[s
         for one in statistics
     )
     names = sorted(a.versions.keys() | b.versions.keys())
-    return Comparison(a.id, b.id, relaxed, tuple(_text(name, a.versions.get(name), b.versions.get(name)) for name in names))
+    versions = tuple(_text(name, a.versions.get(name), b.versions.get(name)) for name in names)
+    return Comparison(a.id, b.id, relaxed, (*_number_of_many(a, b), *versions))
+
+
+def _number_of_many(a: RunRecord, b: RunRecord) -> tuple[Line, ...]:
+    """Runs of one submission differ by their number ($ESD_RUN_INDEX): told, for it may well be why their results differ."""
+    if a.index is None and b.index is None:
+        return ()
+    return (Line("number of many", a.index, b.index, "same" if a.index == b.index else "differs"),)
 
 
 def spike_hash(folder: Path) -> str | None:

@@ -149,6 +149,7 @@ def _parameters(crate: ROCrate, record: RunRecord) -> list[Any]:
             "nodes": str(record.shape.nodes),
             "tasks-per-node": str(record.shape.tasks_per_node),
             "threads": str(record.shape.threads),
+            **({"index": str(record.index)} if record.index is not None else {}),
         }
     return [
         crate.add(ContextEntity(crate, f"#{name}", {"@type": "PropertyValue", "name": name, "value": value}))

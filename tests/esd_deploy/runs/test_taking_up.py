@@ -9,6 +9,7 @@ from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy import Site, gather
+from esd_deploy.plans.bundle import bundle
 from esd_deploy.runs import fleet, record, rerun
 from esd_deploy.backends.connection import GoneError, JobState
 from esd_deploy.sites.endpoint import Credentials, Endpoint
@@ -151,6 +152,24 @@ def test_many_runs_of_one_plan_have_numbers(place, script, tmp_path, connection)
 
     assert [run.record.job.description["Environment"]["ESD_RUN_INDEX"] for run in runs] == ["0", "1", "2"]
     assert len({run.id for run in runs}) == 3
+    assert [run.record.index for run in runs] == [0, 1, 2]
+
+
+def test_a_run_of_many_is_repeated_under_its_number(place, script, tmp_path):
+    runs = list(place.start_many(place.plan(rerun_request(script)), 2, runs=tmp_path))
+    # Older records have the number in their job's description only.
+    old = runs[1].record.model_copy(update={"index": None})
+
+    assert [rerun.plan(one, runs[1].folder, place.config).index for one in (runs[1].record, old)] == [1, 1]
+
+
+def test_a_run_reads_its_script_once(place, script, monkeypatch):
+    read = []
+    monkeypatch.setattr("esd_deploy.plans.request.bundle", lambda path, *more: read.append(path) or bundle(path, *more))
+
+    place.plan(rerun_request(script))
+
+    assert read == [script]
 
 
 def rerun_request(script):

@@ -33,6 +33,13 @@ def test_the_same_run_is_the_same(ended):
     assert "simulation_time_s" not in {line.name for line in found.statistics}
 
 
+def test_the_numbers_of_two_runs_of_one_submission_are_told(ended):
+    first, second = (ended.model_copy(update={"index": number}) for number in (0, 1))
+
+    assert [line.verdict for line in compare(first, second, Tolerance()).versions if line.name == "number of many"] == ["differs"]
+    assert "number of many" not in {line.name for line in compare(ended, ended, Tolerance()).versions}
+
+
 CHANGES = [
     ({"rate_excitatory_hz": 21.9}, True),
     ({"rate_excitatory_hz": 22.5}, False),
