@@ -53,6 +53,8 @@ configure_root() {
   [ -z "$security" ] || printf 'deb %s %s-security main\n' "$security" "$suite" >>"$root/etc/apt/sources.list"
   apt-config dump | grep -iE '^Acquire::(https?::|Retries|Check-|[a-z]*proxy)' >"$root/etc/apt/apt.conf.d/90machine" || true
   mkdir "$root/fresh"
+  mkdir -p "$root/usr/local/share/ca-certificates" # Java has no variable that names a bundle: it trusts what the machine trusts
+  cp --dereference /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null || true
   cp "$(readlink -f /etc/ssl/certs/ca-certificates.crt)" "$root/fresh/ca.crt" 2>/dev/null || true
   write_environment >"$root/fresh/environment"
 }
@@ -80,6 +82,7 @@ fill_root() {
     die 4 "git cannot clone the committed HEAD of $PWD"
   chmod -R a+rX "$root/fresh/esd-images.git"
   cp ci/fresh/*.sh "$root/fresh/"
+  [ -z "${FRESH_TSI:-}" ] || cp "$FRESH_TSI" "$root/fresh/tsi.tar.gz"
   [ -z "$cold" ] || return 0
   [ "$user" = root ] || owner=1000
   mkdir -p "$kept/$suite-apt/partial" "$kept/pip-$user" "$kept/uv-$user" "$root/fresh/images" "$root/fresh/pip" "$root/fresh/uv"
