@@ -1,6 +1,22 @@
 """Runs programs at EBRAINS sites, from images pinned by digest, and keeps a record of what ran."""
 
-from esd_deploy.runs.aio import gather
-from esd_deploy.runs.site import Site
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from esd_deploy.runs.aio import gather
+    from esd_deploy.runs.site import Site
 
 __all__ = ["Site", "gather"]
+
+
+def __getattr__(name: str) -> object:
+    """Loaded when they are asked for: `esd-deploy` itself must be able to say that it was interrupted while it loads."""
+    if name == "gather":
+        from esd_deploy.runs.aio import gather  # noqa: PLC0415
+
+        return gather
+    if name == "Site":
+        from esd_deploy.runs.site import Site  # noqa: PLC0415
+
+        return Site
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

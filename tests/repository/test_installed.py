@@ -1,7 +1,9 @@
 """`pip install esd-images`, in an empty environment and an empty folder: what works there, and what says that it needs a checkout."""
 
 import json
+import signal
 import subprocess
+import time
 import tomllib
 from pathlib import Path
 
@@ -150,3 +152,19 @@ def test_bash_itself_completes(installed: Installed) -> None:
     variables = {**installed.variables, "PATH": f"{installed.environment / 'bin'}:{installed.variables['PATH']}"}
     finished = subprocess.run(("bash", "-c", f"{script}\n{ask}"), env=variables, capture_output=True, text=True, check=True)
     assert finished.stdout.split() == ["status"]
+
+
+@pytest.mark.parametrize("program", ["esd-deploy", "esd-build"])
+def test_an_interruption_while_it_loads_leaves_no_traceback(installed: Installed, program: str) -> None:
+    """At ten moments of the time that a call takes, from when Python itself is up: before that, the interpreter has the word."""
+    command = (str(installed.environment / "bin" / program), "--version")
+    begun = time.monotonic()
+    installed(program, "--version")
+    needed = time.monotonic() - begun
+    for moment in range(1, 11):
+        with subprocess.Popen(command, env=installed.variables, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            time.sleep(max(0.15, needed * moment / 10))
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        assert "Traceback" not in err or "site.py" in err, err
+        assert process.returncode in {0, 130, -signal.SIGINT}, (process.returncode, out, err)

@@ -84,15 +84,26 @@ def show_tags(
 
 @app.command()
 def promote(
-    reference: Annotated[str, typer.Argument(metavar="REF", help="registry/project/image:<immutable tag>")], ca_file: CaFile = None
+    image: Word,
+    registry: Place = None,
+    env: EnvironmentName = "edge",
+    provider: ProviderName = None,
+    target: TargetName = None,
+    ca_file: CaFile = None,
 ) -> None:
-    """Move the environment's tag to an image that is already in the registry."""
-    wanted = ImageReference.parse(reference)
+    """Move the environment's tag to an image that is already in the registry.
+
+    Name it by its immutable tag (REF, or IMAGE:TAG with --registry); IMAGE alone is the one that was built here last.
+    """
+    wanted = _reference(image, registry, env)
+    if not set("/:@") & set(image):
+        file = _built(image, env, provider, target)
+        wanted = replace(wanted, tag=tags.tags_of(finished.read(file), file).immutable)
     moving = tags.moving_of(wanted.tag or "")
     if moving is None:
-        raise UsageError(f"{reference} has no immutable tag (<environment>-<yyyymmdd>-<hash>), so no moving tag belongs to it")
-    registry = _open(wanted, ca_file)
-    typer.echo(registry.move(moving, registry.resolve(wanted)).reference)
+        raise UsageError(f"{wanted} has no immutable tag (<environment>-<yyyymmdd>-<hash>), so no moving tag belongs to it")
+    connection = _open(wanted, ca_file, registry)
+    typer.echo(connection.move(moving, connection.resolve(wanted)).reference)
 
 
 @app.command()

@@ -131,20 +131,41 @@ class PrivateKey:
 
 
 def new_key_pair(path: Path) -> Path:
-    """Make `<path>.key`, encrypted and readable by its owner only, and `<path>.pub`, which is returned. Replaces no key."""
-    private, public = path.with_suffix(".key"), path.with_suffix(".pub")
+    """Make `<path>.key`, encrypted and readable by its owner only, and `<path>.pub`, which is returned. Replaces no key.
+
+    Both or none: nothing is written before the password is known, and a private key whose public half cannot be written is removed.
+    """
+    named = path.with_suffix("") if path.suffix in {".key", ".pub"} else path
+    private, public = named.with_name(f"{named.name}.key"), named.with_name(f"{named.name}.pub")
     for file in (private, public):
         if file.exists():
             raise UsageError(f"{file} is there already; name another one")
     key = ec.generate_private_key(ec.SECP256R1())
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    encrypted = _pem(_encrypt(der, password(new=True)))
     try:
-        with os.fdopen(os.open(private, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            stream.write(_pem(_encrypt(der, password(new=True))))
-        public.write_bytes(key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo))
+        _write_new(private, encrypted.encode(), 0o600)
+        try:
+            _write_new(
+                public, key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo), 0o644
+            )
+        except BaseException:
+            private.unlink()
+            raise
     except OSError as error:
         raise UsageError(f"{error.filename}: {error.strerror}") from error
     return public
+
+
+def _write_new(path: Path, content: bytes, mode: int) -> None:
+    """A file that was not there, whole or not at all."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+    except BaseException:
+        path.unlink()
+        raise
 
 
 def trusted_keys() -> tuple[PublicKey, ...]:

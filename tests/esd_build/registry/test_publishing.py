@@ -84,11 +84,13 @@ def test_tags_before_and_after_a_new_build(call: Call, checkout: Project) -> Non
     assert list(shown["next_push"]) == ["edge", newer.partition("@")[0].rpartition(":")[2]]
     assert len(shown["registry"]) == 3
     assert shown["registry"]["edge"] == first
-    _, out, _ = call("promote", newer)
-    assert out.strip().partition("@")[2] == newer.partition("@")[2] != first
+    _, promoted, _ = call("promote", newer)
+    assert promoted.strip().partition("@")[2] == newer.partition("@")[2] != first
     _, out, _ = call("tags", "nest")
     assert [line.split()[-1] for line in out.splitlines()[2:]] == ["moves", "immutable", "immutable"]
     assert call("promote", newer.replace(":edge-", ":edgy_"))[0] == 3
+    assert call("promote", "nest")[1] == promoted
+    assert call("promote", f"nest:{newer.partition('@')[0].rpartition(':')[2]}")[1] == promoted
 
 
 def test_damaged_image_is_not_pushed(call: Call, checkout: Project) -> None:

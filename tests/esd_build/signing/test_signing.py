@@ -15,7 +15,7 @@ from tests.esd_build.registry.servers import AVAILABLE, Place, running_registry
 from esd_build import signing
 from esd_build.data.errors import UsageError
 from esd_build.registry import Registry
-from esd_build.signing import PrivateKey, PublicKey, bundles, simple
+from esd_build.signing import PrivateKey, PublicKey, bundles, keys, simple
 
 DIGEST = "sha256:" + "a" * 64
 DATA = Path(__file__).parents[2] / "data" / "signing"
@@ -232,3 +232,34 @@ def test_cosign_takes_our_signatures_and_we_take_cosign_s(place: Place, key: Pri
     assert run("sign", "--key", str(tmp_path / "theirs.key"), *newer, "--tlog-upload=false", "--yes") == 0
     theirs = PublicKey.read(tmp_path / "theirs.pub")
     assert str(signing.require(place.registry, image, (theirs,)).signer).endswith("theirs.pub")
+
+
+def test_no_half_of_a_key_pair_is_left_where_the_other_cannot_be_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*, new: bool) -> str:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(keys, "password", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            signing.new_key_pair(tmp_path / "mine")
+    assert list(tmp_path.iterdir()) == []
+
+    write = keys._write_new
+
+    def full(path: Path, content: bytes, mode: int) -> None:
+        if path.suffix == ".pub":
+            raise OSError(28, "No space left on device", str(path))
+        write(path, content, mode)
+
+    monkeypatch.setattr(keys, "password", lambda *, new: "secret")
+    monkeypatch.setattr(keys, "_write_new", full)
+    with pytest.raises(UsageError, match=r"mine\.pub: No space left"):
+        signing.new_key_pair(tmp_path / "mine")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_keys_name_is_kept_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "password", lambda *, new: "secret")
+    assert signing.new_key_pair(tmp_path / "esd-25.04").name == "esd-25.04.pub"
+    assert signing.new_key_pair(tmp_path / "other.key").name == "other.pub"
+    assert {path.name for path in tmp_path.iterdir()} == {"esd-25.04.key", "esd-25.04.pub", "other.key", "other.pub"}
