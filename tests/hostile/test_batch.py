@@ -8,6 +8,7 @@ import pytest
 
 from esd_localsite.jobs.batch import BatchError, Slurm, Submission
 
+INVALID = "slurm_load_jobs error: Invalid job id specified"
 MINE = "6781e96a-387f-4f5b-bfed-fa554dd9704f"
 
 
@@ -23,6 +24,8 @@ class Shell:
     def run(self, argv, *, environment, cwd, timeout):
         self.orders.append((self.name, tuple(argv)))
         found = next((text for key, text in self.answers.items() if all(word in " ".join(argv) for word in key.split())), "")
+        if found == INVALID:
+            return subprocess.CompletedProcess(argv, 1, "", f"{found}\n")
         return subprocess.CompletedProcess(argv, 0, found, "")
 
 
@@ -31,7 +34,9 @@ def slurm(root: Shell) -> Slurm:
 
 
 def test_a_comment_with_line_breaks_is_no_answer_about_another_job():
-    owner = Shell("ada", {"squeue %i|%k": f"7|hello\n4711|{MINE}\n8|{MINE}\n", "jobs=8 %k": f"{MINE}\n", "jobs=4711 %k": "hello\n"})
+    listed = f"7|hello\n4711|{MINE}\n999|{MINE}\n8|{MINE}\n"
+    alone = {"jobs=8 %k": f"{MINE}\n", "jobs=4711 %k": INVALID, "jobs=999 %k": "hello\n"}
+    owner = Shell("ada", {"squeue %i|%k": listed, **alone})
     assert slurm(Shell("root")).find(MINE, owner) == "8"
     assert all("--user=ada" in order for _, order in owner.orders)
 
@@ -44,7 +49,8 @@ def test_a_comment_that_goes_on_behind_the_right_one_is_not_the_right_one():
 def test_the_queue_is_asked_for_nothing_that_a_user_can_word():
     root = Shell("root", {"squeue": "17|RUNNING\n18|COMPLETED\n"})
     assert slurm(root).words(["17", "18", "19"]) == {"17": "RUNNING", "18": "COMPLETED", "19": "GONE"}
-    assert root.orders == [("root", ("squeue", "--noheader", "--states=all", "--format=%i|%T"))]
+    ((name, order),) = root.orders
+    assert (name, order[0], order[-1]) == ("root", "squeue", "--format=%i|%T")
 
 
 def test_a_job_is_cancelled_by_its_owner_and_by_nobody_else():

@@ -15,6 +15,7 @@ _ENDED = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_ME
 GONE = "GONE"
 """The word for a job that the batch system no longer knows."""
 
+_UNKNOWN = "Invalid job id"
 _ID = re.compile(r"\d{1,10}(_\d{1,10})?")
 _ROW = re.compile(r"(\d{1,10}(?:_\S{1,60})?)\|([A-Z_]{1,40})")
 _DETAIL = re.compile(r"(?:^|\s)([A-Z][\w/:]*)=(.*?)(?=\s+[A-Z][\w/:]*=|\s*$)")
@@ -115,9 +116,18 @@ class Slurm:
         """Among the owner's jobs; of several the newest, for a restarted job has several. A job that seems to be it is asked for alone."""
         ask = ("squeue", "--noheader", "--states=all", f"--user={owner.name}")
         for batch_id in candidates(self._run(*ask, "--format=%i|%k", account=owner), job_id):
-            if self._run(*ask, f"--jobs={batch_id}", "--format=%k", account=owner) == f"{job_id}\n":
+            if self._comment(batch_id, ask, owner) == f"{job_id}\n":
                 return batch_id
         return None
+
+    def _comment(self, batch_id: str, ask: tuple[str, ...], owner: Account) -> str:
+        """The whole comment of one job; nothing of a job that there is not, which another one's comment names."""
+        try:
+            return self._run(*ask, f"--jobs={batch_id}", "--format=%k", account=owner)
+        except BatchError as error:
+            if _UNKNOWN in str(error):
+                return ""
+            raise
 
     def words(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
         queue = parse_queue(self._run("squeue", "--noheader", "--format=%i|%T"))  # what has ended is not in it
@@ -127,7 +137,7 @@ class Slurm:
         try:
             return parse_details(self._run("scontrol", "--oneliner", "show", "job", _checked(batch_id), account=owner))
         except BatchError as error:
-            if "Invalid job id" in str(error):
+            if _UNKNOWN in str(error):
                 return {}
             raise
 
