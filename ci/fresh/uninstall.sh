@@ -5,17 +5,20 @@ set -euo pipefail
 . /fresh/steps.sh
 
 # apt's and dpkg's own book-keeping; backups and caches that Debian's tools write; what the checkout and pip hold.
-expected='^/(fresh|proc|sys|dev|run|tmp|root|home)(/|$)
-^/var/lib/(apt|dpkg|systemd|ucf|python)(/|$)
-^/var/cache/(apt|debconf|ldconfig|man)(/|$)
-^/var/log/(apt|dpkg\.log|alternatives\.log|faillog|lastlog|wtmp|btmp)
-^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-$
-^/etc/(ld\.so\.cache|\.pwd\.lock|mailcap|machine-id)$'
+expected='^/(fresh|proc|sys|dev|run|tmp|root|home)[/ ]
+^/var/lib/(apt|dpkg|systemd|ucf|python)[/ ]
+^/var/cache/(apt|debconf|ldconfig|man)[/ ]
+^/var/log/(apt[/ ]|dpkg\.log|alternatives\.log|faillog|lastlog|wtmp|btmp)
+^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-[ ]
+^/etc/(ld\.so\.cache|\.pwd\.lock|mailcap|machine-id)[ ]'
 
-# shellcheck disable=SC2016 # the inner shell's
-files() { # FILE: every file of the machine with its kind, mode, owner and, for files, its hash
-  as_root find / -xdev \( -type d -printf '%p %M %u:%g\n' \) -o \( -type f -printf '%p %M %u:%g ' -exec sh -c 'sha256sum <"$1"' _ {} \; \) -o \
-    -printf '%p %M %u:%g %l\n' 2>/dev/null | grep -vE "$(tr '\n' '|' <<<"$expected" | sed 's/|$//')" | sort >"$1"
+files() { # FILE: every file of the machine: kind, mode, owner, target; and each file's hash
+  local others
+  others=$(tr '\n' '|' <<<"$expected" | sed 's/|$//')
+  {
+    as_root find / -xdev -printf '%p %M %u:%g %l\n'
+    as_root find / -xdev -type f -print0 | as_root xargs -0 sha256sum | sed -E 's/^([0-9a-f]+)  (.*)/\2 \1/'
+  } 2>/dev/null | grep -vE "$others" | sort >"$1"
 }
 
 remove() {
