@@ -81,6 +81,7 @@ run_machine() {
   local code=0
   wait "$machine" || code=$?
   machine=''
+  keep_downloads "$place/root"
   [ ! -f "$place/root/fresh/times" ] || report "$code" <"$place/root/fresh/times"
   return "$code"
 }

@@ -28,7 +28,7 @@ enter() {
   ln -s fd/0 "$root/dev/stdin"
   ln -s fd/1 "$root/dev/stdout"
   ln -s fd/2 "$root/dev/stderr"
-  bind_caches "$root" "$suite" "$user"
+  bind_caches "$root" "$user"
   hostname "fresh-$suite"
   mkdir "$root/.outside"
   cd "$root"
@@ -38,9 +38,8 @@ enter() {
 }
 
 bind_caches() {
-  local root=$1 suite=$2 user=$3
+  local root=$1 user=$2
   [ "$kept" != yes ] || return 0
-  mount --bind "$kept/$suite-apt" "$root/var/cache/apt/archives"
   mount --bind "$kept/pip-$user" "$root/fresh/pip"
   mount --bind "$kept/uv-$user" "$root/fresh/uv"
 }

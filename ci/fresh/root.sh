@@ -85,11 +85,17 @@ fill_root() {
   [ -z "${FRESH_TSI:-}" ] || cp "$FRESH_TSI" "$root/fresh/tsi.tar.gz"
   [ -z "$cold" ] || return 0
   [ "$user" = root ] || owner=1000
-  mkdir -p "$kept/$suite-apt/partial" "$kept/pip-$user" "$kept/uv-$user" "$root/fresh/images" "$root/fresh/pip" "$root/fresh/uv"
+  mkdir -p "$kept/$suite-apt" "$kept/pip-$user" "$kept/uv-$user" "$root/fresh/images" "$root/fresh/pip" "$root/fresh/uv"
   chown "$owner:$owner" "$kept/pip-$user" "$kept/uv-$user"
+  find "$kept/$suite-apt" -name '*.deb' -exec cp -t "$root/var/cache/apt/archives" {} +
   images=${ESD_IMAGES_CACHE:-$(getent passwd esd | cut -d: -f6)/.cache/esd-images}
   for part in images compiled wheels sources; do
     [ ! -d "$images/$part" ] || cp -a "$images/$part" "$root/fresh/images/"
   done
   chown -R 1000:1000 "$root/fresh/images" # the first user of a machine, and so the one who builds: the newcomer, or esd where that is root
+}
+
+# Packages that the machine downloaded, for the next one. Copied, not shared: apt lets one machine at a time into a folder.
+keep_downloads() {
+  [ -n "$cold" ] || find "$1/var/cache/apt/archives" -maxdepth 1 -name '*.deb' -exec cp --no-clobber -t "$kept/$suite-apt" {} + 2>/dev/null || true
 }
