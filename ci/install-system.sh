@@ -13,6 +13,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 
 part=${1:-all}
 # APPTAINER_DEB: a package of Apptainer that the user downloaded, to be installed instead of the mirror's.
+[ -z "${APPTAINER_DEB:-}" ] || need_package "$APPTAINER_DEB"
 APPTAINER_DEB=${APPTAINER_DEB:+$(realpath "$APPTAINER_DEB")}
 export APPTAINER_DEB
 everything_is_there && exit 0

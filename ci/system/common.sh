@@ -56,6 +56,11 @@ have_apptainer() {
   [ -d "${sessions:-/}" ]
 }
 
+need_package() { # FILE that the user named
+  [ -f "$1" ] || die "APPTAINER_DEB=$1: no such file"
+  dpkg-deb --field "$1" Package 2>/dev/null | grep -qx apptainer || die "APPTAINER_DEB=$1 is no Debian package of apptainer"
+}
+
 fuse_is_open() { [ "$(stat -L -c %a /dev/fuse 2>/dev/null)" = 666 ]; }
 has_subordinate_ids() { grep -q "^$1:" /etc/subuid && grep -q "^$1:" /etc/subgid; } 2>/dev/null
 

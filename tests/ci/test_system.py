@@ -85,3 +85,12 @@ def test_packages_are_noted_before_they_are_installed_but_not_upgrades(shell: Sh
 def test_versions_of_apptainer_are_bounded(shell: Shell, tmp_path: Path, version: str, fits: bool) -> None:
     text = f'eval "$(grep "^is_bounded" {Path(__file__).parents[2]}/ci/install-apptainer.sh)"\nis_bounded {version}'
     assert (shell(text, source=(COMMON,)).returncode == 0) is fits
+
+
+@pytest.mark.parametrize(("name", "told"), [("README.md", "is no Debian package of apptainer"), ("missing.deb", "no such file")])
+def test_a_named_package_is_looked_at_first(shell: Shell, tmp_path: Path, name: str, told: str) -> None:
+    (tmp_path / "README.md").write_text("text")
+    finished = shell(f"need_package {name}", source=(COMMON,))
+    assert finished.returncode == 4
+    assert f"APPTAINER_DEB={name}" in finished.stderr
+    assert told in finished.stderr
