@@ -32,9 +32,12 @@ clone() {
 break_installer() {
   case $1 in
     directory) sed -i 's/^  dpkg-deb -R .*/&; find "$tree" -type d -empty -delete/' ci/install-apptainer.sh ;;
-    package) sed -i '0,/slurm-wlm /s///' ci/install-system.sh ;;
-    mode) sed -i 's/^open_fuse$//' ci/install-system.sh ;;
+    package) sed -i 's/^  slurm-wlm /  /' ci/system/common.sh ;;
+    mode) sed -i -e 's/chmod 666/chmod 600/' ci/system/account.sh ;;
+    *) return 0 ;;
   esac
+  git diff --quiet && fail "the break '$1' changes nothing: the installer is written otherwise now"
+  git --no-pager diff --unified=0 | grep '^[-+]'
 }
 
 run_tests() { PYTEST_ADDOPTS="${FRESH_TESTS:-}" make test; }
