@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, wait_random_exponential
+from tenacity import RetryCallState, Retrying, nap, wait_random_exponential
 
 from esd_build.data.errors import UsageError
-from esd_deploy.backends.connection import ConnectionLostError, RefusedError
+from esd_deploy.backends.connection import ConnectionLostError, GoneError, RefusedError
 
 ANSWER_S = 120
 """How long one answer is asked for again and again."""
@@ -24,15 +24,23 @@ def patiently(
     """Repeat what failed by a lost connection, for at most `give_up_s` seconds; anything else is raised at once.
 
     A refused token is tried for `refused_s` seconds: whoever renews it may do so any moment, and a site whose issuer is away refuses all.
+    What a site says right after it was away counts as little: a UNICORE/X that starts knows no job and no user for some seconds.
     """
 
+    def failed(attempt: RetryCallState) -> BaseException | None:
+        return attempt.outcome.exception() if attempt.outcome else None
+
+    def again(attempt: RetryCallState) -> bool:
+        error = failed(attempt)
+        return isinstance(error, ConnectionLostError | RefusedError) or (isinstance(error, GoneError) and attempt.attempt_number > 1)
+
     def enough(attempt: RetryCallState) -> bool:
-        refused = attempt.outcome is not None and isinstance(attempt.outcome.exception(), RefusedError)
-        return (attempt.seconds_since_start or 0) >= (refused_s if refused else give_up_s)
+        at_first = isinstance(failed(attempt), RefusedError) and attempt.attempt_number == 1
+        return (attempt.seconds_since_start or 0) >= (refused_s if at_first else max(give_up_s, refused_s if isinstance(failed(attempt), RefusedError) else 0))
 
     return Retrying(
         sleep=sleep,
-        retry=retry_if_exception_type((ConnectionLostError, RefusedError)),
+        retry=again,
         wait=wait_random_exponential(multiplier=0.5, max=30),
         stop=enough,
         before_sleep=lambda attempt: notice(f"{attempt.outcome.exception() if attempt.outcome else 'no answer'}; trying again"),
