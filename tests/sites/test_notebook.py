@@ -17,6 +17,14 @@ def test_the_notebook_is_kept_without_output():
     assert [cell.get("execution_count") or cell.get("outputs") for cell in cells if cell.cell_type == "code"] == [[]] * 7
 
 
+def test_what_it_imports_of_this_project_is_there():
+    cells = (cell.source for cell in nbformat.read(NOTEBOOK, as_version=4).cells if cell.cell_type == "code")
+    lines = [line for source in cells for line in source.splitlines() if line.startswith("from esd_")]
+    assert len(lines) >= 7
+    for line in lines:
+        exec(line, {})
+
+
 @pytest.mark.site
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of the libraries that run notebooks
 def test_the_notebook_runs_to_its_end(running_site, published, deploy, tmp_path, monkeypatch):
