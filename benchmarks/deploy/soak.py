@@ -20,6 +20,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from compared import differences, gave_way, worked
+from frost import Frost
 from leaks import Leaks
 from tokens_for_tests import TokenFile
 from weather import Weather
@@ -119,6 +121,24 @@ def duplicates(soak: Soak, runs: int) -> tuple[int, list[str]]:
     return len(at_site), sorted(map(str, at_site ^ ours))
 
 
+def folders(soak: Soak, runs: int, site: str) -> tuple[list[str], list[str], int]:
+    """What is not as at the site; runs whose program ran more than once; and batch jobs that gave way to another one of their run."""
+    false: list[str] = []
+    twice: list[str] = []
+    gone = 0
+    for number in range(runs):
+        for one in soak.known(number):
+            if not one.job.url:
+                continue
+            there = Path(f"/var/lib/esd-localsite/{site}/uspace") / one.job.url.rpartition("/")[2]
+            if one.complete and one.succeeded:
+                false += differences(one, soak.folder / "runs" / str(number) / one.id, there)
+            if worked(there) > 1 or (one.succeeded and worked(there) != 1):
+                twice.append(f"{one.id}: its program ran {worked(there)} times")
+            gone += gave_way(there)
+    return false, twice, gone
+
+
 def site_file(name: str, token: Path, folder: Path) -> Path:
     """The site with a bearer token from a file, in place of the password."""
     status = json.loads(Path(f"/var/lib/esd-localsite/{name}/status.json").read_text())
@@ -152,13 +172,21 @@ def main() -> None:
     tokens = TokenFile(given.site, folder / "token")
     soak = Soak(site_file(given.site, tokens.path, folder), folder, Tally(), folder.name)
     weather, leaks, begun = Weather(given.site), Leaks(tokens), time.monotonic()
-    with tokens, leaks, weather, ThreadPoolExecutor(given.at_once) as pool:
+    frost = Frost(given.site)
+    with tokens, leaks, weather, frost, ThreadPoolExecutor(given.at_once) as pool:
         list(pool.map(soak.one, range(given.runs)))
     jobs, odd = duplicates(soak, given.runs)
     seen = leaks.found_in(folder, Path(f"/var/lib/esd-localsite/{given.site}"))
+    false, twice, gone = folders(soak, given.runs, given.site)
     report(soak.tally, weather, jobs, odd, seen, (given.runs, len(tokens.all), time.monotonic() - begun))
+    frozen = ", ".join(f"{count} x {seconds} s" for seconds, count in sorted(frost.frozen.items())) or "never"
+    print(f"| results that are not byte by byte as at the site | {len(false)} |")
+    print(f"| programs that ran more than once / batch jobs that gave way to another of their run | {len(twice)} / {gone} |")
+    print(f"| controller frozen | {frozen} |")
+    for line in (*false, *twice):
+        print(f"  {line}")
     print(f"kept: {folder}")
-    sys.exit(1 if soak.tally.lost or odd or seen else 0)
+    sys.exit(1 if soak.tally.lost or odd or seen or false or twice else 0)
 
 
 def report(
