@@ -98,7 +98,7 @@ def test_every_set_pins_all_its_packages():
 
 @pytest.mark.parametrize("name", ["ESD", "ESD/", "../x/y", "ESD/24.10/x", "E SD/1"])
 def test_what_is_no_module(name, tmp_path):
-    with pytest.raises(LocalSiteError, match="is no name for a module"):
+    with pytest.raises(LocalSiteError, match="is not a module name"):
         plan_module(name, tmp_path, ())
 
 
