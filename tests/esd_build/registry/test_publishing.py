@@ -68,7 +68,7 @@ def test_push_prints_the_moving_tag_with_its_digest_last_and_attaches_the_docume
     shown = json.loads(out)
     assert shown["annotations"] == {"eu.ebrains.esd.nest": "3.10.0"}
     assert [attached["type"] for attached in shown["attachments"]] == ["application/vnd.cyclonedx+json"]
-    assert shown["signature"] == {"outcome": "skipped", "signer": None}
+    assert shown["signature"] == {"outcome": "skipped", "signer": None, "claims": {}}
     assert call("inspect", reference, "--show", "cyclonedx")[1].strip() == SBOM
     assert call("inspect", reference, "--show", "spdx")[0] == 3
 
