@@ -39,7 +39,7 @@ def core(web: Web) -> Any:
 @probe
 def name_of_the_caller(web: Web) -> Any:
     found = web.json("")["client"]
-    return {"method": found["authenticationMethod"], "dn": found["dn"], "uid": found["xlogin"]["UID"]}
+    return web.masked({"method": found["authenticationMethod"], "dn": found["dn"], "uid": found["xlogin"]["UID"]})
 
 
 @probe
@@ -259,7 +259,7 @@ def job_document(web: Web) -> Any:
     found = web.json(job)
     web.ask("DELETE", job)
     values = {name: found[name] for name in ("name", "tags", "jobType", "queue", "resourceStatus", "status", "exitCode", "owner")}
-    return {"keys": sorted(found), "links": sorted(found["_links"]), "consumed": sorted(found["consumedTime"]), **values}
+    return web.masked({"keys": sorted(found), "links": sorted(found["_links"]), "consumed": sorted(found["consumedTime"]), **values})
 
 
 @probe

@@ -93,6 +93,7 @@ class Web:
             (r"line \d+:", "line N:"),
             (r"\b(java|org|eu)(\.\w+)+(Exception|Problem): ", ""),
             (r" \(class java[^)]*\)", ""),
+            (r"CN=(\w+),O=[^\"]+", r"CN=\1,O=SITE"),
             (r"\"siteName\": \"[^\"]*\"", '"siteName": "NAME"'),
         ):
             text = re.sub(pattern, word, text)

@@ -50,7 +50,6 @@ class Partition(_Strict):
             "CPUsPerNode": (1, 64),
             "TotalCPUs": (1, 64 * self.max_nodes),
             "MemoryPerNode": (2**20, 64 * 2**30),
-            "GPUsPerNode": (0, 4),
         }
 
     @property
