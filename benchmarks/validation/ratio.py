@@ -14,14 +14,13 @@ import tempfile
 from pathlib import Path
 from statistics import median
 
-from esd_deploy.validation.steps import all_steps
-
 from esd_build.registry import PublishedImage
 from esd_deploy.runs.site import Site
 from esd_deploy.validation import evidence
 from esd_deploy.validation.checks.performance import ratios
 from esd_deploy.validation.evidence import Evidence
 from esd_deploy.validation.reports.document import collect
+from esd_deploy.validation.suite import all_steps
 
 
 def job(site: str, image: str, folder: Path) -> None:
