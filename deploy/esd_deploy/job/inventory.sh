@@ -10,7 +10,7 @@ most_kept=$((100 * 1024 * 1024)) # bytes of inputs that are copied for a second 
 
 # find ends with 1 where there is a folder that it may not enter: that is no failure here.
 entries() { # FIND-ACTION…: everything but what the batch system, UNICORE and esd-deploy write by the way
-  find . \( -path './.UNICORE_*' -o -path './bss_*' -o -path './UNICORE_*' -o -path './TSI_submit_*' -o -path ./stdout -o -path ./stderr \
+  find . \( -path './.UNICORE_*' -o ! -type d ! -path './*/*' \( -path './bss_*' -o -path './UNICORE_*' -o -path './TSI_submit_*' \) -o -path ./stdout -o -path ./stderr \
     -o -path ./esd/image.sif -o -path ./esd/plain-names -o -path ./esd/jobs -o -path ./esd/originals -o -path './esd/batch.*' -o -path './esd/results.*' \
     -o -path ./esd/before.list -o -path ./esd/claim -o -path './esd/ended*' \) -prune -o ! -path . "$@" 2>/dev/null
 }

@@ -149,7 +149,8 @@ def test_what_arrives_is_what_was_there(things, changed):
 
 def unhoused(name: str) -> bool:
     """What the job's script does not count as the program's: names at the top that UNICORE uses."""
-    return name.startswith(("bss_", "UNICORE_", "TSI_submit_", ".UNICORE_", "esd/")) or name in {"stdout", "stderr"}
+    at_top = "/" not in name and name.startswith(("bss_", "UNICORE_", "TSI_submit_"))
+    return at_top or name.startswith((".UNICORE_", "esd/")) or name in {"stdout", "stderr"}
 
 
 def compare(folder: Path, there: dict[str, str], fetched: results.Fetched, *, changed: bool) -> None:
