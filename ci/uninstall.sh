@@ -71,6 +71,7 @@ tell_what_is_left() {
     [ ! -d "$here/../$cache" ] || left+=("$cache/ in this checkout: your images and results")
   done
   if [ -n "$(apptainer_version)" ]; then left+=("$(command -v apptainer): set-up did not install it as a package"); fi
+  left+=("system accounts that removed packages had (slurm, munge, …): Debian keeps them, so that no other account gets their ids")
   left+=("apt's and dpkg's own lists, logs and backups")
   say 'left as they are:'
   for line in "${left[@]}"; do printf '    %s\n' "$line"; done

@@ -5,12 +5,13 @@ set -euo pipefail
 . /fresh/steps.sh
 
 step 'apt-get install make git' first_line
-start_image() { # as the account that builds
+start_image() ( # as the account that builds
   local image
   image=$(find "${ESD_IMAGES_CACHE:-/nowhere}/images" -name 'base-*.sif' -print -quit 2>/dev/null)
   [ -n "$image" ] || { printf '    no image is kept on this machine\n' && return 0; }
+  cd / # which esd may enter
   as_root setpriv --reuid=esd --regid=esd --init-groups env HOME=/home/esd apptainer exec --no-home --pwd / "$image" python3 --version
-}
+)
 
 step 'git clone' clone
 break_installer "$FRESH_BREAK"

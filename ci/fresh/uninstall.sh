@@ -10,7 +10,8 @@ expected='^/(fresh|proc|sys|dev|run|tmp|root|home)[/ ]
 ^/var/cache/(apt|debconf|ldconfig|man)[/ ]
 ^/var/log/(apt[/ ]|dpkg\.log|alternatives\.log|faillog|lastlog|wtmp|btmp)
 ^/etc/(passwd|group|shadow|gshadow|subuid|subgid)-[ ]
-^/etc/(ld\.so\.cache|\.pwd\.lock|mailcap|machine-id)[ ]'
+^/etc/(ld\.so\.cache|\.pwd\.lock|mailcap|machine-id)[ ]
+^/etc/(passwd|group|shadow|gshadow)[ ]' # accounts of packages, which Debian keeps
 
 files() { # FILE: every file of the machine: kind, mode, owner, target; and each file's hash
   local others
