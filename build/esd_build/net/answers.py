@@ -1,6 +1,5 @@
 """Reading what a server sent: JSON that can be written again and calculated with, and words that a terminal takes as words."""
 
-import math
 import re
 from collections.abc import Iterable, Iterator
 
@@ -20,7 +19,7 @@ def parsed(content: bytes | str, what: str) -> object:
     except ValueError as error:
         raise ToolError(f"{what}: no JSON ({printable(str(error), 200)})") from error
     for number in _numbers(value):
-        if not math.isfinite(number) or not -_LARGEST <= number < _LARGEST:
+        if not -_LARGEST <= number < _LARGEST:  # nor is what is no number between them
             raise ToolError(f"{what}: it holds a number that no answer has")
     return value
 

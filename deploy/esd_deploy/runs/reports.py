@@ -133,7 +133,7 @@ def understood(record: RunRecord, folder: Path) -> RunRecord:
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value) and abs(value) < _LARGEST_NUMBER
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < _LARGEST_NUMBER
 
 
 def _led_to(folder: Path, path: str) -> str:
