@@ -1,6 +1,7 @@
-"""How a run becomes a job at a site: one backend for each `kind` of site, chosen here and nowhere else.
+"""How a run becomes a job at a site: one backend for each `kind` of site, chosen here.
 
-To add a kind (the neuromorphic queue, `kind: nmpi`): write a module whose `BACKEND` is a `Backend`, and name it in `_MODULES`. The rest of
+To add a kind: write a module whose `BACKEND` is a `Backend`, name it in `_MODULES`, and give it settings in sites/config.py and an address
+in sites/endpoint.py. The rest of
 esd-deploy only knows `Plan` (what is to be done), `Connection` (what a site must be able to do, connection.py) and `RunRecord`:
 
 * `Site.load` takes `connect` from the backend. `endpoint` has the address (`endpoint.url`: of UNICORE, or of the queue), the certificate

@@ -1,5 +1,7 @@
 """The command `esd-deploy delete`: remove a run at its site."""
 
+from typing import Annotated
+
 import typer
 
 from esd_build.data.errors import UsageError
@@ -8,10 +10,13 @@ from esd_deploy.commands.running import known_run
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()
+Even = Annotated[
+    bool, typer.Option("--force", help="Delete even if the run has not ended, or results are missing here: they are lost then.")
+]
 
 
 @app.command()
-def delete(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, force: options.Force = False) -> None:
+def delete(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, force: Even = False) -> None:
     """Remove a run's job and its folder at the site; what was fetched stays here."""
     run = known_run(run_id, output, site, None)
     if not force and not run.record.complete:

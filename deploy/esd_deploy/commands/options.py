@@ -62,7 +62,7 @@ Environment = Annotated[
     typer.Option("--env", metavar="NAME=VALUE", help="A variable of the job; may be repeated. It is written into the record: no secrets."),
 ]
 Output = Annotated[Path, typer.Option(help="Folder of all runs; this one gets its own in it.")]
-Json = Annotated[bool, typer.Option("--json", help="The record as JSON on standard output, no progress.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and no progress.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, from `esd-deploy list`.", autocompletion=completion.runs)]
 KnownSite = Annotated[

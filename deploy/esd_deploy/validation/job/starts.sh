@@ -12,7 +12,7 @@ for ((number = 1; number <= count; number++)); do
   timeout --kill-after=5 "$limit" "$@" >"$words" 2>&1 </dev/null
   code=$?
   seconds=$(awk -v begun="$begun" -v now="$EPOCHREALTIME" 'BEGIN { printf "%.3f", now - begun }')
-  how= chance=false
+  how='' chance=false
   if [ "$code" != 0 ]; then
     how=$(crash "$words") || true
     by_chance "$words" && chance=true
