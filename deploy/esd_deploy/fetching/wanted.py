@@ -116,7 +116,7 @@ def _told(path: str, found: Inventory) -> bool:
 
 def _blurred(path: str) -> str:
     """What servers make of names that they cannot write: `caf?.txt`, with one or another replacement."""
-    return re.sub(r"[^ -~]+", "?", path)
+    return re.sub(r"(?:[^ -~]|\?)+", "?", path)
 
 
 def _of_list(listed: list[RemoteFile], sent: Mapping[str, str | None], places: Places, *, ended: bool) -> Todo:

@@ -27,7 +27,7 @@ from esd_deploy.runs.patience import patiently
 pytestmark = pytest.mark.integration
 SCRIPT = importlib.resources.files("esd_deploy") / "job" / "inventory.sh"
 PATIENCE = patiently(sleep=lambda _seconds: None)
-RUNS = int(os.environ.get("ESD_PROPERTY_RUNS", "60"))
+RUNS = int(os.environ.get("ESD_PROPERTY_RUNS", "30"))
 
 name = st.one_of(
     st.sampled_from(["a", "b", "data", "run.json", ".lock", "state.txt", "bss_submit_x", "x.part", ".a.part", "n" * 250, "ü" * 120]),

@@ -88,7 +88,8 @@ def test_of_a_job_without_an_inventory_inputs_are_compared_when_they_are_here():
 def test_names_that_no_record_can_hold_are_escaped_and_never_given_twice():
     found = noted(". f f 1 644 ./caf\udce9", ". f f 1 644 ./caf%E9", ". f f 1 644 ./a\nb", ". f f 1 644 ./run.json")
 
-    places = {one.path: one.place for one in todo([RemoteFile("caf�", 1), RemoteFile("a?b", 1)], found, {}).files}
+    listed = [RemoteFile("caf\ufffd", 1), RemoteFile("a?b", 1), RemoteFile("a\x1f?b", 1)]
+    places = {one.path: one.place for one in todo(listed, found, {}).files}
 
     assert places == {"caf\udce9": "caf%E9~2", "caf%E9": "caf%E9", "a\nb": "a%0Ab", "run.json": "run.json.result"}
 
