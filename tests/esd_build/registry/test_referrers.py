@@ -85,12 +85,15 @@ def test_list_that_is_no_list_is_an_error_and_not_an_empty_one(through: Place, p
         through.registry.attachments(image)
 
 
-def test_attachment_manifest_that_was_altered_is_refused(through: Place, proxy: FaultProxy, sif: Path, document: Path) -> None:
+def test_attachment_manifest_that_was_altered_is_refused_and_told(
+    through: Place, proxy: FaultProxy, sif: Path, document: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is left out, and hides none of the others."""
     image = through.registry.push(sif, through.reference("list"), {}).reference
-    attached = through.registry.attach(image, SBOM, document)
-    proxy.faults.append(Fault("GET", f"/manifests/{attached.digest}", change=lambda content: content.replace(b"cyclonedx", b"cyclonedy")))
-    with pytest.raises(ToolError, match="answered with another manifest"):
-        through.registry.attachments(image)
+    altered, whole = (through.registry.attach(image, kind, document) for kind in (SBOM, "application/vnd.example.other"))
+    proxy.faults.append(Fault("GET", f"/manifests/{altered.digest}", change=lambda content: content.replace(b"cyclonedx", b"cyclonedy")))
+    assert [found.digest for found in through.registry.attachments(image)] == [whole.digest]
+    assert "answered with another manifest" in caplog.text
 
 
 def test_manifests_of_other_tools_are_understood() -> None:
