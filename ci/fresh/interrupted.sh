@@ -8,10 +8,12 @@ set -euo pipefail
 interrupt() { # SIGNAL SECONDS COMMAND…
   local signal=$1 seconds=$2 started
   shift 2
-  setsid "$@" >/tmp/interrupted.log 2>&1 &
+  # A shell starts what runs in its background deaf to Ctrl-C.
+  env --default-signal=INT setsid "$@" >/tmp/interrupted.log 2>&1 &
   started=$!
   sleep "$seconds"
-  as_root kill "-$signal" -- "-$started" 2>/dev/null || printf '    (it had ended by then)\n'
+  # The shell's own kill: a new Debian has no program of that name.
+  as_root bash -c 'kill "-$1" -- "-$2"' kill "$signal" "$started" 2>/dev/null || printf '    (it had ended by then)\n'
   wait "$started" 2>/dev/null || true
   printf '    %s after %s s; it was at: %s\n' "$signal" "$seconds" "$(tail -n 1 /tmp/interrupted.log)"
   # What ran under sudo has a group of its own; apt must be gone before the next start, as after a person's second look.
@@ -28,6 +30,7 @@ half_unpacked() { # as if the power failed while dpkg unpacked it
 }
 
 clash() { # the ports that a site takes first, and a network of its range, belong to others
+  .venv/bin/esd-deploy local down --purge
   .venv/bin/python -c 'import socket, time
 held = []
 for port in (25030, 23030, 20030):
