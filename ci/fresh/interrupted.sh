@@ -13,6 +13,7 @@ interrupt() { # SIGNAL SECONDS COMMAND…
   started=$!
   sleep "$seconds"
   # The shell's own kill: a new Debian has no program of that name.
+  # shellcheck disable=SC2016 # the inner shell's words
   as_root bash -c 'kill "-$1" -- "-$2"' kill "$signal" "$started" 2>/dev/null || printf '    (it had ended by then)\n'
   wait "$started" 2>/dev/null || true
   printf '    %s after %s s; it was at: %s\n' "$signal" "$seconds" "$(tail -n 1 /tmp/interrupted.log)"
