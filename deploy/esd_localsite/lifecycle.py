@@ -12,6 +12,7 @@ from esd_localsite.cluster.preparation import prepare
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state import lock
 from esd_localsite.state.files import make_folder, write
+from esd_localsite.state.interrupts import one_interrupt
 from esd_localsite.state.layout import Layout, find_layout
 from esd_localsite.state.options import Profile, Server, SiteOptions
 from esd_localsite.state.plan import SitePlan, checkout, code_fingerprint
@@ -141,6 +142,13 @@ def _as_wanted(current: SiteStatus, layout: Layout, options: SiteOptions | None)
 def _start(layout: Layout, options: SiteOptions | None, progress: Callable[[str], None]) -> SiteStatus:
     require_programs(PACKAGES if layout.needs_root else OWN_PACKAGES)
     make_folder(layout.state)
+    with one_interrupt():
+        _launch(layout, options, progress)
+    return _status(layout)
+
+
+def _launch(layout: Layout, options: SiteOptions | None, progress: Callable[[str], None]) -> None:
+    """Prepare the site and start its supervisor; where that does not succeed, nothing of it stays."""
     try:
         with lock.holding(layout.lock) as held:
             progress("preparing")
@@ -155,7 +163,6 @@ def _start(layout: Layout, options: SiteOptions | None, progress: Callable[[str]
         with lock.holding(layout.lock):  # until its last process is gone
             _remove_interface(layout)
         raise
-    return _status(layout)
 
 
 def _provide_server(layout: Layout, options: SiteOptions | None, progress: Callable[[str], None]) -> None:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from esd_localsite.supervision import daemons
 from esd_localsite.supervision.report import follow
 
 _STOP_TIMEOUT_S = 45.0
+_GOING_S = 5.0
 _DETACHED = ("setsid", "--fork")  # a child of init, not of the caller, who would have to wait for its end
 _NAMESPACES = ("unshare", "--pid", "--mount", "--uts", "--fork", "--kill-child", "--")
 
@@ -80,11 +82,21 @@ def end(layout: Layout, pid: int) -> None:
 
 def _require_visible(layout: Layout, pid: int, words: Sequence[str]) -> None:
     """Raises LocalSiteError where the lock is held, but process `pid` (its command line: `words`) does not run the site."""
-    if lock.is_locked(layout.lock) and not {layout.name, str(layout.root)} <= set(words):
+    if not {layout.name, str(layout.root)} <= set(words) and not _let_go(layout):
         raise LocalSiteError(
             f"the local site '{layout.name}' is run by a process that cannot be seen from here (number {pid} in {layout.lock}): "
             "the state directory is shared with another container, or with the machine around this one; stop the site there"
         )
+
+
+def _let_go(layout: Layout) -> bool:
+    """Whether the lock is free, or is so soon: what was killed has no command line any more, and holds the lock until it is gone."""
+    deadline = time.monotonic() + _GOING_S
+    while lock.is_locked(layout.lock):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def _words(pid: int) -> tuple[str, ...]:
