@@ -124,7 +124,13 @@ def real_files(root: Path) -> dict[str, str]:
     return found
 
 
-@settings(max_examples=RUNS, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(
+    max_examples=RUNS,
+    deadline=None,
+    derandomize="ESD_PROPERTY_RUNS" not in os.environ,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
 @given(tree, st.booleans())
 def test_what_arrives_is_what_was_there(things, changed):
     work = Path(tempfile.mkdtemp(prefix="esd-property-")).resolve()
