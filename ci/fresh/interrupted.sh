@@ -37,7 +37,7 @@ held = []
 for port in (25030, 23030, 20030):
     held.append(socket.socket()); held[-1].bind(("", port)); held[-1].listen()
 time.sleep(600)' &
-  as_root ip link add taken type dummy
+  as_root ip link add taken type bridge # every kernel that runs a site has bridges
   as_root ip addr add 10.231.0.1/16 dev taken
 }
 
