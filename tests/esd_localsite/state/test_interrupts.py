@@ -24,10 +24,11 @@ def test_a_second_interrupt_does_not_cut_off_the_clean_up() -> None:
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_what_ignores_interrupts_goes_on_ignoring_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_ignores_interrupts_goes_on_ignoring_them() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
         with one_interrupt():
             signal.raise_signal(signal.SIGINT)
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
