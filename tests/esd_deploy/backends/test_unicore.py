@@ -72,6 +72,7 @@ def endpoint(tmp_path_factory):
         "users_file": str(folder / "users.json"),
         "state_dir": str(folder / "state"),
         "uspace_dir": str(folder / "uspace"),
+        "environment": {"HOME": str(folder)},  # a job's login shell reads nothing of this machine's user
         "profile": "nobatch",
         "times": {"poll_seconds": 0.05},
         "partitions": {"batch": {"max_nodes": 2, "max_runtime_s": 3600}},

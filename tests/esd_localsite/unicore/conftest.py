@@ -112,6 +112,7 @@ def write_setting(folder: Path, port: int, **changes: object) -> Path:
         part.write_to_path(folder / "cert.pem", append=True)
     users = {name: UserEntry.of(password, ACCOUNTS.get(name, "esd")).model_dump() for name, password in ((USER, PASSWORD), OTHER)}
     (folder / "users.json").write_text(json.dumps(users))
+    (folder / "home").mkdir()  # a job's login shell reads what it finds in HOME: nothing of this machine's user
     config = {
         "site_name": "LOCAL",
         "port": port,
@@ -120,7 +121,7 @@ def write_setting(folder: Path, port: int, **changes: object) -> Path:
         "users_file": str(folder / "users.json"),
         "state_dir": str(folder / "state"),
         "uspace_dir": str(folder / "uspace"),
-        "environment": {"SCRATCH": str(folder / "scratch")},
+        "environment": {"SCRATCH": str(folder / "scratch"), "HOME": str(folder / "home")},
         "login_environment": {"ON_LOGIN_NODE": "yes"},
         "slurm_conf": None,
         "profile": "nobatch",
