@@ -19,13 +19,6 @@ from esd_deploy.errands.image_contents import Package
 app = typer.Typer()
 _SYSTEM = "deb"
 
-ImageWord = Annotated[
-    str,
-    typer.Option(
-        "--image", help="nest, nest:25.04, or a whole reference.", envvar=options.IMAGE_VARIABLE, autocompletion=completion.images
-    ),
-]
-
 
 class NotInImageError(EsdError):
     """A package that was asked for is not in the image (exit code 1)."""
@@ -35,7 +28,7 @@ class NotInImageError(EsdError):
 def image_contents_command(
     packages: Annotated[list[str] | None, typer.Argument(help="Only these; exit code 1 if one of them is not in the image.")] = None,
     *,
-    image: ImageWord,
+    image: options.NeededImage,
     site: Annotated[
         str | None,
         typer.Option(help="The site from whose registry it comes; not needed for a whole reference.", autocompletion=completion.sites),

@@ -43,6 +43,10 @@ Image = Annotated[
         autocompletion=completion.images,
     ),
 ]
+NeededImage = Annotated[
+    str,
+    typer.Option("--image", help="nest, nest:25.04, or a whole reference.", envvar=IMAGE_VARIABLE, autocompletion=completion.images),
+]
 Nodes = Annotated[int, typer.Option("--nodes", "-N", min=1, help="Compute nodes.")]
 TasksPerNode = Annotated[int | None, typer.Option(min=1, help="MPI ranks on each node; 1 without it and without -n.")]
 Ranks = Annotated[int | None, typer.Option("--ntasks", "-n", min=1, help="MPI ranks on all nodes together: a multiple of the nodes.")]

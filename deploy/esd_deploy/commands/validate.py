@@ -8,7 +8,7 @@ import typer
 from rich.table import Table
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
-from esd_deploy.commands import completion, options, words
+from esd_deploy.commands import options, words
 from esd_deploy.commands.console import out
 from esd_deploy.display.progress import display
 from esd_deploy.runs.site import Site
@@ -24,15 +24,6 @@ from esd_deploy.validation.suite import CHECKS, Selection
 from esd_deploy.validation.validation import VALIDATIONS, Request, Validation
 
 app = typer.Typer()
-ImageWord = Annotated[
-    str,
-    typer.Option(
-        "--image",
-        help="nest, nest:25.04, or a whole reference.",
-        envvar=options.IMAGE_VARIABLE,
-        autocompletion=completion.images,
-    ),
-]
 Only = Annotated[list[str] | None, typer.Option("--only", help="A check or a tag; the checks that it rests on run too. May be repeated.")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="A check or a tag to leave out. May be repeated.")]
 Quick = Annotated[bool, typer.Option("--quick", help="No compilation and no measurements of speed.")]
@@ -71,7 +62,7 @@ def checks(*, as_json: Annotated[bool, typer.Option("--json", help="As one JSON 
 def validate(  # noqa: PLR0913 - each parameter is an option of the command line
     *,
     site: options.SiteName,
-    image: ImageWord,
+    image: options.NeededImage,
     only: Only = None,
     skip: Skip = None,
     quick: Quick = False,

@@ -1,0 +1,72 @@
+"""What `run`, `submit` and `script` ask alike: one list of options, and the request that they make."""
+
+import inspect
+from collections.abc import Callable, Collection
+from dataclasses import KW_ONLY, dataclass
+from functools import wraps
+from pathlib import Path
+from typing import Any
+
+from esd_deploy.commands import options, words
+from esd_deploy.plans.request import Request
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The options that describe a run, as typed; in the order in which `--help` shows them."""
+
+    script: options.Script
+    arguments: options.Arguments = None
+    _: KW_ONLY
+    site: options.SiteName
+    image: options.Image = None
+    mode: options.ModeName = None
+    nodes: options.Nodes = 1
+    ranks: options.Ranks = None
+    tasks_per_node: options.TasksPerNode = None
+    threads: options.Threads = 1
+    time: options.Time = None
+    inputs: options.Inputs = None
+    model: options.Model = None
+    partition: options.PartitionName = None
+    account: options.Account = None
+    env: options.Environment = None
+    job_name: options.JobName = None
+    tag: options.Tags = None
+
+    def request(self, *never: Path) -> Request:
+        """The request; folders of `never` are not sent along. Raises UsageError for a word that cannot be read."""
+        return Request(
+            script=self.script,
+            arguments=tuple(self.arguments or ()),
+            image=self.image,
+            shape=words.shape(self.nodes, self.tasks_per_node, self.threads, self.ranks),
+            time_s=options.time_s(self.time),
+            mode=options.mode(self.mode),
+            inputs=tuple(self.inputs or ()),
+            partition=self.partition,
+            account=self.account,
+            tags=tuple(self.tag or ()),
+            name=words.job_name(self.job_name),
+            environment=words.variables(self.env or ()),
+            never=never,
+        )
+
+
+def asks(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """For a command whose first parameter is an Asked: Typer sees the fields of Asked in its place, except those `without`."""
+    shared = [one for name, one in inspect.signature(Asked).parameters.items() if name not in without]
+
+    def spread(command: Callable[..., None]) -> Callable[..., None]:
+        own = list(inspect.signature(command).parameters.values())[1:]
+
+        @wraps(command)
+        def flat(**given: Any) -> None:
+            command(Asked(**{one.name: given.pop(one.name) for one in shared}), **given)
+
+        parameters = [*shared, *own]
+        flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect.signature looks here first
+        flat.__annotations__ = {one.name: one.annotation for one in parameters}
+        return flat
+
+    return spread
