@@ -33,8 +33,15 @@ def commands() -> str:
 
 def _program(name: str, app: typer.Typer) -> str:
     """One program's commands, as Typer's own `typer … utils docs` writes them."""
-    command = typer.main.get_command(app)
+    command = shown(typer.main.get_command(app))
     return html.unescape(get_docs_for_click(obj=command, ctx=typer.Context(command, info_name=name), name=name, indent=1))
+
+
+def shown(command: Any) -> Any:
+    """A command without its hidden ones, which Typer would write too."""
+    if hasattr(command, "commands"):
+        command.commands = {name: shown(one) for name, one in command.commands.items() if not one.hidden}
+    return command
 
 
 def site_files() -> str:

@@ -16,9 +16,9 @@ from statistics import median
 
 from esd_build.registry import PublishedImage
 from esd_deploy.runs.site import Site
-from esd_deploy.validation import evidence
+from esd_deploy.validation import observations
 from esd_deploy.validation.checks.performance import ratios
-from esd_deploy.validation.evidence import Evidence
+from esd_deploy.validation.observations import Observations
 from esd_deploy.validation.reports.document import collect
 from esd_deploy.validation.suite import all_steps
 
@@ -34,8 +34,8 @@ def pairs(site: Site, image: PublishedImage, folder: Path) -> dict[str, list[flo
     """The ratios of all pairs of all jobs in a folder."""
     found: dict[str, list[float]] = {}
     for report in collect(folder):
-        outputs = evidence.read(folder / report.id, all_steps(site.config, report.nodes))
-        for name, values in ratios(Evidence(site.config, image, report.nodes, outputs)).items():
+        outputs = observations.read(folder / report.id, all_steps(site.config, report.nodes))
+        for name, values in ratios(Observations(site.config, image, report.nodes, outputs)).items():
             found.setdefault(name, []).extend(values)
     return found
 

@@ -77,7 +77,7 @@ def test_a_wrong_plugin_is_found_and_the_right_one_suggested(deploy, faulty):
 @pytest.mark.usefixtures("own_site")
 def test_verdicts_are_attached_to_the_image_and_read_back(deploy, published):
     site = ("--site", str(deploy.site_file), "--image", "nest:edge")
-    told = json.loads(deploy.validate(*site, "--only", "image", "--attach", "--json", "-"))
+    told = json.loads(deploy.validate(*site, "--only", "image", "--add-verdicts", "--json", "-"))
     found = json.loads(deploy("report", *site, "--output", "nothing-here", "--json", "-").stdout)
 
     assert told["digest"] == published.reference.digest

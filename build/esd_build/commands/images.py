@@ -14,8 +14,10 @@ from rich.table import Table
 from esd_build import verification
 from esd_build.building import shelf
 from esd_build.building.cache import Cache
-from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_factory, shown
+from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_factory
 from esd_build.data.errors import EsdError, UsageError
+from esd_build.data.paths import shown
+from esd_build.data.renamed import formerly
 from esd_build.product import components, finished, inventory, papers
 from esd_build.product import oci as twins
 from esd_build.product.contents import Reader
@@ -121,7 +123,7 @@ def oci(
     typer.echo(f"{twin.name} {twin.identifier}")
 
 
-@cache_app.command("ls")
+@cache_app.command("list")
 def list_cache(as_json: AsJson = False) -> None:
     """List the kept files, the last used first."""
     cache = Cache.open(Account.current())
@@ -136,6 +138,9 @@ def list_cache(as_json: AsJson = False) -> None:
     typer.echo(
         f"{total / _GB:.1f} of {shelf.limit() / _GB:.0f} GB ({shelf.LIMIT_VARIABLE}) in {cache.root}; {free / _GB:.0f} GB free there"
     )
+
+
+cache_app.command("ls", hidden=True)(formerly("esd-build cache ls", "esd-build cache list", list_cache))
 
 
 @cache_app.command()

@@ -59,9 +59,3 @@ def _words(recipe: Recipe, environment: Environment) -> str:
     provider = "" if environment.variant or environment.default_provider else f" PROVIDER={environment.provider}"
     target = "" if environment.default_target else f" TARGET={environment.target}"
     return f"IMAGE={recipe.name} ENV={environment.name}{variant}{provider}{target}"
-
-
-def shown(path: Path) -> str:
-    """A path as the user would write it: relative where it lies below them."""
-    here = Path.cwd()
-    return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -1,4 +1,4 @@
-"""Commands of esd-build about images in a registry: push, tags, promote, inspect, attach, sign, keys."""
+"""Commands of esd-build about images in a registry: push, tags, promote, inspect, add-document, sign, keys."""
 
 import json
 from dataclasses import replace
@@ -14,6 +14,7 @@ from esd_build.commands.transfer import transfer
 from esd_build.data.errors import EsdError, UsageError
 from esd_build.data.project import Project
 from esd_build.data.reference import ImageReference
+from esd_build.data.renamed import formerly
 from esd_build.product import finished, publishing, tags
 from esd_build.product.publishing import Publication
 from esd_build.registry import Attachment, Credentials, PublishedImage, Registry
@@ -131,15 +132,18 @@ def inspect(
 
 
 @app.command()
-def attach(
+def add_document(
     reference: Annotated[str, typer.Argument(metavar="REF")],
     file: Path,
     artifact_type: Annotated[str, typer.Option("--type", help="Media type, for example application/vnd.cyclonedx+json.")],
     ca_file: CaFile = None,
 ) -> None:
-    """Attach a document to an image in a registry; prints the digest of the attachment."""
+    """Add a document to an image in a registry; prints the digest of the attachment."""
     wanted = ImageReference.parse(reference)
     typer.echo(_open(wanted, ca_file).attach(wanted, artifact_type, file).digest)
+
+
+app.command("attach", hidden=True)(formerly("esd-build attach", "esd-build add-document", add_document))
 
 
 @app.command()

@@ -11,7 +11,8 @@ from esd_build.commands import spack_cache
 from esd_build.commands.spack_access import EnvironmentName, open_factory, open_spack
 from esd_build.data.errors import ToolError
 from esd_build.data.project import Project
-from esd_build.providers.spack import check, concretize, drift, sources
+from esd_build.data.renamed import formerly
+from esd_build.providers.spack import check, concretize, pins, sources
 from esd_build.providers.spack.build import mirror_folder
 from esd_build.providers.spack.environment import FULL, SpackEnvironment
 from esd_build.tools.process import run
@@ -102,11 +103,14 @@ def audit() -> None:
     raise typer.Exit(1 if any(verdict.returncode for verdict in judged.values()) else 0)
 
 
-@app.command("drift")
-def show_drift(as_json: AsJson = False) -> None:
+@app.command("pins")
+def show_pins(as_json: AsJson = False) -> None:
     """Show the pins of all environments side by side, with their certainty."""
-    table = drift.table(_project())
-    typer.echo(json.dumps([row.as_json() for row in table], indent=2) if as_json else drift.markdown(_project(), table))
+    table = pins.table(_project())
+    typer.echo(json.dumps([row.as_json() for row in table], indent=2) if as_json else pins.markdown(_project(), table))
+
+
+app.command("drift", hidden=True)(formerly("esd-build spack drift", "esd-build spack pins", show_pins))
 
 
 def all_names(project: Project) -> list[str]:

@@ -2,10 +2,10 @@
 
 import typer
 
+from esd_build.data.paths import shown
 from esd_deploy.commands import options
 from esd_deploy.commands.running import known_run, require_all
 from esd_deploy.display.progress import display
-from esd_deploy.runs import outcome
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()
@@ -18,5 +18,5 @@ def fetch(run_id: options.RunId, *, site: options.KnownSite = None, output: opti
         run = known_run(run_id, output, site, steps)
         run.refresh()
         run.finish()
-    typer.echo(run.record.model_dump_json(indent=2) if as_json else f"{len(run.record.files)} files in {outcome.shown(run.folder)}")
+    typer.echo(run.record.model_dump_json(indent=2) if as_json else f"{len(run.record.files)} files in {shown(run.folder)}")
     require_all(run.record)

@@ -8,6 +8,7 @@ import typer
 from rich.table import Table
 
 from esd_build.data.errors import EsdError, UsageError
+from esd_build.data.renamed import formerly
 from esd_build.models.fitting import BOARD_CHIPS, CHIP_SDRAM, Fit, Mapper
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
@@ -22,7 +23,6 @@ class TooBigError(EsdError):
     """The network does not fit (exit code 1)."""
 
 
-@app.command("plan", hidden=True, deprecated=True)
 @app.command("fit")
 def fit_command(
     script: options.Script,
@@ -50,6 +50,9 @@ def fit_command(
         out.print(table(script.name, fit))
     if boards is not None and fit.boards > boards:
         raise TooBigError(f"{script.name} needs {fit.boards} boards, {boards} may be had; make it smaller, or record and connect less")
+
+
+app.command("plan", hidden=True)(formerly("esd-deploy plan", "esd-deploy fit", fit_command))
 
 
 def rows(fit: Fit) -> list[tuple[str, str]]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import typer
 
 from esd_build.data.errors import EsdError, ToolError
+from esd_build.data.paths import shown
 from esd_build.models.building import ModelBuilder
 from esd_deploy.backends import kinds
 from esd_deploy.commands.console import INTERRUPTED, out, stop
@@ -93,7 +94,7 @@ def finish(run: Run, *, as_json: bool) -> None:
         typer.echo(ended.model_dump_json(indent=2))
     else:
         out.print(outcome.table(ended))
-        typer.echo(str(outcome.shown(run.folder / record.FILE_NAME)))
+        typer.echo(str(shown(run.folder / record.FILE_NAME)))
     if not ended.succeeded:
         raise RunFailedError(outcome.failure(ended, run.folder))
     require_all(ended)
@@ -110,7 +111,7 @@ def require_all(ended: RunRecord) -> None:
 @contextmanager
 def going_on(run_id: str, output: Path) -> Iterator[None]:
     """Tell a user who leaves, or who loses the site, that the run does not end with the client."""
-    options_again = run_id if output == RUNS else f"{run_id} --output {outcome.shown(output)}"
+    options_again = run_id if output == RUNS else f"{run_id} --output {shown(output)}"
     again = f"`esd-deploy attach {options_again}`"
     try:
         yield

@@ -2,6 +2,7 @@
 
 import typer
 
+from esd_build.data.paths import shown
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.runs import outcome, record
@@ -21,7 +22,7 @@ def show(run_id: options.RunId, *, output: options.Output = RUNS, as_json: optio
     out.print(outcome.table(known))
     for line in files(known):
         typer.echo(line)
-    typer.echo(str(outcome.shown(output / run_id / record.FILE_NAME)))
+    typer.echo(str(shown(output / run_id / record.FILE_NAME)))
 
 
 def files(known: RunRecord) -> list[str]:

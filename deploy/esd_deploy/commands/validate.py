@@ -8,12 +8,13 @@ import typer
 from rich.table import Table
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
+from esd_build.data.renamed import told
 from esd_deploy.commands import options, words
 from esd_deploy.commands.console import out
 from esd_deploy.display.progress import display
 from esd_deploy.runs.site import Site
 from esd_deploy.validation import reference
-from esd_deploy.validation.evidence import STEPS_FOLDER
+from esd_deploy.validation.observations import STEPS_FOLDER
 from esd_deploy.validation.plan import batch_script, login_script
 from esd_deploy.validation.proofs import of_registry, proofs
 from esd_deploy.validation.reports import page
@@ -21,14 +22,15 @@ from esd_deploy.validation.reports.document import FILE_NAME, Report, collect
 from esd_deploy.validation.reports.junit import junit
 from esd_deploy.validation.reports.table import table
 from esd_deploy.validation.suite import CHECKS, Selection
-from esd_deploy.validation.validation import VALIDATIONS, Request, Validation
+from esd_deploy.validation.validation import VALIDATIONS, Validation, ValidationRequest
 
 app = typer.Typer()
 Only = Annotated[list[str] | None, typer.Option("--only", help="A check or a tag; the checks that it rests on run too. May be repeated.")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="A check or a tag to leave out. May be repeated.")]
 Quick = Annotated[bool, typer.Option("--quick", help="No compilation and no measurements of speed.")]
 Suggest = Annotated[bool, typer.Option("--suggest", help="If MPI does not wire up, try the known remedies and propose a change.")]
-Attach = Annotated[bool, typer.Option("--attach", help="Attach the verdicts to the image in its registry.")]
+AddVerdicts = Annotated[bool, typer.Option("--add-verdicts", help="Add the verdicts to the image in its registry.")]
+Attach = Annotated[bool, typer.Option("--attach", hidden=True)]
 Make = Annotated[bool, typer.Option("--make-reference", help="Keep the measured values and the spikes as references.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report as JSON; - is standard output.")]
 JunitFile = Annotated[Path | None, typer.Option("--junit", help="Write it as JUnit XML; - is standard output.")]
@@ -48,8 +50,8 @@ def checks(*, as_json: Annotated[bool, typer.Option("--json", help="As one JSON 
     """List the checks of `validate`, their tags, and the quick suite."""
     if as_json:
         keys = ("name", "title", "quick", "on_request")
-        told = [{**{key: getattr(one, key) for key in keys}, "tags": sorted(one.tags)} for one in CHECKS]
-        typer.echo(json.dumps(told, indent=2))
+        listed = [{**{key: getattr(one, key) for key in keys}, "tags": sorted(one.tags)} for one in CHECKS]
+        typer.echo(json.dumps(listed, indent=2))
         return
     rows = Table("check", "what it looks at", "tags", "suite")
     for check in CHECKS:
@@ -67,7 +69,7 @@ def validate(  # noqa: PLR0913 - each parameter is an option of the command line
     skip: Skip = None,
     quick: Quick = False,
     suggest: Suggest = False,
-    attach: Attach = False,
+    add_verdicts: AddVerdicts = False,
     make_reference: Make = False,
     nodes: Nodes = None,
     time: options.Time = None,
@@ -79,11 +81,14 @@ def validate(  # noqa: PLR0913 - each parameter is an option of the command line
     html: HtmlFile = None,
     output: Folder = VALIDATIONS,
     dry_run: DryRun = False,
+    attach: Attach = False,
 ) -> None:
     """Check that an image works at a site, how well, and why not; exit code 1 if any check failed."""
+    if attach:
+        told("esd-deploy validate --attach", "esd-deploy validate --add-verdicts")
     selection = Selection(tuple(only or ()), tuple(skip or ()), quick)
-    wish = Request(image, selection, nodes, options.time_s(time), words.seconds(queue_time), partition, account)
-    validation = Validation.prepare(Site.load(site), wish)
+    asked = ValidationRequest(image, selection, nodes, options.time_s(time), words.seconds(queue_time), partition, account)
+    validation = Validation.prepare(Site.load(site), asked)
     if dry_run:
         typer.echo(login_script(validation.plan.steps) + batch_script(validation.plan.site, validation.plan.steps), nl=False)
         return
@@ -93,7 +98,7 @@ def validate(  # noqa: PLR0913 - each parameter is an option of the command line
     _tell(report, folder, json_file, junit_file, html)
     if make_reference:
         _keep(validation, report)
-    if attach:
+    if add_verdicts or attach:
         typer.echo(f"attached to {report.image}: {validation.attach(folder / FILE_NAME)}", err=True)
     if report.outcome == "failed":
         raise ValidationFailedError(f"{report.counts}; what the steps printed is in {folder / STEPS_FOLDER}")

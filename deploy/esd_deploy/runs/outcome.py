@@ -5,6 +5,7 @@ from pathlib import Path
 from rich.table import Table
 
 from esd_deploy.runs.ending import advice
+from esd_build.data.paths import shown
 from esd_deploy.plans.launch import clock
 from esd_deploy.runs.record import RunRecord
 
@@ -73,12 +74,6 @@ def reason(record: RunRecord, folder: Path) -> str:
         if text:
             return text
     return "\n".join(record.log[-_TAIL:]) or "the site gave no reason"
-
-
-def shown(path: Path) -> Path:
-    """A path as a user reads it: relative to where they stand, if it is below."""
-    here = Path.cwd()
-    return path.relative_to(here) if path.is_absolute() and path.is_relative_to(here) else path
 
 
 def _ending(record: RunRecord) -> str:

@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from esd_deploy.validation.evidence import Evidence, NotUnderstoodError, Output
 from esd_deploy.validation.launcher import Launcher
+from esd_deploy.validation.observations import NotUnderstoodError, Observations, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, skipped, unknown
 
-Judge = Callable[[Evidence], Verdict]
+Judge = Callable[[Observations], Verdict]
 
 
 def tags(text: str) -> frozenset[str]:
@@ -45,34 +45,34 @@ class Topic:
     steps: Callable[[Launcher], tuple[Step, ...]] = lambda _at: ()
 
 
-def verdict(check: Check, evidence: Evidence, earlier: Mapping[str, Verdict]) -> Verdict:
+def verdict(check: Check, observed: Observations, earlier: Mapping[str, Verdict]) -> Verdict:
     """The verdict of one check, given those of the checks before it. Pure."""
-    if check.several_nodes and evidence.nodes < 2:
+    if check.several_nodes and observed.nodes < 2:
         return skipped("the validation ran on one node")
     for need in check.needs:
         if need in earlier and earlier[need].outcome != "passed":
             return skipped(f"rests on '{need}', which is {earlier[need].outcome}")
     for step in () if check.parts else check.steps:
-        found = _unusable(check, evidence, evidence.output(step), step)
+        found = _unusable(check, observed, observed.output(step), step)
         if found is not None:
             return found
     try:
-        return check.judge(evidence)
+        return check.judge(observed)
     except NotUnderstoodError as error:
-        return _not_understood(check, evidence, str(error))
+        return _not_understood(check, observed, str(error))
 
 
-def _unusable(check: Check, evidence: Evidence, output: Output | None, step: str) -> Verdict | None:
+def _unusable(check: Check, observed: Observations, output: Output | None, step: str) -> Verdict | None:
     if output is None or output.code is None:
-        return unknown(f"step '{step}' {'did not run' if output is None else 'was cut off'}: {evidence.job.why}")
+        return unknown(f"step '{step}' {'did not run' if output is None else 'was cut off'}: {observed.job.why}")
     if output.hung:
         return failed(f"step '{step}' hung: it had not ended after {output.limit_s} s{output.aside}", check.advice)
     return None
 
 
-def _not_understood(check: Check, evidence: Evidence, reason: str) -> Verdict:
+def _not_understood(check: Check, observed: Observations, reason: str) -> Verdict:
     """A step that ended badly is a finding; one that ended well and said something else could not be looked at."""
-    outputs = [evidence.output(step) for step in check.steps]
+    outputs = [observed.output(step) for step in check.steps]
     broken = next((output for output in outputs if output is not None and output.code), None)
     if broken is None:
         return unknown(reason)

@@ -8,8 +8,8 @@ from esd_deploy.plans import launch
 from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.checks.transport import transports
-from esd_deploy.validation.evidence import Evidence, Facts, NotUnderstoodError, Output
 from esd_deploy.validation.launcher import RANKS_PER_NODE, TALK, srun
+from esd_deploy.validation.observations import Facts, NotUnderstoodError, Observations, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict
 
@@ -58,12 +58,12 @@ def bare(site: SiteConfig) -> SiteConfig:
     return site.model_copy(update={"environment": {}})
 
 
-def suggestion(found: Iterable[Remedy], evidence: Evidence) -> str:
+def suggestion(found: Iterable[Remedy], observed: Observations) -> str:
     """The first remedy that helps, as lines for the site's file."""
     tried = tuple(found)
     for number, remedy in enumerate(tried):
-        output = evidence.output(f"remedy-{number}")
-        if output is not None and _helps(output, evidence.nodes):
+        output = observed.output(f"remedy-{number}")
+        if output is not None and _helps(output, observed.nodes):
             return f"with this change in the site's file all ranks exchange messages, by memory within a node:\n{remedy.change}"
     return f"none of {len(tried)} known remedies helps: {'; '.join(remedy.change.splitlines()[0].strip() for remedy in tried)}"
 

@@ -13,8 +13,8 @@ from esd_deploy.plans.job import SiteJob
 from esd_deploy.runs import results, submission
 from esd_deploy.runs.following import follow
 from esd_deploy.runs.patience import Deadline, PastDeadlineError, patiently
-from esd_deploy.validation import evidence
-from esd_deploy.validation.evidence import JobEnd, Output
+from esd_deploy.validation import observations
+from esd_deploy.validation.observations import JobEnd, Output
 from esd_deploy.validation.plan import ValidationPlan
 
 _GRACE_S = 120
@@ -50,7 +50,7 @@ class Session:
         end = JobEnd(
             end.started, end.finished, self._own("esd/failure.txt") or end.message, self._own("stderr"), self.plan.time_s, self.queue_s
         )
-        return url, end, evidence.read(self.folder, self.plan.steps)
+        return url, end, observations.read(self.folder, self.plan.steps)
 
     def _own(self, path: str) -> str:
         """What the job itself wrote there; empty where it wrote nothing."""

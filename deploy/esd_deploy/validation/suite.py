@@ -7,8 +7,8 @@ from esd_build.data.documents import choose
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.check import Check, verdict
 from esd_deploy.validation.checks import container, image, leftovers, messages, mpi, nest, osu, performance, site, starts, testsuite, wireup
-from esd_deploy.validation.evidence import Evidence
 from esd_deploy.validation.launcher import Launcher
+from esd_deploy.validation.observations import Observations
 from esd_deploy.validation.reference import References, compared
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict
@@ -78,12 +78,12 @@ def step_names(checks: Iterable[Check]) -> frozenset[str]:
     return frozenset({"pull", "node", *(step for check in checks for step in (*check.steps, *check.around))})
 
 
-def judge(checks: Iterable[Check], evidence: Evidence, references: References) -> dict[str, Verdict]:
+def judge(checks: Iterable[Check], observed: Observations, references: References) -> dict[str, Verdict]:
     """The verdicts by check, in the suite's order. Pure."""
     found: dict[str, Verdict] = {}
     for check in checks:
         # What cannot be looked at on one node does not stand in the way of what can.
-        earlier = {name: known for name, known in found.items() if evidence.nodes > 1 or name not in _SEVERAL}
-        verdict_ = verdict(check, evidence, earlier)
+        earlier = {name: known for name, known in found.items() if observed.nodes > 1 or name not in _SEVERAL}
+        verdict_ = verdict(check, observed, earlier)
         found[check.name] = compared(verdict_, references) if "performance" in check.tags else verdict_
     return found

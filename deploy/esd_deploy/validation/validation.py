@@ -15,7 +15,7 @@ from esd_deploy.validation import reference, remedy
 from esd_deploy.validation.check import Check
 from esd_deploy.validation.checks import nest as judge_nest
 from esd_deploy.validation.checks import site as judge_site
-from esd_deploy.validation.evidence import Evidence, JobEnd, Output
+from esd_deploy.validation.observations import JobEnd, Observations, Output
 from esd_deploy.validation.plan import ValidationPlan, time_for
 from esd_deploy.validation.reports.document import ARTIFACT_TYPE, Report, collect, parse
 from esd_deploy.validation.session import Session
@@ -26,7 +26,7 @@ VALIDATIONS = Path("runs/validations")
 
 
 @dataclass(frozen=True)
-class Request:
+class ValidationRequest:
     """What an admin asks for; without `time_s` the steps say how long, without `nodes` it is two where a job gets two."""
 
     image: str
@@ -43,13 +43,13 @@ class Validation:
     """One validation of an image at a site; its plan can be shown without anything being done."""
 
     site: Site
-    request: Request
+    request: ValidationRequest
     plan: ValidationPlan
     checks: tuple[Check, ...]
     tag_now: Callable[[Site, PublishedImage], str | None]
 
     @classmethod
-    def prepare(cls, site: Site, request: Request) -> "Validation":
+    def prepare(cls, site: Site, request: ValidationRequest) -> "Validation":
         """Choose the checks, ask the registry for the digest. Raises UsageError for what does not exist or does not fit."""
         if site.config.kind != "unicore":
             raise UsageError(f"site '{site.config.name}' runs no containers (kind: {site.config.kind}); validate a site of kind unicore")
@@ -68,39 +68,39 @@ class Validation:
         began = time.monotonic()
         steps = display or Silent()
         before = _before(output, self.plan)
-        job, evidence = self._evidence(self.plan, output / self.plan.id, steps)
-        evidence = replace(
-            evidence,
+        job, observed = self._observe(self.plan, output / self.plan.id, steps)
+        observed = replace(
+            observed,
             tag_now=self.tag_now(self.site, self.plan.image),
             tag_before=before,
             spikes=reference.load_spikes(self.plan.image.annotations),
         )
-        verdicts = judge(self.checks, evidence, reference.load(self.plan.site))
-        took = {one.step: one.seconds for one in evidence.outputs}
+        verdicts = judge(self.checks, observed, reference.load(self.plan.site))
+        took = {one.step: one.seconds for one in observed.outputs}
         report = Report.of(self.plan, _suite(self.request.selection), job, time.monotonic() - began, self.checks, verdicts, took)
-        suggestion = self._suggestion(verdicts, evidence, output, steps) if suggest else ""
-        report = report.model_copy(update={"suggestion": suggestion, "spikes": judge_nest.spikes_found(evidence)})
+        suggestion = self._suggestion(verdicts, observed, output, steps) if suggest else ""
+        report = report.model_copy(update={"suggestion": suggestion, "spikes": judge_nest.spikes_found(observed)})
         report.save(output / self.plan.id)
         return report
 
-    def _evidence(self, plan: ValidationPlan, folder: Path, display: Display) -> tuple[str, Evidence]:
+    def _observe(self, plan: ValidationPlan, folder: Path, display: Display) -> tuple[str, Observations]:
         display.step(f"{plan.id}: {len(plan.steps)} steps on {plan.nodes} nodes of {plan.site.name}")
         job = kinds.backend(plan.site.kind).script_job(plan.job)
         session = Session(plan, job, folder, self.site.connect(self.site.endpoint), display, self.request.queue_s)
         url, end, outputs = session.run()
-        return url, _evidence_of(plan, end, outputs)
+        return url, _observed(plan, end, outputs)
 
-    def _suggestion(self, verdicts: Mapping[str, Verdict], evidence: Evidence, output: Path, display: Display) -> str:
-        return self._suggest(evidence, output, display) if remedy.wanted(verdicts) else remedy.idle(verdicts)
+    def _suggestion(self, verdicts: Mapping[str, Verdict], observed: Observations, output: Path, display: Display) -> str:
+        return self._suggest(observed, output, display) if remedy.wanted(verdicts) else remedy.idle(verdicts)
 
-    def _suggest(self, evidence: Evidence, output: Path, display: Display) -> str:
-        listed = evidence.output("plugins")
+    def _suggest(self, observed: Observations, output: Path, display: Display) -> str:
+        listed = observed.output("plugins")
         found = remedy.remedies(self.plan.site, judge_site.plugins(listed) if listed else ())
         tries = remedy.steps(found, self.plan.nodes)
         pull = chosen(self.plan.steps, ("pull",))
         wanted = min(most(self.plan.site).time_s, 60 + sum(step.limit_s for step in tries))
         plan = replace(self.plan, id=new_id(), site=remedy.bare(self.plan.site), steps=(*pull, *tries), time_s=wanted)
-        _, tried = self._evidence(plan, output / self.plan.id / "suggest", display)
+        _, tried = self._observe(plan, output / self.plan.id / "suggest", display)
         return remedy.suggestion(found, tried)
 
     def attach(self, report: Path) -> str:
@@ -130,8 +130,8 @@ def _time_of(report: Path) -> str:
     return parse(report.read_bytes(), str(report)).time.isoformat()
 
 
-def _evidence_of(plan: ValidationPlan, end: JobEnd, outputs: tuple[Output, ...]) -> Evidence:
-    return Evidence(plan.site, plan.image, plan.nodes, outputs, end)
+def _observed(plan: ValidationPlan, end: JobEnd, outputs: tuple[Output, ...]) -> Observations:
+    return Observations(plan.site, plan.image, plan.nodes, outputs, end)
 
 
 def _before(output: Path, plan: ValidationPlan) -> str | None:

@@ -8,7 +8,7 @@ from tests.esd_deploy.validation import recording
 
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.validation.evidence import Evidence, Output
+from esd_deploy.validation.observations import Observations, Output
 
 DIGEST = "sha256:" + "d" * 64
 LABELS = {"eu.ebrains.esd.target": "x86_64_v3", "eu.ebrains.esd.nest": "3.10.0"}
@@ -22,28 +22,28 @@ def published(name: str) -> PublishedImage:
 
 
 @cache
-def recorded(name: str, *, nodes: int = 2) -> Evidence:
+def recorded(name: str, *, nodes: int = 2) -> Observations:
     """What was recorded of one validation."""
-    return Evidence(recording.site(name), published(name), nodes, recording.outputs(name, nodes), tag_now=DIGEST)
+    return Observations(recording.site(name), published(name), nodes, recording.outputs(name, nodes), tag_now=DIGEST)
 
 
 @dataclass(frozen=True)
 class Changed:
     """A recorded validation, with one output as it might have been."""
 
-    evidence: Evidence
+    observed: Observations
 
-    def output(self, step: str, **values: object) -> Evidence:
-        found = self.evidence.require(step)
+    def output(self, step: str, **values: object) -> Observations:
+        found = self.observed.require(step)
         new = replace(found, **values)  # type: ignore[arg-type]
-        return replace(self.evidence, outputs=tuple(new if one.step == step else one for one in self.evidence.outputs))
+        return replace(self.observed, outputs=tuple(new if one.step == step else one for one in self.observed.outputs))
 
-    def without(self, *steps: str) -> Evidence:
-        return replace(self.evidence, outputs=tuple(one for one in self.evidence.outputs if one.step not in steps))
+    def without(self, *steps: str) -> Observations:
+        return replace(self.observed, outputs=tuple(one for one in self.observed.outputs if one.step not in steps))
 
 
 @pytest.fixture
-def good() -> Evidence:
+def good() -> Observations:
     return recorded("base")
 
 

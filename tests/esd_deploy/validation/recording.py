@@ -10,8 +10,8 @@ from pathlib import Path
 
 from esd_build.data import documents
 from esd_deploy.sites.config import SiteConfig
-from esd_deploy.validation import evidence
-from esd_deploy.validation.evidence import Output
+from esd_deploy.validation import observations
+from esd_deploy.validation.observations import Output
 from esd_deploy.validation.suite import all_steps
 
 DATA = Path(__file__).parents[2] / "data" / "validation"
@@ -53,7 +53,7 @@ def outputs(name: str, nodes: int) -> tuple[Output, ...]:
             target = Path(place) / path
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(content)
-        return evidence.read(Path(place), all_steps(site(name), nodes))
+        return observations.read(Path(place), all_steps(site(name), nodes))
 
 
 def _text(path: Path) -> str:

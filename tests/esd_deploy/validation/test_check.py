@@ -9,7 +9,7 @@ from esd_deploy.validation.check import verdict
 from esd_deploy.validation.checks import messages as judge_transport
 from esd_deploy.validation.checks import mpi as judge_mpi
 from esd_deploy.validation.checks import wireup
-from esd_deploy.validation.evidence import STEPS_FOLDER, JobEnd, read
+from esd_deploy.validation.observations import STEPS_FOLDER, JobEnd, read
 from esd_deploy.validation.reference import References
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.suite import CHECKS, judge

@@ -16,7 +16,7 @@ from esd_deploy.validation.checks.performance import CONTAINERS, REPETITIONS
 
 def node_says(change, key, value, step="node", node="c2"):
     """The recorded nodes, of which one says something else."""
-    lines = change.evidence.require(step).stdout.splitlines()
+    lines = change.observed.require(step).stdout.splitlines()
     new = [f"{node}\t{key}\t{value}" if line.startswith(f"{node}\t{key}\t") else line for line in lines]
     assert new != lines
     return change.output(step, stdout="\n".join(new))
@@ -29,10 +29,10 @@ def test_a_node_without_apptainer(change):
 
 
 def test_an_apptainer_that_is_too_old_for_sharens(change):
-    evidence = node_says(change, "apptainer_version", "apptainer version 1.2.5-1.el8")
+    observed = node_says(change, "apptainer_version", "apptainer version 1.2.5-1.el8")
 
-    assert judge_site.apptainer(evidence).outcome == "failed"
-    assert judge_site.apptainer(replace(evidence, site=evidence.site.model_copy(update={"sharens": False}))).outcome == "passed"
+    assert judge_site.apptainer(observed).outcome == "failed"
+    assert judge_site.apptainer(replace(observed, site=observed.site.model_copy(update={"sharens": False}))).outcome == "passed"
 
 
 def test_a_node_without_user_namespaces_needs_setuid(change):
@@ -97,7 +97,7 @@ def test_an_exit_code_that_is_lost(change):
 
 
 def inside(change, **values):
-    lines = [json.loads(line) | values for line in change.evidence.require("inside").stdout.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) | values for line in change.observed.require("inside").stdout.splitlines() if line.startswith("{")]
     return change.output("inside", stdout="\n".join(json.dumps(line) for line in lines))
 
 
@@ -111,7 +111,7 @@ def test_apptainers_own_library_path_is_no_leak(change):
 
 
 def spikes(change, step, **values):
-    line = next(line for line in change.evidence.require(step).stdout.splitlines() if line.startswith("{"))
+    line = next(line for line in change.observed.require(step).stdout.splitlines() if line.startswith("{"))
     return change.output(step, stdout=json.dumps(json.loads(line) | values))
 
 
@@ -167,7 +167,7 @@ def test_pynn(good, spikes_, code, outcome):
     ],
 )
 def test_what_the_image_sets_itself_is_no_leak(change, value, own, outcome):
-    lines = [json.loads(line) for line in change.evidence.require("inside").stdout.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in change.observed.require("inside").stdout.splitlines() if line.startswith("{")]
     new = [{**line, "leaks": {"LD_LIBRARY_PATH": value}, "own": {"LD_LIBRARY_PATH": own}} for line in lines]
     found = container.leaks(change.output("inside", stdout="\n".join(map(json.dumps, new))))
 

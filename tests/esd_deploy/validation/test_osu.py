@@ -6,7 +6,7 @@ import pytest
 from tests.esd_deploy.validation.conftest import output
 
 from esd_deploy.validation.checks.osu import osu_node, osu_nodes
-from esd_deploy.validation.evidence import NotUnderstoodError
+from esd_deploy.validation.observations import NotUnderstoodError
 
 # The form of version 5.3; 0.17 µs and 1779.04 MB/s are what two ranks of a local site got, the rest is made up.
 LATENCY = """# OSU MPI Latency Test v5.3

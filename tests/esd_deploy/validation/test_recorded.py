@@ -6,7 +6,7 @@ import pytest
 from tests.esd_deploy.validation import recording
 from tests.esd_deploy.validation.conftest import DIGEST, LABELS, recorded
 
-from esd_deploy.validation.evidence import JobEnd
+from esd_deploy.validation.observations import JobEnd
 from esd_deploy.validation.reference import References
 from esd_deploy.validation.suite import Selection, judge, select, with_needs
 
@@ -29,8 +29,8 @@ FAULTS = {
 }
 
 
-def verdicts(evidence):
-    return judge(QUICK, evidence, References())
+def verdicts(observed):
+    return judge(QUICK, observed, References())
 
 
 def failed(found):
@@ -66,11 +66,11 @@ def test_every_recording_is_looked_at():
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_fault_is_found_and_named(fault):
     names, reason, advice = FAULTS[fault]
-    evidence = recorded(fault)
+    observed = recorded(fault)
     if fault == "other-processor":
-        evidence = replace(evidence, image=replace(evidence.image, annotations={**LABELS, "eu.ebrains.esd.target": "sapphirerapids"}))
+        observed = replace(observed, image=replace(observed.image, annotations={**LABELS, "eu.ebrains.esd.target": "sapphirerapids"}))
 
-    found = verdicts(evidence)
+    found = verdicts(observed)
 
     assert names <= failed(found)
     first = next(name for name in found if name in names)

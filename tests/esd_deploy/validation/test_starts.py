@@ -11,7 +11,7 @@ from tests.esd_deploy.validation.conftest import Changed
 
 from esd_deploy.validation.checks import starts, wireup
 from esd_deploy.validation.checks.starts import FENCE_ADVICE
-from esd_deploy.validation.evidence import Evidence
+from esd_deploy.validation.observations import Observations
 
 CRASHES = Path(__file__).parents[2] / "data" / "starts"
 RACE = "Caught signal 11 (Segmentation fault: address not mapped to object at address 0xe0) in mca_pml_ob1_recv_frag_callback_match"
@@ -90,7 +90,7 @@ def test_what_is_no_crash_is_still_the_sites(change: Changed) -> None:
 
 
 @pytest.mark.integration
-def test_the_script_counts_starts_and_keeps_the_first_ones_words(tmp_path: Path, good: Evidence) -> None:
+def test_the_script_counts_starts_and_keeps_the_first_ones_words(tmp_path: Path, good: Observations) -> None:
     (tmp_path / "esd").mkdir()
     package = importlib.resources.files("esd_deploy")
     (tmp_path / "esd" / "crash.sh").write_bytes((package / "job" / "crash.sh").read_bytes())

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from esd_deploy.validation import evidence
+from esd_deploy.validation import observations
 from esd_deploy.validation.step import Step
 
 pytestmark = pytest.mark.integration
@@ -22,7 +22,7 @@ def run(folder, *lines):
 
 
 def outputs(folder, *names, limit_s=1):
-    found = evidence.read(folder, [Step(name, (), limit_s) for name in names])
+    found = observations.read(folder, [Step(name, (), limit_s) for name in names])
     return {output.step: output for output in found}
 
 

@@ -132,9 +132,9 @@ def tried(good, *outputs):
 
 def test_the_first_remedy_that_helps_is_proposed(good):
     found = remedy.remedies(good.site, ("pmix",))
-    evidence = tried(good, output("remedy-0", code=1), output("remedy-1", EXCHANGED), output("remedy-2", EXCHANGED))
+    observed = tried(good, output("remedy-0", code=1), output("remedy-1", EXCHANGED), output("remedy-2", EXCHANGED))
 
-    assert remedy.suggestion(found, evidence).endswith(found[1].change)
+    assert remedy.suggestion(found, observed).endswith(found[1].change)
 
 
 @pytest.mark.parametrize(

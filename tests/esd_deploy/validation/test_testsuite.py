@@ -8,7 +8,7 @@ from tests.esd_deploy.validation.conftest import output
 
 from esd_deploy.validation.check import verdict
 from esd_deploy.validation.checks.testsuite import TEST_FILES, mpi_tests_step
-from esd_deploy.validation.evidence import JobEnd
+from esd_deploy.validation.observations import JobEnd
 from esd_deploy.validation.suite import CHECKS
 
 CHECK = next(check for check in CHECKS if check.name == "nest-testsuite")

@@ -18,7 +18,7 @@ from esd_deploy.sites.endpoint import Credentials, Endpoint
 from esd_deploy.validation import reference
 from esd_deploy.validation.reports.document import collect
 from esd_deploy.validation.suite import Selection
-from esd_deploy.validation.validation import Request, Validation
+from esd_deploy.validation.validation import Validation, ValidationRequest
 
 ENDPOINT = Endpoint("https://unicore.example.org/X/rest/core", "registry.example.org", None, Credentials("s"), "try again")
 
@@ -28,9 +28,9 @@ def place(tmp_path):
     """A site in memory that behaves like a recorded one."""
 
     def make(fault="base", **kind):
-        evidence = recorded(fault)
-        site = evidence.site.model_copy(update={"file": tmp_path / "here.yaml", "name": "here", "poll_s": 0.001, **kind})
-        image = PublishedImage(ImageReference("registry.example.org", "esd/nest", "edge", DIGEST), evidence.image.sif_digest, 1000, LABELS)
+        observed = recorded(fault)
+        site = observed.site.model_copy(update={"file": tmp_path / "here.yaml", "name": "here", "poll_s": 0.001, **kind})
+        image = PublishedImage(ImageReference("registry.example.org", "esd/nest", "edge", DIGEST), observed.image.sif_digest, 1000, LABELS)
         return Site(site, ENDPOINT, connect=lambda _e: FakeConnection(results=recording.files(fault)), look_up=lambda _w, _e: image)
 
     return make
@@ -38,7 +38,7 @@ def place(tmp_path):
 
 def validate(site, tmp_path, **wish):
     known = {"selection": Selection(quick=True), **wish}
-    validation = Validation.prepare(site, Request("registry.example.org/esd/nest:edge", **known))
+    validation = Validation.prepare(site, ValidationRequest("registry.example.org/esd/nest:edge", **known))
     return replace(validation, tag_now=lambda _site, _image: DIGEST).run(tmp_path / "v")
 
 
@@ -76,7 +76,7 @@ def test_more_nodes_than_a_job_gets_are_refused(place, tmp_path):
 def test_one_node_is_enough_where_a_job_gets_one(place, tmp_path):
     site = place()
     one = replace(site, config=site.config.model_copy(update={"limits": site.config.limits.model_copy(update={"nodes": 1})}))
-    validation = Validation.prepare(one, Request("registry.example.org/esd/nest:edge"))
+    validation = Validation.prepare(one, ValidationRequest("registry.example.org/esd/nest:edge"))
 
     assert validation.plan.nodes == 1
 
@@ -137,7 +137,7 @@ def test_the_report_asks_every_registry_for_every_image_whatever_one_says(capsys
 
 
 def test_suggest_says_where_it_has_nothing_to_try(place, tmp_path):
-    validation = Validation.prepare(place("leaking-path"), Request("registry.example.org/esd/nest:edge", Selection(quick=True)))
+    validation = Validation.prepare(place("leaking-path"), ValidationRequest("registry.example.org/esd/nest:edge", Selection(quick=True)))
     report = replace(validation, tag_now=lambda _site, _image: DIGEST).run(tmp_path / "v", suggest=True)
 
     assert report.suggestion.startswith("nothing was tried")

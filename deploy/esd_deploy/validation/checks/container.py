@@ -7,8 +7,8 @@ from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import nodes
-from esd_deploy.validation.evidence import Evidence, Facts
 from esd_deploy.validation.launcher import MPI_S, SHORT_S, Launcher
+from esd_deploy.validation.observations import Facts, Observations
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, skipped
 
@@ -39,19 +39,19 @@ class Inside(Facts):
     folder_writable: bool
 
 
-def starts(evidence: Evidence) -> Verdict:
+def starts(observed: Observations) -> Verdict:
     """A container of this image starts and ends on each node."""
-    output = evidence.require("start")
+    output = observed.require("start")
     if output.illegal_instruction:
         return failed("a program of the image met an illegal instruction", "the image is for another processor: see 'processor'")
     if not output.succeeded:
         return failed(f"`apptainer exec` ends with {output.code}: {output.last_words}", "`apptainer`, or what 'namespaces' says")
-    return passed(f"in {output.seconds:.1f} s on {evidence.nodes} nodes")
+    return passed(f"in {output.seconds:.1f} s on {observed.nodes} nodes")
 
 
-def exit_code(evidence: Evidence) -> Verdict:
+def exit_code(observed: Observations) -> Verdict:
     """A program's exit code comes through container and srun as it is."""
-    output = evidence.require("exit-code")
+    output = observed.require("exit-code")
     if output.code != 7:
         return failed(
             f"a program that ends with 7 arrives as {output.code}: {output.last_words}", "`sharens`: false, if the code is 148 or 255"
@@ -59,18 +59,18 @@ def exit_code(evidence: Evidence) -> Verdict:
     return passed("7 arrives as 7")
 
 
-def network(evidence: Evidence) -> Verdict:
+def network(observed: Observations) -> Verdict:
     """Containers start on nodes that cannot reach the registry: nothing is fetched there."""
-    found = nodes(evidence.require("node"))
+    found = nodes(observed.require("node"))
     reached = [node.name for node in found if node.get("registry") == "reached"]
     if reached:
         return skipped(f"{', '.join(reached)} can reach the registry: that no network is needed cannot be shown here")
     return passed("no node reaches the registry, and containers start")
 
 
-def binds(evidence: Evidence) -> Verdict:
+def binds(observed: Observations) -> Verdict:
     """What the site's file promises to show inside is there; the job's folder can be written."""
-    found = evidence.require("inside").facts(Inside)
+    found = observed.require("inside").facts(Inside)
     wrong = sorted({f"{rank.node}: {path} is not visible" for rank in found for path, seen in rank.binds.items() if not seen[0]})
     wrong += sorted({f"{rank.node}: the job's folder is not writable inside" for rank in found if not rank.folder_writable})
     if wrong:
@@ -79,9 +79,9 @@ def binds(evidence: Evidence) -> Verdict:
     return passed(f"visible: {', '.join(shown) or 'only what Apptainer shows by itself'}; the job's folder is writable")
 
 
-def leaks(evidence: Evidence) -> Verdict:
+def leaks(observed: Observations) -> Verdict:
     """No path of the host's own software reaches programs in the image."""
-    found = evidence.require("inside").facts(Inside)
+    found = observed.require("inside").facts(Inside)
     values = {
         (name, foreign) for rank in found for name, value in rank.leaks.items() if (foreign := _foreign(value, rank.own.get(name, "")))
     }

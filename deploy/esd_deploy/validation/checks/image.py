@@ -4,7 +4,7 @@ import archspec.cpu
 
 from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import Node, nodes
-from esd_deploy.validation.evidence import Evidence
+from esd_deploy.validation.observations import Observations
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
 _TARGET = "eu.ebrains.esd.target"
@@ -12,13 +12,13 @@ _MOVING = frozenset({"edge"})
 """Tags that are meant to move; all others name one image for good."""
 
 
-def pulled(evidence: Evidence) -> Verdict:
+def pulled(observed: Observations) -> Verdict:
     """The image came to the site, and each node reads the file that the registry promised."""
-    pull = evidence.require("pull")
+    pull = observed.require("pull")
     if not pull.succeeded:
         return failed(pull.last_words, "the message names the setting; `registry`, `scratch` and `apptainer` are in the site's file")
-    promised = evidence.image.sif_digest.removeprefix("sha256:")
-    found = nodes(evidence.require("node"))
+    promised = observed.image.sif_digest.removeprefix("sha256:")
+    found = nodes(observed.require("node"))
     unread = [node.name for node in found if not node.get("image_sha256")]
     if unread:
         return failed(f"{', '.join(unread)} cannot read the image", "`scratch`: a folder that login and compute nodes share")
@@ -30,9 +30,9 @@ def pulled(evidence: Evidence) -> Verdict:
     return passed(f"{len(found)} nodes read sha256:{promised[:12]}…, as promised")
 
 
-def tag(evidence: Evidence) -> Verdict:
+def tag(observed: Observations) -> Verdict:
     """The tag by which the image was named still names it."""
-    reference, now, before = evidence.image.reference, evidence.tag_now, evidence.tag_before
+    reference, now, before = observed.image.reference, observed.tag_now, observed.tag_before
     if reference.tag is None:
         return passed("named by digest alone")
     if now is None:
@@ -51,18 +51,18 @@ def tag(evidence: Evidence) -> Verdict:
     return passed(f"'{reference.tag}' is {_short(now)}{moved}")
 
 
-def processor(evidence: Evidence) -> Verdict:
+def processor(observed: Observations) -> Verdict:
     """Every node has the instructions that the image was compiled for, and runs them."""
-    name = evidence.image.annotations.get(_TARGET)
+    name = observed.image.annotations.get(_TARGET)
     target = archspec.cpu.TARGETS.get(name or "")
-    found = nodes(evidence.require("node"))
+    found = nodes(observed.require("node"))
     if target is None:
         return unknown(f"the image does not say what processor it is for (label {_TARGET}: {name or 'missing'})")
     wrong = [text for node in found if (text := _misfit(node, target))]
     advice = f"build the image for this site's processor (`target` of its recipe: {name}), or choose nodes that have it (`partition`)"
     if wrong:
         return failed(f"the image is for {name}: {'; '.join(wrong)}", advice)
-    start = evidence.output("start")
+    start = observed.output("start")
     if start is not None and start.illegal_instruction:
         return failed(f"a program of the image met an illegal instruction, although the nodes look like {name}", advice)
     return passed(f"the image is for {name}, and {', '.join(node.name for node in found)} can run that")

@@ -2,16 +2,16 @@
 
 from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import Node, nodes
-from esd_deploy.validation.evidence import Evidence, NotUnderstoodError
 from esd_deploy.validation.launcher import MPI_S, Launcher
+from esd_deploy.validation.observations import NotUnderstoodError, Observations
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed
 
 
-def leftovers(evidence: Evidence) -> Verdict:
+def leftovers(observed: Observations) -> Verdict:
     """After all steps nothing is left on the nodes that was not there before."""
-    before = {node.name: node for node in nodes(evidence.require("node"))}
-    after = nodes(evidence.require("node-after"))
+    before = {node.name: node for node in nodes(observed.require("node"))}
+    after = nodes(observed.require("node-after"))
     if set(before) != {node.name for node in after}:
         raise NotUnderstoodError("not every node was looked at before and after")
     left = [text for node in after for text in _left(before[node.name], node)]

@@ -3,8 +3,8 @@
 from esd_deploy.plans.launch import Shape
 from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.transport import Kind, Transports, transports
-from esd_deploy.validation.evidence import Evidence, Output
 from esd_deploy.validation.launcher import MPI_S, TALK, Launcher
+from esd_deploy.validation.observations import Observations, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
@@ -20,30 +20,30 @@ _REMEDY = {
 }
 
 
-def within(evidence: Evidence) -> Verdict:
+def within(observed: Observations) -> Verdict:
     """Ranks of one node exchange messages by memory."""
-    output = evidence.require("transport-node")
+    output = observed.require("transport-node")
     used = transports(output.stdout + output.stderr, between_nodes=False)
     said = _unclear(output, used)
     if said is not None:
         return said
     slow = used.kinds - {"memory"}
     if "memory" not in used.kinds:
-        return failed(f"{_text(used)}: within a node by the network, not by memory", f"`environment`: {_forced(evidence)}")
+        return failed(f"{_text(used)}: within a node by the network, not by memory", f"`environment`: {_forced(observed)}")
     if slow or used.errors:
         reason = f"{_text(used)}: large messages do not go by memory" + (f" ({used.errors[0]})" if used.errors else "")
         return failed(reason, "`sharens: true`, so that the ranks of a node may read each other's memory; see 'user-namespace'")
     return passed(_text(used))
 
 
-def between(evidence: Evidence) -> Verdict:
+def between(observed: Observations) -> Verdict:
     """Ranks of two nodes exchange messages by the network that the site promises; a silent fall-back to TCP is found here."""
-    output = evidence.require("transport-nodes")
+    output = observed.require("transport-nodes")
     used = transports(output.stdout + output.stderr, between_nodes=True)
     said = _unclear(output, used)
     if said is not None:
         return said
-    promised = evidence.site.network
+    promised = observed.site.network
     if promised is None:
         return unknown(f"{_text(used)}; what the site has is not said (`network` in its file: infiniband, slingshot or ethernet)")
     if not used.kinds & _PROMISE[promised]:
@@ -65,9 +65,9 @@ def _text(used: Transports) -> str:
     return f"{used.layer or 'Open MPI'}: {', '.join(sorted(used.names))}"
 
 
-def _forced(evidence: Evidence) -> str:
+def _forced(observed: Observations) -> str:
     forcing = ("UCX_TLS", "UCX_NET_DEVICES", "OMPI_MCA_btl", "APPTAINERENV_UCX_TLS", "APPTAINERENV_OMPI_MCA_btl")
-    names = [name for name in evidence.site.environment if name in forcing]
+    names = [name for name in observed.site.environment if name in forcing]
     return f"remove {', '.join(names)}" if names else "OMPI_MCA_pml: ucx"
 
 

@@ -7,14 +7,14 @@ from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.container import Inside
 from esd_deploy.validation.checks.nodes import nodes
 from esd_deploy.validation.checks.transport import transports
-from esd_deploy.validation.evidence import Evidence
 from esd_deploy.validation.launcher import RANKS_PER_NODE
+from esd_deploy.validation.observations import Observations
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
 
-def inside(evidence: Evidence) -> Verdict:
+def inside(observed: Observations) -> Verdict:
     """The image has MPI, mpi4py, and a PMIx client."""
-    output = evidence.require("inside")
+    output = observed.require("inside")
     if not output.succeeded and "python3" in output.last_words:
         return failed(
             f"no Python in the image: {output.last_words}", "esd-images did not build this image; see docs/how-to/build-images.md"
@@ -29,15 +29,15 @@ def inside(evidence: Evidence) -> Verdict:
     return passed(f"MPI, mpi4py, {_pmix(rank.pmix_client)}" + (f", UCX {rank.ucx}" if rank.ucx else ""))
 
 
-def pmix_folder(evidence: Evidence) -> Verdict:
+def pmix_folder(observed: Observations) -> Verdict:
     """The folders where PMIx server and clients meet are visible in the container: the node's own, not others of the same name."""
-    found = evidence.require("inside").facts(Inside)
-    own = {node.name: node.get("tmp") for node in nodes(evidence.require("node"))}
+    found = observed.require("inside").facts(Inside)
+    own = {node.name: node.get("tmp") for node in nodes(observed.require("node"))}
     covered = {"/tmp" for rank in found if rank.tmp and own.get(rank.node) not in {None, "", rank.tmp}}  # noqa: S108 - a name
     hidden = sorted(covered | {_root(path) for rank in found for path in rank.pmix_hidden})
     if not hidden:
         return passed("the server's folders are visible")
-    outputs = [evidence.output(step) for step in ("wireup-node", "wireup-nodes")]
+    outputs = [observed.output(step) for step in ("wireup-node", "wireup-nodes")]
     if all(output is not None and output.succeeded for output in outputs):
         return passed(f"hidden in the container: {', '.join(hidden)}; the ranks reach the server without")
     if not covered:
@@ -49,20 +49,20 @@ def pmix_folder(evidence: Evidence) -> Verdict:
     )
 
 
-def pmix(evidence: Evidence) -> Verdict:
+def pmix(observed: Observations) -> Verdict:
     """PMIx server and client: versions that go together, a common way to prove identity, a common store."""
-    rank = evidence.require("inside").facts(Inside)[0]
+    rank = observed.require("inside").facts(Inside)[0]
     if rank.pmix_namespace is None:
         return failed(
-            f"srun gives the ranks no PMIx server (--mpi={evidence.site.mpi}): no PMIX_NAMESPACE is set",
-            f"`mpi`: a PMIx plugin instead of '{evidence.site.mpi}' (see 'plugin'); no --cleanenv in `environment` (APPTAINER_CLEANENV)",
+            f"srun gives the ranks no PMIx server (--mpi={observed.site.mpi}): no PMIX_NAMESPACE is set",
+            f"`mpi`: a PMIx plugin instead of '{observed.site.mpi}' (see 'plugin'); no --cleanenv in `environment` (APPTAINER_CLEANENV)",
         )
     if minimum.older(rank.pmix_client or "", minimum.PSPMIX_CLIENT):
         return failed(
             f"the image's {_pmix(rank.pmix_client)} is older than {minimum.PSPMIX_CLIENT}, which newer servers refuse",
             "an image with OpenPMIx 5",
         )
-    promised = evidence.site.pmix
+    promised = observed.site.pmix
     said = rank.pmix_server or "unknown"
     text = f"server {said}, client {_pmix(rank.pmix_client)}, security {rank.pmix_security}, storage {rank.pmix_storage}"
     if promised and rank.pmix_server and minimum.numbers(promised)[:2] != minimum.numbers(rank.pmix_server)[:2]:
@@ -74,18 +74,18 @@ def pmix(evidence: Evidence) -> Verdict:
     return passed(text)
 
 
-def user_namespace(evidence: Evidence) -> Verdict:
+def user_namespace(observed: Observations) -> Verdict:
     """The ranks of a node share a user namespace, so that they may read each other's memory."""
-    found = evidence.require("inside").facts(Inside)
+    found = observed.require("inside").facts(Inside)
     split = sorted({rank.node for rank in found if len({other.namespace for other in found if other.node == rank.node}) > 1})
     if not split:
         return passed("the ranks of each node share one")
-    output = evidence.output("transport-node")
+    output = observed.output("transport-node")
     used = transports(output.stdout + output.stderr, between_nodes=False) if output is not None and output.succeeded else None
     if used is not None and used.layer == "ucx" and used.kinds == {"memory"} and not used.errors:
         return passed(f"each rank on {', '.join(split)} has its own; UCX copes, by {', '.join(sorted(used.names))}")
     reason = f"each rank on {', '.join(split)} has its own: they cannot read each other's memory (CMA), large messages are copied twice"
-    if evidence.site.sharens:
+    if observed.site.sharens:
         return failed(
             f"{reason}, although `sharens` is on: the ranks have different parents there",
             "`sharens: false`, and an image with UCX >= 1.16; or Apptainer with a setuid helper, which needs no user namespace",
@@ -93,9 +93,9 @@ def user_namespace(evidence: Evidence) -> Verdict:
     return failed(reason, f"`sharens: true` in the site's file (Apptainer >= {minimum.APPTAINER})")
 
 
-def threads(evidence: Evidence) -> Verdict:
+def threads(observed: Observations) -> Verdict:
     """Ranks and threads have processors of their own: no more threads than processors."""
-    found = evidence.require("inside").facts(Inside)
+    found = observed.require("inside").facts(Inside)
     for rank in found:
         threads = int(rank.threads or "0") or len(rank.cpus)
         local = [other for other in found if other.node == rank.node]

@@ -2,8 +2,8 @@
 
 from esd_deploy.plans.launch import Shape
 from esd_deploy.validation.check import Check, Topic, tags
-from esd_deploy.validation.evidence import Evidence, Facts, Output
 from esd_deploy.validation.launcher import LONG_S, NEST_S, Launcher
+from esd_deploy.validation.observations import Facts, Observations, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
 
@@ -35,20 +35,20 @@ class Compiled(Facts):
     spikes: int | None
 
 
-def nest(evidence: Evidence) -> Verdict:
+def nest(observed: Observations) -> Verdict:
     """NEST runs with the threads and the MPI ranks that it was launched with, in the version that the label says."""
-    found = _broken(evidence, "nest-threads", "nest-ranks")
+    found = _broken(observed, "nest-threads", "nest-ranks")
     if found:
         return found
-    threaded, ranked = (_spikes(evidence, name) for name in ("nest-threads", "nest-ranks"))
-    label = evidence.image.annotations.get(_NEST)
+    threaded, ranked = (_spikes(observed, name) for name in ("nest-threads", "nest-ranks"))
+    label = observed.image.annotations.get(_NEST)
     if label not in {None, threaded.version}:
         return failed(f"NEST {threaded.version} runs, the image's label says {label}", "another NEST is found first: see 'leaks'")
     if (threaded.ranks, threaded.threads) != (1, 2):
         return failed(
             f"one rank with two threads was asked for, NEST has {threaded.ranks} with {threaded.threads}", "`environment`: OMP_NUM_THREADS"
         )
-    wanted = 2 if evidence.nodes > 1 else 1
+    wanted = 2 if observed.nodes > 1 else 1
     if ranked.ranks != wanted:
         return failed(
             f"{wanted} ranks were launched, NEST counts {ranked.ranks}", "an image whose NEST was built with MPI; see 'wireup-nodes'"
@@ -56,38 +56,38 @@ def nest(evidence: Evidence) -> Verdict:
     return passed(f"NEST {threaded.version}: 1 rank x 2 threads, {ranked.ranks} ranks x {ranked.threads} threads")
 
 
-def spikes(evidence: Evidence) -> Verdict:
+def spikes(observed: Observations) -> Verdict:
     """A short network gives the same spikes on two ranks as on two threads, and those that the image gave where its reference was made."""
-    found = _broken(evidence, "nest-threads", "nest-ranks")
+    found = _broken(observed, "nest-threads", "nest-ranks")
     if found:
         return found
-    threaded, ranked = (_spikes(evidence, name) for name in ("nest-threads", "nest-ranks"))
+    threaded, ranked = (_spikes(observed, name) for name in ("nest-threads", "nest-ranks"))
     advice = "do not use this image here: see 'leaks' and 'processor', and compare the numerical libraries"
     if threaded.count == 0:
         return failed("the network is silent", advice)
     if threaded.sha256 != ranked.sha256:
         return failed(f"two ranks give other spikes than two threads ({ranked.count} and {threaded.count})", advice)
-    if evidence.spikes is None:
+    if observed.spikes is None:
         return unknown(f"{threaded.count} spikes, equal on ranks and threads; the image has no reference yet (--make-reference)")
-    if evidence.spikes != threaded.sha256:
-        return failed(f"{threaded.count} spikes, but not those of the image's reference ({evidence.spikes[:12]}…)", advice)
+    if observed.spikes != threaded.sha256:
+        return failed(f"{threaded.count} spikes, but not those of the image's reference ({observed.spikes[:12]}…)", advice)
     return passed(f"{threaded.count} spikes, bit for bit those of the reference ({threaded.sha256[:12]}…)")
 
 
-def pynn(evidence: Evidence) -> Verdict:
+def pynn(observed: Observations) -> Verdict:
     """PyNN runs on NEST."""
-    found = _broken(evidence, "pynn")
+    found = _broken(observed, "pynn")
     if found:
         return found
-    cells = evidence.require("pynn").facts(Cells)[0]
+    cells = observed.require("pynn").facts(Cells)[0]
     if cells.spikes < 5:
         return failed(f"PyNN {cells.version}: five driven neurons gave {cells.spikes} spikes", "the image: see tests/images")
     return passed(f"PyNN {cells.version}: {cells.spikes} spikes of five neurons")
 
 
-def nestml(evidence: Evidence) -> Verdict:
+def nestml(observed: Observations) -> Verdict:
     """A NESTML neuron is compiled on the node, and fires."""
-    output = evidence.require("nestml")
+    output = observed.require("nestml")
     compiled = output.facts(Compiled)[0] if '"missing"' in output.stdout else None
     if compiled is not None and compiled.missing:
         return skipped(f"the image has no {compiled.missing.removeprefix('the program ')}: it does not compile models")
@@ -100,20 +100,20 @@ def nestml(evidence: Evidence) -> Verdict:
     return passed(f"compiled and run in {output.seconds:.0f} s; {compiled.spikes} spikes")
 
 
-def spikes_found(evidence: Evidence) -> str:
+def spikes_found(observed: Observations) -> str:
     """The hash of the spikes, where ranks and threads agree on it; else nothing."""
-    if any((output := evidence.output(step)) is None or not output.succeeded for step in ("nest-threads", "nest-ranks")):
+    if any((output := observed.output(step)) is None or not output.succeeded for step in ("nest-threads", "nest-ranks")):
         return ""
-    threaded, ranked = (_spikes(evidence, name) for name in ("nest-threads", "nest-ranks"))
+    threaded, ranked = (_spikes(observed, name) for name in ("nest-threads", "nest-ranks"))
     return threaded.sha256 if threaded.sha256 == ranked.sha256 and threaded.count else ""
 
 
-def _spikes(evidence: Evidence, step: str) -> Spikes:
-    return evidence.require(step).facts(Spikes)[0]
+def _spikes(observed: Observations, step: str) -> Spikes:
+    return observed.require(step).facts(Spikes)[0]
 
 
-def _broken(evidence: Evidence, *steps: str) -> Verdict | None:
-    outputs: list[Output] = [evidence.require(step) for step in steps]
+def _broken(observed: Observations, *steps: str) -> Verdict | None:
+    outputs: list[Output] = [observed.require(step) for step in steps]
     bad = next((output for output in outputs if not output.succeeded), None)
     return failed(f"step '{bad.step}' ends with {bad.code}: {bad.last_words}", "the image, if 'wireup-nodes' is well") if bad else None
 

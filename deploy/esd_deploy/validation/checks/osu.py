@@ -8,8 +8,8 @@ import re
 
 from esd_deploy.plans.launch import Shape
 from esd_deploy.validation.check import Check, Topic, tags
-from esd_deploy.validation.evidence import Evidence, NotUnderstoodError, Output
 from esd_deploy.validation.launcher import NEST_S, Launcher
+from esd_deploy.validation.observations import NotUnderstoodError, Observations, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Measurement, Verdict, passed, skipped, unknown
 
@@ -21,14 +21,14 @@ _ROUNDS = {"latency": ("-i", "200", "-x", "20"), "bw": ("-i", "10", "-x", "2")}
 """OSU's own numbers of rounds are for fast networks: over a slow one they take minutes. All its versions know these options."""
 
 
-def osu_node(evidence: Evidence) -> Verdict:
+def osu_node(observed: Observations) -> Verdict:
     """Latency and bandwidth within a node."""
-    return _osu(evidence.require("osu-latency-node"), evidence.require("osu-bw-node"), "within a node")
+    return _osu(observed.require("osu-latency-node"), observed.require("osu-bw-node"), "within a node")
 
 
-def osu_nodes(evidence: Evidence) -> Verdict:
+def osu_nodes(observed: Observations) -> Verdict:
     """Latency and bandwidth between two nodes."""
-    return _osu(evidence.require("osu-latency-nodes"), evidence.require("osu-bw-nodes"), "between nodes")
+    return _osu(observed.require("osu-latency-nodes"), observed.require("osu-bw-nodes"), "between nodes")
 
 
 def _osu(latency: Output, bandwidth: Output, where: str) -> Verdict:

@@ -5,8 +5,8 @@ from statistics import median
 from esd_deploy.plans import launch
 from esd_deploy.plans.launch import Shape
 from esd_deploy.validation.check import Check, Topic, tags
-from esd_deploy.validation.evidence import Evidence, F, Facts
 from esd_deploy.validation.launcher import LONG_S, MPI_S, NEST_S, Launcher
+from esd_deploy.validation.observations import F, Facts, Observations
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Measurement, Verdict, failed, passed, unknown
 
@@ -42,18 +42,18 @@ class StartUp(Facts):
     seconds: float
 
 
-def latency_node(evidence: Evidence) -> Verdict:
+def latency_node(observed: Observations) -> Verdict:
     """Latency and bandwidth within a node."""
-    return _pingpong(evidence, "pingpong-node", "within a node")
+    return _pingpong(observed, "pingpong-node", "within a node")
 
 
-def latency_nodes(evidence: Evidence) -> Verdict:
+def latency_nodes(observed: Observations) -> Verdict:
     """Latency and bandwidth between nodes."""
-    return _pingpong(evidence, "pingpong-nodes", "between nodes")
+    return _pingpong(observed, "pingpong-nodes", "between nodes")
 
 
-def _pingpong(evidence: Evidence, step: str, where: str) -> Verdict:
-    output = evidence.require(step)
+def _pingpong(observed: Observations, step: str, where: str) -> Verdict:
+    output = observed.require(step)
     if not output.succeeded:
         return unknown(f"not measured (exit code {output.code}): {output.last_words}")
     found = output.facts(PingPong)[0]
@@ -64,9 +64,9 @@ def _pingpong(evidence: Evidence, step: str, where: str) -> Verdict:
     )
 
 
-def network(evidence: Evidence) -> Verdict:
+def network(observed: Observations) -> Verdict:
     """Construction and simulation of a balanced network on NEST, in the container."""
-    runs = _repeated(evidence, "network-container", Network)
+    runs = _repeated(observed, "network-container", Network)
     if not runs:
         return unknown("no run of the network came to its end")
     build, simulate = median(run.build_s for run in runs), median(run.simulate_s for run in runs)
@@ -78,22 +78,22 @@ def network(evidence: Evidence) -> Verdict:
     )
 
 
-def ratios(evidence: Evidence) -> dict[str, list[float]]:
+def ratios(observed: Observations) -> dict[str, list[float]]:
     """How many times as long each of the programs took in the container, pair by pair."""
     pairs = (
-        ("construction", [(a.build_s, b.build_s) for a, b in _pairs(evidence, "network", Network)]),
-        ("simulation", [(a.simulate_s, b.simulate_s) for a, b in _pairs(evidence, "network", Network)]),
-        ("latency", [(a.latency_us, b.latency_us) for a, b in _pairs(evidence, "pingpong", PingPong)]),
-        ("transfer", [(b.bandwidth_mb_s, a.bandwidth_mb_s) for a, b in _pairs(evidence, "pingpong", PingPong)]),
+        ("construction", [(a.build_s, b.build_s) for a, b in _pairs(observed, "network", Network)]),
+        ("simulation", [(a.simulate_s, b.simulate_s) for a, b in _pairs(observed, "network", Network)]),
+        ("latency", [(a.latency_us, b.latency_us) for a, b in _pairs(observed, "pingpong", PingPong)]),
+        ("transfer", [(b.bandwidth_mb_s, a.bandwidth_mb_s) for a, b in _pairs(observed, "pingpong", PingPong)]),
     )
     return {name: [a / b for a, b in values] for name, values in pairs if values}
 
 
-def ratio(evidence: Evidence) -> Verdict:
+def ratio(observed: Observations) -> Verdict:
     """The same binaries in the container and outside of it: how many times as long it takes inside."""
-    found = ratios(evidence)
+    found = ratios(observed)
     if "simulation" not in found:
-        bare = evidence.output("network-bare-1")
+        bare = observed.output("network-bare-1")
         return unknown(f"nothing to compare with: the image's programs do not run outside of it ({bare.last_words if bare else 'not run'})")
     text = ", ".join(f"{name} {median(values):.2f} ({min(values):.2f} to {max(values):.2f})" for name, values in found.items())
     measured = tuple(Measurement(name=f"container/bare {name}", value=median(values), unit="x") for name, values in found.items())
@@ -110,9 +110,9 @@ def _clearly(values: list[float]) -> bool:
     return len(values) > 1 and sum(value <= SLOWEST_RATIO for value in values) <= (1 if len(values) > 3 else 0)
 
 
-def start_up(evidence: Evidence) -> Verdict:
+def start_up(observed: Observations) -> Verdict:
     """Time until N containers, started at once on one node, have come and gone."""
-    output = evidence.require("start-up")
+    output = observed.require("start-up")
     found = output.facts(StartUp)
     if len(found) != len(CONTAINERS):
         return unknown(f"only {len(found)} of {len(CONTAINERS)} series: {output.last_words}")
@@ -122,15 +122,15 @@ def start_up(evidence: Evidence) -> Verdict:
     )
 
 
-def _repeated(evidence: Evidence, name: str, model: type[F]) -> list[F]:
-    outputs = (evidence.output(f"{name}-{number}") for number in range(1, REPETITIONS + 1))
+def _repeated(observed: Observations, name: str, model: type[F]) -> list[F]:
+    outputs = (observed.output(f"{name}-{number}") for number in range(1, REPETITIONS + 1))
     return [output.facts(model)[0] for output in outputs if output is not None and output.succeeded]
 
 
-def _pairs(evidence: Evidence, name: str, model: type[F]) -> list[tuple[F, F]]:
+def _pairs(observed: Observations, name: str, model: type[F]) -> list[tuple[F, F]]:
     found = []
     for number in range(1, REPETITIONS + 1):
-        inside, bare = (evidence.output(f"{name}-{place}-{number}") for place in ("container", "bare"))
+        inside, bare = (observed.output(f"{name}-{place}-{number}") for place in ("container", "bare"))
         if inside is not None and bare is not None and inside.succeeded and bare.succeeded:
             found.append((inside.facts(model)[0], bare.facts(model)[0]))
     return found

@@ -6,17 +6,17 @@ from esd_build.data import minimum
 from esd_deploy.errands import probe
 from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import nodes
-from esd_deploy.validation.evidence import Evidence, Output
 from esd_deploy.validation.launcher import MPI_S, SHORT_S, Launcher
+from esd_deploy.validation.observations import Observations, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
 _UP = ("idle", "mixed", "allocated", "completing", "alloc", "mix", "comp", "planned", "reserved")
 
 
-def job(evidence: Evidence) -> Verdict:
+def job(observed: Observations) -> Verdict:
     """The job was started and came to its end within its time."""
-    end = evidence.job
+    end = observed.job
     if not end.started:
         waiting = f" ({end.message})" if end.message else ""
         return failed(
@@ -33,11 +33,11 @@ def job(evidence: Evidence) -> Verdict:
     return passed("the job ran to its end")
 
 
-def partition(evidence: Evidence) -> Verdict:
+def partition(observed: Observations) -> Verdict:
     """Slurm has enough nodes that are up."""
-    output = evidence.require("sinfo")
+    output = observed.require("sinfo")
     rows = [line.split("|", 3) for line in output.stdout.splitlines() if line.count("|") >= 3]
-    wanted = evidence.site.partition
+    wanted = observed.site.partition
     own = [row for row in rows if wanted in {None, row[2].rstrip("*")}]
     if not rows:
         return unknown(f"the login node does not tell the state of the nodes: {output.last_words}")
@@ -47,8 +47,8 @@ def partition(evidence: Evidence) -> Verdict:
         )
     up = {row[0] for row in own if row[1].rstrip("*~#!%$@+-").startswith(_UP) and not row[1].endswith("*")}
     down = sorted({f"{row[0]} is {row[1]} ({row[3]})" for row in own if row[0] not in up})
-    if len(up) < evidence.nodes:
-        return failed(f"{_are(len(up))} up, {evidence.nodes} needed: {', '.join(down)}", "repair the node, or validate on fewer (--nodes)")
+    if len(up) < observed.nodes:
+        return failed(f"{_are(len(up))} up, {observed.nodes} needed: {', '.join(down)}", "repair the node, or validate on fewer (--nodes)")
     return passed(f"{_are(len(up))} up" + (f"; {', '.join(down)}" if down else ""))
 
 
@@ -61,21 +61,21 @@ def plugins(output: Output) -> tuple[str, ...]:
     return probe.understood({"mpi": output.stdout + output.stderr}, {}, datetime.now(UTC)).mpi_plugins
 
 
-def plugin(evidence: Evidence) -> Verdict:
+def plugin(observed: Observations) -> Verdict:
     """Slurm has the MPI plugin that the site's file names."""
-    output = evidence.require("plugins")
+    output = observed.require("plugins")
     listed = plugins(output)
     if not output.succeeded or not listed:
         return unknown(f"`srun --mpi=list` says nothing: {output.last_words}")
-    if evidence.site.mpi not in listed:
+    if observed.site.mpi not in listed:
         fitting = [name for name in listed if "pmix" in name] or listed
-        return failed(f"Slurm has no MPI plugin '{evidence.site.mpi}'; it has {', '.join(listed)}", f"`mpi`: {' or '.join(fitting)}")
-    return passed(f"`{evidence.site.mpi}` is among {', '.join(listed)}")
+        return failed(f"Slurm has no MPI plugin '{observed.site.mpi}'; it has {', '.join(listed)}", f"`mpi`: {' or '.join(fitting)}")
+    return passed(f"`{observed.site.mpi}` is among {', '.join(listed)}")
 
 
-def host_names(evidence: Evidence) -> Verdict:
+def host_names(observed: Observations) -> Verdict:
     """Each node's host name is its name in Slurm: by it Open MPI tells which ranks share a node."""
-    found = nodes(evidence.require("node"))
+    found = nodes(observed.require("node"))
     wrong = [f"{node.name} calls itself '{node.get('host')}'" for node in found if node.get("host").partition(".")[0] != node.name]
     if wrong:
         return failed(
@@ -85,23 +85,23 @@ def host_names(evidence: Evidence) -> Verdict:
     return passed(", ".join(node.name for node in found))
 
 
-def apptainer(evidence: Evidence) -> Verdict:
+def apptainer(observed: Observations) -> Verdict:
     """The container program is there, new enough, and starts this image as this user on each node."""
-    found = nodes(evidence.require("node"))
+    found = nodes(observed.require("node"))
     advice = "`apptainer` in the site's file: a path or a name that every node knows"
     missing = [node.name for node in found if not node.get("apptainer")]
     if missing:
-        return failed(f"no program '{evidence.site.apptainer}' on {', '.join(missing)}", advice)
+        return failed(f"no program '{observed.site.apptainer}' on {', '.join(missing)}", advice)
     versions = sorted({node.get("apptainer_version") for node in found})
-    old = [text for text in versions if evidence.site.sharens and minimum.older(text, minimum.APPTAINER)]
+    old = [text for text in versions if observed.site.sharens and minimum.older(text, minimum.APPTAINER)]
     if old:
         return failed(f"{', '.join(old)} has no --sharens", f"install Apptainer {minimum.APPTAINER} or newer, or say `sharens: false`")
     return passed(f"{', '.join(versions)} on {', '.join(node.name for node in found)}")
 
 
-def namespaces(evidence: Evidence) -> Verdict:
+def namespaces(observed: Observations) -> Verdict:
     """Containers can be started without root: by user namespaces or by a setuid helper."""
-    found = nodes(evidence.require("node"))
+    found = nodes(observed.require("node"))
     neither = [node for node in found if node.get("setuid") != "yes" and not node.get("namespaces").endswith("allowed")]
     if neither:
         said = ", ".join(f"{node.name}: {node.get('namespaces') or 'user namespaces refused'}" for node in neither)
@@ -112,10 +112,10 @@ def namespaces(evidence: Evidence) -> Verdict:
     return passed(", ".join(f"{node.name}: {'setuid' if node.get('setuid') == 'yes' else 'user namespaces'}" for node in found))
 
 
-def scratch(evidence: Evidence) -> Verdict:
+def scratch(observed: Observations) -> Verdict:
     """The shared folder and the job's folder can be written on each node."""
-    found = nodes(evidence.require("node"))
-    name = evidence.site.scratch
+    found = nodes(observed.require("node"))
+    name = observed.site.scratch
     wrong = [f"{node.name}: ${name} ('{node.get('scratch')}') is not writable" for node in found if node.get("scratch_writable") != "yes"]
     wrong += [f"{node.name}: the job's folder is not writable" for node in found if node.get("folder_writable") != "yes"]
     wrong += [f"{node.name}: /tmp is not writable" for node in found if node.get("tmp_writable") != "yes"]

@@ -5,8 +5,8 @@ from statistics import median
 from esd_deploy.plans.launch import Shape
 from esd_deploy.validation.check import Check, Judge, Topic, tags
 from esd_deploy.validation.checks.wireup import WIREUP_ADVICE
-from esd_deploy.validation.evidence import Evidence, Facts, Output
 from esd_deploy.validation.launcher import LONG_S, MPI_S, NEST_S, RANKS_PER_NODE, Launcher
+from esd_deploy.validation.observations import Facts, Observations, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
@@ -38,14 +38,14 @@ class _Start(Facts):
     by_chance: bool
 
 
-def fence(evidence: Evidence) -> Verdict:
+def fence(observed: Observations) -> Verdict:
     """MPI's start and end wait for the ranks of all nodes."""
-    output = evidence.require("fence")
+    output = observed.require("fence")
     if not output.succeeded:
         return failed(f"exit code {output.code}: {output.last_words}", "see 'wireup-nodes'")
     found = output.facts(_Fence)[0]
-    if found.size != evidence.nodes:
-        return unknown(f"{found.size} ranks instead of {evidence.nodes}: see 'wireup-nodes'")
+    if found.size != observed.nodes:
+        return unknown(f"{found.size} ranks instead of {observed.nodes}: see 'wireup-nodes'")
     if not found.library.startswith("Open MPI"):
         return unknown(f"only Open MPI is known to end with a fence; this is {found.library}")
     if found.waited_s < found.late_s / 2:
@@ -56,14 +56,14 @@ def fence(evidence: Evidence) -> Verdict:
     return passed(f"a rank that was {found.late_s:.0f} s late was waited for")
 
 
-def starts(evidence: Evidence) -> Verdict:
+def starts(observed: Observations) -> Verdict:
     """A few starts: none dies."""
-    return _starts(evidence.require("starts"), evidence.nodes)
+    return _starts(observed.require("starts"), observed.nodes)
 
 
-def many_starts(evidence: Evidence) -> Verdict:
+def many_starts(observed: Observations) -> Verdict:
     """Many starts: none dies."""
-    return _starts(evidence.require("many-starts"), evidence.nodes)
+    return _starts(observed.require("many-starts"), observed.nodes)
 
 
 def _starts(output: Output, nodes: int) -> Verdict:

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 
 from esd_deploy.plans.launch import Shape
 from esd_deploy.validation.check import Check, Topic, tags
-from esd_deploy.validation.evidence import Evidence, Facts, Output
 from esd_deploy.validation.launcher import LONG_S, Launcher
+from esd_deploy.validation.observations import Facts, Observations, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
 
@@ -38,20 +38,20 @@ class Tests(Facts):
     failed: dict[str, Failure]
 
 
-def testsuite(evidence: Evidence) -> Verdict:
+def testsuite(observed: Observations) -> Verdict:
     """NEST's own MPI tests, as they are installed in the image: every file is looked at, whatever becomes of the others."""
-    steps = [mpi_tests_step(ranks, number) for ranks in _ranks(evidence) for number in range(1, TEST_FILES[ranks] + 1)]
-    outputs = [evidence.output(step) for step in steps]
+    steps = [mpi_tests_step(ranks, number) for ranks in _ranks(observed) for number in range(1, TEST_FILES[ranks] + 1)]
+    outputs = [observed.output(step) for step in steps]
     ended = [output for output in outputs if output is not None and output.code is not None]
     files = [output.facts(Tests)[0] for output in ended if output.succeeded]
     missing = sorted({tests.missing for tests in files if tests.missing})
     wrong = [*(_end(output) for output in ended if not output.succeeded), *(text for tests in files for text in _failures(tests))]
-    told = _told(evidence, files)
+    told = _told(observed, files)
     if wrong:
         more = f"; {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
         return failed(f"{'; '.join(wrong[:_TOLD])}{more}. {told}", _ADVICE)
     if len(ended) < len(steps):
-        return unknown(f"{len(steps) - len(ended)} of {len(steps)} files did not come to their end: {evidence.job.why}. {told}")
+        return unknown(f"{len(steps) - len(ended)} of {len(steps)} files did not come to their end: {observed.job.why}. {told}")
     if missing:
         return skipped(_cannot(missing)) if all(tests.missing for tests in files) else unknown(told)
     return passed(told) if any(tests.tests for tests in files) else unknown("there are no tests")
@@ -61,8 +61,8 @@ def _cannot(missing: Iterable[str]) -> str:
     return f"cannot run in this image: {', '.join(missing)}"
 
 
-def _ranks(evidence: Evidence) -> tuple[int, ...]:
-    return tuple(ranks for ranks in TEST_FILES if evidence.nodes > 1 or ranks <= 2)
+def _ranks(observed: Observations) -> tuple[int, ...]:
+    return tuple(ranks for ranks in TEST_FILES if observed.nodes > 1 or ranks <= 2)
 
 
 def _end(output: Output) -> str:
@@ -77,7 +77,7 @@ def _failures(tests: Tests) -> Iterable[str]:
         yield f"{tests.file} {name} on rank {', '.join(map(str, failure.ranks))}: {failure.message}"
 
 
-def _told(evidence: Evidence, files: list[Tests]) -> str:
+def _told(observed: Observations, files: list[Tests]) -> str:
     looked = [tests for tests in files if tests.file and not tests.missing]
     missing = sorted({tests.missing for tests in files if tests.missing})
     reasons = Counter(reason for tests in looked for reason in tests.skipped)
@@ -85,7 +85,7 @@ def _told(evidence: Evidence, files: list[Tests]) -> str:
     total = sum(tests.tests for tests in looked)
     more = sum({tests.ranks: max(0, tests.files - TEST_FILES.get(tests.ranks, 0)) for tests in files}.values())
     rest = f"; {more} more files are not run" if more else ""
-    ranks = sorted({tests.ranks for tests in looked}) or _ranks(evidence)
+    ranks = sorted({tests.ranks for tests in looked}) or _ranks(observed)
     absent = f"; {_cannot(missing)}" if missing else ""
     return f"{total} tests in {len(looked)} files for {' and '.join(map(str, ranks))} ranks{left_out}{rest}{absent}"
 

@@ -3,8 +3,8 @@
 from collections import Counter
 
 from esd_deploy.validation.check import Check, Topic, tags
-from esd_deploy.validation.evidence import Evidence, Facts, Output
 from esd_deploy.validation.launcher import MPI_S, RANKS_PER_NODE, Launcher
+from esd_deploy.validation.observations import Facts, Observations, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed
 
@@ -24,14 +24,14 @@ class Rank(Facts):
     namespace: str
 
 
-def wireup_node(evidence: Evidence) -> Verdict:
+def wireup_node(observed: Observations) -> Verdict:
     """The ranks of one node are one MPI world."""
-    return _wireup(evidence.require("wireup-node"), RANKS_PER_NODE, 1)
+    return _wireup(observed.require("wireup-node"), RANKS_PER_NODE, 1)
 
 
-def wireup_nodes(evidence: Evidence) -> Verdict:
+def wireup_nodes(observed: Observations) -> Verdict:
     """The ranks of all nodes are one MPI world."""
-    return _wireup(evidence.require("wireup-nodes"), RANKS_PER_NODE * evidence.nodes, evidence.nodes)
+    return _wireup(observed.require("wireup-nodes"), RANKS_PER_NODE * observed.nodes, observed.nodes)
 
 
 def _wireup(output: Output, ranks: int, nodes: int) -> Verdict:

@@ -124,7 +124,7 @@ class JobEnd:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class Observations:
     """All that a judgement may look at."""
 
     site: SiteConfig
