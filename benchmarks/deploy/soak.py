@@ -103,8 +103,8 @@ class Soak:
 
     def has_result(self, number: int, one: RunRecord) -> bool:
         """Whether a run succeeded, and its file is here, and is the right one."""
-        if not one.succeeded or one.ending is None:
-            return False
+        if not one.succeeded or one.ending is None or one.missing:
+            return False  # what did not come was told; `attach` fetches it
         found = {file.path: file for file in one.files}.get("result.bin")
         content = (self.folder / "runs" / str(number) / one.id / "result.bin").read_bytes() if found else b""
         right = found is not None and found.checked and found.sha256 == expected(number) == hashlib.sha256(content).hexdigest()

@@ -8,6 +8,9 @@ from types import TracebackType
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.faults.board import Fault, FaultKind
+from esd_localsite.state.layout import find_layout
+from esd_localsite.state.options import Server
+from esd_localsite.state.plan import SitePlan
 from esd_localsite.supervision.fault_switches import clear, inject
 
 # How often each is thrown, and how: those that end jobs are rarer, as they are at a real site.
@@ -17,15 +20,32 @@ _FAULTS = (
     (4, Fault(kind=FaultKind.SUBMIT_503, times=2), 0),
     (4, Fault(kind=FaultKind.CUT_BODY, times=3), 0),
     (3, Fault(kind=FaultKind.SLOW, times=4, seconds=1.5), 0),
-    (2, Fault(kind=FaultKind.SBATCH_FAILS, times=1), 0),
     (3, Fault(kind=FaultKind.ENDPOINT_RESTART), 0),
     (1, Fault(kind=FaultKind.ENDPOINT_DOWN, seconds=4), 0),
     (2, Fault(kind=FaultKind.REGISTRY_DOWN, seconds=4), 0),
-    (1, Fault(kind=FaultKind.PRECOMMAND_IN_BATCH, times=2), 0),
-    (1, Fault(kind=FaultKind.JOB_LOST, times=1), 0),
     (1, Fault(kind=FaultKind.NODE_DOWN, node="c2"), 3),
     (1, Fault(kind=FaultKind.DISK_QUOTA), 3),
 )
+# What only one of the two servers can be made to show; an end of the real one is a SIGKILL, too.
+_OF_ONE_SERVER = {
+    Server.OWN: (
+        (2, Fault(kind=FaultKind.SBATCH_FAILS, times=1), 0),
+        (1, Fault(kind=FaultKind.PRECOMMAND_IN_BATCH, times=2), 0),
+        (1, Fault(kind=FaultKind.JOB_LOST, times=1), 0),
+    ),
+    Server.UNICOREX: (
+        (2, Fault(kind=FaultKind.SERVER_DOWN, seconds=1), 0),
+        (2, Fault(kind=FaultKind.TSI_DOWN, seconds=1), 0),
+    ),
+}
+
+
+def server_of(site: str) -> Server:
+    """Which UNICORE server the site runs. Raises LocalSiteError where there is no such site."""
+    plan = SitePlan.read(find_layout(site))
+    if plan is None:
+        raise LocalSiteError(f"there is no local site '{site}'")
+    return plan.options.server
 
 
 class Weather:
@@ -34,6 +54,7 @@ class Weather:
     def __init__(self, site: str, *, every_s: tuple[float, float] = (3, 8), seed: int = 7) -> None:
         self.thrown: Counter[str] = Counter()
         self._site = site
+        self._faults = (*_FAULTS, *_OF_ONE_SERVER[server_of(site)])
         self._every_s = every_s
         self._random = random.Random(seed)
         self._stop = threading.Event()
@@ -49,9 +70,9 @@ class Weather:
         clear(self._site)
 
     def _rage(self) -> None:
-        weights = [weight for weight, _, _ in _FAULTS]
+        weights = [weight for weight, _, _ in self._faults]
         while not self._stop.wait(self._random.uniform(*self._every_s)):
-            ((_, fault, mend_s),) = self._random.choices(_FAULTS, weights)
+            ((_, fault, mend_s),) = self._random.choices(self._faults, weights)
             with contextlib.suppress(LocalSiteError):
                 inject(self._site, fault)
                 self.thrown[str(fault.kind)] += 1

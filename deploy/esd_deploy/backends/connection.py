@@ -19,6 +19,10 @@ class ConnectionLostError(ToolError):
     """The site did not answer this time; it may the next time."""
 
 
+class AwayError(ConnectionLostError):
+    """By the site's own word a part of it is away that serves every path: what one path was asked for says nothing of that path."""
+
+
 class RefusedError(ToolError):
     """The site does not let this caller in."""
 

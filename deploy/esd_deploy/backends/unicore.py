@@ -13,7 +13,7 @@ from esd_build.data.documents import choose
 from esd_build.data.errors import ToolError
 from esd_build.net.answers import gathered
 from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_names
-from esd_deploy.backends.connection import READY, ConnectionLostError, EndedError, GoneError, JobState, RefusedError, RemoteFile
+from esd_deploy.backends.connection import READY, AwayError, ConnectionLostError, EndedError, GoneError, JobState, RefusedError, RemoteFile
 from esd_deploy.backends.unicore_http import PooledTransport, errors
 from esd_deploy.sites.endpoint import Endpoint
 
@@ -102,6 +102,8 @@ class UnicoreConnection:
             except GoneError:
                 self.state(job)
                 return {}
+            except AwayError:
+                raise
             except ToolError as error:
                 self.state(job)
                 return "the site does not let you list it" if isinstance(error, RefusedError) else f"the site does not list it ({error})"

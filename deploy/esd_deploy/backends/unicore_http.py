@@ -14,7 +14,7 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.addresses import origin
 from esd_build.net.allowance import ANSWER, FILE, allowed
 from esd_build.net.answers import parsed, printable
-from esd_deploy.backends.connection import ConnectionLostError, FullError, GoneError, RefusedError
+from esd_deploy.backends.connection import AwayError, ConnectionLostError, FullError, GoneError, RefusedError
 from esd_deploy.backends.unicore_session import HEADER, shared
 from esd_deploy.net.http import client
 from esd_deploy.sites.endpoint import Endpoint
@@ -25,6 +25,8 @@ _MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticErro
 """What reading raises where an answer has another shape than UNICORE's."""
 _FULL = r"quota exceeded|no space left"
 """The kernel's words for EDQUOT and ENOSPC, which a server passes on in its own 500."""
+_AWAY = r"TSIUnavailable|communicating to the TSI"
+"""UNICORE/X in a 500, while the TSI, which reads and writes all files, does not answer it: its list of jobs it still gives."""
 
 
 class PooledTransport(Transport):  # type: ignore[misc]
@@ -59,7 +61,7 @@ class PooledTransport(Transport):  # type: ignore[misc]
         try:
             if response.status_code >= 400:
                 response.read()
-                raise httpx.HTTPError(f"{response.status_code} Server Error: for url: {response.url}")
+                self.check_error(response)
             yield response
         finally:
             response.close()
@@ -138,7 +140,8 @@ def meaning(error: httpx.HTTPError, endpoint: Endpoint) -> ToolError:
     if re.search(_FULL, str(error), re.IGNORECASE):
         return FullError(f"{endpoint.url}: your space at the site is used up ({said}); remove there what is no longer needed")
     busy = status >= 500 or status in _BUSY
-    return ConnectionLostError(f"{endpoint.url}: {said}") if busy else ToolError(f"{endpoint.url} refused: {said}")
+    lost = AwayError if re.search(_AWAY, str(error)) else ConnectionLostError
+    return lost(f"{endpoint.url}: {said}") if busy else ToolError(f"{endpoint.url} refused: {said}")
 
 
 def _refused(endpoint: Endpoint) -> RefusedError:

@@ -12,7 +12,7 @@ from tenacity import Retrying
 
 from esd_build.data.errors import ToolError
 from esd_build.net.answers import gathered, printable
-from esd_deploy.backends.connection import Connection, ConnectionLostError, GoneError, RefusedError, RemoteFile
+from esd_deploy.backends.connection import AwayError, Connection, ConnectionLostError, GoneError, RefusedError, RemoteFile
 from esd_deploy.backends import inventory
 from esd_deploy.fetching.download import DiskError, download
 from esd_deploy.backends.inventory import Inventory, parse_hashes
@@ -59,6 +59,8 @@ class _Job:
         while True:
             try:
                 return ask()
+            except AwayError:
+                return self.retry(ask)
             except (ConnectionLostError, RefusedError, GoneError) as error:
                 self.retry(self.connection.state, self.url)
                 attempt = attempt + 1 if progress() <= before else 1

@@ -2,9 +2,11 @@
 
 import httpx
 import pytest
+from pyunicore.client import Storage
 
 from esd_build.data.errors import UsageError
-from esd_deploy.backends.connection import RefusedError
+from esd_deploy.backends.connection import AwayError, RefusedError
+from esd_deploy.backends.unicore import UnicoreConnection
 from esd_deploy.backends.unicore_http import PooledTransport, errors
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 from esd_deploy.sites.tokens import Tokens
@@ -83,6 +85,29 @@ def test_a_download_that_is_refused_is_no_file():
 
     with pytest.raises(RefusedError), errors(endpoint), made.get_stream(url=URL):
         pass
+
+
+def no_tsi(request):
+    """As UNICORE/X answers while its TSI is away, to lists and downloads."""
+    words = "Error listing '/': eu.unicore.xnjs.tsi.TSIUnavailableException: Error communicating to the TSI"
+    return httpx.Response(500, json={"errorMessage": words, "status": 500})
+
+
+def test_a_tsi_that_is_away_says_nothing_of_one_path():
+    made, endpoint = transport(no_tsi, "new")
+
+    with pytest.raises(AwayError, match="Error listing"), errors(endpoint):
+        made.get(url=URL)
+    with pytest.raises(AwayError, match="Error listing"), errors(endpoint), made.get_stream(url=URL):
+        pass
+
+
+def test_no_folder_is_called_unlisted_while_the_tsi_is_away():
+    made, endpoint = transport(no_tsi, "new")
+    connection = UnicoreConnection(endpoint, None, made)
+
+    with pytest.raises(AwayError):
+        connection._lister(f"{URL}/jobs/1", Storage(made, f"{URL}/storages/1"))("/")
 
 
 @pytest.mark.parametrize(

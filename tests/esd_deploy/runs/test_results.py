@@ -5,7 +5,7 @@ from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.data.errors import ToolError
 from esd_deploy.runs import reports, results
-from esd_deploy.backends.connection import RemoteFile
+from esd_deploy.backends.connection import AwayError, RemoteFile
 from esd_deploy.runs.record import RunRecord
 from esd_deploy.runs.patience import patiently
 
@@ -149,6 +149,21 @@ def test_a_part_that_is_not_of_this_file_is_noticed_by_the_hash(tmp_path):
     results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
 
     assert (tmp_path / "spikes.nix").read_bytes() == b"spikes"
+
+
+def test_a_site_whose_files_are_away_for_a_while_loses_none(tmp_path):
+    connection = FakeConnection(results=noted({"spikes.nix": b"spikes"}))
+    there, away = connection.read, iter([True] * 9)
+
+    def read(*asked):
+        if next(away, False):
+            raise AwayError("its TSI does not answer")
+        return there(*asked)
+
+    connection.read = read
+    fetched = results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
+
+    assert (fetched.missing, (tmp_path / "spikes.nix").read_bytes()) == ((), b"spikes")
 
 
 def test_a_part_survives_the_loss_of_the_site(tmp_path):
