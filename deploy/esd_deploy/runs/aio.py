@@ -15,6 +15,7 @@ from typing import Protocol
 from esd_deploy.runs.following import pause
 from esd_deploy.runs.record import RunRecord
 
+
 class Followed(Protocol):
     """What is waited for: a run, as far as waiting must know it."""
 

@@ -9,8 +9,8 @@ from esd_deploy.backends import kinds
 from esd_deploy.backends.connection import Connection
 from esd_deploy.plans.job import JobSpec
 from esd_deploy.runs import submission
-from esd_deploy.runs.patience import Sleep, patiently
 from esd_deploy.runs.following import follow
+from esd_deploy.runs.patience import Sleep, patiently
 
 
 @dataclass(frozen=True)

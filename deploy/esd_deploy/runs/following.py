@@ -29,7 +29,7 @@ class States(Protocol):
         """How the job stands now."""
 
 
-def follow(  # noqa: PLR0913 - all but the first two by keyword
+def follow(
     connection: States,
     job: str,
     *,

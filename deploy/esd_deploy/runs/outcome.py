@@ -4,9 +4,9 @@ from pathlib import Path
 
 from rich.table import Table
 
-from esd_deploy.runs.ending import advice
 from esd_build.data.paths import shown
 from esd_deploy.plans.launch import clock
+from esd_deploy.runs.ending import advice
 from esd_deploy.runs.record import RunRecord
 
 _TAIL = 20

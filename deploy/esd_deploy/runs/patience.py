@@ -36,7 +36,9 @@ def patiently(
 
     def enough(attempt: RetryCallState) -> bool:
         at_first = isinstance(failed(attempt), RefusedError) and attempt.attempt_number == 1
-        return (attempt.seconds_since_start or 0) >= (refused_s if at_first else max(give_up_s, refused_s if isinstance(failed(attempt), RefusedError) else 0))
+        return (attempt.seconds_since_start or 0) >= (
+            refused_s if at_first else max(give_up_s, refused_s if isinstance(failed(attempt), RefusedError) else 0)
+        )
 
     return Retrying(
         sleep=sleep,

@@ -1,7 +1,6 @@
 """The run's record, `runs/<id>/run.json`: what was run, where, from what image, and what came of it; enough to run it again."""
 
 import hashlib
-import os
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -9,17 +8,29 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
-from esd_build.data.whole import write_whole
 from esd_build.data.documents import nearest
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.whole import write_whole
 from esd_build.net.answers import printable
 from esd_deploy.backends.connection import ENDED, SUCCESSFUL, JobState
 from esd_deploy.plans import paths
 from esd_deploy.plans.job import JobDescription
-from esd_deploy.plans.plan import Plan
-from esd_deploy.sites.config import Mode
 from esd_deploy.plans.paths import RunPath
-from esd_deploy.runs.record_parts import EndingRecord, FileRecord, ImageRecord, JobRecord, MissingRecord, Part, PullRecord, StartCrashRecord, ScriptRecord, ShapeRecord, StateRecord
+from esd_deploy.plans.plan import Plan
+from esd_deploy.runs.record_parts import (
+    EndingRecord,
+    FileRecord,
+    ImageRecord,
+    JobRecord,
+    MissingRecord,
+    Part,
+    PullRecord,
+    ScriptRecord,
+    ShapeRecord,
+    StartCrashRecord,
+    StateRecord,
+)
+from esd_deploy.sites.config import Mode
 
 __all__ = ["FILE_NAME", "PREPARED", "DamagedError", "FileRecord", "MissingRecord", "PullRecord", "RunRecord", "known", "load"]
 
@@ -161,15 +172,20 @@ class RunRecord(Part):
         """Write `run.json` whole or not at all; what could not be read again is not written."""
         target = folder / FILE_NAME
         try:
-            text = self.model_dump_json(indent=2, warnings="none") + "\n"
-            if type(self).model_validate_json(text).metrics != self.metrics:
-                raise ValueError("a number that is not finite")
+            text = self._text()
         except ValueError as error:  # pydantic's errors are some
-            raise ToolError(f"{target}: the site says something that no record can hold; nothing was written ({printable(error)})") from error
+            raise ToolError(f"{target}: a record cannot hold what the site says; nothing was written ({printable(error)})") from error
         try:
             write_whole(target, text)
         except OSError as error:
             raise ToolError(f"cannot write {target}: {error.strerror}") from error
+
+    def _text(self) -> str:
+        """As JSON; raises ValueError for what would be read back as something else."""
+        text = self.model_dump_json(indent=2, warnings="none") + "\n"
+        if type(self).model_validate_json(text).metrics != self.metrics:
+            raise ValueError("a number that is not finite")
+        return text
 
 
 def _script(plan: Plan) -> ScriptRecord:

@@ -3,9 +3,7 @@
 A report of another form makes no run wrong: what can be used of it is, the rest is told as a warning, and the file is kept.
 """
 
-import math
 import re
-
 from pathlib import Path
 from typing import TypeGuard, TypeVar
 

@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
+from esd_build.net.answers import gathered
 from esd_build.registry import PublishedImage
-from esd_deploy.sites.config import SiteConfig
 from esd_deploy.backends.connection import Connection, GoneError
 from esd_deploy.display.progress import Display
 from esd_deploy.plans import paths
@@ -16,14 +16,14 @@ from esd_deploy.plans.bundle import MAX_BYTES
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import RUN_INDEX, Plan
 from esd_deploy.plans.variables import with_variables
+from esd_deploy.runs.patience import patiently
 from esd_deploy.runs.record import PREPARED, RunRecord
 from esd_deploy.runs.record_parts import JobRecord
-from esd_deploy.sites import familiar
-from esd_build.net.answers import gathered
 from esd_deploy.runs.results import target
 from esd_deploy.runs.run import TRAVELLING, Run
 from esd_deploy.runs.site import Site, new_id
-from esd_deploy.runs.patience import patiently
+from esd_deploy.sites import familiar
+from esd_deploy.sites.config import SiteConfig
 
 _MOST_STAGED = 10_000
 _MOST_BYTES = 2 * MAX_BYTES
@@ -85,7 +85,7 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
     if told.id != name and (name not in urls or told.id not in connection.state(url).tags):
         raise ToolError(f"{url}: the record in its folder is of another run, '{told.id}'; somebody changed it, it is not taken up")
     familiar.remember(place.config.file)
-    record = _evidence(told, url, place.config)
+    record = _travelling(told, url, place.config)
     folder = _new_folder(runs, record.id)
     for path in record.staged:
         place_of_it = target(folder, path)
@@ -95,17 +95,20 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
     return Run(record, folder, connection, poll_s=place.config.poll_s, display=display, site=place.config)
 
 
-def _evidence(told: RunRecord, url: str, site: SiteConfig) -> RunRecord:
-    """What a record that lay at the site says of the run, and nothing that it says of us: the site and the job are those that were asked for.
+_TRAVELS = (
+    *("id", "mode", "tags", "name", "environment", "image", "script", "staged", "launch"),
+    *("nodes", "threads_per_rank", "shape", "time_limit_s", "index", "esd_images"),
+)
+"""The keys of a record that are believed where it comes from a site."""
 
-    Whatever ran at the site could write there.
-    """
+
+def _travelling(told: RunRecord, url: str, site: SiteConfig) -> RunRecord:
+    """What a record that lay at the site says of the run. Site and job are those that the user asked for: any job could write there."""
     if len(told.staged) > _MOST_STAGED:
         raise ToolError(f"{url}: the record in its folder names {len(told.staged)} files that were sent there; it is not taken up")
-    kept = ("id", "mode", "tags", "name", "environment", "image", "script", "staged", "launch", "nodes", "threads_per_rank", "shape", "time_limit_s", "index", "esd_images")
     job = JobRecord(url=url, description=told.job.description)
     new = {"site": site.name, "site_file": site.file, "job": job, "states": told.states[:1], "status": PREPARED}
-    return RunRecord.model_validate({**{name: getattr(told, name) for name in kept}, **new})
+    return RunRecord.model_validate({**{name: getattr(told, name) for name in _TRAVELS}, **new})
 
 
 def _new_folder(runs: Path, run_id: str) -> Path:
@@ -113,7 +116,9 @@ def _new_folder(runs: Path, run_id: str) -> Path:
     try:
         folder.mkdir(parents=True)
     except FileExistsError as error:
-        raise UsageError(f"{folder} is there already: `esd-deploy attach {run_id}` goes on with it, or name another folder by --output") from error
+        raise UsageError(
+            f"{folder} is there already: `esd-deploy attach {run_id}` goes on with it, or name another folder by --output"
+        ) from error
     except OSError as error:
         raise ToolError(f"cannot make {folder}: {error.strerror}") from error
     return folder

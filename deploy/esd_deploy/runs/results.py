@@ -12,12 +12,12 @@ from tenacity import Retrying
 
 from esd_build.data.errors import ToolError
 from esd_build.net.answers import gathered, printable
-from esd_deploy.backends.connection import AwayError, Connection, ConnectionLostError, GoneError, RefusedError, RemoteFile
 from esd_deploy.backends import inventory
-from esd_deploy.fetching.download import DiskError, download
+from esd_deploy.backends.connection import AwayError, Connection, ConnectionLostError, GoneError, RefusedError, RemoteFile
 from esd_deploy.backends.inventory import Inventory, parse_hashes
+from esd_deploy.fetching.download import DiskError, download
 from esd_deploy.fetching.places import is_own, part_name, text
-from esd_deploy.fetching.wanted import Link, Problem, Todo, Wanted, todo, wanted
+from esd_deploy.fetching.wanted import Link, Problem, Wanted, todo, wanted
 from esd_deploy.plans import paths
 from esd_deploy.runs.record import FileRecord, MissingRecord
 
@@ -91,15 +91,16 @@ def _reason(error: ToolError) -> str:
 
 def target(folder: Path, path: str) -> Path:
     """Where a file that the server named goes; raises ToolError for a name that leads out of the folder or onto the record."""
+    named = f"the site names a result {text(path)!r}, which has no place in {folder}"
+    if is_own(path):
+        raise ToolError(f"{named} (it is the name of esd-deploy's own file); nothing was written there")
     try:
-        if is_own(path):
-            raise ToolError("it is the name of esd-deploy's own file")
         return paths.inside(folder, path)
     except ToolError as error:
-        raise ToolError(f"the site names a result {text(path)!r}, which has no place in {folder} ({error}); nothing was written there") from error
+        raise ToolError(f"{named} ({error}); nothing was written there") from error
 
 
-def fetch(  # noqa: PLR0913 - the first five as they always were
+def fetch(
     connection: Connection,
     job: str,
     folder: Path,

@@ -9,20 +9,19 @@ from pathlib import Path
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.backends import kinds
+from esd_deploy.backends.connection import Connection
+from esd_deploy.display import tables
+from esd_deploy.display.progress import Display
 from esd_deploy.plans import image
 from esd_deploy.plans.image import ImageWord
-from esd_deploy.display import tables
-from esd_deploy.runs import record
-from esd_deploy.sites.catalogue import load_site
-from esd_deploy.sites.config import SiteConfig
-from esd_deploy.backends.connection import Connection
-from esd_deploy.display.progress import Display
-from esd_deploy.sites.endpoint import Endpoint, resolve
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import CheckedRequest, Request
-from esd_deploy.sites.config import Mode
+from esd_deploy.runs import record
 from esd_deploy.runs.run import Run
+from esd_deploy.sites.catalogue import load_site
+from esd_deploy.sites.config import Mode, SiteConfig
+from esd_deploy.sites.endpoint import Endpoint, resolve
 
 RUNS = Path("runs")
 
@@ -77,7 +76,14 @@ class Site:
         connection = self.connect(self.endpoint)
         for number in range(count):
             one = planned if count == 1 else numbered(planned, number)
-            yield Run(Run.prepare(one, runs / one.run_id), runs / one.run_id, connection, poll_s=self.config.poll_s, display=display, site=self.config)
+            yield Run(
+                Run.prepare(one, runs / one.run_id),
+                runs / one.run_id,
+                connection,
+                poll_s=self.config.poll_s,
+                display=display,
+                site=self.config,
+            )
 
     def submit(  # noqa: PLR0913 - the whole of a run, by keyword
         self,

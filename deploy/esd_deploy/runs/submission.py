@@ -2,10 +2,11 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from tenacity import RetryCallState, Retrying, nap, retry_if_exception_type, wait_random_exponential
+from tenacity import Retrying
 
-from esd_deploy.backends.connection import READY, Connection, ConnectionLostError, EndedError, RefusedError
+from esd_deploy.backends.connection import READY, Connection, ConnectionLostError, EndedError
 from esd_deploy.plans.job import JobDescription
+
 
 def create(connection: Connection, description: JobDescription, tag: str, retry: Retrying) -> str:
     """The URL of the run's one job. A lost answer may have been a job all the same: so every try looks for the tag first.

@@ -1,7 +1,7 @@
 import pytest
 
-from esd_deploy.runs import outcome
 from esd_deploy.backends.connection import JobState
+from esd_deploy.runs import outcome
 from esd_deploy.runs.record import RunRecord
 from esd_deploy.runs.record_parts import EndingRecord, StartCrashRecord
 

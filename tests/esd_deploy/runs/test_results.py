@@ -4,10 +4,10 @@ import pytest
 from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.data.errors import ToolError
-from esd_deploy.runs import reports, results
 from esd_deploy.backends.connection import AwayError, RemoteFile
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.runs import reports, results
 from esd_deploy.runs.patience import patiently
+from esd_deploy.runs.record import RunRecord
 
 IMPATIENT = patiently(sleep=lambda _s: None)
 

@@ -5,13 +5,13 @@ from filelock import FileLock
 from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.data.errors import ToolError, UsageError
-from esd_deploy.runs import record
 from esd_deploy.backends.connection import JobState, RefusedError
-from esd_deploy.runs.record import RunRecord
-from esd_deploy.runs.run import LOCK, TRAVELLING, Run
 from esd_deploy.backends.unicore_job import files
 from esd_deploy.plans.run_job import spec
+from esd_deploy.runs import record
 from esd_deploy.runs.following import pause
+from esd_deploy.runs.record import RunRecord
+from esd_deploy.runs.run import LOCK, TRAVELLING, Run
 
 FAILED = [JobState("RUNNING"), JobState("FAILED", "non-zero exit code", exit_code=7, log=("the site's log",))]
 

@@ -9,11 +9,11 @@ from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy import Site, gather
+from esd_deploy.backends.connection import GoneError, JobState
 from esd_deploy.plans.bundle import bundle
 from esd_deploy.runs import fleet, record, rerun
-from esd_deploy.backends.connection import GoneError, JobState
-from esd_deploy.sites.endpoint import Credentials, Endpoint
 from esd_deploy.runs.run import TRAVELLING
+from esd_deploy.sites.endpoint import Credentials, Endpoint
 
 ENDPOINT = Endpoint("https://unicore.example.org:8080/EXAMPLE/rest/core", "registry.example.org", None, Credentials("s"), "")
 
@@ -108,7 +108,7 @@ def test_a_record_that_travelled_cannot_write_elsewhere(config, image, script, t
     evil = first.record.model_copy(update={"id": "../../evil"})
     remote.uploaded[TRAVELLING] = evil.model_dump_json().encode()
 
-    with pytest.raises(ToolError, match="no esd/record.json that is a record"):
+    with pytest.raises(ToolError, match=r"no esd/record\.json that is a record"):
         rerun.adopt(place, JOB, runs=tmp_path / "there")
 
 
