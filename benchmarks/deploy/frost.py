@@ -14,10 +14,10 @@ SECONDS = (20, 60, 150)
 class Frost:
     """Now and then while it is entered; the controller goes on afterwards."""
 
-    def __init__(self, site: str, *, every_s: tuple[float, float] = (40, 90), seed: int = 11) -> None:
+    def __init__(self, site: str, *, every_s: tuple[float, float] = (40, 90), rarer: float = 1, seed: int = 11) -> None:
         self.frozen: Counter[int] = Counter()
         self._site = site
-        self._every_s = every_s
+        self._every_s = (every_s[0] * rarer, every_s[1] * rarer)
         self._random = random.Random(seed)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._freeze)

@@ -166,13 +166,16 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--at-once", type=int, default=6)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--calm", type=float, default=1, help="faults and freezes come so many times more rarely: a real server starts slowly"
+    )
     given = parser.parse_args()
     random.seed(given.seed)
     folder = Path(tempfile.mkdtemp(prefix="esd-soak-"))
     tokens = TokenFile(given.site, folder / "token")
     soak = Soak(site_file(given.site, tokens.path, folder), folder, Tally(), folder.name)
-    weather, leaks, begun = Weather(given.site), Leaks(tokens), time.monotonic()
-    frost = Frost(given.site)
+    weather, leaks, begun = Weather(given.site, rarer=given.calm), Leaks(tokens), time.monotonic()
+    frost = Frost(given.site, rarer=given.calm)
     with tokens, leaks, weather, frost, ThreadPoolExecutor(given.at_once) as pool:
         list(pool.map(soak.one, range(given.runs)))
     jobs, odd = duplicates(soak, given.runs)

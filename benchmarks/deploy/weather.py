@@ -51,11 +51,11 @@ def server_of(site: str) -> Server:
 class Weather:
     """Bad while it is entered, fine afterwards."""
 
-    def __init__(self, site: str, *, every_s: tuple[float, float] = (3, 8), seed: int = 7) -> None:
+    def __init__(self, site: str, *, every_s: tuple[float, float] = (3, 8), rarer: float = 1, seed: int = 7) -> None:
         self.thrown: Counter[str] = Counter()
         self._site = site
         self._faults = (*_FAULTS, *_OF_ONE_SERVER[server_of(site)])
-        self._every_s = every_s
+        self._every_s = (every_s[0] * rarer, every_s[1] * rarer)
         self._random = random.Random(seed)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._rage)
