@@ -50,7 +50,7 @@ def test_a_byte_now_and_then_is_given_up_when_the_time_is_over(tmp_path, begin):
 
 @pytest.mark.integration
 def test_the_same_holds_for_the_library_that_speaks_to_registries(tmp_path):
-    from esd_build.registry.patience import Patience
+    from esd_build.net.patience import Patience
     from esd_build.registry.session import Connection
 
     with hostile(tmp_path, endless(HEAD, b"[" * 65536)) as server, allowed(SMALL), pytest.raises(TooMuchError):

@@ -1,1 +1,1 @@
-"""What a server may cost us, and where a request may go: the same for each kind of server, whatever library speaks to it."""
+"""What a server may cost us, how long it is asked again, and where a request may go: whatever the server, whatever library speaks to it."""

@@ -10,18 +10,10 @@ from dataclasses import dataclass
 import requests
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
+from esd_build.net.patience import PassingFault
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
 _LONGEST_PAUSE_S = 60.0
-
-
-class PassingFault(Exception):  # noqa: N818 - it is no error yet: whoever is patient enough never sees it
-    """Something that may be better in a moment; `final` is the error if it is not. `pause_s` is what the server asked for, if it did."""
-
-    def __init__(self, final: EsdError, pause_s: float | None = None) -> None:
-        super().__init__(str(final))
-        self.final = final
-        self.pause_s = pause_s
 
 
 @dataclass(frozen=True)

@@ -12,13 +12,13 @@ from filelock import FileLock
 from esd_build.data.documents import nearest
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.data.reference import ImageReference
+from esd_build.net.patience import Patience
 from esd_build.registry import manifests
 from esd_build.registry.blobs import Blob, Progress, unseen
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.downloads import Download
 from esd_build.registry.harbor import Finding, findings, is_harbor
 from esd_build.registry.manifests import Attachment, Descriptor, PublishedImage
-from esd_build.registry.patience import Patience
 from esd_build.registry.referrers import Referrers
 from esd_build.registry.session import Connection
 from esd_build.registry.store import Store, files_explained

@@ -16,9 +16,8 @@ import requests
 
 from esd_build.data.errors import EsdError, ToolError
 from esd_build.data.reference import ImageReference
-from esd_build.registry.answers import PassingFault
+from esd_build.net.patience import Faults, PassingFault
 from esd_build.registry.blobs import Blob, Progress, unseen
-from esd_build.registry.patience import Faults
 from esd_build.registry.session import Connection
 
 _BLOCK = 64 * 1024  # fits the processor's cache: megabytes at a time cost twice the system's time

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import ssl
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,11 +12,9 @@ from harborapi.exceptions import Forbidden, StatusError
 from harborapi.models import ImmutableRule
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
+from esd_build.net.allowance import ANSWER, tls
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.harbor import Project, Rule, Selector
-
-_MOST_S = 120
-"""For all questions together."""
 
 
 def look(host: str, name: str, credentials: Credentials, ca_file: Path | None) -> Project:
@@ -26,13 +23,13 @@ def look(host: str, name: str, credentials: Credentials, ca_file: Path | None) -
         f"https://{host}/api/v2.0/",
         username=credentials.username,
         secret=credentials.password,
-        verify=ssl.create_default_context(cafile=str(ca_file) if ca_file else None),
+        verify=tls(ca_file),
         follow_redirects=False,
         retry=None,
         timeout=30.0,
     )
     try:
-        return asyncio.run(asyncio.wait_for(_asked(client, name), _MOST_S))
+        return asyncio.run(asyncio.wait_for(_asked(client, name), ANSWER.seconds))
     except StatusError as error:
         raise _refusal(host, name, credentials, error.status_code) from error
     except (httpx.HTTPError, ValueError, TimeoutError) as error:

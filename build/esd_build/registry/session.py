@@ -17,10 +17,10 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.net.addresses import next_hop, origin, proxy_for
 from esd_build.net.allowance import ANSWER, FILE, allowed, tls
-from esd_build.registry.answers import PassingFault, checked
+from esd_build.net.patience import PassingFault, Patience
+from esd_build.registry.answers import checked
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.login import Login
-from esd_build.registry.patience import Patience
 
 _TIMEOUTS_S = (5, 120)  # to connect, between two bytes
 _BLOCK = 64 * 1024  # read and sent at a time; the default is 16 KiB

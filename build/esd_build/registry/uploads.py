@@ -18,9 +18,8 @@ from requests.models import PreparedRequest
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
-from esd_build.registry.answers import PassingFault
+from esd_build.net.patience import Faults, PassingFault
 from esd_build.registry.blobs import Blob, FilePart, Progress, unseen
-from esd_build.registry.patience import Faults
 from esd_build.registry.session import Connection
 
 _CHUNK_MB = 32

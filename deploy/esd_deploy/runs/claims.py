@@ -14,13 +14,12 @@ from esd_build.data.errors import ToolError
 from esd_deploy.backends.connection import FAILED, RUNNING, SUCCESSFUL, Connection, GoneError, JobState
 from esd_deploy.plans.job import JobSpec, own_files
 from esd_deploy.runs import errand
+from esd_deploy.runs.patience import BATCH_SYSTEM_S
 from esd_deploy.sites.config import SiteConfig
 
 CLAIM, ENDED, OVER = "esd/claim", "esd/ended", "esd/over"
 OTHER_WORKS = 75
 """The exit code of a batch job that ends because another one of its run works; sysexits.h calls it EX_TEMPFAIL."""
-_PATIENCE_S = 600
-"""How long a batch system may stay silent before a run that the site gave up is declared over."""
 _LOOK_S = 30
 _LOST = re.compile(r"could not submit|submission failed|sbatch: error|timed out|complete normally|without an exit code", re.IGNORECASE)
 _FRESH = 4096
@@ -96,7 +95,7 @@ class Claims:
         try:
             active = self._active()
         except ToolError as error:
-            if self._clock() - (self._since or 0) < _PATIENCE_S:
+            if self._clock() - (self._since or 0) < BATCH_SYSTEM_S:
                 return replace(told, status=RUNNING, message=f"given up by the site ({told.message}); {error}; asked again", exit_code=None)
             active = []
         if active:

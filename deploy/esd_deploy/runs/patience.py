@@ -4,17 +4,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from tenacity import RetryCallState, Retrying, nap, wait_random_exponential
+from tenacity import RetryCallState, Retrying, nap
 
 from esd_build.data.errors import UsageError
+from esd_build.net.patience import ANSWER_S, pause_s
 from esd_deploy.backends.connection import ConnectionLostError, GoneError, RefusedError
 
-ANSWER_S = 120
-"""How long one answer is asked for again and again."""
 WAIT_S = 24 * 3600
 """How long a site may stay silent before waiting for a job there is given up; the job itself goes on."""
 REFUSED_S = 600
 """How long a site may refuse a token that it took before, while a run is waited for."""
+BATCH_SYSTEM_S = 600
+"""How long a batch system may stay silent before a run that the site gave up is declared over."""
 Sleep = Callable[[float], None]
 
 
@@ -35,15 +36,14 @@ def patiently(
         return isinstance(error, ConnectionLostError | RefusedError) or (isinstance(error, GoneError) and attempt.attempt_number > 1)
 
     def enough(attempt: RetryCallState) -> bool:
-        at_first = isinstance(failed(attempt), RefusedError) and attempt.attempt_number == 1
-        return (attempt.seconds_since_start or 0) >= (
-            refused_s if at_first else max(give_up_s, refused_s if isinstance(failed(attempt), RefusedError) else 0)
-        )
+        refused = isinstance(failed(attempt), RefusedError)
+        limit_s = refused_s if refused and attempt.attempt_number == 1 else max(give_up_s, refused_s if refused else 0)
+        return (attempt.seconds_since_start or 0) >= limit_s
 
     return Retrying(
         sleep=sleep,
         retry=again,
-        wait=wait_random_exponential(multiplier=0.5, max=30),
+        wait=lambda attempt: pause_s(attempt.attempt_number),
         stop=enough,
         before_sleep=lambda attempt: notice(f"{attempt.outcome.exception() if attempt.outcome else 'no answer'}; trying again"),
         reraise=True,

@@ -15,8 +15,8 @@ import tenacity
 import trustme
 
 from esd_build.data.reference import ImageReference
+from esd_build.net.patience import Patience
 from esd_build.registry import Registry
-from esd_build.registry.patience import Patience
 
 AVAILABLE = shutil.which("docker-registry") is not None
 

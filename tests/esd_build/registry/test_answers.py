@@ -1,71 +1,11 @@
-"""How long faults are borne with, and what answers mean: without any network."""
-
-import logging
+"""What a registry's answers mean: without any network."""
 
 import pytest
 import requests
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
-from esd_build.registry.answers import PassingFault, checked, said
-from esd_build.registry.patience import Faults, Patience
-
-DOWN = ToolError("does not answer")
-
-
-class Clock:
-    """Time that passes by sleeping only."""
-
-    def __init__(self) -> None:
-        self.now = 0.0
-        self.pauses: list[float] = []
-
-    def sleep(self, pause_s: float) -> None:
-        self.pauses.append(pause_s)
-        self.now += pause_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-def patience(clock: Clock, *, answered: bool = True) -> Patience:
-    made = Patience(120, sleep=clock.sleep, clock=lambda: clock.now)
-    if answered:
-        made.answered()
-    return made
-
-
-def always_down() -> None:
-    raise PassingFault(DOWN)
-
-
-def test_restart_is_waited_for_and_no_longer(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.WARNING), pytest.raises(ToolError, match="does not answer"):
-        patience(clock).call(always_down)
-    assert 120 <= clock.now < 140
-    assert max(clock.pauses) < 20
-    assert [record.getMessage() for record in caplog.records] == ["does not answer; trying again, for 120 s at most"]
-
-
-def test_host_that_never_answered_is_given_up_soon(clock: Clock) -> None:
-    with pytest.raises(ToolError):
-        patience(clock, answered=False).call(always_down)
-    assert clock.now < 5
-
-
-def test_steps_forward_give_new_patience(clock: Clock) -> None:
-    faults = Faults(patience(clock))
-    for _step in range(50):
-        faults.bear(PassingFault(DOWN, pause_s=60))
-        faults.bear(PassingFault(DOWN, pause_s=60))
-        faults.forward()
-    assert clock.now == 6000
-
-
-def test_pause_that_is_asked_for_is_kept(clock: Clock) -> None:
-    Faults(patience(clock)).bear(PassingFault(DOWN, pause_s=7))
-    assert clock.pauses == [7]
+from esd_build.net.patience import PassingFault
+from esd_build.registry.answers import checked, said
 
 
 def answer(status: int, text: str = "", **headers: str) -> requests.Response:

@@ -1,4 +1,4 @@
-"""How long passing faults are borne with."""
+"""How long a server is asked again, and with which pauses: registries and sites alike."""
 
 import logging
 import random
@@ -6,23 +6,40 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from esd_build.registry.answers import PassingFault
+from esd_build.data.errors import EsdError
 
 T = TypeVar("T")
 
 _LOG = logging.getLogger("esd_build")
+ANSWER_S = 120
+"""How long one answer is asked for again and again: long enough for a server to restart."""
 _FEWEST_TRIES = 4
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 15.0
-# A registry that never answered is more likely not there than restarting.
+"""Both are means: many clients that lost one server come back at different times."""
+# A server that never answered is more likely not there than restarting.
 _UNKNOWN_HOST_S = 1.0
 
 
+class PassingFault(Exception):  # noqa: N818 - it is no error yet: whoever is patient enough never sees it
+    """Something that may be better in a moment; `final` is the error if it is not. `pause_s` is what the server asked for, if it did."""
+
+    def __init__(self, final: EsdError, pause_s: float | None = None) -> None:
+        super().__init__(str(final))
+        self.final = final
+        self.pause_s = pause_s
+
+
+def pause_s(faults: int) -> float:
+    """Seconds until something is asked again that has failed so many times in a row: at random, twice as long on average each time."""
+    return min(_FIRST_PAUSE_S * 2 ** (min(faults, 32) - 1), _LONGEST_PAUSE_S) * random.uniform(0, 2)  # noqa: S311 - not for secrets
+
+
 class Patience:
-    """With one registry: `limit_s` beyond the last step forward of a piece of work, which is long enough for a registry to restart."""
+    """With one server: how many seconds it may fail since the work last went forward."""
 
     def __init__(
-        self, limit_s: float = 120, *, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic
+        self, limit_s: float = ANSWER_S, *, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._limit_s = limit_s
         self.has_answered = False
@@ -68,5 +85,4 @@ class Faults:
             raise fault.final from fault
         if self._count == _FEWEST_TRIES:
             _LOG.warning("%s; trying again, for %.0f s at most", fault.final, self._patience.limit_s)
-        pause_s = min(_FIRST_PAUSE_S * 2 ** (self._count - 1), _LONGEST_PAUSE_S) * random.uniform(0.75, 1.25)  # noqa: S311 - not for secrets
-        self._patience.sleep(fault.pause_s if fault.pause_s is not None else pause_s)
+        self._patience.sleep(fault.pause_s if fault.pause_s is not None else pause_s(self._count))
