@@ -1,14 +1,13 @@
 """Fetches the hash-locked files of an environment with pip, from whatever index the machine's own configuration names."""
 
-import os
 import platform
-import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from esd_build.data.errors import ToolError
 from esd_build.data.project import Environment
+from esd_build.data.whole import whole_folder
 from esd_build.tools.process import run
 
 # Wheels for Debian trixie (glibc 2.41) may ask for any of these.
@@ -41,16 +40,12 @@ def _names(listing: str) -> Sequence[str]:
 
 def _download(listing: Path, target: Path, options: list[str]) -> None:
     """pip checks each file against its hash; the folder appears by rename, whole or not at all."""
-    part = target.with_name(f"{target.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir(parents=True)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--no-input", "--progress-bar", "off", *options]
-    finished = run([*command, "-d", str(part), "-r", str(listing)])
-    if finished.returncode != 0:
-        errors = [line for line in finished.tail if line.startswith("ERROR")] or list(finished.tail[-5:])
-        shutil.rmtree(part, ignore_errors=True)
-        raise ToolError(f"downloading {listing} failed (is the package index reachable, are the hashes right?):\n" + "\n".join(errors))
-    os.replace(part, target)  # noqa: PTH105 - a folder may not be renamed over another; that is wanted
+    with whole_folder(target) as part:
+        finished = run([*command, "-d", str(part), "-r", str(listing)])
+        if finished.returncode != 0:
+            errors = [line for line in finished.tail if line.startswith("ERROR")] or list(finished.tail[-5:])
+            raise ToolError(f"downloading {listing} failed (is the package index reachable, are the hashes right?):\n" + "\n".join(errors))
 
 
 FETCH: Mapping[str, Callable[[Environment, Path], None]] = {"wheels": wheels, "sources": sources}

@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all: written beside their place under another name, then renamed."""
+"""Files and folders that appear whole or not at all: written beside their place under another name, then renamed."""
 
 import os
-from collections.abc import Iterator
+import shutil
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,3 +28,23 @@ def write_whole(target: Path, text: str, *, mode: int = 0o666) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole(target, mode=mode) as part:
         part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def whole_folder(target: Path, *, remove: Callable[[Path], object] = shutil.rmtree) -> Iterator[Path]:
+    """A new folder, which becomes `target` at the end, in place of an earlier one; after an error nothing is left. Raises OSError.
+
+    `remove` takes away a folder in which other accounts may have files. Callers hold a lock: two at once would fill one folder.
+    """
+    part = target.with_name(f".{target.name}.part")
+    if part.exists():
+        remove(part)
+    part.mkdir(parents=True)
+    try:
+        yield part
+        if target.exists():
+            remove(target)
+        part.replace(target)
+    finally:
+        if part.exists():
+            remove(part)

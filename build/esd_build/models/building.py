@@ -1,6 +1,5 @@
 """Makes code of NESTML models inside an image, and keeps what was made by its key."""
 
-import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ from filelock import FileLock
 
 from esd_build.building.cache import Cache
 from esd_build.data.errors import ToolError
+from esd_build.data.whole import whole_folder
 from esd_build.models.model import ModelPlan, ModelSource, Target, inside
 from esd_build.models.report import FILE_NAME, ModelReport, assemble
 from esd_build.product import finished
@@ -64,17 +64,13 @@ class ModelBuilder:
         return self.cache.make_folder(self.cache.root / "models")
 
     def _make(self, plan: ModelPlan, target: Path, on_line: Callable[[str], None]) -> None:
-        part = target.with_name(f"{target.name}.part")
-        remove_as(self.cache.account, [part] if part.exists() else [])
-        part.mkdir()
-        for name, content in plan.source.content.items():
-            (part / name).write_bytes(content)
-        self.cache.account.own(part)
-        for command in plan.commands:
-            self._run(plan, part, command, on_line)
-        (part / FILE_NAME).write_text(assemble(plan, part).model_dump_json(indent=2) + "\n", encoding="utf-8")
-        shutil.rmtree(target, ignore_errors=True)
-        part.replace(target)
+        with whole_folder(target, remove=lambda folder: remove_as(self.cache.account, [folder])) as part:
+            for name, content in plan.source.content.items():
+                (part / name).write_bytes(content)
+            self.cache.account.own(part)
+            for command in plan.commands:
+                self._run(plan, part, command, on_line)
+            (part / FILE_NAME).write_text(assemble(plan, part).model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     def _run(self, plan: ModelPlan, folder: Path, command: tuple[str, ...], on_line: Callable[[str], None]) -> None:
         finished = self.apptainer.execute(plan.image, command, binds={inside(): "/inside:ro", folder: "/work"})

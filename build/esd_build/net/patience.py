@@ -32,7 +32,7 @@ class PassingFault(Exception):  # noqa: N818 - it is no error yet: whoever is pa
 
 def pause_s(faults: int) -> float:
     """Seconds until something is asked again that has failed so many times in a row: at random, twice as long on average each time."""
-    return min(_FIRST_PAUSE_S * 2 ** (min(faults, 32) - 1), _LONGEST_PAUSE_S) * random.uniform(0, 2)  # noqa: S311 - not for secrets
+    return min(_FIRST_PAUSE_S * 2.0 ** (min(faults, 32) - 1), _LONGEST_PAUSE_S) * random.uniform(0, 2)  # noqa: S311 - not for secrets
 
 
 class Patience:

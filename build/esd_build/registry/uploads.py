@@ -18,6 +18,7 @@ from requests.models import PreparedRequest
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
+from esd_build.data.whole import write_whole
 from esd_build.net.patience import Faults, PassingFault
 from esd_build.registry.blobs import Blob, FilePart, Progress, unseen
 from esd_build.registry.session import Connection
@@ -49,10 +50,7 @@ class _Journal:
             return None
 
     def write(self, session: _Session) -> None:
-        part = self.file.with_suffix(".part")
-        with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(session.model_dump_json())
-        part.replace(self.file)
+        write_whole(self.file, session.model_dump_json(), mode=0o600)
 
     def forget(self) -> None:
         self.file.unlink(missing_ok=True)

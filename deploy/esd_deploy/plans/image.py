@@ -129,10 +129,7 @@ class Memory:
         if when is None or not wanted.tag:
             return
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            part = self._path(wanted).with_suffix(".signed-part")
-            part.write_text(f"{when.isoformat()}\n", encoding="utf-8")
-            part.replace(self._path(wanted).with_suffix(".signed"))
+            write_whole(self._path(wanted).with_suffix(".signed"), f"{when.isoformat()}\n")
         except OSError as error:
             raise ToolError(f"cannot write {error.filename}: {error.strerror}; when images were signed is noted there") from error
 

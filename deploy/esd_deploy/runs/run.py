@@ -8,6 +8,7 @@ from tenacity import Retrying, nap
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.answers import gathered
+from esd_build.net.patience import ANSWER_S
 from esd_deploy.backends import kinds
 from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, GoneError, JobState
 from esd_deploy.display import tables
@@ -20,7 +21,7 @@ from esd_deploy.runs.claims import Claims, Look, look_at
 from esd_deploy.runs.ending import batch_details, ended_early, ending
 from esd_deploy.runs.following import follow
 from esd_deploy.runs.lock import HeldError, alone
-from esd_deploy.runs.patience import ANSWER_S, REFUSED_S, WAIT_S, Sleep, patiently
+from esd_deploy.runs.patience import REFUSED_S, WAIT_S, Sleep, patiently
 from esd_deploy.runs.record import RunRecord, load
 from esd_deploy.runs.record_parts import EndingRecord
 from esd_deploy.runs.shared import amended

@@ -9,7 +9,6 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
 import tomllib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -22,7 +21,7 @@ from esd_localsite.cluster.modules import check_name, module_file
 from esd_localsite.cluster.platforms import take_image
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state import lock
-from esd_localsite.state.files import make_folder, write
+from esd_localsite.state.files import make_folder, whole_folder, write
 from esd_localsite.state.layout import JOB_USER, Layout, find_layout
 from esd_localsite.state.programs import environment
 
@@ -81,16 +80,10 @@ def install(site: str, module: Module, progress: Callable[[str], None]) -> None:
     with lock.holding(layout.software / ".lock"):
         root, user = layout.software / module.name, accounts.account(JOB_USER) if layout.needs_root else pwd.getpwuid(os.geteuid())
         progress(f"{module.name}: {', '.join(module.set.packages)}")
-        with tempfile.TemporaryDirectory(dir=layout.software) as folder:
-            Path(folder).chmod(0o711)  # the job user works in it
-            new = Path(folder) / "new"
-            make_folder(new)
+        with whole_folder(root) as new:
             take_image(module.image, new / "image.sif")
             _install_packages(module.set.packages, new, _python_of(new / "image.sif", user), user)
             _write_programs(new, root, layout)
-            shutil.rmtree(root, ignore_errors=True)
-            make_folder(root.parent)
-            new.rename(root)
         contents = {package.partition("==")[0]: package.partition("==")[2] for package in module.set.packages}
         make_folder((layout.modulefiles / module.name).parent)
         write(layout.modulefiles / module.name, module_file(module.name, module.set.what, root, contents))

@@ -1,7 +1,6 @@
 """Records kept by id: in memory, and as one JSON file each, replaced atomically."""
 
 import logging
-import os
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Generic, TypeVar
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_localsite.errors import LocalSiteError
+from esd_localsite.state.files import write
 
 _log = logging.getLogger("esd_localsite.unicore")
 
@@ -49,7 +49,7 @@ class Shelf(Generic[R]):
 
     def save(self, record: R) -> None:
         """Durable before it counts: what is seen through the endpoint survives its end."""
-        write_atomically(self._folder / f"{record.id}.json", _readable(record))
+        write(self._folder / f"{record.id}.json", _readable(record), mode=0o600, durable=True)
         self._records[record.id] = record
 
     def show(self, record: R) -> None:
@@ -59,16 +59,6 @@ class Shelf(Generic[R]):
     def remove(self, record_id: str) -> None:
         self._records.pop(record_id, None)
         (self._folder / f"{record_id}.json").unlink(missing_ok=True)
-
-
-def write_atomically(target: Path, text: str) -> None:
-    """Replace a file as a whole, readable by its owner only."""
-    temporary = target.with_suffix(".tmp")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as stream:  # noqa: PTH123 - mode from the start
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(target)
 
 
 def _readable(record: Record) -> str:

@@ -1,12 +1,18 @@
-"""Writing the state directory's files: whole or not at all, and never readable by more users than they are meant for."""
+"""Writing files and folders: whole or not at all, and never readable by more users than they are meant for."""
 
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 
-def write(path: Path, content: bytes | str, *, mode: int = 0o644, owner: int | None = None) -> None:
-    """Replace `path` at once; its owner and mode hold before its name is there to be opened. `owner`: a user id."""
+def write(path: Path, content: bytes | str, *, mode: int = 0o644, owner: int | None = None, durable: bool = False) -> None:
+    """Replace `path` at once; its owner and mode hold before its name is there to be opened. `owner`: a user id.
+
+    `durable`: the content is on the disk before the name is.
+    """
     data = content.encode() if isinstance(content, str) else content
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
         try:
@@ -15,10 +21,27 @@ def write(path: Path, content: bytes | str, *, mode: int = 0o644, owner: int | N
             if owner is not None and owner != os.geteuid():
                 os.fchown(file.fileno(), owner, -1)
             file.flush()
+            if durable:
+                os.fsync(file.fileno())
             Path(file.name).replace(path)
         except BaseException:
             Path(file.name).unlink(missing_ok=True)
             raise
+
+
+@contextmanager
+def whole_folder(target: Path) -> Iterator[Path]:
+    """A new folder, which becomes `target` at the end, in place of an earlier one; after an error nothing is left. All may read it."""
+    if not target.parent.is_dir():
+        make_folder(target.parent)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as temporary:
+        Path(temporary).chmod(0o711)  # others work in it
+        new = Path(temporary) / target.name
+        make_folder(new)
+        yield new
+        new.chmod(0o755)
+        shutil.rmtree(target, ignore_errors=True)
+        new.rename(target)
 
 
 def make_folder(path: Path, *, mode: int = 0o755, owner: int | None = None, group: int = -1) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from esd_localsite.cluster.accounts import calling_user
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.state.files import make_folder
+from esd_localsite.state.files import make_folder, whole_folder
 from esd_localsite.unicorex.java import find_maven
 from esd_localsite.unicorex.listing import problems, read_list
 
@@ -121,15 +121,10 @@ def _jars(folder: Path) -> list[str]:
 
 def _keep(fetched: Path, folder: Path, wanted: Mapping[str, str]) -> None:
     """Into the store, whole or not at all; readable by all, for the server's account. Checked where nobody else can write any more."""
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".new-") as temporary:
-        new = Path(temporary) / "lib"
-        new.mkdir()
+    with whole_folder(folder) as new:
         for jar in fetched.glob("*.jar"):
             (new / jar.name).write_bytes(jar.read_bytes())
             (new / jar.name).chmod(0o644)
-        new.chmod(0o755)
         found = problems(new, wanted, _jars(new))
         if found:
             raise LocalSiteError(_others(found))
-        shutil.rmtree(folder, ignore_errors=True)
-        new.rename(folder)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.state.files import make_folder, write
+from esd_localsite.state.files import make_folder, whole_folder, write
 from esd_localsite.state.programs import environment, find_program
 from esd_localsite.unicorex.listing import problems, read_list
 
@@ -112,9 +112,7 @@ def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
 
 def fetch(target: Path, repository: Repository) -> None:
     """The pinned commit into `target`, whole or not at all; checked file by file. Raises LocalSiteError."""
-    make_folder(target.parent)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as temporary:
-        clone = Path(temporary) / "tsi"
+    with whole_folder(target) as clone:
         _git(("init", "-q", str(clone)), repository)
         _git(("-C", str(clone), "fetch", "-q", "--depth", "1", repository.url, repository.commit), repository)
         _git(("-C", str(clone), "checkout", "-q", "FETCH_HEAD"), repository)
@@ -124,9 +122,6 @@ def fetch(target: Path, repository: Repository) -> None:
                 f"{repository.url} has another TSI under commit {repository.commit}: {', '.join(found[:4])}; nothing was kept"
             )
         shutil.rmtree(clone / ".git")
-        clone.chmod(0o755)
-        shutil.rmtree(target, ignore_errors=True)
-        clone.rename(target)
 
 
 def _git(arguments: tuple[str, ...], repository: Repository) -> None:

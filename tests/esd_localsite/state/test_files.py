@@ -1,9 +1,10 @@
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from esd_localsite.state.files import make_folder, tail, write
+from esd_localsite.state.files import make_folder, tail, whole_folder, write
 
 
 def test_a_file_is_replaced_with_its_mode(tmp_path: Path) -> None:
@@ -31,3 +32,15 @@ def test_the_last_lines_of_a_log(tmp_path: Path) -> None:
     log.write_text("1\n2\n3\n")
     assert tail(log, lines=2) == "2\n3"
     assert tail(tmp_path / "none") == ""
+
+
+def test_a_folder_is_there_whole_or_not_at_all(tmp_path):
+    target = tmp_path / "ESD" / "25.04"
+    with whole_folder(target) as new:
+        (new / "file").touch()
+    with suppress(ZeroDivisionError), whole_folder(target) as new:
+        (new / "half").touch()
+        raise ZeroDivisionError
+
+    assert [str(path.relative_to(tmp_path)) for path in sorted(tmp_path.rglob("*"))] == ["ESD", "ESD/25.04", "ESD/25.04/file"]
+    assert target.stat().st_mode & 0o777 == 0o755

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from esd_build.building.cache import Cache
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.whole import whole_folder
 from esd_build.providers.spack.environment import Tool, Tools
 from esd_build.tools.process import Finished, run
 
@@ -45,13 +46,12 @@ def _tree(tool: Tool, variable: str, cache: Cache, say: Callable[[str], None]) -
     say(f"==> {tool.repository.rsplit('/', 1)[1]} {tool.version} ({tool.commit[:10]}) from {f'${variable}' if chosen else tool.repository}")
     repository = Path(chosen) if chosen else _cloned(tool, variable, cache)
     _require_commit(repository, tool, variable)
-    part = cache.make_folder(target.with_name(f".{tool.commit}.part"))
-    archive = part.with_suffix(".tar")
-    _done(git(repository, "archive", "--format=tar", "--output", str(archive), tool.commit), f"reading commit {tool.commit[:10]}")
-    _done(run(("tar", "-C", str(part), "--no-same-owner", "-xf", str(archive))), "unpacking Spack")
-    archive.unlink()
-    cache.account.own(part)
-    part.rename(target)
+    with whole_folder(target) as part:
+        archive = part.with_suffix(".tar")
+        _done(git(repository, "archive", "--format=tar", "--output", str(archive), tool.commit), f"reading commit {tool.commit[:10]}")
+        _done(run(("tar", "-C", str(part), "--no-same-owner", "-xf", str(archive))), "unpacking Spack")
+        archive.unlink()
+        cache.account.own(part)
     return target
 
 

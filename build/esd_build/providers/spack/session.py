@@ -10,6 +10,7 @@ from esd_build.building import downloads
 from esd_build.building.cache import Cache
 from esd_build.building.stage import file_hash
 from esd_build.data.project import Environment, Project
+from esd_build.data.whole import whole_folder
 from esd_build.providers.spack.checkout import trees
 from esd_build.providers.spack.environment import read_tools
 from esd_build.providers.spack.tool import Spack, working_copy
@@ -44,9 +45,8 @@ class Workshop:
             self.cache.make_folder(target.parent)
             wheels = target.with_name(f"{target.name}.wheels")
             downloads.wheels(environment, wheels)
-            part = target.with_name(f".{target.name}.part")
-            for wheel in wheels.glob("*.whl"):
-                zipfile.ZipFile(wheel).extractall(part)
-            self.cache.account.own(part)
-            part.rename(target)
+            with whole_folder(target) as part:
+                for wheel in wheels.glob("*.whl"):
+                    zipfile.ZipFile(wheel).extractall(part)
+                self.cache.account.own(part)
         return target
