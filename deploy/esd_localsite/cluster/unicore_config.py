@@ -36,7 +36,6 @@ def endpoint_config(layout: Layout, plan: SitePlan) -> EndpointConfig:
         environment={"SCRATCH": str(layout.scratch), "BASH_ENV": str(layout.shell_start)},
         login_environment={"SSL_CERT_FILE": str(layout.tls.bundle)},
         slurm_conf=layout.slurm_conf if layout.needs_root else None,
-        sites_dir=layout.root,
         faults_file=layout.faults,
         platforms_dir=layout.platforms,
         login_precommand=plan.options.login_precommand,

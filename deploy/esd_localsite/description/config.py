@@ -77,8 +77,6 @@ class EndpointConfig(_Strict):
     """Exported to login-node commands and to batch jobs."""
     login_environment: dict[str, str] = {}
     """Exported to login-node commands only."""
-    sites_dir: Path | None = None
-    """Where the sites lie whose certificate authorities (`SITE/tls/ca.pem`) are trusted when files come from them or go there."""
     platforms_dir: Path | None = None
     """Images of the neuromorphic queue, `<platform>.sif`; None: there is no queue."""
     login_precommand: bool = True

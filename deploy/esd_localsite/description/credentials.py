@@ -1,20 +1,14 @@
-"""What a job or transfer shows to other servers: `Credentials` of its description, or the token that the user showed here."""
+"""What a job shows to the web server that it imports a file from: `Credentials` of its description."""
 
 import base64
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from ssl import SSLContext, SSLError, create_default_context
-
-import httpx
 
 from esd_localsite.description.fields import Json
 from esd_localsite.description.resources import DescriptionError
 
-SESSION = "X-UNICORE-SecuritySession"
 TokenOf = Callable[[str], str | None]
 """User → the token that the user showed last, if any."""
-_UNKNOWN_SESSION = 432
 
 
 @dataclass(frozen=True)
@@ -41,7 +35,7 @@ class Credentials:
 
 
 def parse_credentials(fields: Mapping[str, Json]) -> Credentials | None:
-    """The `Credentials` of an import, an export or a transfer. Raises DescriptionError, which names no value."""
+    """The `Credentials` of an import. Raises DescriptionError, which names no value."""
     given = fields.get("Credentials")
     if given is None:
         return None
@@ -51,32 +45,3 @@ def parse_credentials(fields: Mapping[str, Json]) -> Credentials | None:
         if set(given) == {"BearerToken"}:
             return Credentials(secret=given["BearerToken"])
     raise DescriptionError("'Credentials' must be an object with 'Username' and 'Password', or with 'BearerToken'")
-
-
-def trusted(bundle: str | None, sites: Path | None) -> SSLContext:
-    """The authorities that other servers are verified with: those of `bundle` (None: the machine's), and of all sites below `sites`."""
-    context = create_default_context(cafile=bundle)
-    for authority in sites.glob("*/tls/ca.pem") if sites else ():
-        try:
-            context.load_verify_locations(authority)
-        except (OSError, SSLError):  # a site that is being made or removed just now
-            continue
-    return context
-
-
-class InSession(httpx.Auth):
-    """Stays in one security session for its questions: with a new one for each, the user's own clients would lose theirs."""
-
-    def __init__(self, credentials: Credentials | None) -> None:
-        self._authorization = credentials.authorization if credentials else None
-        self._session: str | None = None
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if self._authorization:
-            request.headers["Authorization"] = self._authorization
-        if self._session and request.method == "GET":  # an upload could not be sent again
-            request.headers[SESSION] = self._session
-        answer = yield request
-        if answer.status_code == _UNKNOWN_SESSION and request.headers.pop(SESSION, ""):
-            answer = yield request
-        self._session = answer.headers.get(SESSION, self._session)

@@ -1,6 +1,5 @@
 """What a job brings in and sends out: the `Imports` and `Exports` of its description."""
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
@@ -11,8 +10,6 @@ from esd_localsite.description.resources import DescriptionError
 
 _PROTOCOLS = ("BFT",)
 """Transfer protocols that may stand before an address; BFT is plain HTTPS."""
-_REMOTE = re.compile(r"(?P<storage>.+/rest/core/storages/[^/]+)/files(?P<name>/.*)?")
-"""The path of a file's address at a UNICORE server."""
 
 
 @dataclass(frozen=True)
@@ -31,21 +28,13 @@ class LocalFile:
 
 
 @dataclass(frozen=True)
-class RemoteFile:
-    """A file in a storage of another UNICORE server; the name may end in a wildcard."""
-
-    storage_url: str
-    name: str
-
-
-@dataclass(frozen=True)
 class WebFile:
-    """A file that some other server gives away."""
+    """A file that some other server gives away. Another UNICORE server is one: it knows no signature of this one, and gives nothing."""
 
     url: str
 
 
-Place = StoredFile | LocalFile | RemoteFile | WebFile
+Place = StoredFile | LocalFile | WebFile
 
 
 @dataclass(frozen=True)
@@ -66,7 +55,6 @@ class Export:
     path: str
     target: str
     fail_on_error: bool = True
-    credentials: Credentials | None = None
 
 
 def parse_imports(fields: Mapping[str, Json]) -> tuple[Import, ...]:
@@ -81,7 +69,6 @@ def parse_exports(fields: Mapping[str, Json]) -> tuple[Export, ...]:
             file_name(str(entry["From"]), "Exports/From"),
             str(entry["To"]),
             _fails(entry),
-            parse_credentials(entry),
         )
         for entry in _entries(fields, "Exports")
     )
@@ -107,8 +94,6 @@ def place(address: str, own_hosts: frozenset[str], own_path: str) -> Place:
         return StoredFile(storage, unquote(name))
     if parts.scheme == "file" and not host:
         return LocalFile(unquote(parts.path))
-    if parts.scheme == "https" and host and (remote := _REMOTE.fullmatch(parts.path)):
-        return RemoteFile(f"https://{parts.netloc}{remote['storage']}", unquote(remote["name"] or "/"))
     if parts.scheme in {"http", "https"} and host:
         return WebFile(address)
     raise DescriptionError(f"'{address}' cannot be reached from here: use https://, file:///, or inline:// with 'Data'")

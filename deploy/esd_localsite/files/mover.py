@@ -7,17 +7,16 @@ import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from ssl import create_default_context
 from urllib.parse import urlsplit
 
 import httpx
 
 from esd_localsite.description.config import EndpointConfig
-from esd_localsite.description.credentials import Credentials, InSession, TokenOf, trusted
-from esd_localsite.description.staging import LocalFile, Place, RemoteFile, StoredFile, WebFile, place
+from esd_localsite.description.credentials import Credentials, TokenOf
+from esd_localsite.description.staging import LocalFile, Place, StoredFile, WebFile, place
 from esd_localsite.files.files import PathError, Storage
 from esd_localsite.files.processes import Account
-from esd_localsite.files.remote import RemoteStorage
 
 _CHUNK = 256 * 1024
 _WEB_TIMEOUT_S = 30.0
@@ -27,18 +26,9 @@ Meter = Callable[[int], None]
 """Told of every piece that was written; may raise, which ends the move."""
 
 
-class Store(Protocol):
-    """A storage, here or at another server."""
-
-    def matching(self, name: str) -> tuple[str, ...]: ...
-    def common_part(self, name: str) -> PurePosixPath: ...
-    def pieces(self, name: str) -> Iterator[bytes]: ...
-    def receive(self, name: str, pieces: Iterator[bytes]) -> None: ...
-
-
 @dataclass(frozen=True)
 class Asker:
-    """On whose behalf a file moves, and what that user says that other servers want to see."""
+    """On whose behalf a file moves, and what that user says that a web server wants to see."""
 
     user: str
     credentials: Credentials | None = None
@@ -66,9 +56,6 @@ class Mover:
                 _copy(self.storage_of(storage, asker.user, to.account), source, to, name, meter)
             case LocalFile(path):
                 _copy(Storage(Path("/"), to.account), path, to, name, meter)
-            case RemoteFile(url, source):
-                with self._client(self._shown(asker)) as client:
-                    _copy(RemoteStorage(url, client), source, to, name, meter)
             case WebFile(url):
                 self._download(url, to, name, asker, meter)
 
@@ -79,27 +66,17 @@ class Mover:
                 _copy(source, name, self.storage_of(storage, asker.user, source.account), target, meter)
             case LocalFile(path):
                 _copy(source, name, Storage(Path("/"), source.account), path, meter)
-            case RemoteFile(url, target):
-                with self._client(self._shown(asker)) as client:
-                    _copy(source, name, RemoteStorage(url, client), target, meter)
             case WebFile(url):
-                raise PathError(f"'{url}' takes no files from here: send them to a storage of a UNICORE server")
-
-    def _shown(self, asker: Asker) -> Credentials | None:
-        """To a UNICORE server: what is written, else the user's token if there is one. A password is never passed on."""
-        token = self.token_of(asker.user)
-        return (asker.credentials or Credentials()).resolved(token) if asker.credentials or token else None
-
-    def _client(self, credentials: Credentials | None) -> httpx.Client:
-        verify = trusted(self.config.login_environment.get("SSL_CERT_FILE"), self.config.sites_dir)
-        return httpx.Client(verify=verify, timeout=_WEB_TIMEOUT_S, auth=InSession(credentials))
+                raise PathError(f"'{url}' takes no files from here: fetch them there")
 
     def _download(self, url: str, to: Storage, name: str, asker: Asker, meter: Meter) -> None:
         if asker.credentials and not url.startswith("https:"):
             raise PathError(f"'{url}' is not encrypted: 'Credentials' are shown to https:// addresses only")
         shown = asker.credentials and asker.credentials.resolved(self.token_of(asker.user))
+        headers = {"Authorization": shown.authorization} if shown else {}  # not to where a redirect leads: httpx sees to that
+        trusted = create_default_context(cafile=self.config.login_environment.get("SSL_CERT_FILE"))
         try:
-            with self._client(shown) as client, client.stream("GET", url, follow_redirects=True) as answer:
+            with httpx.stream("GET", url, headers=headers, verify=trusted, timeout=_WEB_TIMEOUT_S, follow_redirects=True) as answer:
                 if answer.status_code != httpx.codes.OK:
                     raise PathError(f"'{url}' answers {answer.status_code}")
                 to.receive(name, _metered(answer.iter_bytes(_CHUNK), meter))
@@ -107,7 +84,7 @@ class Mover:
             raise PathError(f"'{url}' cannot be read: {error or type(error).__name__}") from error
 
 
-def _copy(source: Store, name: str, to: Store, target: str, meter: Meter) -> None:
+def _copy(source: Storage, name: str, to: Storage, target: str, meter: Meter) -> None:
     """One file to `target`; several (a folder, a wildcard) into it as a folder."""
     found = source.matching(name)
     if not found:

@@ -39,8 +39,7 @@ def stage_out(record: JobRecord, job: JobDescription, workspace: Workspace, move
     """Send all exports."""
     directory = Storage(record.directory, workspace.account)
     for file in job.exports:
-        asker = Asker(record.owner, file.credentials)
-        problem = _attempt(partial(mover.send, directory, file.path, file.target, asker, _unmetered))
+        problem = _attempt(partial(mover.send, directory, file.path, file.target, Asker(record.owner), _unmetered))
         if problem and file.fail_on_error:
             return Failed(f"Stage-out failed: {file.path} to {file.target}: {problem}")
     return Done()

@@ -3,7 +3,6 @@
 import logging
 from concurrent.futures import ThreadPoolExecutor
 
-from esd_localsite.description.credentials import Credentials
 from esd_localsite.description.resources import DescriptionError
 from esd_localsite.files.files import PathError
 from esd_localsite.files.mover import Asker, Meter
@@ -31,10 +30,10 @@ class Transfers:
             if not record.status.is_final:
                 self._note(record, status=TransferStatus.FAILED, message="The server was restarted")
 
-    def start(self, record: TransferRecord, credentials: Credentials | None = None) -> None:
-        """Begin; the record tells how it goes. The credentials are kept nowhere."""
+    def start(self, record: TransferRecord) -> None:
+        """Begin; the record tells how it goes."""
         self.shelf.save(record)
-        self._pool.submit(self._run, record.id, Asker(record.owner, credentials))
+        self._pool.submit(self._run, record.id, Asker(record.owner))
 
     def abort(self, transfer_id: str) -> None:
         """End it; harmless where it has ended."""

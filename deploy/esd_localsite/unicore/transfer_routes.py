@@ -10,7 +10,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from esd_localsite.description.credentials import parse_credentials
 from esd_localsite.description.description import tags_of
 from esd_localsite.description.fields import Json, optional
 from esd_localsite.jobs.records import TransferRecord
@@ -27,12 +26,11 @@ def list_transfers(request: Request) -> Response:
 
 
 async def create_transfer(request: Request) -> Response:
-    """`{"file": …, "source" or "target": …}`, for the storage in the path; `Credentials` may be among `extraParameters`."""
+    """`{"file": …, "source" or "target": …}`, for the storage in the path."""
     fields = await json_body(request)
     account_of_caller(request)  # refuses a group that is not the caller's
     record = _record(request, fields)
-    extra = fields.get("extraParameters")
-    await run_in_threadpool(endpoint_of(request).transfers.start, record, parse_credentials(extra if isinstance(extra, dict) else {}))
+    await run_in_threadpool(endpoint_of(request).transfers.start, record)
     return Response(status_code=201, headers={"Location": endpoint_of(request).urls.of("transfers", record.id)})
 
 

@@ -6,8 +6,9 @@ import httpx
 import pytest
 from pyunicore.client import TransferStatus
 
+from esd_localsite.description.credentials import Credentials, parse_credentials
 from esd_localsite.description.resources import DescriptionError
-from esd_localsite.description.staging import LocalFile, RemoteFile, StoredFile, WebFile, place
+from esd_localsite.description.staging import LocalFile, StoredFile, WebFile, place
 
 HERE = (frozenset({"h:1", "localhost:1"}), "/S")
 
@@ -18,8 +19,8 @@ HERE = (frozenset({"h:1", "localhost:1"}), "/S")
         ("https://h:1/S/rest/core/storages/HOME/files/a/b%20c", StoredFile("HOME", "/a/b c")),
         ("https://LOCALHOST:1/S/rest/core/storages/x-uspace/files/", StoredFile("x-uspace", "/")),
         ("BFT:https://h:1/S/rest/core/storages/HOME/files/a", StoredFile("HOME", "/a")),
-        ("https://h:1/T/rest/core/storages/HOME/files/a", RemoteFile("https://h:1/T/rest/core/storages/HOME", "/a")),
-        ("BFT:https://o/T/rest/core/storages/x-uspace/files", RemoteFile("https://o/T/rest/core/storages/x-uspace", "/")),
+        ("https://h:1/T/rest/core/storages/HOME/files/a", WebFile("https://h:1/T/rest/core/storages/HOME/files/a")),
+        ("BFT:https://o/T/rest/core/storages/x-uspace/files", WebFile("https://o/T/rest/core/storages/x-uspace/files")),
         ("http://h:1/S/rest/core/storages/HOME/files/a", WebFile("http://h:1/S/rest/core/storages/HOME/files/a")),
         ("file:///etc/hostname", LocalFile("/etc/hostname")),
         ("https://example.org/x", WebFile("https://example.org/x")),
@@ -35,6 +36,27 @@ def test_what_an_address_means(address, expected):
 def test_addresses_that_lead_nowhere(address):
     with pytest.raises(DescriptionError):
         place(address, *HERE)
+
+
+LOGIN = {"Credentials": {"Username": "esd", "Password": "geheim"}}
+
+
+def test_credentials_of_an_import():
+    assert parse_credentials({}) is None
+    assert parse_credentials(LOGIN).authorization == "Basic ZXNkOmdlaGVpbQ=="
+    assert parse_credentials({"Credentials": {"BearerToken": "t"}}).resolved("other").authorization == "Bearer t"
+    assert Credentials().resolved("mine").authorization == "Bearer mine"
+    with pytest.raises(DescriptionError, match="you showed no token"):
+        Credentials().resolved(None)
+    assert "geheim" not in repr(parse_credentials(LOGIN))
+
+
+@pytest.mark.parametrize(
+    "given", ["x", {}, {"Username": "a"}, {"BearerToken": 1}, {"BearerToken": "a\r\nX: y"}, {"Username": "a", "Token": "b"}]
+)
+def test_credentials_that_are_none(given):
+    with pytest.raises(DescriptionError, match="'Credentials' must be"):
+        parse_credentials({"Credentials": given})
 
 
 pytest_integration = pytest.mark.integration
