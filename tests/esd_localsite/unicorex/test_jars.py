@@ -1,5 +1,7 @@
 import hashlib
+import os
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,6 +57,21 @@ def test_other_files_are_refused_and_nothing_is_kept(tmp_path: Path, files: dict
         provide_jars(tmp_path, {}, silent, resolving(files, []))
     assert not jars_folder(tmp_path).exists()
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.integration
+def test_maven_without_a_network_is_told_and_nothing_is_kept(tmp_path: Path) -> None:
+    """The real Maven, for somebody whose mirror does not answer and who has nothing yet."""
+    if shutil.which("mvn") is None:
+        pytest.skip("no Maven here: `make setup SERVER=unicorex` installs it")
+    (tmp_path / ".m2").mkdir()
+    mirror = "<mirror><id>m</id><mirrorOf>*</mirrorOf><url>http://127.0.0.1:1/</url></mirror>"
+    (tmp_path / ".m2" / "settings.xml").write_text(f"<settings><mirrors>{mirror}</mirrors></settings>")
+    environment = {"PATH": os.environ["PATH"], "MAVEN_OPTS": f"-Duser.home={tmp_path}"}
+    store = tmp_path / "store"
+    with pytest.raises(LocalSiteError, match=r"(?s)Maven cannot fetch UNICORE/X's programs: .*Is there a network\?.*settings\.xml"):
+        provide_jars(store, environment, silent)
+    assert list(store.iterdir()) == []
 
 
 def test_damaged_ones_are_fetched_anew(tmp_path: Path) -> None:
