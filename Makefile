@@ -8,6 +8,7 @@ ENV ?= edge
 PROVIDER ?=
 SITE ?= local
 SERVER ?=
+TSI ?=
 TARGET ?=
 VALIDATE ?=
 APPTAINER_DEB ?=
@@ -30,7 +31,7 @@ TAGGED = $(IMAGE):$$(sed -nE 's/.*:([^@]+)@.*/\1/p' dist/images/$(NAME).referenc
 BIN := .venv/bin
 SCRIPTS := $(wildcard ci/*.sh ci/*/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
 
-.PHONY: fuzz help setup uninstall fresh fresh-all system python demo test coverage image plan contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
+.PHONY: fuzz help setup uninstall fresh fresh-all system python demo test test-unicorex coverage image plan contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -52,6 +53,9 @@ demo:  ## from nothing to a table: image, local site, a network on two nodes thr
 
 test:  ## set-up and every test that this machine can run
 	@ci/test.sh
+
+test-unicorex:  ## every test of a site, the contract and other people's clients on the real UNICORE/X (after `make setup SERVER=unicorex`; TSI=ARCHIVE)
+	@$(BIN)/pytest tests/sites tests/contract tests/foreign --server unicorex $(if $(TSI),--tsi $(TSI)) -m site
 
 coverage: python  ## the tests that need nothing, and how much of the code they reach
 	@$(BIN)/pytest -q -m "not (integration or image or site or long)" --cov --cov-report=term

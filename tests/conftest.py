@@ -11,7 +11,7 @@ from tests.installed import Installed, install
 from esd_localsite import elevation, lifecycle
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.layout import Layout
-from esd_localsite.state.options import Server, SiteOptions
+from esd_localsite.state.options import Server, SiteOptions, Speed, UserOption
 from esd_localsite.state.programs import find_program, require_programs
 from esd_localsite.state.status import SiteStatus
 from esd_localsite.unicorex.java import find_java, find_maven
@@ -95,6 +95,35 @@ def own_server(site_options: SiteOptions) -> None:
     """Skips what only the site's own endpoint can show."""
     if site_options.server is not Server.OWN:
         pytest.skip("a fault or a shortcut of the site's own endpoint")
+
+
+@pytest.fixture(scope="session")
+def real_site(local_site_possible: None, real_server: SiteOptions) -> Iterator[SiteStatus]:
+    """A site with the real UNICORE/X, whatever `--server` says; it has a second user, `ada`."""
+    name = f"pytest-{os.getpid()}-x"
+    wanted = {"speed": Speed.CI, "users": (UserOption(name="ada"),)}
+    try:
+        yield lifecycle.up(name, options=real_server.model_copy(update=wanted))
+    finally:
+        lifecycle.down(name, purge=True)
+
+
+@pytest.fixture(scope="session")
+def quick_site(local_site_possible: None) -> Iterator[SiteStatus]:
+    """A site with our endpoint, whatever `--server` says; its grace for late exit codes is short."""
+    name = f"pytest-{os.getpid()}-own"
+    try:
+        yield lifecycle.up(name, options=SiteOptions(speed=Speed.CI))
+    finally:
+        lifecycle.down(name, purge=True)
+
+
+@pytest.fixture(scope="session", params=list(Server), ids=str)
+def either_site(request: pytest.FixtureRequest) -> SiteStatus:
+    """One site of each server, one after the other: for tests that always ask both."""
+    name = "quick_site" if request.param is Server.OWN else "real_site"
+    site: SiteStatus = request.getfixturevalue(name)
+    return site
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,8 @@
 """UNICORE's own client library for Java, the base of its command line UCC, against our endpoint and against a real server.
 
 The program that goes through its steps is not ours to keep here: it is compiled from `--java-client FILE` (JavaClient.java), and the
-library's jars are those of an installed UNICORE/X, `--java-jars FOLDER`. It prints one line a step, `ok …` or `FAILED …`.
+library's jars are those that are kept for
+local sites on this machine, or `--java-jars FOLDER`. It prints one line a step, `ok …` or `FAILED …`.
 """
 
 import shutil
@@ -10,6 +11,10 @@ from pathlib import Path
 
 import pytest
 from tests.contract.web import Web
+
+from esd_localsite.state.layout import Layout
+from esd_localsite.unicorex.jars import jars_folder
+from esd_localsite.unicorex.places import Places
 
 pytestmark = [pytest.mark.site, pytest.mark.integration]
 BESIDE = Path(__file__).parents[3] / "shared" / "peers" / "unicore" / "JavaClient.java"
@@ -20,11 +25,11 @@ LEAST_STEPS = 20
 def java_client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command that runs it."""
     source = request.config.getoption("--java-client") or BESIDE
-    jars = request.config.getoption("--java-jars")
+    jars = request.config.getoption("--java-jars") or jars_folder(Places(Layout("any")).jars)
     if not source.is_file():
         pytest.skip(f"no {source}: name JavaClient.java with --java-client")
-    if jars is None or not any(jars.glob("*.jar")):
-        pytest.skip("name the folder with UNICORE/X's jars with --java-jars (a site of `local up --server unicorex` has them)")
+    if not any(jars.glob("*.jar")):
+        pytest.skip("no jars of UNICORE/X here: `local up --server unicorex` fetches them; or name their folder with --java-jars")
     if not (shutil.which("javac") and shutil.which("java")):
         pytest.skip("no Java compiler here (Debian: default-jdk-headless)")
     classes = tmp_path_factory.mktemp("java")

@@ -21,7 +21,6 @@ from esd_localsite import lifecycle
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.faults.board import Fault, FaultKind
 from esd_localsite.state.layout import Layout
-from esd_localsite.state.options import SiteOptions, Speed, UserOption
 from esd_localsite.state.plan import SitePlan
 from esd_localsite.state.status import SiteStatus, State
 from esd_localsite.supervision.fault_switches import inject
@@ -33,14 +32,9 @@ IMAGE = ("--image", "nest:edge")
 SERVER, TSI, FRONT = "eu.unicore.uas.UAS", "tsi_door.py", "esd_localsite.unicorex"
 
 
-@pytest.fixture(scope="module")
-def site(local_site_possible: None, real_server: SiteOptions) -> Iterator[SiteStatus]:
-    name = f"pytest-{os.getpid()}-x"
-    wanted = {"speed": Speed.CI, "users": (UserOption(name="ada"),)}
-    try:
-        yield lifecycle.up(name, options=real_server.model_copy(update=wanted))
-    finally:
-        lifecycle.down(name, purge=True)
+@pytest.fixture
+def site(real_site: SiteStatus) -> SiteStatus:
+    return real_site
 
 
 @pytest.fixture
