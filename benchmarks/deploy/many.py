@@ -59,7 +59,7 @@ def verdict(site: str, file: Path, runs: Path, expected: int) -> dict[str, tuple
     """The site's own word beside the records: what was counted, and what it must be."""
     records = list(fleet.records(runs))
     place = Site.load(str(file))
-    connection = place.connect(place.endpoint)
+    connection = place.connect()
     at_site = Counter(url for one in records for url in connection.find(one.id))
     batch = jobs_of_slurm(site)
     folders = [f"/var/lib/esd-localsite/{site}/uspace/{str(one.job.url).rpartition('/')[2]}" for one in records]

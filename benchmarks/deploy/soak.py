@@ -116,7 +116,7 @@ class Soak:
 def duplicates(soak: Soak, runs: int) -> tuple[int, list[str]]:
     """How many jobs of this soak are at the site, and which of them are not the one job of a run, or are missing."""
     place = Site.load(str(soak.site_file))
-    at_site = set(place.connect(place.endpoint).find(soak.tag))
+    at_site = set(place.connect().find(soak.tag))
     ours = {one.job.url for number in range(runs) for one in soak.known(number) if one.job.url}
     return len(at_site), sorted(map(str, at_site ^ ours))
 

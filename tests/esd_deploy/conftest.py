@@ -10,10 +10,13 @@ import pytest
 from esd_build.data import documents
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
+from esd_deploy.backends import kinds, unicore_job
 from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, RefusedError, RemoteFile
+from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
+from esd_deploy.runs.run import Run
 from esd_deploy.sites.config import SiteConfig
 
 DATA = Path(__file__).parents[1] / "data" / "site-configs"
@@ -76,8 +79,11 @@ class FakeConnection:
         self._maybe_lost("find")
         return [url for url, job in zip(self.urls, self.jobs, strict=True) if tag in job["Tags"] and url not in self.deleted]
 
-    def create(self, description: dict[str, object]) -> str:
-        self.jobs.append(description)
+    def script_job(self, spec: JobSpec) -> SiteJob:
+        return unicore_job.job(spec)
+
+    def create(self, description: JobDescription) -> str:
+        self.jobs.append(description.document())
         self._maybe_lost("create")
         return self.urls[-1]
 
@@ -136,3 +142,18 @@ class FakeConnection:
 @pytest.fixture
 def connection() -> FakeConnection:
     return FakeConnection()
+
+
+@dataclass(frozen=True)
+class FakeBackend(kinds.UnicoreBackend):
+    """UNICORE's, but for the connection."""
+
+    connection: FakeConnection
+
+    def connect(self, endpoint) -> FakeConnection:
+        return self.connection
+
+
+def prepared(plan: Plan, folder: Path, **options):
+    """A run as its site prepares it: the record."""
+    return Run.prepare(plan, kinds.backend(plan.site.kind).run_job(plan), folder, **options)

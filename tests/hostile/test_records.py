@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 from tenacity import Retrying, stop_after_attempt
-from tests.esd_deploy.conftest import JOB, FakeConnection
+from tests.esd_deploy.conftest import JOB, FakeBackend, FakeConnection, prepared
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_deploy.backends.connection import JobState, RemoteFile
@@ -44,12 +44,12 @@ def state_dir(tmp_path, monkeypatch):
 @pytest.fixture
 def run(planned, tmp_path, connection):
     folder = tmp_path / "runs" / planned.run_id
-    return Run(Run.prepare(planned, folder), folder, connection, poll_s=1, sleep=lambda _s: None)
+    return Run(prepared(planned, folder), folder, connection, poll_s=1, sleep=lambda _s: None)
 
 
 @pytest.fixture
 def place(config, image):
-    return lambda connection: Site(config, ENDPOINT, connect=lambda _e: connection, look_up=lambda _w, _e: image)
+    return lambda connection: Site(config, ENDPOINT, backend=FakeBackend(connection), look_up=lambda _w, _e: image)
 
 
 class Remote(FakeConnection):
@@ -137,7 +137,7 @@ def test_a_site_file_of_ones_own_counts_while_nobody_else_can_change_it(planned,
     own.touch()
     own.chmod(mode)
     site = planned.site.model_copy(update={"file": own})
-    known = Run.prepare(replace(planned, site=site), tmp_path / "runs" / planned.run_id).with_job(JOB)
+    known = prepared(replace(planned, site=site), tmp_path / "runs" / planned.run_id).with_job(JOB)
     known.save(tmp_path / "runs" / planned.run_id)
     loaded = []
 
@@ -159,7 +159,7 @@ def adopted(place, connection, tmp_path, name=JOB, **changes):
 def remote(planned, tmp_path):
     connection = Remote()
     folder = tmp_path / "here" / planned.run_id
-    Run(Run.prepare(planned, folder), folder, connection, poll_s=1, sleep=lambda _s: None).submit()
+    Run(prepared(planned, folder), folder, connection, poll_s=1, sleep=lambda _s: None).submit()
     return connection
 
 

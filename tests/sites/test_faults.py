@@ -102,7 +102,7 @@ def test_disk_quota_that_is_used_up_is_told_at_once_and_the_run_is_taken_up_late
         "SUCCESSFUL", record["job"]["url"], "done",
     )  # fmt: skip
     place = Site.load(str(deploy.site_file))
-    assert place.connect(place.endpoint).find(record["id"]) == [record["job"]["url"]]
+    assert place.connect().find(record["id"]) == [record["job"]["url"]]
 
 
 def test_image_that_finds_no_room_is_named_with_what_it_needs(deploy, published, script, mended) -> None:

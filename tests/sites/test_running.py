@@ -91,7 +91,7 @@ def test_a_mixture_of_faults_costs_time_only(deploy, published, script, mended):
 
     assert right(record)
     place = Site.load(str(deploy.site_file))
-    assert place.connect(place.endpoint).find(record["id"]) == [record["job"]["url"]]
+    assert place.connect().find(record["id"]) == [record["job"]["url"]]
 
 
 def test_an_image_that_is_in_the_cache_runs_without_its_registry(deploy, first, script, mended):

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from esd_build.data.errors import ToolError
+from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 
 SUCCESSFUL = "SUCCESSFUL"
 FAILED = "FAILED"
@@ -76,10 +77,13 @@ class RemoteFile:
 class Connection(Protocol):
     """A live connection to a site. Every method may raise ConnectionLostError or, for good, ToolError."""
 
+    def script_job(self, spec: JobSpec) -> SiteJob:
+        """A job of shell scripts, as such a site takes it. Raises UsageError where it runs none."""
+
     def find(self, tag: str) -> Sequence[str]:
         """URLs of the caller's jobs with this tag, all of them."""
 
-    def create(self, description: dict[str, object]) -> str:
+    def create(self, description: JobDescription) -> str:
         """Make a job that waits for its files; its URL. Not repeatable: ask `find` after a lost answer."""
 
     def upload(self, job: str, path: str, content: bytes) -> None:

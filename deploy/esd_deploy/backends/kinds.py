@@ -4,10 +4,10 @@ To add a kind: write a module whose `BACKEND` is a `Backend`, name it in `_MODUL
 in sites/endpoint.py. The rest of
 esd-deploy only knows `Plan` (what is to be done), `Connection` (what a site must be able to do, connection.py) and `RunRecord`:
 
-* `Site.load` takes `connect` from the backend. `endpoint` has the address (`endpoint.url`: of UNICORE, or of the queue), the certificate
-  authority, and `endpoint.credentials.bearer()`, which gives a valid token whenever it is called.
+* `Site` has the backend of its kind, and takes connections and jobs from it. `endpoint` has the address (`endpoint.url`: of UNICORE, or of
+  the queue), the certificate authority, and `endpoint.credentials.bearer()`, which gives a valid token whenever it is called.
 * `run_job(plan)` is pure: `RunRecord.of` keeps its description, `Run.prepare` writes its files into the run's folder.
-* `script_job(spec)` is what a validation, a probe, a look at the image cache run by; a queue runs no shell scripts, and says so.
+* `connection.script_job(spec)` is what a validation, a probe, a look at the image cache run by; a queue runs no shell scripts, and says so.
 * `Run.submit` calls `connection.find(tag)`, `create(description)`, `upload(job, path, content)` for each file, `start(job)`. A queue whose
   jobs take the script with the submission returns its URL from `create` and does nothing in `upload` and `start`.
 * `Run.wait` calls `state` until its `status` is SUCCESSFUL or FAILED (translate the queue's own words), then `files` and `read`.
@@ -24,7 +24,7 @@ from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import Connection
 from esd_deploy.backends.unicore import UnicoreConnection
 from esd_deploy.plans import run_job
-from esd_deploy.plans.job import JobSpec, SiteJob
+from esd_deploy.plans.job import SiteJob
 from esd_deploy.plans.plan import Plan
 from esd_deploy.sites.endpoint import Endpoint
 
@@ -38,9 +38,6 @@ class Backend(Protocol):
     def run_job(self, plan: Plan) -> SiteJob:
         """The job of a run: JSON types only, no secret. Pure."""
 
-    def script_job(self, spec: JobSpec) -> SiteJob:
-        """A job of shell scripts. Pure; raises UsageError where such a site runs none."""
-
 
 @dataclass(frozen=True)
 class UnicoreBackend:
@@ -51,9 +48,6 @@ class UnicoreBackend:
 
     def run_job(self, plan: Plan) -> SiteJob:
         return unicore_job.job(run_job.spec(plan))
-
-    def script_job(self, spec: JobSpec) -> SiteJob:
-        return unicore_job.job(spec)
 
 
 _MODULES = {"nmpi": "esd_deploy.backends.nmpi"}

@@ -28,7 +28,7 @@ from esd_deploy.backends.connection import (
 )
 from esd_deploy.backends.nmpi_answers import JOB, JOBS, TEXT, Answer, JobAnswer, read
 from esd_deploy.net.http import client, followed
-from esd_deploy.plans.job import JobSpec, SiteJob
+from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 from esd_deploy.plans.plan import Plan
 from esd_deploy.sites.endpoint import Endpoint
 
@@ -54,13 +54,16 @@ class NmpiConnection:
         """Connect; TLS is always verified. That the queue knows the user shows with the first question."""
         return cls(endpoint, client(endpoint.ca_file))
 
+    def script_job(self, spec: JobSpec) -> SiteJob:
+        raise UsageError(f"site '{spec.site.name}' is a neuromorphic queue: it runs no shell scripts; name a site of kind unicore")
+
     def find(self, tag: str) -> Sequence[str]:
         """Looks through the caller's newest jobs: the queue cannot be asked for a tag."""
         jobs = read(self._get("/jobs/", params={"size": _PAGE, "from_index": 0}), JOBS)
         return tuple(self._url(job) for job in jobs if tag in job.tags)
 
-    def create(self, description: dict[str, object]) -> str:
-        job = read(self._ask("POST", self._own("/jobs/"), json=description), JOB)
+    def create(self, description: JobDescription) -> str:
+        job = read(self._ask("POST", self._own("/jobs/"), json=description.document()), JOB)
         return self._url(job)
 
     def upload(self, job: str, path: str, content: bytes) -> None:
@@ -242,9 +245,6 @@ class NmpiBackend:
 
     def run_job(self, plan: Plan) -> SiteJob:
         return SiteJob(nmpi_job.description(plan), plan.own_files)
-
-    def script_job(self, spec: JobSpec) -> SiteJob:
-        raise UsageError(f"site '{spec.site.name}' is a neuromorphic queue: it runs no shell scripts; name a site of kind unicore")
 
 
 BACKEND = NmpiBackend()

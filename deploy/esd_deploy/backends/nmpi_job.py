@@ -8,6 +8,8 @@ import base64
 import importlib.resources
 import json
 
+from pydantic import ConfigDict, JsonValue
+
 from esd_build.data.errors import UsageError
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.plan import Plan
@@ -18,7 +20,24 @@ COMMAND = "run.py {system}"
 """The service's own default: it writes the program to run.py, and puts its backend's name for {system}."""
 
 
-def description(plan: Plan) -> JobDescription:
+class NmpiDescription(JobDescription):
+    """A job as the queue takes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    command: str = COMMAND
+    collab: str
+    hardware_platform: str
+    hardware_config: dict[str, JsonValue] | None = None
+    tags: tuple[str, ...]
+
+    def document(self) -> dict[str, object]:
+        """Without the keys that are not used."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+def description(plan: Plan) -> NmpiDescription:
     """What is posted to `/jobs/`. Raises UsageError where something is missing that only the user knows."""
     settings = plan.site.nmpi
     collab = plan.site.account or (settings and settings.collab)
@@ -29,14 +48,13 @@ def description(plan: Plan) -> JobDescription:
         )
     hours = max(1, -(-plan.time_s // 3600))
     config = {"timeout": hours, **settings.hardware_config} if settings.platform == "SpiNNaker" else dict(settings.hardware_config)
-    return {
-        "code": program(plan),
-        "command": COMMAND,
-        "collab": collab,
-        "hardware_platform": settings.platform,
-        **({"hardware_config": config} if config else {}),
-        "tags": [plan.run_id, *plan.tags],
-    }
+    return NmpiDescription(
+        code=program(plan),
+        collab=collab,
+        hardware_platform=settings.platform,
+        hardware_config=config or None,
+        tags=(plan.run_id, *plan.tags),
+    )
 
 
 def program(plan: Plan) -> str:

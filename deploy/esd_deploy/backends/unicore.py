@@ -12,9 +12,10 @@ from pyunicore.client import Client, Job, PathFile, Registry, Storage, Transport
 from esd_build.data.documents import choose
 from esd_build.data.errors import ToolError
 from esd_build.net.answers import gathered
-from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_names
+from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_job, unicore_names
 from esd_deploy.backends.connection import READY, AwayError, ConnectionLostError, EndedError, GoneError, JobState, RefusedError, RemoteFile
 from esd_deploy.backends.unicore_http import PooledTransport, errors
+from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 from esd_deploy.sites.endpoint import Endpoint
 
 _PAGE = 200
@@ -44,6 +45,9 @@ class UnicoreConnection:
             url = endpoint.url if endpoint.site_name is None else _from_registry(transport, endpoint)
             return cls(endpoint, Client(transport, url), transport)
 
+    def script_job(self, spec: JobSpec) -> SiteJob:
+        return unicore_job.job(spec)
+
     def find(self, tag: str) -> Sequence[str]:
         with errors(self._endpoint):
             found: list[str] = []
@@ -55,10 +59,10 @@ class UnicoreConnection:
             # A server that does not know the filter would give all jobs.
             return [url for url in found if tag in self.state(url).tags]
 
-    def create(self, description: dict[str, object]) -> str:
+    def create(self, description: JobDescription) -> str:
         with errors(self._endpoint):
-            # A copy, for pyunicore changes the description; no files here, for a failed upload must not make a second job.
-            return str(self._client.new_job(dict(description), autostart=False).resource_url)
+            # No files here, for a failed upload must not make a second job.
+            return str(self._client.new_job(description.document(), autostart=False).resource_url)
 
     def upload(self, job: str, path: str, content: bytes) -> None:
         with errors(self._endpoint):

@@ -1,6 +1,9 @@
 """A job at a UNICORE site: the files that are staged in, and the job description. Pure; the only place that knows its keys."""
 
 import re
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from esd_deploy.plans import launch
 from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob, own_files
@@ -8,6 +11,52 @@ from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob, own_files
 _ENTER, _SUBMIT = "esd/enter.sh", "esd/submit.sh"
 SITE_FILE = "esd/site.sh"
 BATCH_FILE = "esd/batch.sh"
+_STRICT = ConfigDict(frozen=True, extra="forbid")
+
+
+class Resources(BaseModel):
+    """What the server asks the batch system for. UNICORE takes numbers as text; seconds for `runtime`."""
+
+    model_config = _STRICT
+
+    nodes: str = Field(serialization_alias="Nodes")
+    cpus_per_node: str = Field(serialization_alias="CPUsPerNode")
+    runtime: str = Field(serialization_alias="Runtime")
+    queue: str | None = Field(None, serialization_alias="Queue")
+    project: str | None = Field(None, serialization_alias="Project")
+
+    @classmethod
+    def of(cls, spec: JobSpec) -> Self:
+        """Those of a job on compute nodes."""
+        return cls(
+            nodes=str(spec.shape.nodes),
+            # UNICORE has no cpus-per-task: the allocation is asked for by CPU, srun then says how ranks and threads share it.
+            cpus_per_node=str(spec.shape.cpus_per_node),
+            runtime=str(spec.time_s),
+            queue=spec.site.partition or None,
+            project=spec.site.account or None,
+        )
+
+
+class UnicoreDescription(JobDescription):
+    """UNICORE's job description, as far as we use it."""
+
+    model_config = _STRICT
+
+    name: str = Field(serialization_alias="Name")
+    tags: tuple[str, ...] = Field(serialization_alias="Tags")
+    executable: str = Field("bash", serialization_alias="Executable")
+    arguments: tuple[str, ...] = Field(serialization_alias="Arguments")
+    environment: dict[str, str] = Field(serialization_alias="Environment")
+    job_type: Literal["ON_LOGIN_NODE"] | None = Field(None, serialization_alias="Job type")
+    resources: Resources | None = Field(None, serialization_alias="Resources")
+    precommand: str | None = Field(None, serialization_alias="User precommand")
+    precommand_on_login_node: Literal["true"] | None = Field(None, serialization_alias="RunUserPrecommandOnLoginNode")
+    client_stage_in: Literal["true"] = Field("true", serialization_alias="haveClientStageIn")
+
+    def document(self) -> dict[str, object]:
+        """Without the keys that are not used."""
+        return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
 def job(spec: JobSpec) -> SiteJob:
@@ -35,38 +84,39 @@ def _batch_files(spec: JobSpec) -> dict[str, bytes]:
     return {**dict(own_files("submit.sh")), BATCH_FILE: "\n".join(lines).encode()}
 
 
-def description(spec: JobSpec) -> JobDescription:
+def description(spec: JobSpec) -> UnicoreDescription:
     """The UNICORE job description. It holds no secret, and can be archived."""
     by_hand = calls_sbatch(spec)
-    before = (spec.before,) if spec.before else ()
+    on_login = by_hand or spec.place == "login"
     # A login-node job is one stage: there submit.sh runs what comes before.
-    stage = {"User precommand": f"bash {_ENTER} {spec.before}", "RunUserPrecommandOnLoginNode": "true"} if before and not by_hand else {}
-    return {
-        "Name": batch_name(spec),
-        "Tags": list(spec.tags),
-        "Executable": "bash",
-        "Arguments": [_ENTER, *((_SUBMIT, *before) if by_hand else (spec.script,))],
-        "Environment": {**launch.variables(spec.site, spec.shape), **_own_variables(spec), **dict(spec.environment)},
-        **({"Job type": "ON_LOGIN_NODE"} if spec.place == "login" or by_hand else {"Resources": _resources(spec)}),
-        **stage,
-        "haveClientStageIn": "true",
-    }
+    before = None if by_hand else spec.before
+    return UnicoreDescription(
+        name=batch_name(spec),
+        tags=spec.tags,
+        arguments=(_ENTER, _SUBMIT, *((spec.before,) if spec.before else ())) if by_hand else (_ENTER, spec.script),
+        environment={**launch.variables(spec.site, spec.shape), **_own_variables(spec), **dict(spec.environment)},
+        job_type="ON_LOGIN_NODE" if on_login else None,
+        resources=None if on_login else Resources.of(spec),
+        precommand=f"bash {_ENTER} {before}" if before else None,
+        precommand_on_login_node="true" if before else None,
+    )
+
+
+def sent_name(made: JobDescription) -> str:
+    """The name of the batch jobs, of a description that may come from a record."""
+    return str(made.document().get("Name", ""))
+
+
+def sent_variable(made: JobDescription, name: str) -> str | None:
+    """A variable of the job, of a description that may come from a record; None without it."""
+    environment = made.document().get("Environment")
+    value = environment.get(name) if isinstance(environment, dict) else None
+    return value if isinstance(value, str) else None
 
 
 def batch_name(spec: JobSpec) -> str:
     """The name of the batch jobs of a job, by which they find each other: UNICORE replaces one that holds '-', '_' or a blank."""
     return "esd" + re.sub(r"[^A-Za-z0-9]", "", spec.name)
-
-
-def _resources(spec: JobSpec) -> dict[str, str]:
-    return {
-        "Nodes": str(spec.shape.nodes),
-        # UNICORE has no cpus-per-task: the allocation is asked for by CPU, srun then says how ranks and threads share it.
-        "CPUsPerNode": str(spec.shape.cpus_per_node),
-        "Runtime": str(spec.time_s),
-        **({"Queue": spec.site.partition} if spec.site.partition else {}),
-        **({"Project": spec.site.account} if spec.site.account else {}),
-    }
 
 
 def _own_variables(spec: JobSpec) -> dict[str, str]:

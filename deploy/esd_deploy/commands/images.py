@@ -46,7 +46,7 @@ def images(
         raise UsageError("--check and --gc: one after the other")
     action: Action = "check" if check else "gc" if gc else "list"
     place = Site.load(site)
-    found = image_cache.ask(place.connect(place.endpoint), settled(place.config, account=account), action, keep_days=keep_days)
+    found = image_cache.ask(place.connect(), settled(place.config, account=account), action, keep_days=keep_days)
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2, default=str))
     else:

@@ -12,7 +12,6 @@ import typer
 from esd_build.data.errors import EsdError, ToolError
 from esd_build.data.paths import shown
 from esd_build.models.building import ModelBuilder
-from esd_deploy.backends import kinds
 from esd_deploy.commands.console import INTERRUPTED, out, stop
 from esd_deploy.commands.options import IMAGE_VARIABLE
 from esd_deploy.display.progress import Display, display
@@ -61,7 +60,7 @@ def with_default_image(request: Request, config: SiteConfig) -> Request:
 def allowed(place: Site, plan: Plan, how: Conditions) -> bool:
     """Whether the plan is to be carried out; a dry run prints it. Both are checked alike: raises UsageError where a check says no."""
     if how.dry_run:
-        print_plan(plan)
+        print_plan(place, plan)
     if not how.force:
         site_checks.require(place, plan)
     return not how.dry_run
@@ -79,12 +78,12 @@ def carry_out(place: Site, plan: Plan, runs: Path, how: Conditions, *, as_json: 
     finish(run, as_json=as_json)
 
 
-def print_plan(plan: Plan) -> None:
+def print_plan(place: Site, plan: Plan) -> None:
     """The launch line and the job's description; on standard error each file that would be sent, with its place there and its size."""
     for one in plan.sent:
         typer.echo(f"{one.source} -> {one.place}  {one.size:,} bytes", err=True)
     typer.echo(str(plan.launch))
-    typer.echo(json.dumps(kinds.backend(plan.site.kind).run_job(plan).description, indent=2))
+    typer.echo(json.dumps(place.backend.run_job(plan).description.document(), indent=2))
 
 
 def finish(run: Run, *, as_json: bool) -> None:

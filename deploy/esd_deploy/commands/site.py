@@ -63,7 +63,7 @@ def probe_command(
 ) -> None:
     """Ask a site about itself, keep the answer for later checks, and print what its file should say instead."""
     place = Site.load(name)
-    found = probe.ask(place.connect(place.endpoint), settled(place.config, partition, account), compute=compute)
+    found = probe.ask(place.connect(), settled(place.config, partition, account), compute=compute)
     path = probe.save(place.config.name, found)
     patch = probe.differences(place.config, found)
     if as_json:

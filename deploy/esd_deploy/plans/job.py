@@ -4,12 +4,26 @@ import importlib.resources
 from dataclasses import dataclass, field
 from typing import Literal
 
+from pydantic import BaseModel, ConfigDict
+
 from esd_build.registry import PublishedImage
 from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import SiteConfig
 
-JobDescription = dict[str, object]
 Place = Literal["login", "compute"]
+
+
+class JobDescription(BaseModel):
+    """What is sent to make a job, in the words of one kind of site. JSON types only, no secret: it is archived in the run's record.
+
+    Only the backend of that kind knows the keys; whoever else has one keeps it, prints it, or hands it back.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    def document(self) -> dict[str, object]:
+        """As JSON: for the last step, which sends, prints or keeps it."""
+        return self.model_dump(mode="json", by_alias=True)
 
 
 @dataclass(frozen=True)

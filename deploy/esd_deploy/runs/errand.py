@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from tenacity import Retrying, nap
 
 from esd_build.data.errors import ToolError
-from esd_deploy.backends import kinds
 from esd_deploy.backends.connection import Connection
 from esd_deploy.plans.job import JobSpec
 from esd_deploy.runs import submission
@@ -24,7 +23,7 @@ class Answer:
 
 def run(connection: Connection, spec: JobSpec, *, sleep: Sleep = nap.sleep) -> Answer:
     """Run it to its end. Raises ToolError where the site does not; the job is removed in any case."""
-    made, tag = kinds.backend(spec.site.kind).script_job(spec), spec.tags[0]
+    made, tag = connection.script_job(spec), spec.tags[0]
     retry = patiently(sleep)
     job = submission.create(connection, made.description, tag, retry)
     try:

@@ -1,11 +1,12 @@
 """The parts of a run's record."""
 
 from datetime import datetime
-from typing import Any, Self
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
 from esd_build.registry import PublishedImage
+from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.runs.ending import Ending
 
@@ -43,11 +44,19 @@ class ScriptRecord(Part):
     inputs: dict[RunPath, str] = {}
 
 
+def _archived(description: object) -> object:
+    """A description as it is kept, whichever kind of site it is for."""
+    return description.document() if isinstance(description, JobDescription) else description
+
+
+Archived = Annotated[JobDescription, BeforeValidator(_archived), WithJsonSchema({"type": "object"})]
+
+
 class JobRecord(Part):
     """The job at the site; without `url` nothing has been heard of it yet. `details` is what the batch system said at its end."""
 
     url: str | None = None
-    description: dict[str, Any]
+    description: Archived
     batch_id: str | None = None
     details: dict[str, str] = {}
 

@@ -9,6 +9,7 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.net.answers import gathered
 from esd_build.registry import PublishedImage
+from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import Connection, GoneError
 from esd_deploy.display.progress import Display
 from esd_deploy.plans import paths
@@ -58,9 +59,8 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
 
 def _index(known: RunRecord) -> int | None:
     """Which one it was of many: older records say it only by their job's environment."""
-    environment = known.job.description.get("Environment")
-    told = environment.get(RUN_INDEX) if isinstance(environment, dict) else None
-    return int(told) if known.index is None and isinstance(told, str) and told.isdigit() else known.index
+    told = unicore_job.sent_variable(known.job.description, RUN_INDEX)
+    return int(told) if known.index is None and told and told.isdigit() else known.index
 
 
 def require_signature(again: Plan, place: Site) -> None:
@@ -76,7 +76,7 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
     The record that travelled with the job is taken from its folder, and the files that were sent there. Raises UsageError where the site
     has no such job of this user, ToolError where its folder holds no record.
     """
-    connection = place.connect(place.endpoint)
+    connection = place.connect()
     urls = [name] if name.startswith("https://") else list(connection.find(name))
     if not urls:
         raise UsageError(f"site '{place.config.name}' has no job of run '{name}'; is it the right site, and is the job still there?")

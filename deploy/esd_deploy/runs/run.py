@@ -9,12 +9,12 @@ from tenacity import Retrying, nap
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.answers import gathered
 from esd_build.net.patience import ANSWER_S
-from esd_deploy.backends import kinds
+from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, GoneError, JobState
 from esd_deploy.display import tables
 from esd_deploy.display.progress import Display, Silent
 from esd_deploy.plans import paths
-from esd_deploy.plans.job import BATCH_DETAILS
+from esd_deploy.plans.job import BATCH_DETAILS, SiteJob
 from esd_deploy.plans.plan import Plan
 from esd_deploy.runs import aio, outcome, reports, results, submission
 from esd_deploy.runs.claims import Claims, Look, look_at
@@ -65,10 +65,9 @@ class Run:
         self._refused_s = 0.0
 
     @staticmethod
-    def prepare(plan: Plan, folder: Path, *, rerun_of: str | None = None) -> RunRecord:
-        """Write everything that the job needs, and the record, into a new folder."""
+    def prepare(plan: Plan, job: SiteJob, folder: Path, *, rerun_of: str | None = None) -> RunRecord:
+        """Write everything that the plan's job needs, and the record, into a new folder."""
         familiar.remember(plan.site.file)
-        job = kinds.backend(plan.site.kind).run_job(plan)
         record = RunRecord.of(plan, job.description, (*job.files, TRAVELLING)).model_copy(update={"rerun_of": rerun_of})
         try:
             for path, content in {**job.files, TRAVELLING: record.model_dump_json().encode()}.items():
@@ -191,7 +190,7 @@ class Run:
         def look(action: str) -> Sequence[str]:
             if self._site is None:
                 raise AssertionError("only a run at a known site looks for its batch jobs")
-            names = (str(self.record.job.description.get("Name", "")), f"esd-{PurePosixPath(self._url).name}")
+            names = (unicore_job.sent_name(self.record.job.description), f"esd-{PurePosixPath(self._url).name}")
             return look_at(self._connection, self._site, names, self._sleep)(action)
 
         return look

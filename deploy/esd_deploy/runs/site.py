@@ -10,6 +10,7 @@ from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.backends import kinds
 from esd_deploy.backends.connection import Connection
+from esd_deploy.backends.kinds import Backend
 from esd_deploy.display import tables
 from esd_deploy.display.progress import Display
 from esd_deploy.plans import image
@@ -32,7 +33,7 @@ class Site:
 
     config: SiteConfig
     endpoint: Endpoint
-    connect: Callable[[Endpoint], Connection]
+    backend: Backend
     look_up: Callable[[ImageReference, Endpoint], PublishedImage] = image.resolve
 
     @classmethod
@@ -46,7 +47,11 @@ class Site:
     @classmethod
     def of(cls, config: SiteConfig, *, token: str | None = None) -> "Site":
         """The site of a configuration; raises as `load`."""
-        return cls(config, resolve(config, token=token), connect=kinds.backend(config.kind).connect)
+        return cls(config, resolve(config, token=token), kinds.backend(config.kind))
+
+    def connect(self) -> Connection:
+        """A live connection. Raises ToolError where the site does not answer or does not let the caller in."""
+        return self.backend.connect(self.endpoint)
 
     def signed_only(self) -> "Site":
         """The same site, where only images run that one of the user's trusted keys signed."""
@@ -66,24 +71,18 @@ class Site:
 
     def start(self, planned: Plan, *, runs: Path = RUNS, display: Display | None = None, rerun_of: str | None = None) -> Run:
         """A run that is written down under `runs`, but not submitted yet."""
-        connection = self.connect(self.endpoint)
-        folder = runs / planned.run_id
-        known = Run.prepare(planned, folder, rerun_of=rerun_of)
-        return Run(known, folder, connection, poll_s=self.config.poll_s, display=display, site=self.config)
+        return self._started(planned, runs, self.connect(), display, rerun_of)
 
     def start_many(self, planned: Plan, count: int, *, runs: Path = RUNS, display: Display | None = None) -> Iterator[Run]:
         """`count` runs of one plan over one connection, one after the other; each finds its number in `$ESD_RUN_INDEX`."""
-        connection = self.connect(self.endpoint)
+        connection = self.connect()
         for number in range(count):
-            one = planned if count == 1 else numbered(planned, number)
-            yield Run(
-                Run.prepare(one, runs / one.run_id),
-                runs / one.run_id,
-                connection,
-                poll_s=self.config.poll_s,
-                display=display,
-                site=self.config,
-            )
+            yield self._started(planned if count == 1 else numbered(planned, number), runs, connection, display)
+
+    def _started(self, planned: Plan, runs: Path, connection: Connection, display: Display | None, rerun_of: str | None = None) -> Run:
+        folder = runs / planned.run_id
+        known = Run.prepare(planned, self.backend.run_job(planned), folder, rerun_of=rerun_of)
+        return Run(known, folder, connection, poll_s=self.config.poll_s, display=display, site=self.config)
 
     def submit(  # noqa: PLR0913 - the whole of a run, by keyword
         self,
@@ -117,7 +116,7 @@ class Site:
     def run(self, run_id: str, *, runs: Path = RUNS, display: Display | None = None) -> Run:
         """A run that was submitted before, by its id; raises UsageError for an unknown one."""
         known = record.load(runs, run_id)
-        return Run(known, runs / run_id, self.connect(self.endpoint), poll_s=self.config.poll_s, display=display, site=self.config)
+        return Run(known, runs / run_id, self.connect(), poll_s=self.config.poll_s, display=display, site=self.config)
 
     def _repr_html_(self) -> str:
         shown = ("description", "kind", "mpi", "partition", "modules", "target", "backend", "limits")

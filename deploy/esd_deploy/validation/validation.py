@@ -7,7 +7,6 @@ from pathlib import Path
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.registry import Credentials, PublishedImage, Registry
-from esd_deploy.backends import kinds
 from esd_deploy.display.progress import Display, Silent
 from esd_deploy.plans.limits import check_size, most, settled
 from esd_deploy.runs.site import Site, new_id
@@ -85,8 +84,8 @@ class Validation:
 
     def _observe(self, plan: ValidationPlan, folder: Path, display: Display) -> tuple[str, Observations]:
         display.step(f"{plan.id}: {len(plan.steps)} steps on {plan.nodes} nodes of {plan.site.name}")
-        job = kinds.backend(plan.site.kind).script_job(plan.job)
-        session = Session(plan, job, folder, self.site.connect(self.site.endpoint), display, self.request.queue_s)
+        connection = self.site.connect()
+        session = Session(plan, connection.script_job(plan.job), folder, connection, display, self.request.queue_s)
         url, end, outputs = session.run()
         return url, _observed(plan, end, outputs)
 

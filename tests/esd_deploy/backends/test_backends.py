@@ -33,7 +33,7 @@ def load(tmp_path, text):
 def test_both_kinds_are_valid_and_have_a_backend(tmp_path):
     for text in (UNICORE, QUEUE):
         found = kinds.backend(load(tmp_path, text).kind)
-        assert all(hasattr(found, name) for name in ("connect", "run_job", "script_job"))
+        assert all(hasattr(found, name) for name in ("connect", "run_job"))
 
 
 def test_an_unknown_kind_is_named():

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from tests.esd_deploy.conftest import prepared
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends import nmpi_job
 from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, RefusedError
 from esd_deploy.backends.nmpi import BACKEND, NmpiConnection
+from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
 from esd_deploy.runs import record, results
@@ -109,7 +111,7 @@ def connection(queue, queue_endpoint) -> NmpiConnection:
 
 def test_a_run_goes_through_the_queue_and_its_results_come_home(queue, connection, queued, tmp_path):
     queue.stored = {"metrics.json": b'{"rate_hz": 7.5}', "esd/versions.json": b'{"sPyNNaker": "7.4.1"}'}
-    run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run = Run(prepared(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
 
     run.submit()
     record = run.wait()
@@ -124,7 +126,7 @@ def test_a_run_goes_through_the_queue_and_its_results_come_home(queue, connectio
 
 
 def test_a_lost_answer_makes_no_second_job(queue, connection, queued, tmp_path):
-    run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run = Run(prepared(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
     real = connection.create
     calls = []
 
@@ -166,13 +168,13 @@ def test_the_token_goes_to_the_queue_only(queue, connection):
 def test_what_the_queue_refuses_is_said_in_its_own_words(queue, connection, status, answer, error, says):
     queue.answers = [httpx.Response(status, json=answer) if answer else httpx.Response(status)]
     with pytest.raises(error) as raised:
-        connection.create({"code": ""})
+        connection.create(JobDescription(code=""))
     assert says in str(raised.value)
     assert "secret-token" not in str(raised.value)
 
 
 def test_waiting_goes_on_through_maintenance(queue, connection, queued, tmp_path):
-    run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run = Run(prepared(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
     run.submit()
     queue.answers = [httpx.Response(503, json={"error": "maintenance"})] * 3
     assert run.wait().succeeded
@@ -187,7 +189,7 @@ def test_an_ended_token_is_renewed_once(queue, connection, queue_endpoint, monke
 
 def test_a_removed_job_ends_the_waiting(queue, connection, queued, tmp_path):
     queue.statuses = ["submitted", "removed"]
-    run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run = Run(prepared(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
     run.submit()
     record = run.wait()
     assert not record.succeeded
@@ -228,7 +230,7 @@ def test_purged_results_are_said(queue, connection, tmp_path):
 def test_a_purged_result_does_not_keep_the_others_from_coming(queue, connection, queued, tmp_path, sizes):
     queue.stored = {"spikes.nix": b"123456", "metrics.json": b'{"rate_hz": 7.5}'}
     queue.purged, queue.sizes = {"spikes.nix"}, sizes
-    run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run = Run(prepared(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
     run.submit()
     record = run.wait()
     assert record.metrics == {"rate_hz": 7.5}
@@ -256,7 +258,7 @@ class Store(FakeQueue):
 def brought(queue_endpoint, queued, tmp_path):
     def bring(queue: FakeQueue) -> Run:
         connection = NmpiConnection(queue_endpoint, httpx.Client(transport=httpx.MockTransport(queue)))
-        run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+        run = Run(prepared(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
         run.submit()
         run.wait()
         return run
@@ -296,7 +298,7 @@ def test_a_result_that_climbs_out_is_not_written_and_the_others_come(queue, conn
         "status": "finished",
         "output_data": {"files": [{"url": f"{STORE}/good.txt", "path": name, "size": 1} for name in (path, "good.txt")]},
     }
-    run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run = Run(prepared(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
     run.submit()
     record = run.wait()
     assert [lost.path for lost in record.missing] == [path]
@@ -307,7 +309,7 @@ def test_a_result_that_climbs_out_is_not_written_and_the_others_come(queue, conn
 
 
 def test_a_site_that_says_nothing_of_a_removed_job_ends_the_waiting(queue, connection, queued, tmp_path):
-    run = Run(Run.prepare(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run = Run(prepared(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
     run.submit()
     queue.jobs.clear()
     with pytest.raises(GoneError, match="no longer there"):
@@ -339,7 +341,7 @@ def test_cancelling_says_that_it_cannot_be_done(queue, connection):
 
 
 def test_the_description_names_collab_platform_and_run(queued):
-    described = nmpi_job.description(queued)
+    described = nmpi_job.description(queued).document()
     assert {name: described[name] for name in described if name != "code"} == {
         "command": "run.py {system}",
         "collab": "my-collab",

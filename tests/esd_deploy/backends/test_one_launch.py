@@ -1,21 +1,26 @@
 """Whatever a job is for, at whichever site of the catalogue: it is activated, submitted and limited alike."""
 
+import json
 import re
 from pathlib import Path
 
+import httpx
 import pytest
 
 from esd_build.data import documents
 from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.backends import kinds, unicore_job
+from esd_deploy.backends import unicore_job
+from esd_deploy.backends.nmpi import NmpiConnection
 from esd_deploy.errands import errand
 from esd_deploy.plans import launch, run_job
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.limits import check_size, most, settled
 from esd_deploy.plans.request import Request
+from esd_deploy.runs.record_parts import JobRecord
 from esd_deploy.sites.config import Partition, SiteConfig
+from esd_deploy.sites.endpoint import Credentials, Endpoint
 from esd_deploy.validation.plan import ValidationPlan, time_for
 from esd_deploy.validation.suite import all_steps
 
@@ -51,7 +56,9 @@ KINDS = {**ON_COMPUTE, **ON_LOGIN}
 @pytest.mark.parametrize("config", [site for site in SITES if site.kind == "nmpi"], ids=lambda site: site.name)
 def test_a_queue_runs_no_shell_scripts_and_says_so(config):
     with pytest.raises(UsageError, match="runs no shell scripts"):
-        kinds.backend(config.kind).script_job(errand.of("probe.sh", config))
+        NmpiConnection(Endpoint("https://queue.example.org", "", None, Credentials("t"), ""), httpx.Client()).script_job(
+            errand.of("probe.sh", config)
+        )
 
 
 @pytest.fixture(params=[site for site in SITES if site.kind == "unicore"], ids=lambda site: site.name)
@@ -77,7 +84,8 @@ def test_every_job_activates_the_project_first_wherever_its_scripts_run(site, sc
     assert job.files["esd/site.sh"].decode() == launch.site_file(site)
     if site.activation:
         assert b"-p brain" in job.files["esd/site.sh"]
-    lines = [" ".join(("bash", *words(job.description["Arguments"]))), str(job.description.get("User precommand", "bash esd/enter.sh"))]
+    sent = job.description.document()
+    lines = [" ".join(("bash", *words(sent["Arguments"]))), str(sent.get("User precommand", "bash esd/enter.sh"))]
     lines += [line for line in job.files.get("esd/batch.sh", b"").decode().splitlines() if line.startswith("exec ")]
     assert [line for line in lines if not re.match(r"(exec )?bash esd/enter\.sh", line)] == []
     staged = {word for line in lines for word in line.split() if word.startswith("esd/")}
@@ -87,7 +95,7 @@ def test_every_job_activates_the_project_first_wherever_its_scripts_run(site, sc
 @pytest.mark.parametrize("kind", ON_COMPUTE)
 def test_every_batch_job_asks_the_server_for_the_partition_and_the_budget(site, script, kind):
     spec = ON_COMPUTE[kind](site.model_copy(update={"submit": "unicore"}), script)
-    found = unicore_job.job(spec).description
+    found = unicore_job.job(spec).description.document()
 
     assert (found["Resources"]["Queue"], found["Resources"]["Project"]) == ("short", "brain")
     assert int(found["Resources"]["Runtime"]) <= 200
@@ -99,10 +107,11 @@ def test_every_batch_job_asks_the_server_for_the_partition_and_the_budget(site, 
 def test_every_batch_job_of_a_site_with_sbatch_asks_slurm_for_them(site, script, kind):
     spec = ON_COMPUTE[kind](site.model_copy(update={"submit": "sbatch"}), script)
     job = unicore_job.job(spec)
+    sent = job.description.document()
 
-    assert job.description["Job type"] == "ON_LOGIN_NODE"
-    assert not {"Resources", "User precommand"} & job.description.keys()
-    assert job.description["Arguments"] == ["esd/enter.sh", "esd/submit.sh", *((spec.before,) if spec.before else ())]
+    assert sent["Job type"] == "ON_LOGIN_NODE"
+    assert not {"Resources", "User precommand"} & sent.keys()
+    assert sent["Arguments"] == ["esd/enter.sh", "esd/submit.sh", *((spec.before,) if spec.before else ())]
     lines = job.files["esd/batch.sh"].decode().splitlines()
     assert {"#SBATCH --partition=short", "#SBATCH --account=brain"} <= set(lines)
     assert lines[-1] == f"exec bash esd/enter.sh {spec.script}"
@@ -110,14 +119,14 @@ def test_every_batch_job_of_a_site_with_sbatch_asks_slurm_for_them(site, script,
 
 @pytest.mark.parametrize("kind", ON_LOGIN)
 def test_what_runs_on_a_login_node_asks_for_nothing(site, script, kind):
-    found = unicore_job.job(ON_LOGIN[kind](site, script)).description
+    found = unicore_job.job(ON_LOGIN[kind](site, script)).description.document()
 
     assert (found["Job type"], "Resources" in found) == ("ON_LOGIN_NODE", False)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_job_has_the_sites_variables(site, script, kind):
-    found = unicore_job.job(KINDS[kind](site, script)).description["Environment"]
+    found = unicore_job.job(KINDS[kind](site, script)).description.document()["Environment"]
 
     assert isinstance(found, dict)
     assert site.environment.items() <= found.items()
@@ -145,3 +154,16 @@ def test_a_partitions_limits_hold_for_every_kind(site, script):
         check_size(site, 2, None)
     with pytest.raises(UsageError, match="00:03:21 asked for, a job gets at most 00:03:20"):
         Request(script, image="nest", shape=Shape(1), time_s=201).checked(site)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_description_is_kept_as_it_is_sent(site, script, kind):
+    made = unicore_job.job(KINDS[kind](site, script)).description
+    kept = JobRecord(description=made)
+
+    assert json.loads(kept.model_dump_json())["description"] == made.document() == kept.description.document()
+    assert JobRecord.model_validate_json(kept.model_dump_json()) == kept
+    assert (unicore_job.sent_name(kept.description), unicore_job.sent_variable(kept.description, "ESD_APPTAINER")) == (
+        made.document()["Name"],
+        site.apptainer,
+    )

@@ -13,7 +13,7 @@ def by_sbatch(planned):
 
 
 def test_the_job_runs_on_the_login_node_and_asks_nothing_of_unicore(planned):
-    job = unicore_job.description(spec(by_sbatch(planned)))
+    job = unicore_job.description(spec(by_sbatch(planned))).document()
     assert (job["Arguments"], job["Job type"]) == (["esd/enter.sh", "esd/submit.sh", "esd/pull.sh"], "ON_LOGIN_NODE")
     assert not {"Resources", "User precommand"} & job.keys()
 

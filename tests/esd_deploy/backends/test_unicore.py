@@ -9,12 +9,14 @@ from dataclasses import replace
 import httpx
 import pytest
 import trustme
+from tests.esd_deploy.conftest import prepared
 
 from esd_build.data.errors import ToolError
 from esd_deploy.backends.connection import ConnectionLostError
 from esd_deploy.backends.unicore import UnicoreConnection
 from esd_deploy.backends.unicore_http import meaning
 from esd_deploy.backends.unicore_job import description
+from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.run_job import spec
 from esd_deploy.runs.run import Run
 from esd_deploy.sites.endpoint import Credentials, Endpoint
@@ -90,7 +92,7 @@ def endpoint(tmp_path_factory):
 @pytest.mark.integration
 def test_a_run_through_real_unicore(endpoint, planned, tmp_path):
     site = planned.site.model_copy(update={"partition": None, "account": None})
-    record = Run.prepare(replace(planned, image=None, script=b"print('hello')", site=site), tmp_path / "r")
+    record = prepared(replace(planned, image=None, script=b"print('hello')", site=site), tmp_path / "r")
     program = "python3 net.py && echo '{\"neurons\": 3}' > metrics.json"  # in place: there is no srun here
     steps = {"activate": "true", "prepare": "true", "wireup": "true", "versions": "true", "program": program}
     (tmp_path / "r" / "esd" / "launch.sh").write_text("".join(f"{name}() {{ {line}; }}\n" for name, line in steps.items()))
@@ -107,7 +109,7 @@ def test_a_run_through_real_unicore(endpoint, planned, tmp_path):
 @pytest.mark.integration
 def test_an_error_page_is_not_taken_for_a_file(endpoint, planned):
     connection = UnicoreConnection.open(endpoint)
-    job = connection.create({**description(spec(planned)), "Resources": {}})
+    job = connection.create(JobDescription(**{**description(spec(planned)).document(), "Resources": {}}))
 
     with pytest.raises(ToolError, match="no longer knows this"), connection.read(job, "spikes.nix") as pieces:
         list(pieces)

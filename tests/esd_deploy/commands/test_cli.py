@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.esd_deploy.conftest import DATA
+from tests.esd_deploy.conftest import DATA, prepared
 
 from esd_deploy.backends.connection import JobState
 from esd_deploy.cli import main
@@ -85,7 +85,7 @@ def test_one_run_is_shown_with_its_files(capsys, planned, tmp_path):
 @pytest.fixture
 def live_run(planned, tmp_path, connection, monkeypatch):
     """A run that was submitted to a site in memory."""
-    run = Run(Run.prepare(planned, tmp_path / "run-1"), tmp_path / "run-1", connection, poll_s=1, sleep=lambda _s: None)
+    run = Run(prepared(planned, tmp_path / "run-1"), tmp_path / "run-1", connection, poll_s=1, sleep=lambda _s: None)
     run.submit()
     for module in (logs, cancel):
         monkeypatch.setattr(module, "known_run", lambda *_, **__: run)

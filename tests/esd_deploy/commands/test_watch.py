@@ -4,6 +4,7 @@ import json
 
 import pytest
 from tests.esd_deploy.commands.test_cli import call
+from tests.esd_deploy.conftest import FakeBackend
 from tests.esd_deploy.runs.test_taking_up import ENDPOINT, submitted
 
 from esd_build.data.errors import ToolError, UsageError
@@ -19,7 +20,7 @@ DONE = JobState("SUCCESSFUL", exit_code=0)
 
 @pytest.fixture
 def place(config, image, connection):
-    return Site(config, ENDPOINT, connect=lambda _e: connection, look_up=lambda _w, _e: image)
+    return Site(config, ENDPOINT, backend=FakeBackend(connection), look_up=lambda _w, _e: image)
 
 
 def fleet(place, runs):

@@ -9,7 +9,7 @@ from esd_deploy.plans.variables import with_variables
 
 
 def test_the_description_of_a_container_job(planned):
-    assert description(spec(planned)) == {
+    assert description(spec(planned)).document() == {
         "Name": "esdrun1",
         "Tags": ["run-1"],
         "Executable": "bash",
@@ -35,7 +35,7 @@ def test_the_description_of_a_container_job(planned):
 
 
 def test_a_job_without_a_container_pulls_nothing(config, script):
-    found = description(spec(Request(script).checked(config).plan(None, "run-1")))
+    found = description(spec(Request(script).checked(config).plan(None, "run-1"))).document()
 
     assert "User precommand" not in found
     environment = found["Environment"]
@@ -119,7 +119,7 @@ def test_a_mode_that_contradicts_the_rest(config, script, fault, message):
 
 def test_a_login_node_job_has_no_resources_and_no_srun(config, script):
     planned = Request(script, mode="login").checked(config).plan(None, "run-1")
-    found = description(spec(planned))
+    found = description(spec(planned)).document()
 
     assert (found["Job type"], "Resources" in found, str(planned.launch)) == ("ON_LOGIN_NODE", False, "python3 net.py")
     assert b"srun" not in files(spec(planned))["esd/launch.sh"]
@@ -131,7 +131,7 @@ def test_variables_of_a_run_go_before_the_sites_and_reach_the_job(config, image,
 
     found = Request(script, image="nest", environment=(("A", "own"),)).checked(site).plan(image, "run-1")
 
-    environment = description(spec(found))["Environment"]
+    environment = description(spec(found)).document()["Environment"]
     assert (environment["A"], environment["B"], found.environment) == ("own", "site", (("A", "own"),))
 
 
@@ -155,4 +155,4 @@ def test_a_variable_that_a_job_cannot_have_is_refused(config, name, value, why):
 def test_the_batch_job_is_called_what_the_user_calls_the_run(config, image, script):
     found = Request(script, image="nest", name="pilot_1").checked(config).plan(image, "run-1")
 
-    assert description(spec(found))["Name"] == "esdpilot1run1"
+    assert description(spec(found)).document()["Name"] == "esdpilot1run1"

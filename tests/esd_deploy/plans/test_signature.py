@@ -7,16 +7,15 @@ from pathlib import Path
 import pytest
 from tests.esd_build.registry.servers import AVAILABLE, Place, running_registry
 from tests.esd_deploy.commands.test_cli import call
-from tests.esd_deploy.conftest import DATA
+from tests.esd_deploy.conftest import DATA, prepared
 
 from esd_build import signing
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.signing import PrivateKey
-from esd_deploy.backends.unicore import UnicoreConnection
+from esd_deploy.backends.kinds import UnicoreBackend
 from esd_deploy.commands import running
 from esd_deploy.plans import image
 from esd_deploy.plans.request import Request
-from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 
@@ -38,7 +37,7 @@ def key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> PrivateKey:
 
 def test_site_that_takes_signed_images_only_asks_for_signatures(config):
     endpoint = Endpoint("https://u.example.org/X/rest/core", "registry.example.org", None, Credentials("s3cret"), "")
-    place = Site(config, endpoint, connect=UnicoreConnection.open)
+    place = Site(config, endpoint, backend=UnicoreBackend())
     assert place.look_up is image.resolve
     assert place.signed_only().look_up is image.resolve_signed
 
@@ -94,7 +93,7 @@ def typed(script, planned, trusted, tmp_path, monkeypatch):
     monkeypatch.setenv("ESD_TRUSTED_KEYS", str(trusted))
     monkeypatch.setenv("EXAMPLE_TOKEN", "s3cret")
     runs = tmp_path / "runs"
-    Run.prepare(planned, runs / planned.run_id)
+    prepared(planned, runs / planned.run_id)
     where = ("--site", DATA / "valid.yaml")
     new = (script, *where, "--image", "nest")
     kept = ("--output", runs)

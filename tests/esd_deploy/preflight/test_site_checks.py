@@ -7,7 +7,7 @@ import pytest
 
 from esd_build.data.errors import UsageError
 from esd_deploy import Site
-from esd_deploy.backends.unicore import UnicoreConnection
+from esd_deploy.backends.kinds import UnicoreBackend
 from esd_deploy.errands import probe
 from esd_deploy.errands.probe import Probe
 from esd_deploy.plans.launch import Shape
@@ -103,9 +103,7 @@ def test_without_an_image_only_the_rest_is_looked_at(facts):
 
 def test_a_run_without_a_chance_is_not_submitted_and_the_override_is_named(facts, monkeypatch, image):
     monkeypatch.setattr(probe, "known", lambda _site: PROBE)
-    place = Site(
-        facts.plan.site, Endpoint("https://u.example.org/X/rest/core", "r", None, Credentials("s"), ""), connect=UnicoreConnection.open
-    )
+    place = Site(facts.plan.site, Endpoint("https://u.example.org/X/rest/core", "r", None, Credentials("s"), ""), backend=UnicoreBackend())
     hopeless = replace(facts.plan, image=replace(image, annotations={"eu.ebrains.esd.target": "x86_64_v4"}))
 
     with pytest.raises(UsageError, match=r"(?s)--force.*processor: the image needs x86_64_v4, the nodes are zen2"):

@@ -28,7 +28,7 @@ def verdict(many, monkeypatch, runs, *, results, expected=3):
         for number in range(len(list(runs.iterdir())))
     ]
     connection = SimpleNamespace(find=lambda tag: [tag])
-    place = SimpleNamespace(connect=lambda _e: connection, endpoint=None)
+    place = SimpleNamespace(connect=lambda: connection)
     monkeypatch.setattr(many.fleet, "records", lambda _runs: records)
     monkeypatch.setattr(many, "Site", SimpleNamespace(load=lambda _file: place))
     monkeypatch.setattr(many, "jobs_of_slurm", lambda site: Counter(f"/var/lib/esd-localsite/{site}/uspace/{one.id}" for one in records))

@@ -2,11 +2,12 @@ import json
 
 import pytest
 from filelock import FileLock
-from tests.esd_deploy.conftest import JOB, FakeConnection
+from tests.esd_deploy.conftest import JOB, FakeConnection, prepared
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends.connection import JobState, RefusedError
 from esd_deploy.backends.unicore_job import files
+from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.run_job import spec
 from esd_deploy.runs import record
 from esd_deploy.runs.following import pause
@@ -17,7 +18,7 @@ FAILED = [JobState("RUNNING"), JobState("FAILED", "non-zero exit code", exit_cod
 
 
 def live(planned, folder, connection, known=None):
-    return Run(known or Run.prepare(planned, folder), folder, connection, poll_s=10, sleep=lambda _s: None)
+    return Run(known or prepared(planned, folder), folder, connection, poll_s=10, sleep=lambda _s: None)
 
 
 def finish(planned, folder, connection):
@@ -55,7 +56,7 @@ def test_the_record_has_the_keys_that_others_rely_on(planned, tmp_path, connecti
 
 
 def test_the_record_is_written_before_the_job_exists(planned, tmp_path):
-    Run.prepare(planned, tmp_path / "run-1")
+    prepared(planned, tmp_path / "run-1")
 
     assert record.load(tmp_path, "run-1").status == "PREPARED"
 
@@ -93,7 +94,7 @@ def test_a_site_that_stays_silent_is_given_up(planned, tmp_path, connection):
 
 
 def test_a_client_that_died_while_submitting_is_taken_over(planned, tmp_path, connection):
-    known = Run.prepare(planned, tmp_path)
+    known = prepared(planned, tmp_path)
     connection.create(known.job.description)  # the answer never reached the record
 
     run = live(planned, tmp_path, connection, known)
@@ -106,7 +107,7 @@ def test_a_client_that_died_while_submitting_is_taken_over(planned, tmp_path, co
 
 def test_a_client_that_died_while_uploading_is_taken_over(planned, tmp_path):
     connection = FakeConnection(states=[JobState("READY")])
-    known = Run.prepare(planned, tmp_path).with_job(connection.create({"Tags": ["run-1"]}))
+    known = prepared(planned, tmp_path).with_job(connection.create(JobDescription(Tags=["run-1"])))
 
     live(planned, tmp_path, connection, known).resume()
 
@@ -154,7 +155,7 @@ def test_a_run_without_a_job_says_how_to_go_on(planned, tmp_path, connection):
 
 
 def test_an_unknown_run_offers_the_nearest(planned, tmp_path):
-    Run.prepare(planned, tmp_path / "run-1")
+    prepared(planned, tmp_path / "run-1")
 
     with pytest.raises(UsageError, match=r"no run 'run-2'.*did you mean 'run-1'"):
         record.load(tmp_path, "run-2")

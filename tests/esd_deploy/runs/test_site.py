@@ -1,4 +1,5 @@
 import pytest
+from tests.esd_deploy.conftest import FakeBackend
 
 from esd_build.data.errors import UsageError
 from esd_deploy import Site
@@ -11,7 +12,7 @@ ENDPOINT = Endpoint("https://u.example.org/X/rest/core", "registry.example.org",
 def site(config, image, connection):
     """A site whose registry knows every image, and the references that it was asked for."""
     asked = []
-    return Site(config, ENDPOINT, connect=lambda _e: connection, look_up=lambda wanted, _e: asked.append(str(wanted)) or image), asked
+    return Site(config, ENDPOINT, backend=FakeBackend(connection), look_up=lambda wanted, _e: asked.append(str(wanted)) or image), asked
 
 
 def test_a_script_is_run_from_python(site, script, tmp_path, connection):

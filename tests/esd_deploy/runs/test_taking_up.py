@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from tests.esd_deploy.conftest import JOB, FakeConnection
+from tests.esd_deploy.conftest import JOB, FakeBackend, FakeConnection
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy import Site, gather
@@ -20,7 +20,7 @@ ENDPOINT = Endpoint("https://unicore.example.org:8080/EXAMPLE/rest/core", "regis
 
 @pytest.fixture
 def place(config, image, connection):
-    return Site(config, ENDPOINT, connect=lambda _e: connection, look_up=lambda _w, _e: image)
+    return Site(config, ENDPOINT, backend=FakeBackend(connection), look_up=lambda _w, _e: image)
 
 
 def submitted(place, script, runs, **options):
@@ -89,7 +89,7 @@ class Remote(FakeConnection):
 @pytest.mark.parametrize("by", ["id", "url"])
 def test_another_machine_attaches_by_id_or_url(config, image, script, tmp_path, by):
     remote = Remote()
-    place = Site(config, ENDPOINT, connect=lambda _e: remote, look_up=lambda _w, _e: image)
+    place = Site(config, ENDPOINT, backend=FakeBackend(remote), look_up=lambda _w, _e: image)
     first = submitted(place, script, tmp_path / "here")
 
     there = rerun.adopt(place, first.id if by == "id" else JOB, runs=tmp_path / "there")
@@ -103,7 +103,7 @@ def test_another_machine_attaches_by_id_or_url(config, image, script, tmp_path, 
 
 def test_a_record_that_travelled_cannot_write_elsewhere(config, image, script, tmp_path):
     remote = Remote()
-    place = Site(config, ENDPOINT, connect=lambda _e: remote, look_up=lambda _w, _e: image)
+    place = Site(config, ENDPOINT, backend=FakeBackend(remote), look_up=lambda _w, _e: image)
     first = submitted(place, script, tmp_path / "here")
     evil = first.record.model_copy(update={"id": "../../evil"})
     remote.uploaded[TRAVELLING] = evil.model_dump_json().encode()
@@ -150,7 +150,7 @@ def test_many_runs_of_one_plan_have_numbers(place, script, tmp_path, connection)
     planned = place.plan(rerun_request(script))
     runs = list(place.start_many(planned, 3, runs=tmp_path))
 
-    assert [run.record.job.description["Environment"]["ESD_RUN_INDEX"] for run in runs] == ["0", "1", "2"]
+    assert [run.record.job.description.document()["Environment"]["ESD_RUN_INDEX"] for run in runs] == ["0", "1", "2"]
     assert len({run.id for run in runs}) == 3
     assert [run.record.index for run in runs] == [0, 1, 2]
 

@@ -89,7 +89,7 @@ def test_a_step_is_launched_as_a_users_program_is(good):
 
 def test_the_description_holds_the_digest_and_no_secret(good):
     plan = ValidationPlan("id-1", good.site, good.image, 2, all_steps(good.site, 2), 600)
-    description = unicore_job.description(plan.job)
+    description = unicore_job.description(plan.job).document()
 
     assert description["Tags"] == ["id-1"]
     assert description["Environment"]["ESD_IMAGE_REFERENCE"] == good.image.reference.oras

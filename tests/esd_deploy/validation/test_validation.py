@@ -4,7 +4,7 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.esd_deploy.conftest import FakeConnection
+from tests.esd_deploy.conftest import FakeBackend, FakeConnection
 from tests.esd_deploy.validation import recording
 from tests.esd_deploy.validation.conftest import DIGEST, LABELS, recorded
 
@@ -31,7 +31,7 @@ def place(tmp_path):
         observed = recorded(fault)
         site = observed.site.model_copy(update={"file": tmp_path / "here.yaml", "name": "here", "poll_s": 0.001, **kind})
         image = PublishedImage(ImageReference("registry.example.org", "esd/nest", "edge", DIGEST), observed.image.sif_digest, 1000, LABELS)
-        return Site(site, ENDPOINT, connect=lambda _e: FakeConnection(results=recording.files(fault)), look_up=lambda _w, _e: image)
+        return Site(site, ENDPOINT, backend=FakeBackend(FakeConnection(results=recording.files(fault))), look_up=lambda _w, _e: image)
 
     return make
 
