@@ -8,7 +8,6 @@ from pydantic import BeforeValidator
 Certainty = Literal["site", "primary", "secondary", "inferred", "general", "guess"]
 """site: the site itself said so (`esd-deploy site probe`) · primary: read in the site's or author's own text · secondary: second hand,
 or one step of deduction · inferred: from dates or relatives · general: general knowledge, not verified · guess: somebody must look."""
-SURE: frozenset[Certainty] = frozenset({"site", "primary"})
 LETTERS: Mapping[str, Certainty] = {"H": "primary", "M": "secondary", "L": "inferred", "R": "general"}
 """As a release.yaml abbreviates them."""
 

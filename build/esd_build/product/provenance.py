@@ -40,7 +40,7 @@ class Builder:
         """This machine."""
         versions = {
             "esd-images": version("esd-images"),
-            "apptainer": str(apptainer.version()),
+            "apptainer": apptainer.version(),
             "mksquashfs": _first_version(("mksquashfs", "-version"), apptainer.account),
             "debootstrap": _first_version(("dpkg-query", "-W", "-f", "${Version}", "debootstrap"), apptainer.account),
         }

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from packaging.version import Version
 from spython.main.base import Client as SpythonClient
 from spython.main.build import build as spython_build
 
@@ -19,8 +18,6 @@ from esd_build.tools import sif
 from esd_build.tools.handover import PLACE, reachable
 from esd_build.tools.packing import Packing
 from esd_build.tools.process import Account, Finished, run
-
-MINIMUM_VERSION = Version(minimum.APPTAINER)
 
 # What Apptainer says, and what a person can do about it.
 _ADVICE = (
@@ -77,17 +74,17 @@ class Apptainer:
     account: Account
     temporary: Path
 
-    def version(self) -> Version:
-        """Raises ToolError where there is none, or one that is too old."""
+    def version(self) -> str:
+        """Its version. Raises ToolError where there is none, or one that is too old."""
         if shutil.which("apptainer") is None:
             raise ToolError("apptainer is not installed; `make setup` installs it on Debian, on a cluster load its module")
         finished = run(("apptainer", "--version"), account=self.account)
-        found = re.search(r"version (\d+(?:\.\d+)+)", finished.text)
+        found = minimum.said(finished.text)
         if finished.returncode != 0 or found is None:
             raise ToolError(f"apptainer does not start:\n{finished.text}")
-        if Version(found.group(1)) < MINIMUM_VERSION:
-            raise ToolError(f"apptainer {found.group(1)} is too old (no --sharens); {MINIMUM_VERSION} or newer is needed")
-        return Version(found.group(1))
+        if minimum.older(found, minimum.APPTAINER):
+            raise ToolError(f"apptainer {found} is too old (no --sharens); {minimum.APPTAINER} or newer is needed")
+        return found
 
     def require_namespaces(self) -> None:
         """Raises ToolError where this account cannot make a user namespace, which every rootless build needs."""

@@ -28,7 +28,6 @@ class Entry:
     readable: bool = True
     target: str = ""
     """Of a link: what it names."""
-    dangling: bool = False
 
 
 @dataclass(frozen=True)
@@ -86,8 +85,8 @@ def _entry(line: str, target: str) -> Entry | None:
     match = _ENTRY.fullmatch(line)
     if match is None:
         return None
-    mark, kind, leads_to, size, mode, path = match.groups()
-    return Entry(path, _KINDS.get(kind, "file"), int(size), mode, mark == ".", target, leads_to in {"N", "L", "?"})
+    mark, kind, _, size, mode, path = match.groups()
+    return Entry(path, _KINDS.get(kind, "file"), int(size), mode, mark == ".", target)
 
 
 def why_not(one: Entry, inventory: Inventory) -> str:

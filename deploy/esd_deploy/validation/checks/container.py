@@ -21,7 +21,6 @@ class Inside(Facts):
     rank: int
     namespace: str
     cpus: tuple[int, ...]
-    cpus_on_node: int
     threads: str | None
     leaks: dict[str, str]
     own: dict[str, str] = Field(default_factory=dict)

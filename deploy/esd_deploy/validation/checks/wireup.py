@@ -18,7 +18,6 @@ class Rank(Facts):
     rank: int
     size: int
     together: int
-    launched: int
     host: str
     node: str
     namespace: str
