@@ -8,7 +8,12 @@ set -euo pipefail
 enter() {
   local root=$1 suite=$2 device
   mount --make-rprivate /
-  mount --bind "$root" "$root"
+  if [ "$scenario" = full ]; then
+    move_to_own_disk "$root"
+    root=$root.own
+  else
+    mount --bind "$root" "$root"
+  fi
   mount -o remount,bind,suid,dev,exec "$root"
   mount -t proc proc "$root/proc"
   mount -t sysfs -o ro sysfs "$root/sys"
@@ -35,6 +40,18 @@ enter() {
   pivot_root . .outside # a chroot would refuse user namespaces, which image builds need
   umount --lazy /.outside
   rmdir /.outside
+}
+
+# The same root on a disk of its own, so that a disk can be full; what the machine is given and what it reports stay outside.
+move_to_own_disk() {
+  local root=$1
+  truncate -s 8G "$root.disk"
+  mkfs.ext4 -q -m 0 "$root.disk"
+  mkdir "$root.own"
+  mount -o loop "$root.disk" "$root.own"
+  tar -C "$root" --exclude=./fresh -cf - . | tar -C "$root.own" --numeric-owner -xpf -
+  mkdir "$root.own/fresh"
+  mount --bind "$root/fresh" "$root.own/fresh"
 }
 
 bind_caches() {
