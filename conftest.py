@@ -6,6 +6,7 @@ It lies here because the tests of one image lie with its recipe, and those of al
 import os
 import platform
 import shutil
+import signal
 import socket
 import subprocess
 from pathlib import Path
@@ -25,6 +26,10 @@ ROOT = Path(__file__).parent
 
 # h5py asks for it when it is imported, and Python answers by running `uname` once; asked here, no unit test is the one that does.
 platform.processor()
+
+# A shell starts what runs in its background (`make test &`) deaf to Ctrl-C, and programs inherit that: tests that send one would wait for ever.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class ApptainerBackend(BaseBackend):

@@ -65,7 +65,8 @@ if [ "$1" = --inside ]; then # in the machine's own namespaces; the network's ca
   shift
   root=$1 suite=$2 user=$3 scenario=$4 kept=$5
   enter "$root" "$suite"
-  exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
+  # A shell makes what runs in its background deaf to Ctrl-C; a newcomer's terminal does not.
+  exec env -i --default-signal=INT,QUIT PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
     bash /fresh/guest.sh "$user" "$scenario"
 fi
 
