@@ -27,7 +27,7 @@ ROOT = Path(__file__).parent
 # h5py asks for it when it is imported, and Python answers by running `uname` once; asked here, no unit test is the one that does.
 platform.processor()
 
-# A shell starts what runs in its background (`make test &`) deaf to Ctrl-C, and programs inherit that: tests that send one would wait for ever.
+# A shell makes what runs in its background (`make test &`) deaf to Ctrl-C, and programs inherit that: tests that send one would never end.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
