@@ -67,14 +67,18 @@ fetch() {
 # Whether the machine has all that the package asks for. Its own C library may be too old.
 fits() { apt-get -s -qq --no-install-recommends install "$stage/apptainer.deb" >"$log" 2>&1; }
 
+unpacked() { # OPTION FILE FOLDER
+  quietly dpkg-deb "$@" || explain_apt "$log" "unpacking $2"
+}
+
 make_anew() { # the same package with its own libraries, so that dpkg knows every file
   local tree=$stage/tree loader binary file
   ls "$stage"/libc6_*.deb >/dev/null 2>&1 ||
     die "APPTAINER_DEB does not fit this machine: $(grep -E 'Depends:|^E:' "$log" | head -n 2); take the package that apptainer.org offers for Debian"
   rm -rf "$tree"
-  dpkg-deb -R "$stage/apptainer.deb" "$tree"
+  unpacked -R "$stage/apptainer.deb" "$tree"
   mkdir -p "$tree$private_lib" "$stage/libraries"
-  for file in "$stage"/lib*.deb; do dpkg-deb -x "$file" "$stage/libraries"; done
+  for file in "$stage"/lib*.deb; do unpacked -x "$file" "$stage/libraries"; done
   find "$stage/libraries" -path '*-linux-gnu/*.so*' -not -path '*/gconv/*' -exec cp -d -t "$tree$private_lib" {} +
   loader=$(cd "$tree" && find ".$private_lib" -name 'ld-linux-*.so.*' | head -n 1)
   while read -r binary; do
@@ -83,14 +87,14 @@ make_anew() { # the same package with its own libraries, so that dpkg knows ever
   sed -i -E -e 's/^(Version: .*)/\1~esd/' -e '/^Depends:/s/(libc6|libseccomp2|libsqlite3-0) \([^)]*\),? ?//g' -e '/^Depends:/s/, *$//' "$tree/DEBIAN/control"
   (cd "$tree" && find . -type f -not -path './DEBIAN/*' -printf '%P\0' | xargs -0 md5sum) >"$stage/md5sums"
   mv "$stage/md5sums" "$tree/DEBIAN/md5sums"
-  dpkg-deb --root-owner-group -Znone -b "$tree" "$stage/apptainer.deb" >/dev/null
+  quietly dpkg-deb --root-owner-group -Znone -b "$tree" "$stage/apptainer.deb" || explain_apt "$log" 'making the package of Apptainer anew'
 }
 
 # From the staging folder, before anything of the machine is replaced.
 starts() {
   local tree=$stage/start prefix=()
   rm -rf "$tree"
-  dpkg-deb -x "$stage/apptainer.deb" "$tree"
+  unpacked -x "$stage/apptainer.deb" "$tree"
   [ ! -d "$tree$private_lib" ] || prefix=("$(find "$tree$private_lib" -name 'ld-linux-*.so.*' | head -n 1)" --library-path "$tree$private_lib")
   "${prefix[@]}" "$tree/usr/bin/apptainer" --version >"$log" 2>&1 || return 1
   if [ ${#prefix[@]} -gt 0 ]; then prefix+=(--list); else prefix=(ldd); fi
@@ -111,6 +115,8 @@ $(have_apptainer && printf 'Apptainer %s stays as it is. ' "$(apptainer_version)
   install_packages "$stage/apptainer.deb"
 }
 
+set -E
+trap 'explain_apt "$log" "installing Apptainer"' ERR # what has no message of its own: cp, patchelf, …
 case ${1:-} in
   fetch) fetch ;;
   install)

@@ -3,10 +3,21 @@
 # already; may be interrupted and started again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+trap 'exit 143' TERM # once what runs has ended: nothing goes on writing into .venv
+
+# shellcheck source=system/disk.sh
+. ci/system/disk.sh
 
 die() {
   printf 'install-python: %s\n' "$*" >&2
   exit 4
+}
+
+explain() { # WHAT WAS PRINTED: on a full disk that says nothing
+  local reason
+  if reason=$(full_disk . "$HOME" /tmp); then die "no .venv: $reason"; fi
+  printf '%s\n' "$1" >&2
+  die 'no .venv: its whole log is in .venv/install.log; nothing is kept of it that a new start would use'
 }
 
 # The system's interpreter first: the job user must be able to run it, which a private one in a home folder does not allow.
@@ -45,7 +56,7 @@ install_all() {
 
 python=$(find_python)
 printf '==> installing %s Python packages into .venv\n' "$count"
-"$python" -m venv --clear .venv
-install_all || { grep -iE '^ *(ERROR|error)|No space left' .venv/install.log | tail -n 10 >&2; die "no .venv: its whole log is in .venv/install.log; nothing is kept of it that a new start would use"; }
-printf '%s\n' "$wanted" >.venv/installed
+made=$("$python" -m venv --clear .venv 2>&1) || explain "$made"
+install_all || explain "$(grep -iE '^ *(ERROR|error)|No space left' .venv/install.log | tail -n 10)"
+printf '%s\n' "$wanted" 2>/dev/null >.venv/installed || explain ''
 printf '    installing %s Python packages: %s s\n' "$count" "$SECONDS"

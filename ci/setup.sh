@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 ci/install-system.sh first
 ci/install-python.sh &
 python=$!
-trap 'kill "$python" 2>/dev/null || true' EXIT
+trap 'kill "$python" 2>/dev/null && wait "$python" || true' EXIT
 ci/install-system.sh rest
 trap - EXIT
 wait "$python"

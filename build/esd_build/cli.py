@@ -20,7 +20,7 @@ from esd_build.commands import esd, images, model, new, publish
 from esd_build.commands import spack as spack_commands
 from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_environment, open_factory
 from esd_build.data import version
-from esd_build.data.errors import EsdError, NoCheckoutError, UsageError
+from esd_build.data.errors import EsdError, NoCheckoutError, UsageError, disk_full
 from esd_build.data.project import Project
 from esd_build.data.target import require_runs_here
 
@@ -146,6 +146,12 @@ def main() -> NoReturn:
         command = " ".join(word for word in sys.argv[1:2] if isinstance(error, NoCheckoutError))
         print(f"esd-build{command and ' '}{command}: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
+    except OSError as error:
+        told = disk_full(error)
+        if told is None or os.environ.get("ESD_DEBUG"):
+            raise
+        print(f"esd-build: {told}", file=sys.stderr)
+        sys.exit(told.exit_code)
     sys.exit(0)
 
 

@@ -16,7 +16,7 @@ from esd_build.building.definition import Definition
 from esd_build.building.history import History
 from esd_build.building.progress import BuildProgress
 from esd_build.building.stage import BuildPlan, Stage
-from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.errors import ToolError, UsageError, disk_full
 from esd_build.data.project import Environment, Project, Recipe
 from esd_build.product import finished, papers
 from esd_build.providers import choice
@@ -236,4 +236,5 @@ def _disk_full_explained() -> Iterator[None]:
         yield
     except OSError as error:
         place = f" ({os.fspath(error.filename)})" if error.filename else ""
-        raise ToolError(f"{error.strerror or error}{place}; nothing half-done was kept. Is the disk full?") from error
+        told = disk_full(error) or f"{error.strerror or error}{place}"
+        raise ToolError(f"{told}; nothing half-done was kept") from error

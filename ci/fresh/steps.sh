@@ -31,9 +31,9 @@ clone() {
 # shellcheck disable=SC2016 # $tree is the installer's
 break_installer() {
   case $1 in
-    directory) sed -i 's/^  dpkg-deb -R .*/&; find "$tree" -type d -empty -delete/' ci/install-apptainer.sh ;;
+    directory) sed -i 's/^  unpacked -R .*/&; find "$tree" -type d -empty -delete/' ci/install-apptainer.sh ;;
     package) sed -i 's/^  slurm-wlm /  /' ci/system/common.sh ;;
-    mode) sed -i 's/^  dpkg-deb -R .*/&; chmod 644 "$tree"\/usr\/lib\/*\/apptainer\/bin\/starter/' ci/install-apptainer.sh ;;
+    mode) sed -i 's/^  unpacked -R .*/&; chmod 644 "$tree"\/usr\/lib\/*\/apptainer\/bin\/starter/' ci/install-apptainer.sh ;;
     *) return 0 ;;
   esac
   git diff --quiet && fail "the break '$1' changes nothing: the installer is written otherwise now"

@@ -2,6 +2,9 @@
 # shellcheck disable=SC2034 # the scripts that source this use the names
 # What set-up and removal share: sourced by ci/install-system.sh, ci/install-apptainer.sh and ci/uninstall.sh.
 
+# shellcheck source=disk.sh
+. "$(dirname "${BASH_SOURCE[0]}")/disk.sh"
+
 job_user=esd
 minimum=1.3 # the first Apptainer with --sharens
 below=2     # nothing newer was tried
@@ -72,6 +75,7 @@ everything_is_there() {
 # Why apt failed, in one line: explain_apt LOG WHAT
 explain_apt() {
   local log=$1 what=$2 reason
+  if reason=$(full_disk / /var /var/cache/apt/archives /usr); then die "$what failed: $reason"; fi
   case $(cat "$log") in
     *'is expired (invalid since'* | *'is not valid yet'*)
       reason="the mirror's index is out of date, or this machine's clock is wrong (it says $(date +%F)). Correct the clock, or name another \

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from esd_build.data import version
-from esd_build.data.errors import EsdError, UsageError
+from esd_build.data.errors import EsdError, UsageError, disk_full
 from esd_deploy.commands import (
     attach,
     cancel,
@@ -90,4 +90,9 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         if os.environ.get("ESD_DEBUG"):
             raise
         stop(str(error), error.exit_code)
+    except OSError as error:
+        told = disk_full(error)
+        if told is None or os.environ.get("ESD_DEBUG"):
+            raise
+        stop(str(told), told.exit_code)
     raise SystemExit(0)

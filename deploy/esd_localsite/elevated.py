@@ -1,5 +1,6 @@
 """The part behind sudo: `python -m esd_localsite.elevated up|down|fault|clear|module NAME …`."""
 
+import errno
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +31,11 @@ def main(arguments: Sequence[str]) -> int:
             lifecycle.down(name, purge="--purge" in options, progress=_say)
     except LocalSiteError as error:
         sys.stderr.write(f"{error}\n")
+        return FAILED
+    except OSError as error:
+        if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            raise
+        sys.stderr.write(f"the disk is full ({error.filename or error}): make room, then start again\n")
         return FAILED
     return 0
 

@@ -1,3 +1,4 @@
+import errno
 import sys
 from pathlib import Path
 
@@ -29,6 +30,15 @@ def test_behind_sudo_a_failure_is_one_message(monkeypatch: pytest.MonkeyPatch, c
     monkeypatch.setattr(lifecycle, "up", fail)
     assert elevated.main(("up", "demo")) == 4
     assert capsys.readouterr().err == "no munge\n"
+
+
+def test_behind_sudo_a_full_disk_is_one_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def fail(_name: str, **_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/var/lib/site")
+
+    monkeypatch.setattr(lifecycle, "up", fail)
+    assert elevated.main(("up", "demo")) == 4
+    assert capsys.readouterr().err == "the disk is full (/var/lib/site): make room, then start again\n"
 
 
 def test_behind_sudo_a_purge_stays_a_purge(monkeypatch: pytest.MonkeyPatch) -> None:

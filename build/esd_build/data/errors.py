@@ -3,6 +3,12 @@
 A message says what went wrong, where, and what to do. Only the command lines catch these.
 """
 
+import errno
+import os
+
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""How the system says that a disk, or a share of it, has no room."""
+
 
 class EsdError(Exception):
     """Base of all errors that a command line turns into one message and an exit code."""
@@ -30,3 +36,11 @@ class ToolError(EsdError):
 
 class NoCheckoutError(UsageError):
     """What was asked for reads or makes files of a checkout, and there is none around."""
+
+
+def disk_full(error: OSError) -> ToolError | None:
+    """A full disk in words for whoever met it, wherever it was met; None for every other failure of the system."""
+    if error.errno not in FULL:
+        return None
+    place = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
+    return ToolError(f"the disk is full{place}: make room, then start again")

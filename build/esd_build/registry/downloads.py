@@ -1,7 +1,6 @@
 """Downloading a blob: checked by its digest, gone on with where an earlier try was cut off, and never there by halves."""
 
 import contextlib
-import errno
 import fcntl
 import hashlib
 import os
@@ -14,7 +13,7 @@ from typing import BinaryIO
 
 import requests
 
-from esd_build.data.errors import EsdError, ToolError
+from esd_build.data.errors import FULL, EsdError, ToolError
 from esd_build.data.reference import ImageReference
 from esd_build.net.patience import Faults, PassingFault
 from esd_build.registry.blobs import Blob, Progress, unseen
@@ -167,7 +166,7 @@ class Download:
         try:
             yield
         except OSError as error:
-            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+            if error.errno not in FULL:
                 raise
             self._part.unlink(missing_ok=True)
             raise self._full(str(error.strerror)) from error

@@ -1,7 +1,6 @@
 """Manifests and blobs in one registry, by name and digest: what images, attachments and signatures are made of."""
 
 import contextlib
-import errno
 import os
 import tempfile
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ValidationError
 
-from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.errors import FULL, ToolError, UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry.blobs import Blob, Progress, unseen
 from esd_build.registry.downloads import Download
@@ -118,5 +117,5 @@ def files_explained(doing: str) -> Iterator[None]:
         yield
     except OSError as error:
         place = f" ({os.fspath(error.filename)})" if error.filename else ""
-        advice = "; make room there" if error.errno in {errno.ENOSPC, errno.EDQUOT} else ""
+        advice = "; make room there" if error.errno in FULL else ""
         raise ToolError(f"{doing}: {error.strerror or error}{place}{advice}") from error

@@ -5,14 +5,14 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from esd_build.data.errors import ToolError
+from esd_build.data.errors import FULL, ToolError
 from esd_deploy.backends.connection import Connection, ConnectionLostError
 from esd_deploy.fetching.places import part_name
 from esd_deploy.fetching.wanted import Wanted
 
 _PIECE = 1024**2
 # What no other file could be written either.
-_FATAL = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO}
+_FATAL = FULL | {errno.EROFS, errno.EIO}
 
 
 class DiskError(ToolError):

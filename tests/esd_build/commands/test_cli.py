@@ -1,3 +1,4 @@
+import errno
 import json
 from pathlib import Path
 
@@ -66,6 +67,15 @@ def test_wrong_data_file_names_it(monkeypatch: pytest.MonkeyPatch, capsys: pytes
     assert "recipes/nest/image.yaml is not valid" in error
     assert "descripton: unknown key; did you mean 'description'?" in error
     assert "providers.0: Input should be 'debian' or 'spack'" in error
+
+
+def test_a_full_disk_is_one_message(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def find(_folder: Path) -> Project:
+        raise OSError(errno.ENOSPC, "No space left on device", "/full")
+
+    monkeypatch.setattr(Project, "find", find)
+    assert call(monkeypatch, "list") == 4
+    assert capsys.readouterr().err == "esd-build: the disk is full (/full): make room, then start again\n"
 
 
 def test_without_apptainer_the_message_says_what_to_do(

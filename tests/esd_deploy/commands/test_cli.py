@@ -1,3 +1,4 @@
+import errno
 import json
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from esd_deploy.commands.running import with_default_image
 from esd_deploy.plans.request import Request
 from esd_deploy.runs.record import FileRecord, RunRecord
 from esd_deploy.runs.run import Run
+from esd_deploy.sites.catalogue import Catalogue
 
 
 def call(capsys, *arguments):
@@ -32,6 +34,15 @@ def test_errors_are_one_message_and_an_exit_code(capsys, code):
 
     assert (found, out) == (code, "")
     assert err.startswith("esd-deploy: ")
+
+
+def test_a_full_disk_is_one_message_wherever_it_is_met(capsys, monkeypatch):
+    def full(*_arguments, **_options):
+        raise OSError(errno.ENOSPC, "No space left on device", "/full/runs")
+
+    monkeypatch.setattr(Catalogue, "find", full)
+
+    assert call(capsys, "sites") == (4, "", "esd-deploy: the disk is full (/full/runs): make room, then start again\n")
 
 
 @pytest.mark.parametrize(
