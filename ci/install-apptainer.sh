@@ -26,6 +26,9 @@ apt_of_suite() { # SUITE COMMAND…: apt with a package list of its own, leaving
 candidate() { awk '/Candidate:/ && $2 != "(none)" { print $2 }'; }
 is_bounded() { dpkg --compare-versions "${1%%-*}" ge "$minimum" && dpkg --compare-versions "${1%%-*}" lt "$below"; }
 
+# Whether the machine has all that the package asks for. Its own C library may be too old.
+fits() { apt-get -s -qq --no-install-recommends install "$stage/apptainer.deb" >"$log" 2>&1; }
+
 fetch_from() { # SUITE: apptainer and its libraries; 1 where that suite has no Apptainer that fits
   local suite=$1 root=$stage/$1 version mirror
   # shellcheck disable=SC2016 # $(REPO_URI) is apt's, not the shell's
@@ -50,10 +53,20 @@ fetch_from_debian() {
     explain_apt "$stage/sid.log" 'fetching Apptainer from Debian unstable (or download its package from apptainer.org: make setup APPTAINER_DEB=FILE)'
 }
 
+# The user's package is looked at before minutes are spent on others.
+take_named() {
+  local version
+  cp "$APPTAINER_DEB" "$stage/apptainer.deb"
+  version=$(dpkg-deb --field "$stage/apptainer.deb" Version)
+  is_bounded "$version" || die "APPTAINER_DEB=$APPTAINER_DEB is Apptainer $version: tried are $minimum and newer, below $below"
+  fits || die "APPTAINER_DEB=$APPTAINER_DEB does not fit this machine: $(grep -E 'Depends:|^E:' "$log" | head -n 2 | tr -s ' '); take the package that \
+apptainer.org offers for your Debian"
+}
+
 fetch() {
   local own
   if [ -n "${APPTAINER_DEB:-}" ]; then
-    cp "$APPTAINER_DEB" "$stage/apptainer.deb"
+    take_named
     return
   fi
   own=$(apt-cache policy apptainer | candidate)
@@ -64,17 +77,12 @@ fetch() {
   fi
 }
 
-# Whether the machine has all that the package asks for. Its own C library may be too old.
-fits() { apt-get -s -qq --no-install-recommends install "$stage/apptainer.deb" >"$log" 2>&1; }
-
 unpacked() { # OPTION FILE FOLDER
   quietly dpkg-deb "$@" || explain_apt "$log" "unpacking $2"
 }
 
 make_anew() { # the same package with its own libraries, so that dpkg knows every file
   local tree=$stage/tree loader binary file
-  ls "$stage"/libc6_*.deb >/dev/null 2>&1 ||
-    die "APPTAINER_DEB does not fit this machine: $(grep -E 'Depends:|^E:' "$log" | head -n 2); take the package that apptainer.org offers for Debian"
   rm -rf "$tree"
   unpacked -R "$stage/apptainer.deb" "$tree"
   mkdir -p "$tree$private_lib" "$stage/libraries"
@@ -108,7 +116,6 @@ place_package() {
     return
   fi
   version=$(dpkg-deb --field "$stage/apptainer.deb" Version)
-  is_bounded "$version" || die "Apptainer $version: tried are $minimum and newer, below $below"
   if ! fits; then make_anew; fi
   starts || die "Apptainer $version does not start on this machine: $(tail -n 3 "$log")
 $(have_apptainer && printf 'Apptainer %s stays as it is. ' "$(apptainer_version)")Another package can be named: make setup APPTAINER_DEB=FILE"

@@ -15,20 +15,57 @@ refused() { # SECONDS WORDS COMMAND…
 
 no_fuse() {
   as_root rm /dev/fuse
-  refused 5 'no /dev/fuse' make setup
+  refused 20 'no /dev/fuse' make setup
   as_root mknod -m 600 /dev/fuse c 10 229
+}
+
+no_namespaces() { # the kernel refuses them in a chroot, as many containers do
+  as_root mkdir -p /mnt/closed
+  as_root mount --rbind / /mnt/closed
+  refused 20 'no user namespaces' as_root chroot /mnt/closed make -C "$PWD" setup
+  as_root umount --lazy --recursive /mnt/closed
+}
+
+no_sid() { # a mirror of this suite alone
+  local mirror=/srv/mirror/debian own=/etc/apt/sources.list uri suite file
+  read -r _ uri suite _ <"$own"
+  as_root mkdir -p "$mirror/dists/$suite/main/binary-amd64"
+  for file in InRelease main/binary-amd64/Packages.xz; do
+    as_root /usr/lib/apt/apt-helper download-file "$uri/dists/$suite/$file" "$mirror/dists/$suite/$file" >/dev/null
+  done
+  as_root mv "$own" "$own.saved"
+  printf 'deb file:%s %s main\n' "$mirror" "$suite" | as_root tee "$own" >/dev/null
+  refused 90 'make setup APPTAINER_DEB=FILE) failed: the mirror does not have it' make setup
+  as_root mv "$own.saved" "$own"
+  as_root apt-get update -qq
+}
+
+# Debian unstable's package: Debian 12 has not what it asks for, on Debian 13 it is installed.
+named_package() {
+  local package=/srv/apptainer.deb
+  as_root env ESD_STAGE=/srv/stage bash ci/install-apptainer.sh fetch
+  as_root mv /srv/stage/apptainer.deb "$package"
+  if [ "$(cut -d. -f1 /etc/debian_version)" = 12 ]; then
+    refused 90 'does not fit this machine' make setup "APPTAINER_DEB=$package"
+  else
+    make setup "APPTAINER_DEB=$package"
+    apptainer --version
+  fi
 }
 
 no_suite() {
   sed -nE 's/^(deb [^ ]+) .*/\1 nosuchsuite main/p' /etc/apt/sources.list | head -n 1 | as_root tee /etc/apt/sources.list.d/old.list
-  refused 60 'the mirror does not have it' make setup
+  refused 90 'the mirror does not have it' make setup
   as_root rm /etc/apt/sources.list.d/old.list
 }
 
 step 'apt-get install make git' first_line
 step 'git clone' clone
 step 'no /dev/fuse' no_fuse
-step 'no network' refused 60 'no network' as_root unshare --net make setup
+step 'no network' refused 90 'no network' as_root unshare --net make setup
+step 'no user namespaces' no_namespaces
 step 'a mirror without a suite' no_suite
-step 'a file that is no package' refused 5 'is no Debian package of apptainer' make setup APPTAINER_DEB=README.md
-step 'a file that is not there' refused 5 'no such file' make setup APPTAINER_DEB=/nowhere/apptainer.deb
+step 'a mirror without sid and testing' no_sid
+step 'a file that is no package' refused 20 'is no Debian package of apptainer' make setup APPTAINER_DEB=README.md
+step 'a file that is not there' refused 20 'no such file' make setup APPTAINER_DEB=/nowhere/apptainer.deb
+step 'a package that the user names' named_package

@@ -2,6 +2,10 @@
 # shellcheck disable=SC2034 # the scripts that source this use the names
 # What set-up and removal share: sourced by ci/install-system.sh, ci/install-apptainer.sh and ci/uninstall.sh.
 
+# Whatever the user has set: programs' answers are read here, and what is installed is for all users of the machine.
+export LC_ALL=C.UTF-8
+umask 022
+
 # shellcheck source=disk.sh
 . "$(dirname "${BASH_SOURCE[0]}")/disk.sh"
 

@@ -94,3 +94,23 @@ def test_a_named_package_is_looked_at_first(shell: Shell, tmp_path: Path, name: 
     assert finished.returncode == 4
     assert f"APPTAINER_DEB={name}" in finished.stderr
     assert told in finished.stderr
+
+
+FULL = "case $* in *avail*) printf ' Avail\\n     3\\n' ;; *) printf 'Mounted on\\n/var\\n' ;; esac"
+
+
+def test_a_full_disk_is_named_whatever_the_log_could_still_hold(shell: Shell, tmp_path: Path) -> None:
+    (tmp_path / "log").write_text("")
+    finished = shell("explain_apt log 'installing munge'", source=(COMMON,), programs={"df": FULL})
+    assert finished.returncode == 4
+    assert finished.stderr == "installer: installing munge failed: the disk is full: make room on /var (3 MB free), then start again\n"
+
+
+def test_a_disk_with_room_is_not_blamed(shell: Shell) -> None:
+    finished = shell("full_disk / /nowhere", source=("system/disk.sh",), programs={"df": "printf 'Avail\\n500\\n'"})
+    assert (finished.returncode, finished.stdout) == (1, "")
+
+
+def test_the_users_language_and_umask_do_not_matter(shell: Shell) -> None:
+    finished = shell("printf '%s %s' $LC_ALL $(umask)", source=(COMMON,), LC_ALL="de_DE.UTF-8")
+    assert finished.stdout == "C.UTF-8 0022"
