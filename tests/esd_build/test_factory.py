@@ -182,7 +182,7 @@ def test_full_disk_while_handing_out_leaves_no_part(make: Factory, monkeypatch: 
         raise OSError(errno.ENOSPC, "No space left on device", str(target))
 
     monkeypatch.setattr("shutil.copyfile", full)
-    with pytest.raises(ToolError, match="disk is full.*nothing half-done was kept"):
+    with pytest.raises(ToolError, match=r"disk is full.*nothing half-done was kept"):
         image(make)
     assert sorted(path.name for path in make.project.images.iterdir()) == [
         "nest-edge.cdx.json",
