@@ -86,7 +86,7 @@ class Soak:
         begin = ("run", str(JOB), "--site", str(self.site_file), "--image", "nest:edge", "--tag", self.tag)
         for attempt in range(TRIES):
             runs = self.known(number)
-            open_runs = [one for one in runs if not one.ended or one.ending is None or one.missing]
+            open_runs = [one for one in runs if not one.ended or one.ending is None or (one.succeeded and one.missing)]
             kill = random.random() < KILLED and attempt < 4
             if any(self.has_result(number, one) for one in runs):
                 return

@@ -14,6 +14,7 @@ _QUOTES = {"ESD_Q": 'a"b', "ESD_B": "`echo x`", "ESD_H": "$HOME", "ESD_D": "a\\b
 JOBS: dict[str, dict[str, object]] = {
     "date": {"ApplicationName": "Date"},
     "inline import": {"Executable": "cat a/b.txt", "Imports": [{"To": "a/b.txt", "Data": ["one", "two"]}]},
+    "inline import of no name": {"Executable": "true", "Imports": [{"From": "inline://", "To": "a", "Data": "b"}]},
     # --- exit codes, shells, quoting
     "exit 7": {"Executable": "exit 7"},
     "bash exit 7": {"Executable": "bash", "Arguments": ["-c", "'exit 7'"]},

@@ -45,7 +45,7 @@ def ada(other_site: SiteStatus) -> Client:
 
 
 def output(client: Client, line: str, **fields: object) -> str:
-    imports = [{"From": "inline://", "To": "program.py", "Data": PROGRAM}]
+    imports = [{"From": "inline://text", "To": "program.py", "Data": PROGRAM}]
     job = client.new_job({"Executable": line, "Imports": imports, **fields})
     job.cache_time = 0
     job.poll(timeout=300)

@@ -96,7 +96,7 @@ def place(address: str, own_hosts: frozenset[str], own_path: str) -> Place:
         return LocalFile(unquote(parts.path))
     if parts.scheme in {"http", "https"} and host:
         return WebFile(address)
-    raise DescriptionError(f"'{address}' cannot be reached from here: use https://, file:///, or inline:// with 'Data'")
+    raise DescriptionError(f"'{address}' cannot be reached from here: use https://, file:///, or inline://NAME with 'Data'")
 
 
 def _entries(fields: Mapping[str, Json], key: str) -> list[Mapping[str, Json]]:

@@ -18,6 +18,10 @@ def is_slow(job: JobDescription) -> bool:
     return any(file.data is None for file in job.imports)
 
 
+_NAMELESS = "inline://"
+"""No address to UNICORE, which reads it as one: something must follow."""
+
+
 def stage_in(record: JobRecord, job: JobDescription, workspace: Workspace, mover: Mover) -> Event:
     """Bring all imports."""
     directory = Storage(record.directory, workspace.account)
@@ -28,6 +32,8 @@ def stage_in(record: JobRecord, job: JobDescription, workspace: Workspace, mover
         else:
             mover.bring(file.source, directory, file.path, Asker(record.owner, file.credentials), _unmetered)
 
+    if any(file.source == _NAMELESS for file in job.imports):
+        return Failed(f"Processing failed: java.net.URISyntaxException: Expected authority at index {len(_NAMELESS)}: {_NAMELESS}")
     for file in job.imports:
         problem = _attempt(partial(bring, file))
         if problem and file.fail_on_error:

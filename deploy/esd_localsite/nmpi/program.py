@@ -59,14 +59,14 @@ def command_words(command: str, platform: Platform) -> tuple[str, ...]:
 def description(request: Request, platform: Platform, image: Path) -> dict[str, Any]:
     """The engine's job. Raises RequestError."""
     words = command_words(request.command, platform)
-    imports = [{"From": "inline://", "To": f"{HOME}/.spynnaker.cfg", "Data": platform.settings}, *_code(request, words[0])]
+    imports = [{"From": "inline://queue", "To": f"{HOME}/.spynnaker.cfg", "Data": platform.settings}, *_code(request, words[0])]
     imports += [_input(item) for item in request.input_data or ()]
     text = script(words, platform, image, hours=_hours(request), ignored=_ignored(request))
     return {
         "Name": "NMPI",
         "Job type": "ON_LOGIN_NODE",
         "Executable": f"bash {SCRIPT}",
-        "Imports": [*imports, {"From": "inline://", "To": SCRIPT, "Data": text}],
+        "Imports": [*imports, {"From": "inline://queue", "To": SCRIPT, "Data": text}],
     }
 
 
@@ -101,7 +101,7 @@ def _code(request: Request, name: str) -> list[dict[str, Any]]:
     parts = urlsplit(code) if re.match(r"[a-z+]{2,10}://\S+$", code) else None
     if parts is None:
         target = name if name.endswith(".py") else _DEFAULT_SCRIPT
-        return [{"From": "inline://", "To": f"{WORK}/{target}", "Data": code}]
+        return [{"From": "inline://queue", "To": f"{WORK}/{target}", "Data": code}]
     if parts.scheme in {"http", "https"} and parts.path.lower().endswith(_ARCHIVES):
         return [{"From": code, "To": _ARCHIVE}]
     raise RequestError(f"'{code}': only the text of a program, or the address of one of {' '.join(_ARCHIVES)}, can be run here")

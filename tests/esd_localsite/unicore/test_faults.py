@@ -87,7 +87,7 @@ def test_a_quota_stops_uploads_and_imports(client, directory, board, finish):
     board.switch_on(Fault(kind=FaultKind.DISK_QUOTA, times=2))
     with pytest.raises(httpx.HTTPError, match="Disk quota exceeded"):
         directory.put(b"text", "file")
-    job = finish(client.new_job({"Executable": "true", "Imports": [{"From": "inline://", "To": "a", "Data": "b"}]}))
+    job = finish(client.new_job({"Executable": "true", "Imports": [{"From": "inline://text", "To": "a", "Data": "b"}]}))
     assert job.properties["status"] == "FAILED"
     assert "Disk quota exceeded" in job.properties["statusMessage"]
 

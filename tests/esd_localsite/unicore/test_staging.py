@@ -83,7 +83,7 @@ def test_imports_from_another_job_from_disk_and_inline(client, directory, finish
         {"From": f"{directory.resource_url}/files/*.txt", "To": "all"},
         {"From": f"{directory.resource_url}/files/folder", "To": "copied"},
         {"From": f"file://{tmp_path}/local.txt", "To": "disk"},
-        {"From": "inline://", "To": "inline", "Data": ["a", "b"]},
+        {"From": "inline://text", "To": "inline", "Data": ["a", "b"]},
         {"From": f"{directory.resource_url}/files/missing", "To": "missing", "FailOnError": "false"},
     ]
     job = finish(client.new_job({"Executable": "cat in/first disk inline; ls all copied", "Imports": imports}))
@@ -163,7 +163,7 @@ def test_nobody_reaches_anothers_storage(endpoint, directory, other_user):
 @pytest_integration
 def test_applications_by_name(client, finish, read):
     parameters = {"SOURCE": "script.sh", "ARGUMENTS": "one two"}
-    script = {"From": "inline://", "To": "script.sh", "Data": 'echo "$2"'}
+    script = {"From": "inline://text", "To": "script.sh", "Data": 'echo "$2"'}
     job = finish(client.new_job({"ApplicationName": "Bash shell", "Parameters": parameters, "Imports": [script]}))
     assert read(job, "stdout") == "two\n"
     assert client.get_applications()[1].options == {"SOURCE": {"Type": "FILENAME"}, "ARGUMENTS": {"Type": "STRING"}}
@@ -210,7 +210,7 @@ METACHARACTERS = "a;touch ${PWD}/pwned $(touch pwned) `touch pwned` 'x' \"y\" | 
 def test_what_is_no_command_is_never_taken_for_one(client, finish, field):
     """Executable, Arguments, the user's commands, parameters and variables are shell text; nothing else is."""
     description = {
-        "To": {"Imports": [{"From": "inline://", "To": METACHARACTERS, "Data": "x"}]},
+        "To": {"Imports": [{"From": "inline://text", "To": METACHARACTERS, "Data": "x"}]},
         "Queue": {"Resources": {"Queue": METACHARACTERS}},
         "Project": {"Resources": {"Project": METACHARACTERS}},
         "Tags": {"Tags": [METACHARACTERS]},
