@@ -137,8 +137,9 @@ def meaning(error: httpx.HTTPError, endpoint: Endpoint) -> ToolError:
         return _refused(endpoint)
     if status in {404, 410}:
         return GoneError(f"{endpoint.url} no longer knows this: {said}; jobs are removed when their life time is over")
-    if re.search(_FULL, str(error), re.IGNORECASE):
-        return FullError(f"{endpoint.url}: your space at the site is used up ({said}); remove there what is no longer needed")
+    if full := re.search(_FULL, str(error), re.IGNORECASE):
+        what = "your space at the site is used up" if "quota" in full[0].lower() else "a disk at the site is full"
+        return FullError(f"{endpoint.url}: {what} ({said}); remove there what is no longer needed; the disk may be the server's own")
     busy = status >= 500 or status in _BUSY
     lost = AwayError if re.search(_AWAY, str(error)) else ConnectionLostError
     return lost(f"{endpoint.url}: {said}") if busy else ToolError(f"{endpoint.url} refused: {said}")

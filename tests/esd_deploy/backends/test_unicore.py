@@ -29,7 +29,7 @@ PERMANENT = {
     "404 Server Error: n/a": "no longer knows this",
     "400 Server Error: bad job": "refused: 400 Server Error: bad job",
     "500 Server Error: [Errno 122] Disk quota exceeded: 'a' for url: https://u.example.org": "your space at the site is used up",
-    "500 Server Error: No space left on device for url: https://u.example.org": "remove there what is no longer needed",
+    "500 Server Error: No space left on device for url: https://u.example.org": "a disk at the site is full",
 }
 
 
