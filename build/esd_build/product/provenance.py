@@ -3,6 +3,7 @@
 import json
 import os
 import platform
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,6 +28,9 @@ class Material:
     commit: str | None = None
 
 
+_UNKNOWN = Material("git+file:.?state=unknown")
+
+
 @dataclass(frozen=True)
 class Builder:
     """Who built: `versions` are those of the tools whose output could differ from one version to the next."""
@@ -48,10 +52,12 @@ class Builder:
 
 
 def checkout(project: Project) -> Material:
-    """The commit that was built; says so where files differ from it, or where git does not know."""
+    """The commit that was built; says so where files differ from it, or where git is not there or does not know."""
+    if shutil.which("git") is None:
+        return _UNKNOWN
     head = run(("git", "-C", str(project.root), "rev-parse", "HEAD"))
     if head.returncode != 0:
-        return Material("git+file:.?state=unknown")
+        return _UNKNOWN
     changed = run(("git", "-C", str(project.root), "status", "--porcelain", "recipes", "spack-envs", "build")).text.strip()
     return Material("git+file:." + ("?state=changed" if changed else ""), commit=head.text.strip())
 

@@ -6,6 +6,7 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
+from esd_build.data.project import Project
 from esd_build.product import bill, components, inventory, provenance
 from esd_build.product.finished import Product
 from esd_build.product.inventory import Package
@@ -104,3 +105,10 @@ def test_provenance_is_an_in_toto_statement_about_the_file() -> None:
     ]
     assert details["metadata"]["startedOn"] == "2026-11-20T08:00:00Z"
     assert details["builder"] == {"id": "urn:test", "version": {"apptainer": "1.4.5"}}
+
+
+def test_a_checkout_on_a_machine_without_git_is_of_an_unknown_state(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, project: Project
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert provenance.checkout(project) == Material("git+file:.?state=unknown")
