@@ -22,11 +22,12 @@ PROGRAM = """
 import os, random
 from pathlib import Path
 Path("result.bin").write_bytes(random.Random(1).randbytes(200_000))
-for name in ("with blank", "quote'\\"", "$(touch evil)", "größe", "percent%20", "question?mark#"):
+for name in ("with blank", "quote'\\"", "$(touch evil)", "größe", "percent%20", "question?mark#", "x$HOME.txt", "$USERX"):
     Path(name).write_text(os.environ["PYNN_SIMULATOR"])
 """
 RESULT = hashlib.sha256(__import__("random").Random(1).randbytes(200_000)).hexdigest()
-NAMES = {"with blank", "quote'\"", "$(touch evil)", "größe", "percent%20", "question?mark#"}
+NAMES = {"with blank", "quote'\"", "$(touch evil)", "größe", "percent%20", "question?mark#", "x$HOME.txt", "$USERX"}
+"""Shells and addresses dislike these, and UNICORE's TSI reads the last two in its own way."""
 
 
 @pytest.fixture
