@@ -120,8 +120,8 @@ case $1 in
   small) mkdir /tmp/kept; cp -a "$2/." /tmp/kept
     mount -t tmpfs -o "size=40m,mode=0700,uid=$3" db "$2"; cp -a /tmp/kept/. "$2"; rm -rf /tmp/kept ;;
   large) cp -a "$2" /tmp/kept; umount "$2"; cp -a /tmp/kept/. "$2"; rm -rf /tmp/kept ;;
-  full) dd if=/dev/zero of="$2/full" bs=64k 2>/dev/null || true ;;
-  free) rm "$2/full" ;;
+  full) for size in 64k 4k 1; do dd if=/dev/zero "of=$2/full.$size" "bs=$size" 2>/dev/null || true; done ;;
+  free) rm "$2"/full.* ;;
 esac
 """
 
