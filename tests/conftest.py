@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.installed import Installed, install
+from tests.real.fixtures import keycloak, machine, real_folder, real_queue  # noqa: F401 - fixtures
 
 from esd_localsite import elevation, lifecycle
 from esd_localsite.errors import LocalSiteError
@@ -44,6 +45,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Which UNICORE server the local sites of this session run: the same tests hold for both."""
     group = parser.getgroup("local site")
     group.addoption("--server", type=Server, choices=list(Server), default=Server.OWN, help="which UNICORE server the local sites run")
+    group.addoption(
+        "--queue-source",
+        type=Path,
+        default=os.environ.get("ESD_QUEUE_SOURCE"),
+        help="the neuromorphic queue's own source, an archive; also ESD_QUEUE_SOURCE",
+    )
     group.addoption("--tsi", type=Path, default=os.environ.get("ESD_TSI"), help="UNICORE's TSI, an archive or a folder; also ESD_TSI")
 
 

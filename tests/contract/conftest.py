@@ -21,6 +21,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--java-client", type=Path, help="JavaClient.java, which goes through the steps of UNICORE's Java client library")
     group.addoption("--java-jars", type=Path, help="the folder with UNICORE/X's jars, the library among them")
+    group.addoption("--write-queue-answers", type=Path, help="write what the real neuromorphic queue answers into this file")
     group.addoption("--write-answers", type=Path, help="write what the real server answers into this file")
 
 

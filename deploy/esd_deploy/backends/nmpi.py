@@ -6,19 +6,18 @@ the server names; so this speaks the REST interface.
 
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from urllib.parse import urljoin, urlsplit
+from contextlib import contextmanager, suppress
 
 import httpx
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.addresses import origin
 from esd_build.net.allowance import FILE, allowed
-from esd_build.net.answers import parsed, printable
 from esd_deploy.backends import nmpi_job
 from esd_deploy.backends.connection import (
     FAILED,
     SUCCESSFUL,
+    AwayError,
     Connection,
     ConnectionLostError,
     GoneError,
@@ -26,15 +25,20 @@ from esd_deploy.backends.connection import (
     RefusedError,
     RemoteFile,
 )
-from esd_deploy.backends.nmpi_answers import JOB, JOBS, TEXT, Answer, JobAnswer, read
+from esd_deploy.backends.nmpi_answers import JOB, JOBS, Answer, JobAnswer, read
+from esd_deploy.backends.nmpi_outputs import Output, outputs
+from esd_deploy.backends.nmpi_refusals import NotThereError, meaning, said
 from esd_deploy.net.http import client, followed
 from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 from esd_deploy.plans.plan import Plan
 from esd_deploy.sites.endpoint import Endpoint
+from esd_deploy.sites.oidc import IssuerAwayError
 
 LOG = "stdout"
 """The job's log, as a file among its results."""
 _PAGE = 100
+_LOG_END = 64 * 1024
+"""Bytes of a failed job's log that are read at once."""
 _PLAIN = {"Accept-Encoding": "identity"}
 """For results: the length that is told shall be that of the file, not of what a server made of it for the way."""
 _STATES = {"submitted": "QUEUED", "validated": "QUEUED", "mapped": "QUEUED", "running": "RUNNING", "finished": SUCCESSFUL}
@@ -58,13 +62,18 @@ class NmpiConnection:
         raise UsageError(f"site '{spec.site.name}' is a neuromorphic queue: it runs no shell scripts; name a site of kind unicore")
 
     def find(self, tag: str) -> Sequence[str]:
-        """Looks through the caller's newest jobs: the queue cannot be asked for a tag."""
-        jobs = read(self._get("/jobs/", params={"size": _PAGE, "from_index": 0}), JOBS)
+        jobs = read(self._get("/jobs/", params={"tags": tag, "size": _PAGE}), JOBS)
         return tuple(self._url(job) for job in jobs if tag in job.tags)
 
     def create(self, description: JobDescription) -> str:
-        job = read(self._ask("POST", self._own("/jobs/"), json=description.document()), JOB)
-        return self._url(job)
+        job = description.document()
+        try:
+            return self._url(read(self._ask("POST", self._own("/jobs/"), json=job), JOB))
+        except NotThereError as error:
+            raise ToolError(
+                f"{self._endpoint.url} takes no job for the collaboratory '{job.get('collab')}': it is not there, or you may not submit "
+                f"there ({error.said})"
+            ) from error
 
     def upload(self, job: str, path: str, content: bytes) -> None:
         """Nothing to do: a queue's job carries its files with it."""
@@ -78,7 +87,7 @@ class NmpiConnection:
         if not status:
             raise ToolError(f"{self._endpoint.url} names a state '{answer.status}' of {job} that the queue's interface does not have")
         code = {SUCCESSFUL: 0, FAILED: None if answer.status == "removed" else 1}.get(status)
-        log = tuple(self._log(job).splitlines()[-200:]) if status == FAILED else ()
+        log = tuple(self._log_end(job).splitlines()[-200:]) if status == FAILED else ()
         return JobState(status, _ENDS.get(answer.status, answer.status), code, log, batch_id=str(answer.id), tags=frozenset(answer.tags))
 
     def details(self, job: str) -> Mapping[str, str]:
@@ -89,22 +98,22 @@ class NmpiConnection:
         return {name: value for name, value in known.items() if value}
 
     def files(self, job: str) -> Sequence[RemoteFile]:
-        found = [RemoteFile(path, size if size is not None else self._size(url)) for path, (url, size) in self._outputs(job).items()]
-        log = self._log(job).encode()
-        return (*found, *([RemoteFile(LOG, len(log))] if log and LOG not in {file.path for file in found} else []))
+        """All results, and the log: that has no length before it comes."""
+        found = [
+            RemoteFile(path, self._size(one) if one.size is None and not one.problem else one.size, problem=one.problem)
+            for path, one in outputs(self._job(job), self._endpoint.url).items()
+        ]
+        return (*found, *([] if LOG in {file.path for file in found} else [RemoteFile(LOG, None)]))
 
     @contextmanager
     def read(self, job: str, path: str, offset: int = 0) -> Iterator[Iterator[bytes]]:
-        outputs = self._outputs(job)
-        if path not in outputs:
-            yield iter((self._log(job).encode()[offset:],))
-            return
-        url = outputs[path][0]
+        output = outputs(self._job(job), self._endpoint.url).get(path)
+        url, what = (output.url, f"the result '{path}'") if output else (f"{job}/log", f"{job}: its log")
         ask = followed(self._http, "GET", url, lambda one: _PLAIN | self._headers(one, offset))
         with self._errors(), allowed(FILE), ask as response:
-            self._check(response, f"the result '{path}'")
+            self._check(response, what)
             if _encoded(response):
-                raise ToolError(f"the result '{path}' comes compressed though it was asked for as it is; fetch it by hand from {url}")
+                raise ToolError(f"{what} comes compressed though it was asked for as it is; fetch it by hand from {url}")
             yield _from(response.iter_bytes(), offset if response.status_code == httpx.codes.OK else 0)
 
     def abort(self, job: str) -> None:
@@ -121,31 +130,22 @@ class NmpiConnection:
     def _job(self, job: str) -> JobAnswer:
         return read(self._get(job, params={"with_log": "false"}), JOB)
 
-    def _log(self, job: str) -> str:
-        try:
-            return read(self._get(f"{job}/log"), TEXT) or ""
-        except GoneError:
-            return ""
+    def _log_end(self, job: str) -> str:
+        """The last words of the log, which may be long; nothing where there is none any more."""
+        end = b""
+        with suppress(GoneError), self.read(job, LOG) as pieces:
+            for piece in pieces:
+                end = (end + piece)[-_LOG_END:]
+        return end.decode("utf-8", errors="replace")
 
-    def _outputs(self, job: str) -> dict[str, tuple[str, int | None]]:
-        """Results by their path: address and size. What the server names is checked: `https` only."""
-        answer = self._job(job)
-        outputs = {}
-        for file in answer.output_data.files if answer.output_data else ():
-            url = urljoin(f"{self._endpoint.url.rstrip('/')}/", file.url)
-            if urlsplit(url).scheme != urlsplit(self._endpoint.url).scheme:
-                raise ToolError(f"{job} names a result at {url}, which is not an address that is fetched; nothing was written")
-            outputs[file.path] = (url, file.size)
-        return outputs
-
-    def _size(self, url: str) -> int | None:
-        """In bytes; None where it is not told, and for a result that is gone: so it is asked for, said to be gone, and the others come."""
-        with self._errors(), followed(self._http, "HEAD", url, lambda one: _PLAIN | self._headers(one, 0)) as response:
-            if response.status_code in {httpx.codes.NOT_FOUND, httpx.codes.GONE}:
-                return None
-            self._check(response, f"the result {url}")
-        length = response.headers.get("content-length", "")
-        return int(length) if length.isdecimal() and not _encoded(response) else None
+    def _size(self, output: Output) -> int | None:
+        """In bytes; None where it is not told, or cannot be had just now: then the result itself is asked for, which says why."""
+        ask = followed(self._http, "HEAD", output.url, lambda one: _PLAIN | self._headers(one, 0))
+        with suppress(ConnectionLostError, GoneError, RefusedError), self._errors(), ask as response:
+            self._check(response, f"the result {output.url}")
+            length = response.headers.get("content-length", "")
+            return int(length) if length.isdecimal() and not _encoded(response) else None
+        return None
 
     def _url(self, job: JobAnswer) -> str:
         return self._own(f"/jobs/{job.id}")
@@ -181,6 +181,8 @@ class NmpiConnection:
     def _errors(self) -> Iterator[None]:
         try:
             yield
+        except IssuerAwayError as error:
+            raise AwayError(str(error)) from error
         except httpx.LocalProtocolError as error:  # its text quotes the header, and so the secret
             raise ToolError(f"{self._endpoint.url}: a header cannot be sent; does the token hold a line break?") from error
         except httpx.TransportError as error:
@@ -193,36 +195,6 @@ class NmpiConnection:
             ) from error
         except httpx.InvalidURL as error:
             raise ToolError(f"{self._endpoint.url}: not an address ({error})") from error
-
-
-def meaning(status: int, text: str, what: str, endpoint: Endpoint) -> ToolError:
-    """What an HTTP status of the queue means for a user."""
-    match status:
-        case 401:
-            return RefusedError(f"{endpoint.url} does not take this token: it has ended, or is not of EBRAINS; get a new one ({text})")
-        case 403:
-            return RefusedError(f"{endpoint.url} refuses: the collaboratory has no quota for this platform, or you are no member ({text})")
-        case 404 | 410:
-            return GoneError(
-                f"{what} is no longer there ({text or status}): jobs and results are removed after a time; collaboratories must exist"
-            )
-        case 503:
-            return ConnectionLostError(f"{endpoint.url} is in maintenance ({text})")
-        case 408 | 425 | 429:
-            return ConnectionLostError(f"{endpoint.url} is busy ({status} {text})")
-    return (
-        ConnectionLostError(f"{endpoint.url}: {status} {text}") if status >= 500 else ToolError(f"{endpoint.url} refused: {status} {text}")
-    )
-
-
-def said(response: httpx.Response) -> str:
-    """The reason in an error answer: `detail` or `error`, else the text's beginning."""
-    try:
-        content = parsed(response.content, "the reason")
-    except ToolError:
-        return printable(response.text, 200)
-    reason = (content.get("detail") or content.get("error")) if isinstance(content, dict) else content
-    return printable(reason, 500)
 
 
 def _encoded(response: httpx.Response) -> bool:

@@ -20,7 +20,7 @@ class OutputFile(_Lenient):
     """One result; `path` and `url` are what the server said and not yet to be trusted. Size in bytes."""
 
     url: str
-    path: str
+    path: str | None = None
     size: int | None = None
 
 
@@ -60,7 +60,6 @@ class Answer:
 
 JOB: TypeAdapter[JobAnswer] = TypeAdapter(JobAnswer)
 JOBS: TypeAdapter[list[JobAnswer]] = TypeAdapter(list[JobAnswer])
-TEXT: TypeAdapter[str | None] = TypeAdapter(str | None)
 
 
 def read(answer: Answer, expected: TypeAdapter[T]) -> T:

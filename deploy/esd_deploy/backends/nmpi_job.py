@@ -16,6 +16,7 @@ from esd_deploy.plans.plan import Plan
 
 MAX_CODE = 5_000_000
 """Bytes of a job's program that we dare to send; the service's own limit is not documented."""
+_SHORTEST_TAG, _LONGEST_TAG = 2, 100
 COMMAND = "run.py {system}"
 """The service's own default: it writes the program to run.py, and puts its backend's name for {system}."""
 
@@ -44,8 +45,11 @@ def description(plan: Plan) -> NmpiDescription:
     if settings is None or not collab:
         raise UsageError(
             f"site '{plan.site.name}' charges a collaboratory, and none is named: give --account COLLAB, "
-            f"or set nmpi.collab in site-configs/{plan.site.name}.yaml"
+            f"or set nmpi.collab in {plan.site.file or f'site-configs/{plan.site.name}.yaml'}"
         )
+    for tag in plan.tags:
+        if not _SHORTEST_TAG <= len(tag.strip()) <= _LONGEST_TAG:
+            raise UsageError(f"tag '{tag[:200]}': a neuromorphic queue takes tags of {_SHORTEST_TAG} to {_LONGEST_TAG} characters")
     hours = max(1, -(-plan.time_s // 3600))
     config = {"timeout": hours, **settings.hardware_config} if settings.platform == "SpiNNaker" else dict(settings.hardware_config)
     return NmpiDescription(

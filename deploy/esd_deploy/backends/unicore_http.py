@@ -18,6 +18,7 @@ from esd_deploy.backends.connection import AwayError, ConnectionLostError, FullE
 from esd_deploy.backends.unicore_session import HEADER, shared
 from esd_deploy.net.http import client
 from esd_deploy.sites.endpoint import Endpoint
+from esd_deploy.sites.oidc import IssuerAwayError
 
 _REFUSED = frozenset({401, 403})
 _BUSY = frozenset({408, 425, 429, 432})
@@ -114,6 +115,8 @@ def errors(endpoint: Endpoint) -> Iterator[None]:
         yield
     except AuthenticationFailedException as error:
         raise _refused(endpoint) from error
+    except IssuerAwayError as error:
+        raise AwayError(str(error)) from error
     except httpx.LocalProtocolError as error:  # its text quotes the header, and so the secret
         raise ToolError(f"{endpoint.url}: a header cannot be sent; does the token or the password hold a line break?") from error
     except httpx.HTTPError as error:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import typer
 
-from esd_build.data.errors import EsdError, ToolError
+from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.data.paths import shown
 from esd_build.models.building import ModelBuilder
 from esd_deploy.commands.console import INTERRUPTED, out, stop
@@ -109,15 +109,16 @@ def require_all(ended: RunRecord) -> None:
 
 @contextmanager
 def going_on(run_id: str, output: Path) -> Iterator[None]:
-    """Tell a user who leaves, or who loses the site, that the run does not end with the client."""
+    """Tell a user who leaves, or who loses the site or the login, that the run does not end with the client."""
     options_again = run_id if output == RUNS else f"{run_id} --output {shown(output)}"
     again = f"`esd-deploy attach {options_again}`"
     try:
         yield
     except KeyboardInterrupt:
         stop(f"interrupted; the job goes on. Come back to it with {again}, or end it with `esd-deploy cancel {options_again}`", INTERRUPTED)
-    except ToolError as error:
-        raise ToolError(f"{error}\nThe run is kept: {again} takes it up again") from error
+    except (ToolError, UsageError) as error:
+        kind = ToolError if isinstance(error, ToolError) else UsageError
+        raise kind(f"{error}\nThe run is kept: {again} takes it up again") from error
 
 
 def known_run(run_id: str, output: Path, site: str | None, steps: Display | None, *, adopt: bool = False) -> Run:

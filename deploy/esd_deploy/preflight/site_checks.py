@@ -188,11 +188,13 @@ def _plugin(facts: Known) -> Finding:
 def _token(facts: Known) -> Finding:
     if facts.token_s is None:
         return Finding("token", "skipped", "none, or it does not say when it ends")
+    if facts.token_renews:
+        return Finding("token", "passed", f"valid for {facts.token_s:.0f} s, renewed by itself")
     if facts.token_s < 60:
         return Finding("token", "failed", f"it ends in {max(0, facts.token_s):.0f} s; get a new one")
-    if facts.token_s < facts.plan.time_s and not facts.token_renews:
+    if facts.token_s < facts.plan.time_s:
         return Finding("token", "unknown", f"it ends in {facts.token_s / 60:.0f} min, maybe before the job: then `attach` with a new one")
-    return Finding("token", "passed", f"valid for {facts.token_s / 60:.0f} min" + (", renewed by itself" if facts.token_renews else ""))
+    return Finding("token", "passed", f"valid for {facts.token_s / 60:.0f} min")
 
 
 def _guesses(facts: Known) -> Finding:

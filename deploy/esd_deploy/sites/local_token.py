@@ -7,6 +7,7 @@ from pydantic import BaseModel
 
 from esd_build.data.errors import ToolError
 from esd_deploy.net.http import client as http_client
+from esd_deploy.sites.oidc import IssuerAwayError
 from esd_deploy.sites.tokens import Tokens
 
 
@@ -31,6 +32,11 @@ def tokens(issuer: str, username: str, password: str, ca_file: Path, *, http: ht
 def _token(client: httpx.Client, url: str, form: dict[str, str]) -> str:
     try:
         response = client.post(url, data=form)
+    except httpx.TransportError as error:
+        raise IssuerAwayError(
+            f"{url} does not answer ({type(error).__name__}); is the local site up? See `esd-deploy local status`"
+        ) from error
+    try:
         return str(_Answer.model_validate_json(response.raise_for_status().content).access_token)
     except (httpx.HTTPError, ValueError) as error:
         raise ToolError(f"{url} gives no token ({type(error).__name__}); is the local site up? See `esd-deploy local status`") from error

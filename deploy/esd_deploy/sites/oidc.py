@@ -25,6 +25,10 @@ _DEVICE = "urn:ietf:params:oauth:grant-type:device_code"
 _TIMEOUT_S = 30
 
 
+class IssuerAwayError(ToolError):
+    """The issuer does not answer just now; the login that is kept here is as good as before."""
+
+
 @dataclass(frozen=True)
 class Login:
     """A login that is kept: with it, tokens can be had without the user."""
@@ -71,7 +75,7 @@ def access_token(issuer: str, *, http: httpx.Client | None = None, where: Path |
                 {"grant_type": "refresh_token", "refresh_token": login.refresh_token, "client_id": login.client_id},
             )
         if "access_token" not in answer:
-            raise UsageError(f"{issuer} ended the login ({answer.get('error', 'no reason given')}); `esd-deploy login` again")
+            raise UsageError(f"{issuer} ended the login ({_reason(answer)}); `esd-deploy login` again")
         _save(path, Login(issuer, login.client_id, str(answer.get("refresh_token") or login.refresh_token)))
     return str(answer["access_token"])
 
@@ -94,9 +98,7 @@ def log_in(
             {"client_id": client_id, "scope": "openid offline_access"},
         )
         if "device_code" not in started:
-            raise ToolError(
-                f"{issuer} starts no login for client '{client_id}': {started.get('error_description') or started.get('error')}"
-            )
+            raise ToolError(f"{issuer} starts no login for client '{client_id}' ({_reason(started)})")
         show(_prompt(issuer, started))
         answer = _confirmed(session, issuer, client_id, started, sleep)
     if "refresh_token" not in answer:
@@ -134,8 +136,14 @@ def _confirmed(
         if answer.get("error") == "slow_down":
             wait_s += 5
         elif answer.get("error") != "authorization_pending":
-            raise UsageError(f"{issuer}: the login was not confirmed ({answer.get('error', 'no reason given')}); try again")
+            raise UsageError(f"{issuer}: the login was not confirmed ({_reason(answer)}); try again")
     raise UsageError(f"{issuer}: nobody confirmed the login in time; try again")
+
+
+def _reason(answer: dict[str, Any]) -> str:
+    """Why an issuer refuses: its word for it (RFC 6749, 5.2), and its own description, which says what can be done."""
+    known = (printable(answer.get(name), 300) for name in ("error", "error_description") if answer.get(name))
+    return ": ".join(known) or "no reason given"
 
 
 def _endpoint(session: httpx.Client, issuer: str, name: str) -> str:
@@ -154,13 +162,15 @@ def _answer(session: httpx.Client, method: str, url: str, form: dict[str, str]) 
     try:
         answer = session.request(method, url, data=form or None)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise ToolError(f"{url} does not answer ({type(error).__name__}); try again later") from error
+        raise IssuerAwayError(f"{url} does not answer ({type(error).__name__}); try again later") from error
+    if answer.status_code >= 500:
+        raise IssuerAwayError(f"{url} answered {answer.status_code}; try again later")
     try:
         content = parsed(answer.content, url)
     except ToolError as error:
         raise ToolError(f"{url} answered {answer.status_code}, but not as OpenID Connect does; is the issuer right?") from error
-    if not isinstance(content, dict) or answer.status_code >= 500:
-        raise ToolError(f"{url} answered {answer.status_code}; try again later")
+    if not isinstance(content, dict):
+        raise ToolError(f"{url} answered {answer.status_code}, but not as OpenID Connect does; is the issuer right?")
     return content
 
 

@@ -16,8 +16,10 @@ from esd_deploy.sites import oidc
 from esd_deploy.sites.source import CredentialsSource
 
 MARGIN_S = 60
-"""A token that ends sooner than this is renewed first."""
+"""A token that ends sooner than this is renewed first; a short one in the last quarter of its life."""
+_LAST_PART = 4
 _LONGEST = 64 * 1024
+_BY_HAND = "the token given by hand"
 _OPAQUE_S = 300
 """How long a token that does not tell its end is used before its source is asked again."""
 
@@ -41,16 +43,18 @@ class Tokens:
 
     places: Mapping[str, Place] = field(repr=False)
     clock: Clock = time.time
-    renews: bool = True
-    """Whether asking again may give a newer token: a token that was given by hand stays as it is."""
+    fixed: frozenset[str] = frozenset()
+    """Places that only ever have the one token: given by hand, in an environment variable, in a file that somebody writes."""
     _token: str | None = field(default=None, repr=False)
+    _place: str | None = None
     _until: float = 0
+    _margin_s: float = MARGIN_S
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def bearer(self) -> str:
         """Raises UsageError where no place has a token, or only one that has ended."""
         with self._lock:
-            if self._token is None or self.clock() > self._until - MARGIN_S:
+            if self._token is None or self.clock() > self._until - self._margin_s:
                 self._fetch()
             return self._token or ""
 
@@ -61,23 +65,40 @@ class Tokens:
             self._fetch()
             return self._token != before
 
+    @property
+    def renews(self) -> bool:
+        """Whether the present token is renewed without the user."""
+        return self._place not in self.fixed
+
     def lifetime_s(self) -> float | None:
         """How long the present token is valid still; None where it does not say."""
         end = expiry(self.bearer())
         return None if end is None else end - self.clock()
 
     def _fetch(self) -> None:
+        """A new token; while the issuer is away, the one at hand serves as long as it is valid."""
         for place, ask in self.places.items():
-            token = one_line(ask(), place)
-            if token:
-                end = expiry(token)
-                self._token, self._until = token, end if end is not None else self.clock() + _OPAQUE_S + MARGIN_S
-                if self._until > self.clock():
-                    return
+            try:
+                token = one_line(ask(), place)
+            except oidc.IssuerAwayError:
+                if self._token is None or self._until <= self.clock():
+                    raise
+                return
+            if token and self._keep(token, place):
+                return
         if self._token is None:
             raise UsageError(f"no token: looked at {'; '.join(self.places)}")
         if self._until <= self.clock():
             raise UsageError(f"the token has ended, and there is no newer one; looked at {'; '.join(self.places)}")
+
+    def _keep(self, token: str, place: str) -> bool:
+        """True where the token is valid now."""
+        end = expiry(token)
+        left_s = _OPAQUE_S + MARGIN_S if end is None else end - self.clock()
+        if token != self._token:
+            self._margin_s = min(MARGIN_S, left_s / _LAST_PART)
+        self._token, self._place, self._until = token, place, self.clock() + left_s
+        return left_s > 0
 
 
 def tokens(
@@ -91,7 +112,7 @@ def tokens(
     """The places of a site's tokens, in their order; a token `given` by hand goes before all."""
     places: dict[str, Place] = {}
     if given:
-        return Tokens({"the token given by hand": lambda: given}, renews=False)
+        return Tokens({_BY_HAND: lambda: given}, fixed=frozenset({_BY_HAND}))
     if source.token_env:
         variable = source.token_env
         places[f"the environment variable {variable}, which is not set" if not environ.get(variable) else f"${variable}"] = lambda: (
@@ -100,12 +121,13 @@ def tokens(
     if source.token_file:
         path = source.token_file.expanduser()
         places[f"the file {source.token_file}"] = lambda: secret_file(path, optional=True)
+    fixed = frozenset(places)
     if source.jupyter:
         places["the EBRAINS JupyterLab (not here)"] = jupyter
     if source.oidc:
         issuer = source.oidc
         places[f"`esd-deploy login --site {site}` (not done)"] = lambda: oidc.access_token(issuer, ca_file=ca_file)
-    return Tokens(places)
+    return Tokens(places, fixed=fixed)
 
 
 def jupyter() -> str | None:

@@ -1,38 +1,66 @@
-"""The JSON documents of the queue: pure functions, following the job queue's version 3."""
+"""The JSON documents of the queue: pure functions, in the form of the service (tests/contract compares them with its own)."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, date, datetime
 from typing import TypeAlias
 from urllib.parse import quote
 
-from esd_localsite.nmpi.records import Output, QueueRecord, QueueStatus
+from esd_localsite.nmpi.platforms import UNITS
+from esd_localsite.nmpi.records import Comment, Output, QueueRecord, QueueStatus
 
 Document: TypeAlias = dict[str, object]
 
 
-def job_document(record: QueueRecord, status: QueueStatus, ended: datetime | None, log: str | None, results: Document) -> Document:
-    """One job."""
+def time_text(moment: datetime) -> str:
+    """As the service writes a time."""
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def accepted_document(record: QueueRecord, status: QueueStatus) -> Document:
+    """A job that was just taken in."""
     request = record.request
-    seconds = (ended - record.created).total_seconds() if ended else 0.0
     return {
         "id": record.number,
         "resource_uri": f"/jobs/{record.number}",
         "status": status.value,
         "user_id": record.owner,
-        **{name: request.get(name) for name in ("code", "command", "collab", "hardware_platform", "hardware_config", "input_data")},
-        "tags": list(record.tags),
-        "comments": [{"content": text, "user": record.owner} for text in record.comments],
-        "timestamp_submission": record.created.isoformat(),
-        "timestamp_completion": ended.isoformat() if ended else None,
-        "resource_usage": {"value": round(seconds / 3600, 6), "units": "core-hours"} if ended else None,
+        **{name: request.get(name) for name in ("code", "command", "collab", "hardware_platform")},
+        "hardware_config": request.get("hardware_config") or None,
+        "input_data": request.get("input_data") or [],
+        "tags": sorted(record.tags),
+        "timestamp_submission": time_text(record.created),
+    }
+
+
+def job_document(record: QueueRecord, status: QueueStatus, ended: datetime | None, results: Document | None) -> Document:
+    """One job. `results` as `results_document` makes it; None while, or where, there are none."""
+    seconds = (ended - record.created).total_seconds() if ended else 0.0
+    units = UNITS[str(record.request["hardware_platform"])]
+    return {
+        **accepted_document(record, status),
+        "timestamp_completion": time_text(ended) if ended else None,
+        "resource_usage": {"value": round(seconds / 3600, 6), "units": units} if ended else None,
         "provenance": None,
-        "log": log,
+        "comments": None,
+        "log": None,
         "output_data": results,
     }
 
 
-def results_document(base: str, record: QueueRecord, key: str, outputs: Sequence[Output]) -> Document:
-    """Where the job's results are; the addresses are open to whoever has them."""
+def comment_document(number: int, place: int, comment: Comment) -> Document:
+    """A remark on a job, the `place`-th."""
+    return {
+        "id": place,
+        "job_id": number,
+        "content": comment.content,
+        "user_id": comment.user,
+        "timestamp": time_text(comment.time),
+        "resource_uri": f"/jobs/{number}/comments/{place}",
+    }
+
+
+def results_document(base: str, record: QueueRecord, key: str, outputs: Sequence[Output]) -> Document | None:
+    """Where the job's results are, if it has some; the addresses are open to whoever has them."""
     files = [
         {
             "url": f"{base}/data/{record.number}/{key}/{quote(output.path)}",
@@ -43,18 +71,32 @@ def results_document(base: str, record: QueueRecord, key: str, outputs: Sequence
         }
         for output in outputs
     ]
-    return {"repository": "local site", "files": files}
+    return {"repository": "local site", "files": files} if files else None
 
 
-def project_document(collab: str, number: int, quota: bool) -> Document:
-    """A collaboratory's grant of computing time."""
-    platforms = ("Demo", "SpiNNaker") if quota else ()
+def project_document(collab: str, identifier: str, since: date, limits: dict[str, float]) -> Document:
+    """A collaboratory's grant of computing time: hours (of the platform's kind) by platform; 0 is used up."""
+    uri = f"/projects/{identifier}"
     return {
-        "id": number,
-        "resource_uri": f"/projects/{number}",
+        "id": identifier,
+        "resource_uri": uri,
         "collab": collab,
+        "owner": "esd",
         "title": f"{collab} of the local site",
         "abstract": "",
+        "description": "",
         "status": "accepted",
-        "quotas": [{"platform": platform, "limit": 1000.0, "usage": 0.0, "units": "core-hours"} for platform in platforms],
+        "submission_date": since.isoformat(),
+        "decision_date": since.isoformat(),
+        "quotas": [
+            {
+                "platform": platform,
+                "limit": limit,
+                "usage": 0.0,
+                "units": UNITS[platform],
+                "project": uri,
+                "resource_uri": f"{uri}/quotas/{number}",
+            }
+            for number, (platform, limit) in enumerate(limits.items(), 1)
+        ],
     }

@@ -9,6 +9,20 @@ version = 5
 """
 """sPyNNaker's configuration for no hardware: networks are partitioned, placed and routed for one board, and nothing runs."""
 
+UNITS = {
+    "BrainScaleS": "wafer-hours",
+    "BrainScaleS-2": "chip-hours",
+    "SpiNNaker": "core-hours",
+    "BrainScaleS-ESS": "hours",
+    "Spikey": "hours",
+    "TestPlatform": "bushels",
+    "Test": "litres",
+    "Demo": "hours",
+}
+"""What the service charges in, by platform."""
+QUEUES = ("BrainScaleS", "BrainScaleS-ESS", "Spikey", "SpiNNaker", "BrainScaleS-2")
+"""The queues whose length the service tells, in its order."""
+
 
 @dataclass(frozen=True)
 class Platform:

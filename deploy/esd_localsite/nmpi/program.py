@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from esd_localsite.nmpi.platforms import Platform
-from esd_localsite.nmpi.records import Request
+from esd_localsite.nmpi.records import DataItem, Request
 
 WORK = "work"
 """Folder of the job's code and results, below the job's directory."""
@@ -18,6 +18,7 @@ SCRIPT = "queue.sh"
 _ARCHIVE = "code.archive"
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _DEFAULT_SCRIPT = "run.py"
+_DEFAULT_COMMAND = f"{_DEFAULT_SCRIPT} {{system}}"
 _LONGEST_H = 24
 _NOT_HERE = ("extra_pip_installs", "extra_git_repositories", "extra_makes", "spynnaker_version")
 
@@ -39,7 +40,7 @@ else:
 
 
 class RequestError(Exception):
-    """A request that the queue refuses; the message is for the client."""
+    """What no machine could run; the message is for the client. The queue takes such a job, as the service does, and it ends in error."""
 
 
 def command_words(command: str, platform: Platform) -> tuple[str, ...]:
@@ -58,7 +59,7 @@ def command_words(command: str, platform: Platform) -> tuple[str, ...]:
 
 def description(request: Request, platform: Platform, image: Path) -> dict[str, Any]:
     """The engine's job. Raises RequestError."""
-    words = command_words(request.command, platform)
+    words = command_words(request.command or _DEFAULT_COMMAND, platform)
     imports = [{"From": "inline://queue", "To": f"{HOME}/.spynnaker.cfg", "Data": platform.settings}, *_code(request, words[0])]
     imports += [_input(item) for item in request.input_data or ()]
     text = script(words, platform, image, hours=_hours(request), ignored=_ignored(request))
@@ -68,6 +69,13 @@ def description(request: Request, platform: Platform, image: Path) -> dict[str, 
         "Executable": f"bash {SCRIPT}",
         "Imports": [*imports, {"From": "inline://queue", "To": SCRIPT, "Data": text}],
     }
+
+
+def refusal(reason: str) -> dict[str, Any]:
+    """The engine's job for a request that cannot be run: it says why, and fails."""
+    text = f"printf '%s\\n' {shlex.quote(f'local site: {reason}')}\nexit 1\n"
+    job = {"Name": "NMPI", "Job type": "ON_LOGIN_NODE", "Executable": f"bash {SCRIPT}"}
+    return {**job, "Imports": [{"From": "inline://queue", "To": SCRIPT, "Data": text}]}
 
 
 def script(words: tuple[str, ...], platform: Platform, image: Path, *, hours: int, ignored: tuple[str, ...] = ()) -> str:
@@ -107,10 +115,10 @@ def _code(request: Request, name: str) -> list[dict[str, Any]]:
     raise RequestError(f"'{code}': only the text of a program, or the address of one of {' '.join(_ARCHIVES)}, can be run here")
 
 
-def _input(item: dict[str, Any]) -> dict[str, Any]:
-    url = item.get("url")
-    if not isinstance(url, str) or not url.startswith("https://"):
-        raise RequestError("input_data: each entry needs a 'url', https://…")
+def _input(item: DataItem) -> dict[str, Any]:
+    url = item.url
+    if not url.startswith("https://"):
+        raise RequestError(f"input_data: '{url}' is not https://…")
     name = PurePosixPath(urlsplit(url).path).name
     if not name:
         raise RequestError(f"input_data: '{url}' names no file")

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from esd_localsite.identity.users import Identity
 from esd_localsite.jobs.creation import Origin
@@ -15,12 +16,12 @@ from esd_localsite.jobs.life import Phase
 from esd_localsite.jobs.records import JobRecord
 from esd_localsite.jobs.shelf import Shelf
 from esd_localsite.nmpi import results
-from esd_localsite.nmpi.platforms import PLATFORMS, Platform
-from esd_localsite.nmpi.program import RequestError, description
+from esd_localsite.nmpi.platforms import PLATFORMS
+from esd_localsite.nmpi.program import RequestError, description, refusal
 from esd_localsite.nmpi.records import Output, QueueRecord, QueueStatus, Request
 
-COLLABS: Mapping[str, bool] = {"demo": True, "no-quota": False}
-"""The collaboratories that the queue knows, and whether they have a quota."""
+COLLABS: Mapping[str, dict[str, float]] = {"demo": {"Demo": 1000.0, "SpiNNaker": 1000.0}, "no-quota": {}}
+"""The collaboratories that the queue knows, and how much they may use of each platform."""
 _FIRST_NUMBER = 1
 
 
@@ -30,10 +31,6 @@ class NoCollabError(Exception):
 
 class NoQuotaError(Exception):
     """A collaboratory without a quota on the platform."""
-
-
-class NoImageError(Exception):
-    """A platform whose image is not here."""
 
 
 @dataclass
@@ -48,15 +45,12 @@ class Queue:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def submit(self, identity: Identity, request: Request) -> QueueRecord:
-        """Take a job in. Raises RequestError, NoCollabError, NoQuotaError, NoImageError."""
-        image = self.images / f"{self._platform(request).name}.sif"
+        """Take a job in. Raises NoCollabError, NoQuotaError; whatever else is wrong, the job itself says when it runs."""
         if request.collab not in COLLABS:
-            raise NoCollabError(f"Collab '{request.collab}' not found, or you are no member (there are {', '.join(COLLABS)})")
-        if not COLLABS[request.collab]:
-            raise NoQuotaError(f"Collab '{request.collab}' has no quota for {request.hardware_platform}")
-        submitted = description(request, self._platform(request), image)
-        if not image.is_file():
-            raise NoImageError(f"platform {request.hardware_platform} has no image at this site ({image})")
+            raise NoCollabError("You do not have access to this collab or there is no collab with this id")
+        if request.hardware_platform not in COLLABS[request.collab]:
+            raise NoQuotaError("You do not have sufficient compute quota to submit this job")
+        submitted = self._description(request)
         with self._lock:
             job = self.engine.create(identity, submitted, Origin(service="nmpi"))
             number = max((record.number for record in self.shelf), default=_FIRST_NUMBER - 1) + 1
@@ -67,7 +61,7 @@ class Queue:
                 job=job.id,
                 created=datetime.now(UTC),
                 request=request.model_dump(mode="json"),
-                tags=tuple(request.tags or ()),
+                tags=tuple(sorted(set(request.tags or ()))),
             )
             self.shelf.save(record)
         return record
@@ -86,7 +80,7 @@ class Queue:
     def ended(self, record: QueueRecord) -> datetime | None:
         """When it ended; None while it has not."""
         job = self.engine.store.get(record.job)
-        return job.ended if job else None
+        return job.ended if job else record.ended
 
     def log(self, record: QueueRecord) -> str:
         """What the job has said, and for a failure what the engine says of it."""
@@ -117,18 +111,24 @@ class Queue:
 
     def remove(self, record: QueueRecord) -> None:
         """End the job and take it from the lists; its number stays taken."""
-        self.change(record.number, lambda old: old.model_copy(update={"removed": True, "outputs": ()}))
+        ended = self.ended(record)
+        self.change(record.number, lambda old: old.model_copy(update={"removed": True, "outputs": (), "ended": ended}))
         self.engine.destroy(record.job)
 
     def key(self, record: QueueRecord) -> str:
         """What makes the addresses of a job's results unguessable: they are given without a login, as those of the service are."""
         return hmac.new(self.secret, f"nmpi {record.number}".encode(), hashlib.sha256).hexdigest()
 
-    def _platform(self, request: Request) -> Platform:
-        platform = PLATFORMS.get(request.hardware_platform)
-        if platform is None:
-            raise RequestError(f"hardware_platform '{request.hardware_platform}' is not available: {', '.join(PLATFORMS)}")
-        return platform
+    def _description(self, request: Request) -> dict[str, Any]:
+        """The engine's job: the request's, or one that says why it cannot be."""
+        platform = PLATFORMS[request.hardware_platform]
+        image = self.images / f"{platform.name}.sif"
+        if not image.is_file():
+            return refusal(f"platform {platform.name} has no image at this site ({image})")
+        try:
+            return description(request, platform, image)
+        except RequestError as error:
+            return refusal(str(error))
 
 
 def _status(job: JobRecord) -> QueueStatus:

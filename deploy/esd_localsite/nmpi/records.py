@@ -1,19 +1,24 @@
 """What the queue remembers of its jobs."""
 
 import os
+from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AnyUrl, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter
 
 from esd_localsite.jobs.shelf import Record
 
+_URL: TypeAdapter[AnyUrl] = TypeAdapter(AnyUrl)
+
 
 class QueueStatus(StrEnum):
-    """Where a job stands."""
+    """Where a job stands, in the service's words and order; `validated` and `mapped` it does not use yet."""
 
     SUBMITTED = "submitted"
+    VALIDATED = "validated"
     RUNNING = "running"
+    MAPPED = "mapped"
     FINISHED = "finished"
     ERROR = "error"
     REMOVED = "removed"
@@ -23,18 +28,51 @@ class QueueStatus(StrEnum):
         return self in {QueueStatus.FINISHED, QueueStatus.ERROR, QueueStatus.REMOVED}
 
 
+Tag = Annotated[str, StringConstraints(min_length=2, max_length=100, strip_whitespace=True)]
+
+
+class DataItem(BaseModel):
+    """A file that is somewhere: an input of a job."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    url: Annotated[str, AfterValidator(lambda url: str(_URL.validate_python(url)))]
+    path: str | None = None
+    content_type: str | None = None
+    size: int | None = None
+    hash: str | None = None
+
+
+class CommentBody(BaseModel):
+    """What a client says of a job."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    content: str = Field(min_length=1, max_length=10_000)
+
+
+class Comment(BaseModel):
+    """A remark that is kept."""
+
+    model_config = ConfigDict(frozen=True)
+
+    content: str
+    user: str
+    time: datetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
 class Request(BaseModel):
     """What a client asks for. More is taken, and passed over, as the service does."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    code: str = Field(min_length=1, max_length=10_000_000)
-    command: str = "run.py {system}"
-    collab: str = Field(pattern=r"^[A-Za-z0-9][\w.-]{0,99}$")
+    code: str = Field(max_length=10_000_000)
+    command: Annotated[str, BeforeValidator(lambda given: given or "")] = ""
+    collab: str
     hardware_platform: str
     hardware_config: dict[str, Any] | None = None
-    input_data: list[dict[str, Any]] | None = None
-    tags: list[str] | None = None
+    input_data: list[DataItem] | None = None
+    tags: list[Tag] | None = None
 
 
 class Output(BaseModel):
@@ -64,7 +102,9 @@ class QueueRecord(Record):
     job: str
     request: dict[str, Any]
     tags: tuple[str, ...] = ()
-    comments: tuple[str, ...] = ()
+    comments: tuple[Comment, ...] = ()
     removed: bool = False
+    ended: datetime | None = None
+    """Known once the job has been removed."""
     outputs: tuple[dict[str, Any], ...] | None = None
     """Known once the job has ended."""

@@ -1,237 +1,203 @@
-"""Routes of the queue. Who asks is told by a bearer token of the site's issuer; errors come as `{"detail": …}`, 503 as `{"error": …}`."""
+"""Routes of the queue: jobs and what belongs to them. What is about no job is in `grants`."""
 
 import hmac
-import json
-from collections.abc import Callable
-from typing import Any
-from urllib.parse import urlencode, urlsplit
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter
 from starlette.concurrency import run_in_threadpool
-from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
-from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Route
 
-from esd_localsite.faults.board import FaultKind
 from esd_localsite.files.files import Storage
-from esd_localsite.identity.oidc import GrantError
-from esd_localsite.identity.users import Identity
-from esd_localsite.nmpi.answers import Document, job_document, project_document, results_document
-from esd_localsite.nmpi.program import WORK, RequestError
-from esd_localsite.nmpi.queue import COLLABS, NoCollabError, NoImageError, NoQuotaError, Queue
-from esd_localsite.nmpi.records import QueueRecord, QueueStatus, Request
-from esd_localsite.unicore.endpoint import endpoint_of
-from esd_localsite.unicore.requests import raw_body
+from esd_localsite.nmpi import grants
+from esd_localsite.nmpi.answers import Document, accepted_document, comment_document, job_document, results_document
+from esd_localsite.nmpi.asking import (
+    QueueError,
+    base_of,
+    body_of,
+    checked,
+    choices_asked,
+    identity_of,
+    number_asked,
+    own_job,
+    queue_of,
+    refused,
+)
+from esd_localsite.nmpi.program import WORK
+from esd_localsite.nmpi.queue import NoCollabError, NoQuotaError
+from esd_localsite.nmpi.records import Comment, CommentBody, QueueRecord, QueueStatus, Request, Tag
 from esd_localsite.unicore.storage_routes import send_file
 
-_REFUSALS: dict[type[Exception], int] = {RequestError: 400, NoQuotaError: 403, NoCollabError: 404, NoImageError: 503}
-_PAGE = 100
-_MOST_TEXT = 10_000
+__all__ = ["QueueError", "refused", "routes"]
 
-
-class QueueError(HTTPException):
-    """A refusal, in the queue's form."""
-
-
-def refused(_request: HttpRequest, error: Exception) -> Response:
-    """The answer to a refused request."""
-    assert isinstance(error, QueueError)  # noqa: S101 - Starlette calls it with nothing else
-    key = "error" if error.status_code == 503 else "detail"
-    return JSONResponse({key: error.detail}, error.status_code)
-
-
-def about(request: HttpRequest) -> Response:
-    """What answers here."""
-    return JSONResponse({"about": "Neuromorphic job queue of a local site", "version": "3", "links": {"jobs": f"{_base(request)}/jobs/"}})
+_REFUSALS: dict[type[Exception], int] = {NoQuotaError: 403, NoCollabError: 404}
+_PAGE = 10
+_REQUEST: TypeAdapter[Request] = TypeAdapter(Request)
+_COMMENT: TypeAdapter[CommentBody] = TypeAdapter(CommentBody)
+_TAGS: TypeAdapter[list[Tag]] = TypeAdapter(list[Tag])
 
 
 async def submit(request: HttpRequest) -> Response:
     """A new job."""
-    identity, queue = _identity(request), _queue(request)
-    fields = await _json(request)
-    try:
-        asked = Request.model_validate(fields)
-    except ValidationError as error:
-        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-        raise QueueError(422, problems) from error
+    identity, queue = identity_of(request, missing=grants.NOT_LOGGED_IN), queue_of(request)
+    asked = checked(_REQUEST, await body_of(request), ("body",))
     try:
         record = await run_in_threadpool(queue.submit, identity, asked)
     except tuple(_REFUSALS) as error:
         raise QueueError(_REFUSALS[type(error)], str(error)) from error
-    return JSONResponse(_document(request, record), 201)
+    return JSONResponse(accepted_document(record, QueueStatus.SUBMITTED), 201)
 
 
 def list_jobs(request: HttpRequest) -> Response:
     """The caller's jobs, newest first."""
-    identity, queue, asked = _identity(request), _queue(request), request.query_params
-    try:
-        size, start = int(asked.get("size", _PAGE)), int(asked.get("from_index", 0))
-    except ValueError:
-        raise QueueError(422, "size and from_index must be whole numbers") from None
+    identity, queue, asked = identity_of(request), queue_of(request), request.query_params
+    size, start = number_asked(request, "size", _PAGE), number_asked(request, "from_index", 0)
     wanted = {name: set(asked.getlist(name)) for name in ("collab", "hardware_platform")}
-    states, users = set(asked.getlist("status")), set(asked.getlist("user_id"))
+    states, tags = choices_asked(request, "status", QueueStatus), set(asked.getlist("tags"))
+    _require_self(identity.name, asked.getlist("user_id"))
+    grants.require_member(asked.getlist("collab"))
     found = [
         record
         for record in reversed(tuple(queue.shelf))
         if record.owner == identity.name
         and not record.removed
-        and (not users or record.owner in users)
+        and (not tags or tags & set(record.tags))
         and (not states or queue.status(record).value in states)
         and all(not names or record.request[key] in names for key, names in wanted.items())
     ]
     return JSONResponse([_document(request, record) for record in found[max(start, 0) :][: max(size, 0)]])
 
 
+def _require_self(name: str, users: list[str]) -> None:
+    if len(users) > 1:
+        raise QueueError(400, "Only admins can directly query other users' jobs or sessions, try querying by collab")
+    if users and users[0] != name:
+        raise QueueError(403, f"User id provided ({users[0]}) does not match authentication token ({name})")
+
+
 def show(request: HttpRequest) -> Response:
     """One job."""
-    return JSONResponse(_document(request, _own(request), with_log=request.query_params.get("with_log", "").lower() == "true"))
+    record = own_job(request)
+    asked = {name for name in ("with_log", "with_comments") if request.query_params.get(name, "").lower() in {"true", "1", "yes", "on"}}
+    document = _document(request, record)
+    if "with_log" in asked:
+        document["log"] = queue_of(request).log(record) or None
+    if "with_comments" in asked:
+        document["comments"] = _comments(record) or None
+    return JSONResponse(document)
 
 
 def show_log(request: HttpRequest) -> Response:
-    """What the job has said."""
-    return JSONResponse(_queue(request).log(_own(request)))
+    """What the job has said: text."""
+    return PlainTextResponse(queue_of(request).log(own_job(request)))
 
 
 def show_results(request: HttpRequest) -> Response:
-    """What the job left."""
-    return JSONResponse(_results(request, _own(request)))
+    """What the job left. Without results the service fails, and so does this."""
+    results = _results(request, own_job(request))
+    if results is None:
+        raise QueueError(500, "")
+    return JSONResponse(results)
 
 
 def remove(request: HttpRequest) -> Response:
     """Take a job from the lists."""
-    _queue(request).remove(_own(request))
-    return Response(status_code=200)
+    queue_of(request).remove(own_job(request))
+    return JSONResponse(None)
 
 
 async def comment(request: HttpRequest) -> Response:
-    """A remark on a job that has ended."""
-    record, fields = _own(request), await _json(request)
-    text = fields.get("content") if isinstance(fields, dict) else None
-    if not isinstance(text, str) or len(text) > _MOST_TEXT:
-        raise QueueError(422, "content: a text is needed")
-    await run_in_threadpool(_queue(request).change, record.number, lambda old: old.model_copy(update={"comments": (*old.comments, text)}))
-    return JSONResponse({"content": text, "user": record.owner}, 201)
+    """A remark on a job."""
+    record, asked = own_job(request), checked(_COMMENT, await body_of(request), ("body",))
+    said = Comment(content=asked.content, user=record.owner)
+    changed = await run_in_threadpool(
+        queue_of(request).change, record.number, lambda old: old.model_copy(update={"comments": (*old.comments, said)})
+    )
+    return JSONResponse(comment_document(record.number, len(changed.comments if changed else ()), said), 201)
+
+
+def show_comments(request: HttpRequest) -> Response:
+    """All remarks, the oldest first."""
+    return JSONResponse(_comments(own_job(request)))
+
+
+def show_tags(request: HttpRequest) -> Response:
+    """The job's tags."""
+    return JSONResponse(sorted(own_job(request).tags))
 
 
 async def change_tags(request: HttpRequest) -> Response:
     """Add or remove tags."""
-    record, given = _own(request), await _json(request)
-    if not isinstance(given, list) or not all(isinstance(tag, str) for tag in given):
-        raise QueueError(422, "a list of tags is needed")
-    kept: Callable[[QueueRecord], tuple[str, ...]] = (
-        (lambda old: tuple(tag for tag in old.tags if tag not in given))
-        if request.method == "DELETE"
-        else (lambda old: tuple(dict.fromkeys((*old.tags, *given))))
-    )
-    changed = await run_in_threadpool(_queue(request).change, record.number, lambda old: old.model_copy(update={"tags": kept(old)}))
+    record, given = own_job(request), checked(_TAGS, await body_of(request), ("body",))
+    added = request.method == "POST"
+
+    def kept(old: QueueRecord) -> QueueRecord:
+        tags = {*old.tags, *given} if added else {*old.tags} - {*given}
+        return old.model_copy(update={"tags": tuple(sorted(tags))})
+
+    changed = await run_in_threadpool(queue_of(request).change, record.number, kept)
     return JSONResponse(list(changed.tags if changed else ()))
 
 
 def data(request: HttpRequest) -> Response:
     """The bytes of a result: for whoever has the address, as with the service."""
-    queue, path = _queue(request), request.path_params["path"]
+    queue, path = queue_of(request), request.path_params["path"]
     record = queue.find(request.path_params["job"])
     if record is None or not hmac.compare_digest(request.path_params["key"].encode(), queue.key(record).encode()):
         raise QueueError(404, "Not Found")
     name = {output.path: output.name for output in queue.outputs(record)}.get(path)
-    if name is None:
-        raise QueueError(404, "Not Found")
     job = queue.engine.store.get(record.job)
-    if job is None:
+    if name is None or job is None:
         raise QueueError(404, "Not Found")
     workspace = queue.engine.workspace(job)
     return send_file(request, Storage(workspace.directory / WORK, workspace.account, any_name=True), name)
 
 
-def projects(request: HttpRequest) -> Response:
-    """The grants of computing time."""
-    _identity(request)
-    collab = request.query_params.get("collab")
-    known = [project_document(name, number, quota) for number, (name, quota) in enumerate(COLLABS.items(), 1)]
-    return JSONResponse([project for project in known if collab in {None, project["collab"]}])
-
-
-def login(request: HttpRequest) -> Response:
-    """Send a user who wants to log in with a password to the issuer."""
-    target = urlencode({"redirect_uri": f"{_base(request)}/auth"})
-    return RedirectResponse(f"{endpoint_of(request).config.oidc_url}/auth?{target}", 302)
-
-
-async def logged_in(request: HttpRequest) -> Response:
-    """Back from the issuer, with a code."""
-    try:
-        tokens = endpoint_of(request).issuer.redeem(request.query_params.get("code", ""))
-    except GrantError as error:
-        raise QueueError(401, f"invalid_token: {error}") from error
-    return JSONResponse({"access_token": tokens.access, "refresh_token": tokens.refresh, "expires_in": tokens.lifetime})
+def with_slash(request: HttpRequest) -> Response:
+    """Where the list is."""
+    query = f"?{request.url.query}" if request.url.query else ""
+    return RedirectResponse(f"{base_of(request)}{request.url.path}/{query}", 307)
 
 
 def routes() -> list[Route]:
     """All routes of the queue: at the server's root, where its client looks for them."""
     job = "/jobs/{job}"
     return [
-        Route("/", about),
+        Route("/", grants.about),
         Route("/jobs/", list_jobs),
         Route("/jobs/", submit, methods=["POST"]),
+        *(Route(path, with_slash, methods=["GET", "POST"]) for path in ("/jobs", "/projects", "/collabs", "/tags")),
+        Route("/jobs/next/{platform}", grants.for_machines),
         Route(job, show),
         Route(job, remove, methods=["DELETE"]),
+        Route(job, grants.for_machines, methods=["PUT"]),
         Route(f"{job}/log", show_log),
+        Route(f"{job}/log", grants.for_machines, methods=["PUT", "PATCH"]),
         Route(f"{job}/output_data", show_results),
+        Route(f"{job}/comments", show_comments),
         Route(f"{job}/comments/", comment, methods=["POST"]),
+        Route(f"{job}/tags/", show_tags),
         Route(f"{job}/tags/", change_tags, methods=["POST", "DELETE"]),
         Route("/data/{job}/{key}/{path:path}", data),
-        Route("/projects/", projects),
-        Route("/login", login),
-        Route("/auth", logged_in),
+        Route("/projects/", grants.projects),
+        Route("/projects/{project}", grants.project),
+        Route("/collabs/", grants.collabs),
+        Route("/tags/", grants.tags),
+        Route("/statistics/queue-length", grants.queue_length),
+        Route("/login", grants.login),
+        Route("/auth", grants.logged_in),
     ]
 
 
-def _queue(request: HttpRequest) -> Queue:
-    queue: Queue = request.app.state.queue
-    return queue
+def _comments(record: QueueRecord) -> list[Document]:
+    return [comment_document(record.number, place, said) for place, said in enumerate(record.comments, 1)]
 
 
-def _base(request: HttpRequest) -> str:
-    parts = urlsplit(endpoint_of(request).config.site_url)
-    return f"{parts.scheme}://{parts.netloc}"
+def _results(request: HttpRequest, record: QueueRecord) -> Document | None:
+    queue = queue_of(request)
+    return results_document(base_of(request), record, queue.key(record), queue.outputs(record))
 
 
-def _identity(request: HttpRequest) -> Identity:
-    endpoint = endpoint_of(request)
-    if endpoint.faults.take(FaultKind.NMPI_503):
-        raise QueueError(503, "The neuromorphic computing platform is in maintenance")
-    scheme, _, value = request.headers.get("authorization", "").partition(" ")
-    user = endpoint.issuer.user_of(value.strip()) if scheme.lower() == "bearer" else None
-    identity = endpoint.gate.identity(user, "OIDC") if user else None
-    if identity is None:
-        raise QueueError(401, "invalid_token: the token is missing, expired, or not of this issuer")
-    return identity
-
-
-def _own(request: HttpRequest) -> QueueRecord:
-    identity, number = _identity(request), request.path_params["job"]
-    record = _queue(request).find(number)
-    if record is None or record.owner != identity.name:
-        raise QueueError(404, f"Job {number} not found")
-    return record
-
-
-async def _json(request: HttpRequest) -> Any:
-    try:
-        return json.loads((await raw_body(request)).decode() or "null")
-    except (ValueError, RecursionError) as error:
-        raise QueueError(422, f"The body is not JSON: {error}") from error
-
-
-def _results(request: HttpRequest, record: QueueRecord) -> Document:
-    queue = _queue(request)
-    return results_document(_base(request), record, queue.key(record), queue.outputs(record))
-
-
-def _document(request: HttpRequest, record: QueueRecord, *, with_log: bool = False) -> Document:
-    queue = _queue(request)
-    status = queue.status(record)
-    nothing: Document = {"repository": "local site", "files": []}
-    results = nothing if status is QueueStatus.REMOVED else _results(request, record)
-    return job_document(record, status, queue.ended(record), queue.log(record) if with_log else None, results)
+def _document(request: HttpRequest, record: QueueRecord) -> Document:
+    queue = queue_of(request)
+    return job_document(record, queue.status(record), queue.ended(record), _results(request, record))

@@ -1,4 +1,4 @@
-"""The server's programs: fetched by Maven, each checked against its committed hash, kept by content."""
+"""Programs in Java: fetched by Maven, each file checked against its committed hash, kept by content."""
 
 import hashlib
 import os
@@ -23,6 +23,31 @@ _SHOWN = 4
 
 
 @dataclass(frozen=True)
+class Programs:
+    """What Maven is to fetch: by which POM, which files of which kind must come."""
+
+    name: str
+    pom: Path
+    hashes: Path
+    kind: str = "*.jar"
+
+    @property
+    def listed(self) -> str:
+        return self.hashes.read_text()
+
+    @property
+    def key(self) -> str:
+        """Another list is another folder."""
+        return hashlib.sha256(self.listed.encode()).hexdigest()[:16]
+
+    def files(self, folder: Path) -> list[str]:
+        return [path.name for path in folder.glob(self.kind)]
+
+
+UNICOREX = Programs("UNICORE/X", _HERE / "pom.xml", _HERE / "jars.sha256")
+
+
+@dataclass(frozen=True)
 class Caller:
     """Whose Maven it is: the person behind sudo, with their settings (mirror, proxy) and their own cache."""
 
@@ -43,33 +68,45 @@ class Caller:
 def provide_jars(
     store: Path, environment: Mapping[str, str], progress: Callable[[str], None], resolve: Callable[..., None] | None = None
 ) -> Path:
-    """The folder with exactly the listed files; fetched on first use. Raises LocalSiteError where they cannot be had, or are others."""
-    wanted, folder = read_list(_listed()), jars_folder(store)
-    if folder.is_dir() and not problems(folder, wanted, _jars(folder)):
-        return folder
-    progress(f"fetching UNICORE/X by Maven ({len(wanted)} files, once)")
-    make_folder(store)
-    with tempfile.TemporaryDirectory(prefix="esd-unicorex-") as temporary:
-        fetched = Path(temporary) / "lib"
-        (resolve or maven)(fetched, Caller.of(environment))
-        _keep(fetched, folder, wanted)
-    return folder
+    """The folder with UNICORE/X's files: see `provide`."""
+    return provide(store, UNICOREX, environment, progress, resolve)
 
 
 def jars_folder(store: Path) -> Path:
-    """Where the listed files are kept: another list is another folder."""
-    return store / f"jars-{hashlib.sha256(_listed().encode()).hexdigest()[:16]}"
+    """Where UNICORE/X's files are kept."""
+    return kept(store, UNICOREX)
 
 
-def _listed() -> str:
-    return (_HERE / "jars.sha256").read_text()
+def provide(
+    store: Path,
+    programs: Programs,
+    environment: Mapping[str, str],
+    progress: Callable[[str], None],
+    resolve: Callable[..., None] | None = None,
+) -> Path:
+    """The folder with exactly the listed files; fetched on first use. Raises LocalSiteError where they cannot be had, or are others."""
+    wanted, folder = read_list(programs.listed), kept(store, programs)
+    if folder.is_dir() and not problems(folder, wanted, programs.files(folder)):
+        return folder
+    progress(f"fetching {programs.name} by Maven ({len(wanted)} files, once)")
+    make_folder(store)
+    with tempfile.TemporaryDirectory(prefix="esd-maven-") as temporary:
+        fetched = Path(temporary) / "lib"
+        (resolve or maven)(fetched, programs, Caller.of(environment))
+        _keep(fetched, folder, programs)
+    return folder
 
 
-def maven(target: Path, caller: Caller) -> None:
+def kept(store: Path, programs: Programs) -> Path:
+    """Where the listed files are kept."""
+    return store / f"{programs.hashes.stem}-{programs.key}"
+
+
+def maven(target: Path, programs: Programs, caller: Caller) -> None:
     """Have Maven copy the whole runtime class path into `target`. Raises LocalSiteError with Maven's own words."""
     program = find_maven()
     target.mkdir()
-    pom = shutil.copy(_HERE / "pom.xml", target.parent / "pom.xml")
+    pom = shutil.copy(programs.pom, target.parent / "pom.xml")
     if caller.uid is not None:
         for path in (target.parent, target):
             os.chown(path, caller.uid, -1)
@@ -91,40 +128,36 @@ def maven(target: Path, caller: Caller) -> None:
             extra_groups=groups,
         )
     except subprocess.TimeoutExpired as error:
-        raise LocalSiteError(f"Maven did not fetch UNICORE/X's programs within {_TIMEOUT_S} s") from error
+        raise LocalSiteError(f"Maven did not fetch {programs.name}'s programs within {_TIMEOUT_S} s") from error
     if finished.returncode != 0:
-        raise LocalSiteError(_refused(finished.stdout + finished.stderr))
+        raise LocalSiteError(_refused(programs.name, finished.stdout + finished.stderr))
 
 
-def _refused(said: str) -> str:
+def _refused(name: str, said: str) -> str:
     """What Maven's many lines come to."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
     errors = [line.removeprefix("[ERROR]").strip() for line in plain.splitlines() if line.startswith("[ERROR]")]
     reason = next(filter(None, errors), plain.strip()[-500:] or "it said nothing")
     return (
-        f"Maven cannot fetch UNICORE/X's programs: {reason}\n"
+        f"Maven cannot fetch {name}'s programs: {reason}\n"
         "Is there a network? A mirror or proxy goes into ~/.m2/settings.xml of the one who runs this command."
     )
 
 
-def _others(found: tuple[str, ...]) -> str:
+def _others(name: str, found: tuple[str, ...]) -> str:
     more = f", and {len(found) - _SHOWN} more" if len(found) > _SHOWN else ""
     return (
-        f"what Maven fetched is not the UNICORE/X that this checkout was tried with: {', '.join(found[:_SHOWN])}{more}.\n"
+        f"what Maven fetched is not the {name} that this checkout was tried with: {', '.join(found[:_SHOWN])}{more}.\n"
         "Nothing of it was kept. If files in ~/.m2/repository are damaged, remove them; else the repository that Maven asks has others."
     )
 
 
-def _jars(folder: Path) -> list[str]:
-    return [path.name for path in folder.glob("*.jar")]
-
-
-def _keep(fetched: Path, folder: Path, wanted: Mapping[str, str]) -> None:
+def _keep(fetched: Path, folder: Path, programs: Programs) -> None:
     """Into the store, whole or not at all; readable by all, for the server's account. Checked where nobody else can write any more."""
     with whole_folder(folder) as new:
-        for jar in fetched.glob("*.jar"):
-            (new / jar.name).write_bytes(jar.read_bytes())
-            (new / jar.name).chmod(0o644)
-        found = problems(new, wanted, _jars(new))
+        for name in programs.files(fetched):
+            shutil.copyfile(fetched / name, new / name)
+            (new / name).chmod(0o644)
+        found = problems(new, read_list(programs.listed), programs.files(new))
         if found:
-            raise LocalSiteError(_others(found))
+            raise LocalSiteError(_others(programs.name, found))

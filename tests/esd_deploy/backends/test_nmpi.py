@@ -72,7 +72,8 @@ class FakeQueue:
 
     def all_jobs(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
-            return httpx.Response(200, json=[{**job, "status": "running"} for job in self.jobs.values()])
+            wanted = request.url.params["tags"]
+            return httpx.Response(200, json=[{**job, "status": "running"} for job in self.jobs.values() if wanted in job["tags"]])
         number = len(self.jobs) + 1
         self.jobs[number] = {**json.loads(request.content), "id": number, "resource_uri": f"/jobs/{number}"}
         return httpx.Response(201, json={**self.jobs[number], "status": "submitted"})
@@ -83,8 +84,8 @@ class FakeQueue:
             return httpx.Response(404, json={"detail": "Job not found"})
         if request.method == "DELETE":
             del self.jobs[int(number)]
-            return httpx.Response(200)
-        return httpx.Response(200, json=self.log if what == "log" else self.shown(int(number)))
+            return httpx.Response(200, json=None)
+        return httpx.Response(200, text=self.log) if what == "log" else httpx.Response(200, json=self.shown(int(number)))
 
     def shown(self, number: int) -> dict[str, object]:
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
@@ -159,7 +160,12 @@ def test_the_token_goes_to_the_queue_only(queue, connection):
     [
         (401, {"detail": "invalid token"}, RefusedError, "get a new one (invalid token)"),
         (403, {"detail": "no quota"}, RefusedError, "no quota"),
-        (404, {"detail": "no such collab"}, GoneError, "no such collab"),
+        (
+            404,
+            {"detail": "no such collab"},
+            ToolError,
+            "you may not submit there (no such collab)",
+        ),
         (400, {"detail": "bad path"}, ToolError, "400 bad path"),
         (503, {"error": "Down for maintenance"}, ConnectionLostError, "maintenance (Down for maintenance)"),
         (500, None, ConnectionLostError, "500"),
@@ -168,7 +174,7 @@ def test_the_token_goes_to_the_queue_only(queue, connection):
 def test_what_the_queue_refuses_is_said_in_its_own_words(queue, connection, status, answer, error, says):
     queue.answers = [httpx.Response(status, json=answer) if answer else httpx.Response(status)]
     with pytest.raises(error) as raised:
-        connection.create(JobDescription(code=""))
+        connection.create(JobDescription(code="", collab="none"))
     assert says in str(raised.value)
     assert "secret-token" not in str(raised.value)
 
@@ -322,15 +328,42 @@ def test_a_result_stays_in_the_runs_folder(tmp_path, path):
         results.target(tmp_path, path)
 
 
-def test_a_result_at_another_kind_of_address_is_not_fetched(queue, connection):
-    queue.jobs[1] = {"id": 1, "output_data": None}
-    queue.shown = lambda _number: {
-        "id": 1,
-        "status": "finished",
-        "output_data": {"files": [{"url": "file:///etc/passwd", "path": "x", "size": 1}]},
-    }
-    with pytest.raises(ToolError, match="not an address that is fetched"):
-        connection.files(f"{QUEUE}/jobs/1")
+def test_a_result_at_another_kind_of_address_is_not_fetched_and_the_others_come(queue, brought):
+    shown, bad = queue.shown, {"url": "file:///etc/passwd", "path": "x", "size": 1}
+
+    def more(number: int) -> dict[str, object]:
+        document = shown(number)
+        return {**document, "output_data": {"files": [bad, *document["output_data"]["files"]]}}
+
+    queue.stored, queue.shown = {"good.txt": b"1"}, more
+    run = brought(queue)
+    assert [(lost.path, "not https" in lost.reason) for lost in run.record.missing] == [("x", True)]
+    assert {file.path for file in run.record.files} == {"good.txt", "stdout"}
+
+
+def test_a_result_that_lies_without_tls_is_asked_for_with_it(queue, connection):
+    queue.jobs[1] = {"id": 1}
+    queue.stored = {"a b/spikes.nix": b"123456"}
+    files = [{"url": "http://store.example.org/a%20b/spikes.nix", "path": None, "size": 6}]
+    queue.shown = lambda _number: {"id": 1, "status": "finished", "output_data": {"files": files}}
+    assert [(file.path, file.problem) for file in connection.files(f"{QUEUE}/jobs/1")] == [("spikes.nix", ""), ("stdout", "")]
+    with connection.read(f"{QUEUE}/jobs/1", "spikes.nix") as pieces:
+        assert b"".join(pieces) == b"123456"
+    assert {request.url.scheme for request in queue.seen} == {"https"}
+
+
+def test_a_long_log_comes_whole_and_its_end_is_shown(queue, connection):
+    queue.jobs[1] = {"id": 1}
+    queue.statuses, queue.log = ["error"], "x" * 20_000_000 + "\nValueError: é\n"
+    with connection.read(f"{QUEUE}/jobs/1", "stdout") as pieces:
+        assert sum(map(len, pieces)) == len(queue.log.encode())
+    assert connection.state(f"{QUEUE}/jobs/1").log[-1] == "ValueError: é"
+
+
+@pytest.mark.parametrize("tag", ["x", "y" * 101])
+def test_a_tag_that_no_queue_takes_is_said_before_anything_is_sent(queued, tag):
+    with pytest.raises(UsageError, match="tags of 2 to 100 characters"):
+        nmpi_job.description(replace(queued, tags=(tag,)))
 
 
 def test_cancelling_says_that_it_cannot_be_done(queue, connection):
@@ -353,8 +386,11 @@ def test_the_description_names_collab_platform_and_run(queued):
 
 def test_without_a_collab_it_says_where_to_name_one(queued):
     nobody = replace(queued, site=queued.site.model_copy(update={"nmpi": NmpiSettings(platform="SpiNNaker")}))
-    with pytest.raises(UsageError, match="--account COLLAB"):
+    with pytest.raises(UsageError, match=r"--account COLLAB.*site-configs/spinnaker\.yaml"):
         BACKEND.run_job(nobody)
+    own = replace(nobody, site=nobody.site.model_copy(update={"file": Path("/own/queue.yaml")}))
+    with pytest.raises(UsageError, match=r"set nmpi\.collab in /own/queue\.yaml"):
+        BACKEND.run_job(own)
 
 
 @pytest.fixture

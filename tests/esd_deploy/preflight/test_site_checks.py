@@ -56,7 +56,7 @@ FAULTS = [
     ("MPI plugin", lambda facts: on(facts, mpi="pmix_v5")),
     ("partition", lambda facts: replace(facts, probe=PROBE.model_copy(update={"partitions": {"other": None}}))),
     ("partition", lambda facts: replace(facts, probe=PROBE.model_copy(update={"partitions": {"batch": 599}}))),
-    ("token", lambda facts: replace(facts, token_s=20)),
+    ("token", lambda facts: replace(facts, token_s=20, token_renews=False)),
     ("guesses", lambda facts: on(facts, target="icelake", evidence={"mpi": Evidence(certainty="guess", verify=True)}, mpi="pmix")),
 ]
 
@@ -95,6 +95,10 @@ def test_the_site_knows_better_than_its_file_what_processor_it_has(facts):
 def test_a_token_that_ends_before_the_job_and_is_not_renewed_is_not_passed(facts):
     assert verdicts(replace(facts, token_s=300, token_renews=False))["token"] == "unknown"
     assert verdicts(replace(facts, token_s=300, token_renews=True))["token"] == "passed"
+
+
+def test_a_short_token_that_renews_itself_is_passed(facts):
+    assert verdicts(replace(facts, token_s=20, token_renews=True))["token"] == "passed"
 
 
 def test_without_an_image_only_the_rest_is_looked_at(facts):

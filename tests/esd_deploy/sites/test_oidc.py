@@ -93,6 +93,28 @@ def test_a_login_that_the_issuer_ended_says_so_and_shows_no_token(tmp_path):
     assert "refresh-" not in str(raised.value)
 
 
+def test_a_refusal_shows_the_issuers_own_description(tmp_path):
+    issuer = Issuer(0)
+    issuer.tokens = lambda: {"error": "not_allowed", "error_description": "Offline tokens not allowed\x1b[2J"}
+
+    with pytest.raises(UsageError, match="not_allowed: Offline tokens not allowed") as raised:
+        log_in(issuer, tmp_path)
+
+    assert "\x1b" not in str(raised.value)
+
+
+@pytest.mark.parametrize("answer", [httpx.Response(503, json={"error": "down"}), httpx.Response(502, text="<html>bad gateway</html>")])
+def test_an_issuer_that_is_down_has_ended_no_login(tmp_path, answer):
+    issuer = Issuer(0)
+    path, _ = log_in(issuer, tmp_path)
+    kept = path.read_text()
+
+    with pytest.raises(oidc.IssuerAwayError, match="try again later"):
+        oidc.access_token(ISSUER, http=httpx.Client(transport=httpx.MockTransport(lambda _r: answer)), where=tmp_path)
+
+    assert path.read_text() == kept
+
+
 def test_an_issuer_that_is_not_there_shows_no_form(tmp_path):
     issuer = Issuer(0)
     log_in(issuer, tmp_path)

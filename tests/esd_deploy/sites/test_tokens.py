@@ -9,6 +9,7 @@ import pytest
 from esd_build.data.errors import UsageError
 from esd_deploy.sites import tokens
 from esd_deploy.sites.endpoint import Credentials
+from esd_deploy.sites.oidc import IssuerAwayError
 from esd_deploy.sites.source import CredentialsSource
 from esd_deploy.sites.tokens import Tokens
 
@@ -41,6 +42,53 @@ def test_a_token_is_renewed_before_it_ends_during_a_wait_of_a_day(clock):
         clock.now += 60
 
     assert 250 < len(asked) < 400
+
+
+@pytest.mark.parametrize("life_s", [30, 60, 100])
+def test_a_short_token_is_renewed_near_its_end_only_and_never_used_after_it(clock, life_s):
+    asked = []
+    source = Tokens({"issuer": lambda: asked.append(1) or token(clock.now + life_s, str(len(asked)))}, clock)
+
+    for _ in range(600):
+        assert tokens.expiry(source.bearer()) > clock.now
+        clock.now += 1
+
+    assert 600 / life_s <= len(asked) <= 600 / (life_s * 0.75) + 1
+
+
+def test_while_the_issuer_is_away_a_token_serves_to_its_end(clock):
+    there = [True]
+
+    def ask():
+        if not there[0]:
+            raise IssuerAwayError("away")
+        return token(clock.now + 100)
+
+    source = Tokens({"issuer": ask}, clock)
+    first, there[0] = source.bearer(), False
+    clock.now += 99
+    assert source.bearer() == first
+    clock.now += 2
+    with pytest.raises(IssuerAwayError):
+        source.bearer()
+    there[0] = True
+    assert tokens.expiry(source.bearer()) == clock.now + 100
+
+
+def test_what_was_given_once_is_not_renewed_and_a_login_is(tmp_path, clock):
+    (tmp_path / "token").touch(mode=0o600)
+    (tmp_path / "token").write_text("from-file")
+    source = CredentialsSource(token_env="T", token_file=tmp_path / "token", jupyter=True)
+    for found in (
+        tokens.tokens(source, "s", environ={"T": "from-env"}),
+        tokens.tokens(source, "s", environ={}),
+        tokens.tokens(source, "s", given="x"),
+    ):
+        found.bearer()
+        assert not found.renews
+    login = Tokens({"login": lambda: token(clock.now + 30)}, clock)
+    login.bearer()
+    assert login.renews
 
 
 def test_a_token_that_does_not_tell_its_end_is_asked_for_anew(clock):

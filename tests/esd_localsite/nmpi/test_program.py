@@ -73,7 +73,6 @@ def test_code_as_archive_and_input_data_are_fetched():
     [
         {"code": "https://h/repository.git"},
         {"code": "drive://collab/folder"},
-        {"input_data": [{}]},
         {"input_data": [{"url": "file:///etc/passwd"}]},
         {"input_data": [{"url": "https://h/"}]},
         {"hardware_config": {"timeout": "2"}},

@@ -3,6 +3,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,13 +18,15 @@ WANTED = {"a-1.jar": b"one", "b-2.jar": b"two"}
 
 
 @pytest.fixture(autouse=True)
-def listed(monkeypatch: pytest.MonkeyPatch) -> None:
+def listed(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
     text = "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in WANTED.items())
-    monkeypatch.setattr(jars, "_listed", lambda: text)
+    hashes = tmp_path_factory.mktemp("list") / "jars.sha256"
+    hashes.write_text(text)
+    monkeypatch.setattr(jars, "UNICOREX", replace(jars.UNICOREX, hashes=hashes))
 
 
 def resolving(files: dict[str, bytes], calls: list[Path]) -> Resolve:
-    def resolve(target: Path, _caller: object) -> None:
+    def resolve(target: Path, _programs: object, _caller: object) -> None:
         calls.append(target)
         target.mkdir()
         for name, content in files.items():
@@ -84,7 +87,9 @@ def test_damaged_ones_are_fetched_anew(tmp_path: Path) -> None:
 
 def test_what_maven_says_comes_to_its_reason() -> None:
     said = "[INFO] x\n[\x1b[1;31mERROR\x1b[m] Could not transfer artifact a:b:1: Unknown host repo\n[ERROR] -> [Help 1]\n"
-    assert jars._refused(said).startswith("Maven cannot fetch UNICORE/X's programs: Could not transfer artifact a:b:1: Unknown host repo\n")
+    assert jars._refused("UNICORE/X", said).startswith(
+        "Maven cannot fetch UNICORE/X's programs: Could not transfer artifact a:b:1: Unknown host repo\n"
+    )
 
 
 def test_a_list_is_read_and_a_folder_compared(tmp_path: Path) -> None:

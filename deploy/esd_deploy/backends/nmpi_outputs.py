@@ -1,0 +1,39 @@
+"""Where a queue's job left its results: paths and addresses as the queue names them, each looked at before it is used."""
+
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from urllib.parse import unquote, urljoin, urlsplit
+
+from esd_build.net.answers import printable
+from esd_deploy.backends.nmpi_answers import JobAnswer, OutputFile
+
+
+@dataclass(frozen=True)
+class Output:
+    """One result: its address, its size in bytes if it is told, and what is wrong with the address."""
+
+    url: str
+    size: int | None
+    problem: str = ""
+
+
+def outputs(job: JobAnswer, queue: str) -> dict[str, Output]:
+    """All results by their path. `queue`: its address, which others may be relative to."""
+    files = job.output_data.files if job.output_data else ()
+    return {_path(file): _output(file, f"{queue.rstrip('/')}/") for file in files}
+
+
+def _path(file: OutputFile) -> str:
+    """As the queue says; where it says none, the last part of the address."""
+    return file.path or unquote(PurePosixPath(urlsplit(file.url).path).name) or "result"
+
+
+def _output(file: OutputFile, queue: str) -> Output:
+    """Fetched over TLS alone: what the queue names without it, as it does for SpiNNaker's own store, is asked for with it."""
+    url = urljoin(queue, file.url)
+    parts = urlsplit(url)
+    if parts.scheme == "http" and ":" not in parts.netloc:
+        url, parts = parts._replace(scheme="https").geturl(), parts._replace(scheme="https")
+    if parts.scheme == "https":
+        return Output(url, file.size)
+    return Output(url, file.size, f"it lies at {printable(url, 500)}, which is not https; nothing was asked there")
