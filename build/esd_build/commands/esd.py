@@ -1,5 +1,7 @@
 """The commands `esd-build esd …`: our releases against the real manifest of the EBRAINS Software Distribution."""
 
+import hashlib
+import re
 from pathlib import Path
 from typing import Annotated
 
@@ -7,46 +9,59 @@ import typer
 
 from esd_build.data.errors import UsageError
 from esd_build.data.project import Environment, Project
+from esd_build.providers.spack.adoption import Difference, differences, rewritten, unknown_to_recipes
 from esd_build.providers.spack.checkout import git
 from esd_build.providers.spack.environment import pins_text
-from esd_build.providers.spack.manifest import Difference, Manifest, differences, rewritten
+from esd_build.providers.spack.manifest import Manifest
 
 app = typer.Typer(no_args_is_help=True, help="Compare our releases with the real manifest of the EBRAINS Software Distribution.")
 
-Checkout = Annotated[Path, typer.Argument(metavar="PATH", help="a checkout of ebrains-spack-builds")]
+Checkout = Annotated[Path | None, typer.Argument(metavar="PATH", help="A checkout of ebrains-spack-builds.")]
+LockFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--lock",
+        help="A spack.lock of the release instead: of a JupyterLab or site environment, or pulled from ESD's concretization cache.",
+    ),
+]
 System = Annotated[str | None, typer.Option("--system", help="A folder of its site-config/ whose requirements count too.")]
 
 
 @app.command("import")
 def import_manifest(
-    path: Checkout,
     release: Annotated[str, typer.Option(help="The release that this manifest belongs to.")],
+    path: Checkout = None,
+    lock: LockFile = None,
     system: System = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
 ) -> None:
     """Take the versions of a manifest over into release.yaml, with evidence `manifest`. The lock is then to be made anew."""
-    project = Project.find(Path.cwd())
-    environment = project.environment(release)
-    manifest = Manifest.read(path, system)
-    _print(differences(environment, manifest))
+    environment = _release(release)
+    manifest = _manifest(path, lock, system)
+    _print(differences(environment, manifest), manifest)
     if dry_run:
         return
+    source = _source(path, lock, release)
     file = environment.folder / "release.yaml"
-    file.write_text(rewritten(environment, manifest, commit_of(path)))
-    renewed = project.environment(release)
+    file.write_text(rewritten(environment, manifest, source))
+    renewed = _release(release)
     (environment.folder / "pins.yaml").write_text(pins_text(renewed))
-    confirmed = sum(pin.certainty == "primary" for pin in renewed.pins.values())
-    typer.echo(
-        f"{file.relative_to(project.root)}: {confirmed} of {len(renewed.pins)} pins are the manifest's; now: make spack-lock ENV={release}"
-    )
+    for problem in unknown_to_recipes(renewed, path) if path else ():
+        typer.echo(f"warning: {problem}", err=True)
+    confirmed = sum(pin.evidence.startswith("manifest:") for pin in renewed.pins.values())
+    where = file.relative_to(Project.find(Path.cwd()).root)
+    typer.echo(f"{where}: {confirmed} of {len(renewed.pins)} pins are the manifest's; now: make spack-lock ENV={release}")
 
 
 @app.command()
-def diff(release: Annotated[str, typer.Argument(metavar="RELEASE")], path: Checkout, system: System = None) -> None:
+def diff(
+    release: Annotated[str, typer.Argument(metavar="RELEASE")], path: Checkout = None, lock: LockFile = None, system: System = None
+) -> None:
     """Say where a release differs from the real manifest. Exit code 1 if it does."""
     environment = _release(release)
-    found = differences(environment, Manifest.read(path, system))
-    _print(found)
+    manifest = _manifest(path, lock, system)
+    found = differences(environment, manifest)
+    _print(found, manifest)
     certain = [difference for difference in found if difference.is_certain]
     unknown = len(found) - len(certain)
     pinned = sum(pin.package is not None for pin in environment.pins.values())
@@ -62,10 +77,41 @@ def commit_of(path: Path) -> str:
     return finished.text.strip()[:12]
 
 
+def branch_of(path: Path) -> str:
+    """The branch or tag that a checkout is at; '' where it has no name."""
+    finished = git(path, "describe", "--all", "--exact-match", "HEAD")
+    name = finished.text.strip() if finished.returncode == 0 else ""
+    return re.sub(r"^(heads|tags|remotes/[^/]+)/", "", name)
+
+
+def _manifest(path: Path | None, lock: Path | None, system: str | None) -> Manifest:
+    if (path is None) == (lock is None):
+        raise UsageError("name one source: the folder of a checkout of ebrains-spack-builds, or --lock FILE")
+    if lock is not None:
+        if system is not None:
+            raise UsageError("--system chooses a folder of a checkout; a lock is of one system already")
+        return Manifest.of_lock(lock)
+    return Manifest.read(path or Path(), system)
+
+
+def _source(path: Path | None, lock: Path | None, release: str) -> str:
+    """Where the evidence is from, in words; warns where the branch is that of another release."""
+    if path is None:
+        digest = hashlib.sha256((lock or Path()).read_bytes()).hexdigest()
+        return f"the release (sha256 {digest[:12]})"
+    branch = branch_of(path)
+    named = re.search(r"(\d\d)[-.](\d\d)$", branch)
+    if branch and (named is None or f"{named[1]}.{named[2]}" != release):
+        typer.echo(f"warning: {path} is at '{branch}', which does not name release {release} (branches are called ebrains-YY-MM)", err=True)
+    return f"ebrains-spack-builds at {commit_of(path)}{f' ({branch})' if branch else ''}"
+
+
 def _release(name: str) -> Environment:
-    return Project.find(Path.cwd()).environment(name)
+    return Project.find(Path.cwd()).environment(name, "spack")
 
 
-def _print(found: tuple[Difference, ...]) -> None:
+def _print(found: tuple[Difference, ...], manifest: Manifest) -> None:
     for difference in found:
         typer.echo(f"  {difference}")
+    for line in manifest.unread:
+        typer.echo(f"warning: {line}", err=True)

@@ -55,7 +55,6 @@ def built(project: Project, recipe: Recipe, environment: Environment) -> Path:
 
 def _words(recipe: Recipe, environment: Environment) -> str:
     """What `make image` must be told to build an image."""
-    variant = f"/{environment.variant}" if environment.variant else ""
     provider = "" if environment.variant or environment.default_provider else f" PROVIDER={environment.provider}"
     target = "" if environment.default_target else f" TARGET={environment.target}"
-    return f"IMAGE={recipe.name} ENV={environment.name}{variant}{provider}{target}"
+    return f"IMAGE={recipe.name} ENV={environment.path}{provider}{target}"

@@ -9,13 +9,13 @@ import typer
 
 from esd_build.commands import spack_cache
 from esd_build.commands.spack_access import EnvironmentName, open_factory, open_spack
-from esd_build.data.errors import ToolError
+from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.project import Project
 from esd_build.data.renamed import formerly
-from esd_build.providers.spack import check, concretize, pins, sources
+from esd_build.providers.spack import accepted, check, concretize, pins, sources
 from esd_build.providers.spack.build import mirror_folder
 from esd_build.providers.spack.environment import FULL, SpackEnvironment
-from esd_build.tools.process import run
+from esd_build.tools.process import Account, run
 
 app = typer.Typer(no_args_is_help=True, help="Maintain environments that Spack installs: locks, sources, built packages.")
 app.add_typer(spack_cache.app)
@@ -70,14 +70,29 @@ def mirror(
     only_check: Annotated[
         bool, typer.Option("--check", help="Fetch nothing; list what is missing. Exit code 1 if anything is missing.")
     ] = False,
+    brought: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="A source that you brought: put it into the mirror.")
+    ] = None,
+    named: Annotated[str | None, typer.Option("--as", metavar="PACKAGE@VERSION", help="With --from: the source that the file is.")] = None,
+    accept: Annotated[
+        str | None,
+        typer.Option("--accept-checksum", metavar="SHA256", help="With --from: take the file although its recipe wants another checksum."),
+    ] = None,
 ) -> None:
     """Fill a source mirror with all files that a lock is built from, for a site without a network."""
+    if brought is None and (named or accept):
+        raise UsageError("--as and --accept-checksum say something of a file: name it with --from FILE")
+    if brought is not None and not brought.is_file():
+        raise UsageError(f"--from {brought}: no such file")
     environment = SpackEnvironment.find(_project(), name)
     factory = open_factory(name)
     target = directory.absolute() if directory else mirror_folder(factory.cache)
     with open_spack(name) as spack:
         wanted = {package.hash for package in environment.lock.group(environment.group(group)).packages.values()}
         listed = [source for source in sources.listed(spack, name) if source.hash in wanted]
+        if brought is not None:
+            _bring(environment.project, brought.absolute(), listed, target, named=named, accept=accept)
+        listed = list(sources.as_accepted(listed, accepted.checksums(accepted.read(environment.project))))
         absent = sources.absent(listed, target)
         missing = () if only_check else sources.fill(spack, listed, target, typer.echo)
     left = [str(source) for source in absent] if only_check else [str(found) for found in missing]
@@ -111,6 +126,15 @@ def show_pins(as_json: AsJson = False) -> None:
 
 
 app.command("drift", hidden=True)(formerly("esd-build spack drift", "esd-build spack pins", show_pins))
+
+
+def _bring(project: Project, file: Path, listed: list[sources.Source], target: Path, *, named: str | None, accept: str | None) -> None:
+    taken = sources.bring(file, listed, target, named=named, accept=accept)
+    Account.current().own(target)
+    typer.echo(f"    {file.name} is in the mirror")
+    if taken is not None:
+        noted = accepted.add(project, taken)
+        typer.echo(f"    accepted: {taken} ({noted.relative_to(project.root)}); images made of it cannot be published")
 
 
 def all_names(project: Project) -> list[str]:

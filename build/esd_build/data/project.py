@@ -63,6 +63,14 @@ class ImagePins(Document):
     pins: dict[str, Pin]
 
 
+class Variant(Document):
+    """What a variant of an environment has otherwise than its release: another Debian suite gives other versions."""
+
+    suite: str | None = Field(None, description="Debian suite of the base image; default: the release's")
+    python: str | None = Field(None, pattern=r"^3\.\d+$", description="Python version of that suite")
+    pins: dict[str, Pin] = Field(default_factory=dict, description="pins that go before the release's")
+
+
 class ReleaseFile(Document):
     """`spack-envs/<name>/release.yaml`: a set of pinned versions, named after the ESD release."""
 
@@ -76,6 +84,8 @@ class ReleaseFile(Document):
     dated: date = Field(date(2026, 1, 1), description="the date that all images of the environment bear; no file in them is younger")
     pins: dict[str, Pin]
     images: dict[Name, ImagePins] = Field(default_factory=dict, description="pins that hold in one image only, and go before the others")
+    variants: dict[Name, Variant] = Field(default_factory=dict, description="what a folder below the environment's has otherwise")
+    quick: Name | None = Field(None, description="the variant that is meant where nobody names one: built in minutes, not in hours")
 
     @property
     def environment(self) -> "Environment":
@@ -97,8 +107,21 @@ class Environment(ReleaseFile):
     @property
     def label(self) -> str:
         """The environment's name in file names: with what sets it apart from the environment as release.yaml says it is."""
-        provider = [self.variant] if self.variant else [] if self.default_provider else [self.provider]
+        variant = self.variant if self.variant != self.quick else None
+        provider = [variant] if variant else [] if self.default_provider else [self.provider]
         return "-".join((self.name, *provider, *([] if self.default_target else [self.target]), *(["draft"] if self.draft else [])))
+
+    @property
+    def path(self) -> str:
+        """Its folder below spack-envs/: `edge`, `25.02/system-bookworm`."""
+        return f"{self.name}/{self.variant}" if self.variant else self.name
+
+    def with_variant(self, variant: str, *, default_provider: bool) -> "Environment":
+        """The environment as one of its variants installs it, with the variant's suite and pins."""
+        own = self.variants.get(variant, Variant())
+        changed = {key: value for key in ("suite", "python") if (value := getattr(own, key)) is not None}
+        chosen = {"provider": "spack", "variant": variant, "default_provider": default_provider, "pins": {**self.pins, **own.pins}}
+        return self.model_copy(update=chosen | changed)
 
     def with_target(self, target: str) -> "Environment":
         """The same versions for another processor."""
@@ -121,10 +144,13 @@ class Environment(ReleaseFile):
         if wanted.is_file() and not own.is_file():
             lock = f"make lock IMAGE={self.image} ENV={self.name}" if self.image else "make lock"
             raise ConfigError(f"{wanted} has no lock {name}; write it with: {lock}")
-        path = own if own.is_file() else self.folder / name
-        if not path.is_file():
-            raise ConfigError(f"{path}: no such file; the environment '{self.name}' needs it for this image")
-        return path
+        places = [own, self.folder / name]
+        if self.variant and self.image:  # what lies in the variant's folder itself are its externals
+            places.insert(0, self.folder / self.variant / self.image / name)
+        found = next((path for path in places if path.is_file()), None)
+        if found is None:
+            raise ConfigError(f"{self.folder / name}: no such file; the environment '{self.name}' needs it for this image")
+        return found
 
 
 @dataclass(frozen=True)
@@ -175,9 +201,13 @@ class Project:
         environment = documents.load(folder / "release.yaml", ReleaseFile, name=name, folder=folder).environment
         if variant:
             documents.choose(variant, [path.parent.name for path in folder.glob("*/spack.yaml")], what=f"variant of environment {name}")
-        if (variant and provider is None) or (provider == "spack" and (folder / variant / "spack.yaml").is_file()):
-            same = environment.provider == "spack"
-            return environment.model_copy(update={"provider": "spack", "variant": variant or None, "default_provider": same})
+        elif provider is None and environment.quick:
+            variant = environment.quick
+        if variant and provider in {None, "spack"}:
+            return environment.with_variant(variant, default_provider=environment.provider == "spack")
+        if provider == "spack" and (folder / "spack.yaml").is_file():
+            same = environment.provider == "spack" and environment.quick is None
+            return environment.model_copy(update={"provider": "spack", "default_provider": same})
         if provider is not None and provider != environment.provider:
             raise UsageError(f"environment '{name}' is installed by provider '{environment.provider}', not by '{provider}'")
         return environment

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
+from esd_build.net.addresses import is_loopback
 from esd_build.product import finished, papers, tags
 from esd_build.product.tags import Tags
 from esd_build.registry import Blob, PublishedImage, Registry
@@ -19,6 +20,8 @@ DOCUMENTS = {
 }
 """Documents that belong to `<image>-<label>.sif`: the ending of the file beside it → its artifact type in the registry."""
 
+UNVERIFIED = "eu.ebrains.esd.unverified-sources"
+"""The label of an image made of sources that a user accepted although their checksums are not the recipe's; it says which."""
 _PUBLISHED_LABELS = ("org.opencontainers.", "eu.ebrains.")
 
 
@@ -56,6 +59,7 @@ def publish(
 
     Raises UsageError before anything is sent where the file is damaged, or where the registry says that it will not take it.
     """
+    _require_verified(publication)
     sif = Blob.of(publication.file)
     if sif.digest != f"sha256:{publication.sha256}":
         raise UsageError(f"{publication.file} is damaged: it is not what was built; remove it, and `make image` hands it out again")
@@ -72,6 +76,17 @@ def publish(
         registry.attach(published[0].reference, kind, path)
         say(f"    attached {path.name} ({kind})")
     return published
+
+
+def _require_verified(publication: Publication) -> None:
+    """An image of sources that are not those of its recipe stays on this machine: its own registry may have it, no other."""
+    sources = publication.annotations.get(UNVERIFIED)
+    host = publication.repository.registry.rpartition(":")[0] or publication.repository.registry
+    if sources and not is_loopback(host):
+        raise UsageError(
+            f"{publication.file.name} was built from sources with other checksums than its recipe's ({sources}), so it is not published; "
+            "only a registry on this machine may have it"
+        )
 
 
 def _chosen(own: Tags, tag: str | None, *, move: bool) -> tuple[str, ...]:

@@ -28,11 +28,14 @@ class ImageRecord(Part):
     sif_digest: str
     size: int
     nodes: dict[str, str] = {}
+    unverified_sources: str | None = None
+    """Sources of the image whose checksums are not those of its recipe (`package@version sha256:…`): an image of one machine."""
 
     @classmethod
     def of(cls, image: PublishedImage) -> Self:
         """What of the registry's answer is kept."""
-        return cls(reference=str(image.reference), digest=str(image.reference.digest), sif_digest=image.sif_digest, size=image.size)
+        return cls(reference=str(image.reference), digest=str(image.reference.digest), sif_digest=image.sif_digest, size=image.size,
+            unverified_sources=image.annotations.get("eu.ebrains.esd.unverified-sources"))
 
 
 class ScriptRecord(Part):

@@ -8,7 +8,7 @@ from esd_build.building.cache import Cache
 from esd_build.building.progress import BuildProgress
 from esd_build.building.stage import BuildPlan, Stage
 from esd_build.data.errors import ToolError
-from esd_build.providers.spack import provider, sources
+from esd_build.providers.spack import accepted, provider, sources
 from esd_build.providers.spack.environment import SpackEnvironment
 from esd_build.providers.spack.lockfile import Lock
 from esd_build.providers.spack.session import Workshop
@@ -23,7 +23,7 @@ def fetch_sources(workshop: Workshop, plan: BuildPlan, stage: Stage, builder: Pa
     mirror = mirror_folder(workshop.cache)
     with workshop.spack(builder) as spack:
         put_group(spack, provider.spack_environment(workshop.project, plan.environment), plan.recipe.group or plan.recipe.name)
-        needed = sources.listed(spack, "group")
+        needed = sources.as_accepted(sources.listed(spack, "group"), accepted.checksums(accepted.read(workshop.project)))
         missing = sources.fill(spack, needed, mirror, progress.say)
     workshop.cache.account.own(mirror)
     if missing:
@@ -57,6 +57,8 @@ def fill(workshop: Workshop, plan: BuildPlan, folder: Path) -> None:
         (folder / name).write_text(text)
     for name, source in provider.folders(workshop.project).items():
         shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__", "system-*", "solver.in", "requirements.txt"))
+    taken = provider.accepted_sources(workshop.project, plan.recipe, plan.environment)
+    accepted.rewrite_recipes(folder / "environment/spack_repo/esd/packages", taken)
 
 
 def images(plan: BuildPlan, cache: Cache) -> Mapping[str, Path]:

@@ -16,9 +16,9 @@ def problems(environment: SpackEnvironment) -> tuple[str, ...]:
 
 
 def _pins_file(environment: SpackEnvironment) -> Iterator[str]:
-    path = environment.root / environment.release.name / "pins.yaml"
+    path = environment.pins_file
     if not path.is_file() or path.read_text() != pins_text(environment.release):
-        yield f"{environment.release.name}/pins.yaml does not say what {environment.release.name}/release.yaml says"
+        yield f"{path.relative_to(environment.root)} does not say what {environment.release.name}/release.yaml says"
 
 
 def _roots(environment: SpackEnvironment, lock: Lock) -> Iterator[str]:

@@ -40,7 +40,7 @@ def concretize(
 
     Raises ConfigError where its pins cannot be had together, in the words of its release.yaml.
     """
-    (spack.environments / environment.release.name / "pins.yaml").write_text(pins_text(environment.release))
+    (spack.environments / environment.pins_file.relative_to(environment.root)).write_text(pins_text(environment.release))
     if target:
         _retarget(spack.environments / "common" / "packages.yaml", environment.release.target, target)
     made = spack.environments / environment.name / "spack.lock"
@@ -55,7 +55,7 @@ def concretize(
 
 def write(environment: SpackEnvironment, lock: Lock) -> Path:
     """Put a new lock into the checkout, with the record of what it was made from. A file that says the same is left as it is."""
-    (environment.root / environment.release.name / "pins.yaml").write_text(pins_text(environment.release))
+    environment.pins_file.write_text(pins_text(environment.release))
     tools = read_tools(environment.project)
     record = Record(spack=tools.spack, packages=tools.packages, inputs=environment.inputs(lock))
     path = environment.folder / "spack.lock"

@@ -72,7 +72,7 @@ class SpackEnvironment:
         root = project.root / "spack-envs"
         known = sorted(str(path.parent.relative_to(root)) for path in root.glob("**/spack.yaml"))
         documents.choose(name, known, what="Spack environment")
-        return cls(project, name, project.environment(name.split("/", maxsplit=1)[0]))
+        return cls(project, name, project.environment(name, "spack"))
 
     @classmethod
     def named(cls, name: str) -> "SpackEnvironment":
@@ -87,6 +87,12 @@ class SpackEnvironment:
     @property
     def folder(self) -> Path:
         return self.root / self.name
+
+    @property
+    def pins_file(self) -> Path:
+        """The pins as Spack configuration: a variant with pins of its own has its own file, the others take the release's."""
+        variant = self.release.variants.get(self.release.variant or "")
+        return (self.folder if variant and variant.pins else self.root / self.release.name) / "pins.yaml"
 
     @property
     def asked(self) -> Asked:

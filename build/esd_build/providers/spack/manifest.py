@@ -1,49 +1,52 @@
-"""A checkout of `ebrains-spack-builds`, the real source of ESD releases: which versions it asks for.
+"""The real source of an ESD release: a checkout of `ebrains-spack-builds`, or a `spack.lock` that was made from one.
 
-Documented layout: `spack.yaml` at the top (the environment of the release), `site-config/<system>/` with Spack configuration of a system.
-What it says exactly becomes a pin with evidence `manifest`; a range says nothing exact, and is reported as such.
+What it says exactly becomes a pin with evidence `manifest`; ranges, preferences, conditions and contradictions are reported as such.
+A lock is the best evidence: it has every version, compiler and MPI included.
 """
 
-import re
-from collections.abc import Iterator, Mapping
+import json
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import StringIO
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError
-
 from esd_build.data import documents
+from esd_build.data.certainty import Certainty
 from esd_build.data.errors import ConfigError, UsageError
-from esd_build.data.project import Environment, Pin
-from esd_build.providers.spack.check import is_version
+from esd_build.providers.spack import manifest_files
+from esd_build.providers.spack.manifest_files import Statement
 
-_SPEC = re.compile(r"^(?P<name>[a-z0-9][a-z0-9_-]*)?(?:@=?(?P<version>[A-Za-z0-9][\w.\-:,]*))?")
-MANIFEST = "manifest"
+_LARGEST = 256 * 1024**2
+_LOCKS = (4, 5, 6, 7)  # versions of spack.lock whose entries have name, version and, before 6, compiler
 
 
 @dataclass(frozen=True)
 class Found:
-    """What a manifest says of one package, and in which of its files."""
+    """What a manifest says of one package, and where. `doubt` says why it is not certain; empty where it is."""
 
     version: str
     where: str
+    doubt: str = ""
+    certainty: Certainty = "primary"
+    detail: str = ""
 
     @property
     def is_exact(self) -> bool:
-        """False for a range such as `3.8:`."""
-        return not re.search(r"[:,]", self.version)
+        """Whether it says one version: as a requirement, or (with a lower certainty) as a preference."""
+        return not self.doubt or self.certainty == "secondary"
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """The versions that a checkout asks for, by Spack's package names."""
+    """The versions that a release asks for, by Spack's package names; `unread` is what in its files was not understood."""
 
     versions: Mapping[str, Found]
+    unread: tuple[str, ...] = ()
+    source: str = "ebrains-spack-builds"
 
     @classmethod
     def read(cls, checkout: Path, site: str | None = None) -> "Manifest":
-        """Read `spack.yaml`, then what the system's configuration requires beside it.
+        """Read `spack.yaml` and, beside it, the system's configuration with its sub-folders; follow what they include.
 
         Raises UsageError where this is no such checkout, or has no such system; ConfigError where a file cannot be read.
         """
@@ -53,105 +56,65 @@ class Manifest:
         systems = sorted(path.name for path in (checkout / "site-config").glob("*") if path.is_dir())
         if site is not None:
             documents.choose(site, systems, what="system of site-config/")
-        files = [top, *(sorted((checkout / "site-config" / site).glob("*.yaml")) if site else ())]
-        found: dict[str, Found] = {}
-        for path in files:
-            for package, version in _versions(_parsed(path)):
-                found.setdefault(package, Found(version, str(path.relative_to(checkout))))
-        return cls(found)
+        reading = manifest_files.read(checkout, [top, *(sorted((checkout / "site-config" / site).rglob("*.yaml")) if site else ())])
+        packages = dict.fromkeys(statement.package for statement in reading.statements)
+        return cls({name: _found([s for s in reading.statements if s.package == name]) for name in packages}, reading.unread)
+
+    @classmethod
+    def of_lock(cls, path: Path) -> "Manifest":
+        """Read a `spack.lock`, of Spack 0.18 or newer. Raises ConfigError where it is none."""
+        try:
+            if path.stat().st_size > _LARGEST:
+                raise ConfigError(f"{path}: larger than {_LARGEST // 1024**2} MiB; that is no spack.lock")
+            content = json.loads(path.read_text(encoding="utf-8"))
+            version = content["_meta"]["lockfile-version"]
+            packages = [(str(entry["name"]), str(entry["version"]), entry.get("compiler")) for entry in content["concrete_specs"].values()]
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise ConfigError(f"{path}: not a lock file of Spack ({error}); it is `spack.lock` in an environment's folder") from error
+        if version not in _LOCKS:
+            raise ConfigError(f"{path}: lockfile version {version}; this program reads versions {_LOCKS[0]} to {_LOCKS[-1]}")
+        compilers = Counter(
+            (str(c["name"]), str(c["version"])) for _, _, c in packages if isinstance(c, Mapping) and {"name", "version"} <= c.keys()
+        )
+        found = {name: _locked({v for n, v, _ in packages if n == name}, path.name) for name in dict.fromkeys(n for n, _, _ in packages)}
+        for (name, compiler), _ in compilers.most_common(1):
+            found.setdefault(name, Found(compiler, path.name))
+        return cls(found, source=path.name)
 
 
-@dataclass(frozen=True)
-class Difference:
-    """A pin that the manifest has otherwise, or does not have exactly."""
-
-    name: str
-    pin: Pin
-    found: Found | None
-
-    @property
-    def is_certain(self) -> bool:
-        """True where the manifest says another version, exactly."""
-        return self.found is not None and self.found.is_exact
-
-    def __str__(self) -> str:
-        if self.found is None:
-            return f"{self.name}: {self.pin.version} here; the manifest does not say"
-        kind = "" if self.found.is_exact else ", which is a range"
-        return f"{self.name}: {self.pin.version} here, {self.found.version} in the manifest ({self.found.where}{kind})"
+def _locked(versions: set[str], where: str) -> Found:
+    if len(versions) == 1:
+        return Found(next(iter(versions)), where)
+    return Found(" and ".join(sorted(versions)), where, "which is several versions", "inferred")
 
 
-def differences(release: Environment, manifest: Manifest) -> tuple[Difference, ...]:
-    """Every pin of a package of Spack's that the manifest does not confirm."""
-    pins = {name: pin for name, pin in release.pins.items() if pin.package}
-    found = ((name, pin, manifest.versions.get(str(pin.package))) for name, pin in pins.items())
-    return tuple(Difference(name, pin, said) for name, pin, said in found if said is None or not _agrees(pin, said))
+def _found(statements: Sequence[Statement]) -> Found:
+    """What all that is said of one package comes to."""
+    binding = [statement for statement in statements if statement.binds and statement.mention.version]
+    exact: dict[str, Statement] = {}
+    for statement in binding:
+        if statement.mention.is_exact:
+            exact.setdefault(statement.mention.version, statement)
+    if len(exact) > 1:
+        told = ", ".join(f"{version} in {statement.where}" for version, statement in exact.items())
+        where = ", ".join(dict.fromkeys(statement.where for statement in exact.values()))
+        return Found(told, where, "which contradict each other", "inferred")
+    if exact:
+        version, statement = next(iter(exact.items()))
+        detail = "external: the system's own" if statement.kind == "external" else statement.mention.git
+        return Found(version, statement.where, detail=detail)
+    if binding:
+        return Found(binding[0].mention.version, binding[0].where, "which is a range", "inferred")
+    return _loose(statements)
 
 
-def rewritten(release: Environment, manifest: Manifest, commit: str) -> str:
-    """The text of `release.yaml` with the manifest's versions; comments and everything else stay as they are."""
-    path = release.folder / "release.yaml"
-    yaml = YAML()
-    yaml.preserve_quotes = True
-    yaml.width = 200
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    content = yaml.load(path.read_text(encoding="utf-8"))
-    for name, pin in release.pins.items():
-        said = manifest.versions.get(pin.package or "")
-        if said and said.is_exact:
-            entry = content["pins"][name]
-            entry["version"] = said.version
-            entry["evidence"] = f"{MANIFEST}: {said.where} of ebrains-spack-builds at {commit}"
-            entry["certainty"] = "H"
-    return _dumped(yaml, content)
-
-
-def _agrees(pin: Pin, said: Found) -> bool:
-    return said.is_exact and (is_version(said.version, pin.version) or is_version(pin.version, said.version))
-
-
-def _dumped(yaml: YAML, content: object) -> str:
-    stream = StringIO()
-    yaml.dump(content, stream)
-    return stream.getvalue()
-
-
-def _parsed(path: Path) -> Mapping[str, object]:
-    try:
-        content = YAML(typ="safe", pure=True).load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, MarkedYAMLError) as error:
-        raise ConfigError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
-    if not isinstance(content, Mapping):
-        raise ConfigError(f"{path}: expected a mapping of keys to values")
-    inner = content.get("spack", content)
-    return inner if isinstance(inner, Mapping) else {}
-
-
-def _versions(content: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The specs of an environment, the lists that it defines, and what its `packages:` require."""
-    specs = content.get("specs")
-    yield from _specs(specs if isinstance(specs, list) else [])
-    definitions = content.get("definitions")
-    for part in definitions if isinstance(definitions, list) else []:
-        for value in part.values() if isinstance(part, Mapping) else ():
-            yield from _specs(value if isinstance(value, list) else [])
-    packages = content.get("packages")
-    for name, value in packages.items() if isinstance(packages, Mapping) else ():
-        yield from _required(str(name), value if isinstance(value, Mapping) else {})
-
-
-def _specs(specs: list[object]) -> Iterator[tuple[str, str]]:
-    for spec in specs:
-        match = _SPEC.match(spec) if isinstance(spec, str) else None
-        if match and match["name"] and match["version"]:
-            yield match["name"].replace("_", "-"), match["version"]
-
-
-def _required(name: str, value: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    for key in ("require", "version", "prefer"):
-        wanted = value.get(key)
-        for item in wanted if isinstance(wanted, list) else [wanted]:
-            text = item.get("spec") if isinstance(item, Mapping) else item
-            match = _SPEC.match(f"@{text}" if key == "version" else str(text)) if text else None
-            if match and match["version"] and match["name"] in {None, name}:
-                yield name, match["version"]
+def _loose(statements: Sequence[Statement]) -> Found:
+    """What does not bind: a preference counts as second hand; a choice, a condition or a bare git reference says nothing exact."""
+    preferred = [s for s in statements if s.kind == "preference" and s.mention.is_exact]
+    if preferred:
+        others = ", ".join(dict.fromkeys(s.mention.version for s in preferred))
+        return Found(preferred[0].mention.version, preferred[0].where, f"which is a preference ({others})", "secondary")
+    first = statements[0]
+    doubts = {"choice": "which is one of several", "condition": "under a condition", "preference": "which is a preferred range"}
+    told = ", ".join(dict.fromkeys(s.mention.version or s.mention.git for s in statements))
+    return Found(told, first.where, doubts.get(first.kind, "which names no version"), "inferred")

@@ -27,7 +27,7 @@ class Row:
 
 def table(project: Project) -> tuple[Row, ...]:
     """One row for each pinned package, in the order of the newest release."""
-    environments = [project.environment(name) for name in project.environment_names]
+    environments = [project.environment(name, "spack") for name in project.environment_names]
     names = dict.fromkeys(name for environment in reversed(environments) for name in environment.pins)
     return tuple(Row(name, tuple(environment.pins.get(name) for environment in environments)) for name in names)
 

@@ -11,7 +11,8 @@ from esd_build.building.stage import PLACES, BuildPlan, Stage, build_arguments, 
 from esd_build.data.errors import ConfigError
 from esd_build.data.project import Environment, Project, Recipe
 from esd_build.providers.port import PlanOf
-from esd_build.providers.spack import check
+from esd_build.providers.spack import accepted, check
+from esd_build.providers.spack.accepted import Accepted
 from esd_build.providers.spack.environment import SpackEnvironment, read_tools
 from esd_build.providers.spack.lockfile import Lock
 from esd_build.providers.spack.tool import CACHE, scope
@@ -26,7 +27,7 @@ _TREES, _ENVIRONMENT = "/media", "/opt/esd/environment"
 
 def spack_environment(project: Project, environment: Environment) -> SpackEnvironment:
     """The folder with the lock: the release's own, or that of a variant."""
-    return SpackEnvironment(project, f"{environment.name}/{environment.variant}" if environment.variant else environment.name, environment)
+    return SpackEnvironment(project, environment.path, environment)
 
 
 def make_plan(project: Project, recipe: Recipe, environment: Environment, architecture: str, plan_of: PlanOf) -> BuildPlan:
@@ -41,8 +42,10 @@ def make_plan(project: Project, recipe: Recipe, environment: Environment, archit
     shared = recipe.shared(project.root / "recipes" / "spack")
     text = shared.definition.read_text()
     values = arguments(project, recipe, environment)
-    sources = Stage(SOURCES, "download", {"lock": inputs["lock"]})
-    built = {**inputs, **_text(Definition(text).stages["build"], values, shared), "builder": builder.image.key}
+    taken = accepted.told(accepted_sources(project, recipe, environment))
+    replaced = {"accepted": hash_of(taken.encode())} if taken else {}
+    sources = Stage(SOURCES, "download", {"lock": inputs["lock"], **replaced})
+    built = {**inputs, **replaced, **_text(Definition(text).stages["build"], values, shared), "builder": builder.image.key}
     compiled = Stage(f"{recipe.name}/build", "compile", built)
     packed = {"base": base.image.key, compiled.name: compiled.key, "externals": inputs["externals"], **_packing(shared, environment)}
     whole = {**packed, **_text(text, values, shared)}
@@ -62,7 +65,8 @@ def arguments(project: Project, recipe: Recipe, environment: Environment) -> dic
         if versions[key] == "none" and pin in environment.pins:
             versions[key] = environment.pins[pin].version
     commit = read_tools(project).spack.commit
-    return {**build_arguments(recipe, environment), **versions, "spack_commit": commit}
+    unverified = accepted.told(accepted_sources(project, recipe, environment))
+    return {**build_arguments(recipe, environment), **versions, "spack_commit": commit, "unverified": unverified or "none"}
 
 
 _LABELLED = {"mpi": "openmpi", "pmix": "pmix", "ucx": "ucx"}
@@ -73,6 +77,11 @@ def group_lock(project: Project, recipe: Recipe, environment: Environment) -> Lo
     """The part of the lock that goes into the image."""
     found = spack_environment(project, environment)
     return found.lock.group(found.group(recipe.group or recipe.name))
+
+
+def accepted_sources(project: Project, recipe: Recipe, environment: Environment) -> tuple[Accepted, ...]:
+    """Sources of the image that a user accepted although their checksum is not the recipe's."""
+    return accepted.of_lock(accepted.read(project), group_lock(project, recipe, environment))
 
 
 def files(project: Project, recipe: Recipe, environment: Environment) -> Mapping[str, str]:

@@ -2,17 +2,19 @@
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping
+import shutil
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx
 
 from esd_build.building.stage import file_hash
-from esd_build.data.errors import ToolError
+from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.whole import whole
 from esd_build.providers.spack import index
+from esd_build.providers.spack.accepted import Accepted
 from esd_build.providers.spack.tool import CACHE, Spack
 from esd_build.tools.process import Finished
 
@@ -75,6 +77,51 @@ def _source(entry: Mapping[str, str]) -> Source | None:
         return None
     on_index = _ON_INDEX.search(entry["url"])
     return Source(**{**entry, "index": entry["index"] or (on_index[1] if on_index else "")})
+
+
+def as_accepted(sources: Iterable[Source], checksums: Mapping[str, str]) -> tuple[Source, ...]:
+    """The sources with the checksums of the files that were accepted in place of some (`accepted.checksums`)."""
+    return tuple(replace(source, sha256=checksums.get(source.sha256, source.sha256)) for source in sources)
+
+
+def bring(file: Path, sources: Sequence[Source], mirror: Path, *, named: str | None, accept: str | None) -> Accepted | None:
+    """Put a file that somebody brought into a mirror, as the source whose checksum it has.
+
+    `named` (`package@version`) says which source it is to be. A file with another checksum than its recipe's is refused, unless `accept`
+    is the file's own; then what was accepted is returned, to be noted. Raises UsageError, with what to do.
+    """
+    found = file_hash(file)
+    source = next((one for one in sources if one.sha256 == found), None)
+    if source is None:
+        source = _named(named, [one for one in sources if one.sha256])
+        _require_acceptance(file, found, source, accept)
+    target = mirror / source.path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with whole(target) as part:
+        shutil.copyfile(file, part)
+    return None if source.sha256 == found else Accepted(package=source.package, version=source.version, recipe=source.sha256, sha256=found)
+
+
+def _named(name: str | None, sources: Sequence[Source]) -> Source:
+    if name is None:
+        wanted = ", ".join(str(source) for source in sources) or "none"
+        raise UsageError(f"the file has the checksum of no source; name the one it is for with --as PACKAGE@VERSION (needed: {wanted})")
+    for source in sources:
+        if str(source) == name:
+            return source
+    raise UsageError(f"no source is called {name}; needed: {', '.join(map(str, sources))}")
+
+
+def _require_acceptance(file: Path, found: str, source: Source, accept: str | None) -> None:
+    if accept == found:
+        return
+    told = f"{file} has the checksum {found}, the recipe of {source} wants {source.sha256}"
+    if accept is not None:
+        raise UsageError(f"{told}; --accept-checksum names {accept}, which is neither")
+    raise UsageError(
+        f"{told} ({source.url}). "
+        f"For an image of this machine, which cannot be published and says so: --as {source} --accept-checksum {found}"
+    )
 
 
 def absent(sources: Iterable[Source], mirror: Path) -> tuple[Source, ...]:

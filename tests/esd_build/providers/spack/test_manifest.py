@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 from esd_build.commands import esd
 from esd_build.data.errors import ConfigError, UsageError
 from esd_build.data.project import Project
-from esd_build.providers.spack.manifest import Manifest, differences, rewritten
+from esd_build.providers.spack.adoption import differences, rewritten
+from esd_build.providers.spack.manifest import Manifest
 
 CHECKOUT = Path(__file__).parents[3] / "data" / "ebrains-spack-builds"
 
@@ -45,12 +46,12 @@ def test_a_series_and_its_version_agree(release: Project) -> None:
 
 
 def test_only_what_is_exact_is_taken_over_and_comments_stay(release: Project) -> None:
-    text = rewritten(release.environment("25.04"), Manifest.read(CHECKOUT, "ebrainslab"), "abc123")
+    text = rewritten(release.environment("25.04"), Manifest.read(CHECKOUT, "ebrainslab"), "ebrains-spack-builds at abc123")
     (release.root / "spack-envs/25.04/release.yaml").write_text(text)
     pins = release.environment("25.04").pins
     assert (pins["PyNN"].version, pins["PyNN"].certainty) == ("0.12.4", "primary")
     assert pins["PyNN"].evidence == "manifest: spack.yaml of ebrains-spack-builds at abc123"
-    assert pins["Python"].version == "3.11.7"
+    assert (pins["Python"].version, pins["Python"].certainty) == ("3.11.7", "secondary")  # `version:` prefers, and does not bind
     assert pins["GCC"].certainty is None
     assert text.startswith("# a comment that stays\n")
     assert "# and this one" in text
@@ -59,8 +60,10 @@ def test_only_what_is_exact_is_taken_over_and_comments_stay(release: Project) ->
 def test_import_writes_the_pins_that_spack_reads(release: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(release.root)
     monkeypatch.setattr(esd, "commit_of", lambda _path: "abc123")
+    monkeypatch.setattr(esd, "branch_of", lambda _path: "ebrains-25-02")
     done = CliRunner().invoke(esd.app, ["import", str(CHECKOUT), "--release", "25.04"])
     assert "2 of 4 pins are the manifest's; now: make spack-lock ENV=25.04" in done.output
+    assert "is at 'ebrains-25-02', which does not name release 25.04" in done.output
     assert '  py-pynn:\n    require: ["@0.12.4"]\n' in (release.root / "spack-envs/25.04/pins.yaml").read_text()
     again = CliRunner().invoke(esd.app, ["diff", "25.04", str(CHECKOUT)])
     assert again.exit_code == 0
