@@ -14,6 +14,7 @@ from esd_build.providers.spack.environment import FULL, SpackEnvironment
 PROJECT = Project(Path(__file__).parents[2])
 NAMES = all_names(PROJECT)
 RELEASES = [name for name in PROJECT.environment_names if name != "edge"]
+SYSTEMS = {"trixie": "debian13", "bookworm": "debian12"}
 RECIPES = sorted((PROJECT.root / "spack-envs/spack_repo/esd/packages").glob("*/package.py"))
 
 
@@ -28,7 +29,7 @@ def test_everything_is_for_the_target_and_from_a_known_repository(name: str) -> 
     for package in environment.lock.packages.values():
         assert package.namespace in {"esd", "builtin"}
         assert package.content["arch"]["target"] == environment.release.target, package.name
-        assert package.content["arch"]["platform_os"] == "debian13", package.name
+        assert package.content["arch"]["platform_os"] == SYSTEMS[environment.release.suite], package.name
 
 
 @pytest.mark.parametrize("name", RELEASES)
