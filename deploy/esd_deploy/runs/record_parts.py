@@ -34,8 +34,13 @@ class ImageRecord(Part):
     @classmethod
     def of(cls, image: PublishedImage) -> Self:
         """What of the registry's answer is kept."""
-        return cls(reference=str(image.reference), digest=str(image.reference.digest), sif_digest=image.sif_digest, size=image.size,
-            unverified_sources=image.annotations.get("eu.ebrains.esd.unverified-sources"))
+        return cls(
+            reference=str(image.reference),
+            digest=str(image.reference.digest),
+            sif_digest=image.sif_digest,
+            size=image.size,
+            unverified_sources=image.annotations.get("eu.ebrains.esd.unverified-sources"),
+        )
 
 
 class ScriptRecord(Part):
