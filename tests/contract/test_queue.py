@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from ruamel.yaml import YAML
 from tests.contract.queue_probes import PROBES
 from tests.contract.queue_web import QueueWeb
-from tests.esd_localsite.unicore.conftest import PASSWORD, USER, EndpointProcess, free_port, write_setting
-from tests.real.machine import write_stand_in
+from tests.real.own_queue import own_queue
 from tests.real.queue import RealQueue
 
 OURS, THEIRS = "own", "real"
@@ -26,19 +24,10 @@ MOST_DIFFERENCES = 12
 
 
 @pytest.fixture(scope="module")
-def own_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueueWeb]:
-    folder = tmp_path_factory.mktemp("queue")
-    (folder / "platforms").mkdir()
-    (folder / "platforms" / "Demo.sif").touch()
-    endpoint = EndpointProcess(folder, free_port())
-    path = {"PATH": write_stand_in(folder / "bin")}
-    write_setting(folder, endpoint.port, platforms_dir=str(folder / "platforms"), login_environment=path)
-    endpoint.start()
-    base = endpoint.url.split("/LOCAL")[0]
-    form = {"grant_type": "password", "username": USER, "password": PASSWORD}
-    token = httpx.post(f"{base}/LOCAL/oidc/token", data=form, verify=endpoint.verify).json()["access_token"]
-    yield QueueWeb(base, endpoint.verify, lambda: token)
-    endpoint.stop()
+def our_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueueWeb]:
+    with own_queue(tmp_path_factory.mktemp("queue")) as queue:
+        token = queue.token()
+        yield QueueWeb(queue.url, queue.tls, lambda: token)
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +38,7 @@ def their_queue(real_queue: RealQueue, machine: object) -> QueueWeb:
 
 @pytest.fixture(scope="module", params=[OURS, THEIRS])
 def queue(request: pytest.FixtureRequest) -> tuple[str, QueueWeb]:
-    return request.param, request.getfixturevalue("own_queue" if request.param == OURS else "their_queue")
+    return request.param, request.getfixturevalue("our_queue" if request.param == OURS else "their_queue")
 
 
 def recorded() -> dict[str, Any]:

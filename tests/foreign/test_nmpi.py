@@ -85,9 +85,7 @@ def test_an_archive_by_its_address(client: Any, running_site: SiteStatus, tmp_pa
     assert Path(downloaded).read_text() == "packed for nest"
 
 
-@pytest.mark.parametrize(
-    ("options", "status"), [({"collab_id": "no-quota"}, 403), ({"collab_id": "unknown"}, 404), ({"command": "../x"}, 400)]
-)
+@pytest.mark.parametrize(("options", "status"), [({"collab_id": "no-quota"}, 403), ({"collab_id": "unknown"}, 404), ({"tags": ["x"]}, 422)])
 def test_refusals_reach_the_user(client: Any, options: dict[str, str], status: int) -> None:
     with pytest.raises(Exception, match=f"Error {status}: "):
         client.submit_job("pass", **{"platform": "Demo", "collab_id": "demo", **options})

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.real.person import Person
 
-WAIT_S = 180
+WAIT_S = 400
 
 
 @dataclass(frozen=True)

@@ -66,8 +66,8 @@ class Machine:
         return httpx.Client(base_url=self.queue.url, verify=self.queue.tls, timeout=60, headers={"x-api-key": self.queue.key})
 
     @cached_property
-    def path(self) -> str:
-        return os.environ["PATH"] if self.image else write_stand_in(self.folder / "bin")
+    def stand_in(self) -> str:
+        return write_stand_in(self.folder / "bin")
 
     @cached_property
     def store(self) -> ThreadingHTTPServer:
@@ -129,7 +129,7 @@ class Machine:
         if switched:
             account.own(folder)
         who: dict[str, Any] = {"user": account.uid, "group": account.gid, "extra_groups": []} if switched else {}
-        environment = {"PATH": self.path, "HOME": str(folder / HOME), "LANG": "C.UTF-8"}
+        environment = {"PATH": os.environ["PATH"] if self.image else self.stand_in, "HOME": str(folder / HOME), "LANG": "C.UTF-8"}
         done = subprocess.run(
             ("bash", SCRIPT), cwd=folder, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, **who
         )

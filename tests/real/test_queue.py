@@ -6,10 +6,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.esd_localsite.unicore.conftest import PASSWORD, USER, EndpointProcess, free_port, write_setting
+from tests.esd_localsite.unicore.conftest import PASSWORD, USER
 from tests.real.deploy import Deploy, ended
 from tests.real.keycloak import Keycloak
-from tests.real.machine import write_stand_in
+from tests.real.own_queue import own_queue
 from tests.real.person import Person
 from tests.real.queue import RealQueue
 
@@ -34,20 +34,13 @@ def site(address: str, charged: str) -> str:
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """Ours: its tokens come by password, each when the one before is near its end."""
     folder = tmp_path_factory.mktemp("own-queue")
-    (folder / "platforms").mkdir()
-    (folder / "platforms" / "Demo.sif").touch()
-    endpoint = EndpointProcess(folder, free_port())
-    path = {"PATH": write_stand_in(folder / "bin")}
-    write_setting(folder, endpoint.port, platforms_dir=str(folder / "platforms"), login_environment=path, times=TIMES)
     (folder / "password").touch(mode=0o600)
     (folder / "password").write_text(PASSWORD)
-    base = endpoint.url.split("/LOCAL")[0]
-    addresses = {"unicore_url": endpoint.url, "registry": "", "nmpi_url": base, "oidc_url": f"{base}/LOCAL/oidc"}
-    user = {"username": USER, "password_file": str(folder / "password"), "ca_file": str(folder / "ca.pem")}
-    (folder / "status.json").write_text(json.dumps({"name": "own", "state": "running", **addresses, **user}))
-    endpoint.start()
-    yield lambda here, charged: Deploy(here, site(f"status_file: {folder / 'status.json'}", charged))
-    endpoint.stop()
+    with own_queue(folder, times=TIMES) as queue:
+        addresses = {"unicore_url": queue.endpoint.url, "registry": "", "nmpi_url": queue.url, "oidc_url": queue.issuer}
+        user = {"username": USER, "password_file": str(folder / "password"), "ca_file": str(queue.ca_file)}
+        (folder / "status.json").write_text(json.dumps({"name": "own", "state": "running", **addresses, **user}))
+        yield lambda here, charged: Deploy(here, site(f"status_file: {folder / 'status.json'}", charged))
 
 
 @pytest.fixture(scope="module")

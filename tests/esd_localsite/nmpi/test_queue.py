@@ -7,8 +7,7 @@ import zipfile
 
 import httpx
 import pytest
-from tests.esd_localsite.unicore.conftest import PASSWORD, USER, EndpointProcess, free_port, write_setting
-from tests.real.machine import write_stand_in
+from tests.real.own_queue import own_queue
 
 from esd_localsite.faults.board import Fault, FaultBoard, FaultKind
 
@@ -16,24 +15,19 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture(scope="module")
-def endpoint(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("queue")
-    (folder / "platforms").mkdir()
-    (folder / "platforms" / "Demo.sif").touch()
-    endpoint = EndpointProcess(folder, free_port())
-    path = {"PATH": write_stand_in(folder / "bin")}
-    write_setting(folder, endpoint.port, platforms_dir=str(folder / "platforms"), login_environment=path)
-    endpoint.start()
-    yield endpoint
-    endpoint.stop()
+def own(tmp_path_factory):
+    with own_queue(tmp_path_factory.mktemp("queue")) as queue:
+        yield queue
 
 
 @pytest.fixture(scope="module")
-def queue(endpoint):
-    base = endpoint.url.split("/LOCAL")[0]
-    login = {"grant_type": "password", "username": USER, "password": PASSWORD}
-    token = httpx.post(f"{base}/LOCAL/oidc/token", data=login, verify=endpoint.verify).json()["access_token"]
-    with httpx.Client(base_url=base, verify=endpoint.verify, headers={"Authorization": f"Bearer {token}"}) as client:
+def endpoint(own):
+    return own.endpoint
+
+
+@pytest.fixture(scope="module")
+def queue(own):
+    with httpx.Client(base_url=own.url, verify=own.tls, headers={"Authorization": f"Bearer {own.token()}"}) as client:
         yield client
 
 
