@@ -20,11 +20,12 @@ step() {
 printf '==> a registry and a site for this pipeline (%s)\n' "$site"
 .venv/bin/esd-deploy local up --name "$site" >/dev/null
 status=/var/lib/esd-localsite/$site/status.json
-read -r REGISTRY ESD_REGISTRY_CA < <(python3 -c 'import json, sys
-site = json.load(open(sys.argv[1])); print(site["registry"] + "/esd", site["ca_file"])' "$status")
+# shellcheck source=registry-login.sh
+. ci/registry-login.sh
+local_registry "$status"
 sed "s#^status_file:.*#status_file: $status#" site-configs/local.yaml >"$work/ci.yaml"
 COSIGN_PASSWORD=$(head -c 18 /dev/urandom | base64)
-export REGISTRY ESD_REGISTRY_CA COSIGN_PASSWORD MOVE=no
+export COSIGN_PASSWORD MOVE=no
 .venv/bin/esd-build keys "$work/ci" >/dev/null
 export ESD_SIGNING_KEY=$work/ci.key
 

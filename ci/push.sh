@@ -5,16 +5,14 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-name=$1 registry=${REGISTRY:-}
+name=$1 REGISTRY=${REGISTRY:-}
 shift
-if [ -z "$registry" ]; then
-  read -r host ESD_REGISTRY_CA < <(.venv/bin/esd-deploy local status --json |
-    python3 -c 'import json, sys; site = json.load(sys.stdin); print(site["registry"] or "", site["ca_file"] or "")') || true
-  [ -n "$host" ] || { printf 'push: the local site is not up: esd-deploy local up, or name a registry: make push REGISTRY=host/project\n' >&2; exit 4; }
-  export ESD_REGISTRY_CA
-  registry=$host/esd
+if [ -z "$REGISTRY" ]; then
+  # shellcheck source=registry-login.sh
+  . ci/registry-login.sh
+  local_registry ""
 fi
 [ "${MOVE:-yes}" = yes ] || set -- "$@" --no-move
-reference=$(.venv/bin/esd-build push "$@" --registry "$registry")
+reference=$(.venv/bin/esd-build push "$@" --registry "$REGISTRY")
 printf '%s\n' "$reference" >"dist/images/$name.reference"
 printf '%s\n' "$reference"

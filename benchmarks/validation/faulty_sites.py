@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from esd_build.data.reference import ImageReference
-from esd_build.registry import Registry
+from esd_build.registry import Credentials, Registry
 
 STATE = Path("/var/lib/esd-localsite")
 SITE = """kind: unicore
@@ -50,7 +50,8 @@ class Place:
 
     def push(self, word: str, file: Path, annotations: dict[str, str]) -> str:
         """Push a SIF file under another name; returns its reference with the digest."""
-        registry = Registry(self.registry, ca_file=Path(self.status["ca_file"]))
+        account = Credentials.read(Path(self.status["registry_login_file"]))
+        registry = Registry(self.registry, ca_file=Path(self.status["ca_file"]), credentials=account)
         return str(registry.push(file, ImageReference.parse(f"{self.registry}/esd/{word}"), annotations).reference)
 
 

@@ -21,6 +21,6 @@ def plan() -> SitePlan:
         owner="/home/someone/esd-images",
         code="0123456789abcdef",
         network=IPv4Network("10.231.7.0/24"),
-        ports=Ports(slurmctld=20001, registry=20002, unicore=20003),
+        ports=Ports(slurmctld=20001, registry=20002, unicore=20003, login=20004),
         node_memory_mb=12000,
     )

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -121,14 +122,28 @@ def test_killing_up_while_it_starts_leaves_nothing(layout: Layout, step: str) ->
 
 def test_a_daemon_that_dies_takes_the_site_down_and_is_named(layout: Layout) -> None:
     lifecycle.up(layout.name)
-    server = ["serve", str(layout.registry_config)]
-    (registry,) = (pid for pid, words in command_lines().items() if words[1:] == server)
-    os.kill(registry, signal.SIGKILL)
+    os.kill(daemon(f"--socket={layout.munge_socket}"), signal.SIGKILL)
     wait_for_end(layout)
     now = lifecycle.status(layout.name)
     assert now.state is State.CRASHED
-    assert f"registry was ended by signal SIGKILL; its log is {layout.log('registry')}" in now.detail
+    assert f"munged was ended by signal SIGKILL; its log is {layout.log('munged')}" in now.detail
     assert_nothing_remains(layout)
+
+
+def test_endpoint_registry_and_controller_that_die_are_started_anew(layout: Layout) -> None:
+    lifecycle.up(layout.name)
+    for word in (str(layout.registry_config), str(layout.unicore_config), "slurmctld"):
+        os.kill(daemon(word, str(layout.slurm_conf) if word == "slurmctld" else word), signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    while not (now := lifecycle.look(layout.name)).usable:
+        assert time.monotonic() < deadline, now
+    assert now.state is State.RUNNING
+
+
+def daemon(*words: str) -> int:
+    """The process whose command line has all of these words."""
+    (found,) = (pid for pid, line in command_lines().items() if all(any(part.endswith(word) for part in line) for word in words))
+    return found
 
 
 def test_a_daemon_that_cannot_start_is_named_with_the_end_of_its_log(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,7 +45,7 @@ def test_a_whole_site_answers_and_the_exit_code_says_so(site: SiteStatus) -> Non
     code, told = status_command(site.name)
     assert code == 0
     assert {part: answer["ok"] for part, answer in told["answers"].items()} == dict.fromkeys(  # type: ignore[attr-defined]
-        ("controller", "c1", "c2", "registry", "endpoint", "queue"), True
+        ("controller", "c1", "c2", "registry", "login", "endpoint", "queue"), True
     )
     lifecycle.down(site.name)
     code, told = status_command(site.name)

@@ -7,14 +7,21 @@ import ssl
 import stat
 import subprocess
 import time
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
 
 import httpx
 import pytest
 
+from esd_build.data.errors import UsageError
+from esd_build.data.reference import ImageReference
+from esd_build.registry import Credentials, Registry
 from esd_localsite import lifecycle
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.faults.board import Fault, FaultKind
 from esd_localsite.state.layout import Layout
+from esd_localsite.state.plan import SitePlan
 from esd_localsite.state.programs import environment, run
 from esd_localsite.state.status import SiteStatus, State
 from esd_localsite.supervision import fault_switches
@@ -69,9 +76,42 @@ def test_pmix_is_what_starts_mpi_programs(running_site: SiteStatus) -> None:
 
 def test_the_registry_answers_the_login_side_with_a_certificate_of_the_site(running_site: SiteStatus) -> None:
     url = f"https://{running_site.registry}/v2/"
-    assert httpx.get(url, verify=context(running_site), trust_env=False).status_code == 200
+    assert httpx.get(url, verify=context(running_site), trust_env=False).status_code == 401
     with pytest.raises(httpx.ConnectError, match="CERTIFICATE_VERIFY_FAILED"):
         httpx.get(url, trust_env=False)
+
+
+def test_anybody_may_pull_from_the_registry_and_one_account_may_push(running_site: SiteStatus, tmp_path: Path) -> None:
+    image = tmp_path / "x.sif"
+    image.write_bytes(b"no image, but bytes of one")
+    reference = ImageReference.parse(f"{running_site.registry}/esd/pushed:1")
+    strangers = (None, Credentials("pusher", "wrong"), Credentials(running_site.username, running_site.password_file.read_text().strip()))
+    for account in strangers:
+        with pytest.raises(UsageError, match=r"wants a login|refuses the account"):
+            Registry(reference.registry, ca_file=running_site.ca_file, credentials=account).push(image, reference, {})
+    assert running_site.registry_login_file is not None
+    own = Credentials.read(running_site.registry_login_file)  # refuses a file that others can read
+    published = Registry(reference.registry, ca_file=running_site.ca_file, credentials=own).push(image, reference, {})
+    anybody = Registry(reference.registry, ca_file=running_site.ca_file)
+    assert anybody.resolve(reference) == published
+    assert anybody.pull(published, tmp_path / "back.sif").read_bytes() == image.read_bytes()
+
+
+def test_the_sites_servers_listen_on_loopback_or_on_its_own_network_only(running_site: SiteStatus) -> None:
+    plan = SitePlan.read(Layout(running_site.name))
+    assert plan is not None
+    wanted = dict.fromkeys((plan.ports.registry, plan.ports.login, plan.ports.unicore), "127.0.0.1")
+    wanted[plan.ports.slurmctld] = str(plan.address("login"))
+    assert {port: address for port, address in listening() if port in wanted} == wanted
+
+
+def listening() -> Iterator[tuple[int, str]]:
+    """Port and IPv4 address of each socket of this machine that takes connections."""
+    for table in ("tcp", "tcp6"):
+        for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]:
+            address, port = line.split()[1].split(":")
+            if line.split()[3] == "0A":
+                yield int(port, 16), str(ip_address(bytes.fromhex(address)[::-1])) if table == "tcp" else "::"
 
 
 def context(site: SiteStatus) -> ssl.SSLContext:
@@ -116,7 +156,7 @@ def test_daemons_that_are_killed_on_purpose_come_back(running_site: SiteStatus) 
         httpx.get(registry, verify=context(running_site), trust_env=False)
     fault_switches.inject(running_site.name, Fault(kind=FaultKind.ENDPOINT_RESTART))
     assert fault_switches.clear(running_site.name) == (FaultKind.REGISTRY_DOWN,)
-    assert httpx.get(registry, verify=context(running_site), trust_env=False).status_code == 200
+    assert httpx.get(registry, verify=context(running_site), trust_env=False).status_code == 401
     assert lifecycle.status(running_site.name).state is State.RUNNING
 
 

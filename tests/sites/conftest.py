@@ -13,7 +13,7 @@ import pytest
 
 from esd_build.data.reference import ImageReference
 from esd_build.product import finished
-from esd_build.registry import PublishedImage, Registry
+from esd_build.registry import Credentials, PublishedImage, Registry
 from esd_localsite.state.status import SiteStatus
 
 ROOT = Path(__file__).parents[2]
@@ -73,8 +73,14 @@ class Deploy:
 
 @pytest.fixture(scope="session")
 def registry(running_site: SiteStatus) -> Registry:
-    assert running_site.registry
-    return Registry(running_site.registry, ca_file=running_site.ca_file)
+    return registry_of(running_site)
+
+
+def registry_of(site: SiteStatus) -> Registry:
+    """The site's registry, with the account that may push."""
+    assert site.registry
+    assert site.registry_login_file
+    return Registry(site.registry, ca_file=site.ca_file, credentials=Credentials.read(site.registry_login_file))
 
 
 @pytest.fixture(scope="session")
@@ -98,8 +104,7 @@ def offer(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[Si
     """The commands at another local site, after the NEST image was pushed to its registry."""
 
     def deploy_at(site: SiteStatus) -> Deploy:
-        assert site.registry
-        publish(Registry(site.registry, ca_file=site.ca_file), image)
+        publish(registry_of(site), image)
         return Deploy.at(site, tmp_path_factory.mktemp(site.name))
 
     return deploy_at

@@ -4,9 +4,9 @@ import json
 import os
 
 import pytest
+from tests.sites.conftest import registry_of
 
 from esd_build.data.reference import ImageReference
-from esd_build.registry import Registry
 from esd_localsite import lifecycle
 
 pytestmark = [pytest.mark.site, pytest.mark.long]
@@ -24,7 +24,7 @@ def sites(local_site_possible, site_options, image, deploy, tmp_path_factory):
         for word, name in names.items():
             status = lifecycle.up(name, options=site_options)
             deploy("local", "module", SITES[word], "--name", name)
-            registry = Registry(status.registry, ca_file=status.ca_file)
+            registry = registry_of(status)
             registry.push(image, ImageReference.parse(f"{status.registry}/esd/nest:edge"), finished.read(image).labels)
             lines = (
                 "kind: unicore",

@@ -31,6 +31,11 @@ class Credentials:
         return f"Credentials({self.username!r}, …)"
 
     @classmethod
+    def read(cls, file: Path) -> "Credentials":
+        """The account in a file, in one of the forms that `find` names. Raises UsageError."""
+        return _from_file(file)
+
+    @classmethod
     def find(cls, host: str, environment: Mapping[str, str] = os.environ, *, named: bool = False) -> "Credentials | None":
         """The account for a registry, None for an anonymous one.
 

@@ -49,10 +49,17 @@ class Endpoint:
     """Where this is set, `url` is that of a UNICORE registry, which knows the site's own under this name."""
     registry_ca_file: Path | None = None
     """The certificate authority of the OCI registry, where it is not that of the server."""
+    registry_login_file: Path | None = None
+    """The account that may write to the site's OCI registry, where a local site has one."""
 
     def authority_of(self, registry: str) -> Path | None:
         """What an OCI registry's certificate is checked with; None for one that is not the site's: the machine's authorities."""
         return (self.registry_ca_file or self.ca_file) if registry == self.registry else None
+
+    def login_of(self, registry: str) -> Path | None:
+        """The file with the account that may write to an OCI registry, where it is a local site's and this user may read it."""
+        own = self.registry_login_file
+        return own if own is not None and registry == self.registry and os.access(own, os.R_OK) else None
 
 
 class LocalStatus(BaseModel):
@@ -70,6 +77,7 @@ class LocalStatus(BaseModel):
     password_file: Path
     ca_file: Path
     registry_ca_file: Path | None = None
+    registry_login_file: Path | None = None
 
 
 def resolve(config: SiteConfig, *, token: str | None = None, environ: Mapping[str, str] | None = None) -> Endpoint:
@@ -107,7 +115,8 @@ def _of_local_site(path: Path, *, queue: bool) -> Endpoint:
         issued = local_token.tokens(status.oidc_url, status.username, credentials.secret, status.ca_file)
         credentials = Credentials(credentials.secret, status.username, issued)
     url = str(status.nmpi_url) if queue else status.unicore_url
-    return Endpoint(url, status.registry, status.ca_file, credentials, hint, registry_ca_file=status.registry_ca_file)
+    own = (None, status.registry_ca_file, status.registry_login_file)
+    return Endpoint(url, status.registry, status.ca_file, credentials, hint, *own)
 
 
 _STATES = {"stopped": "is stopped", "crashed": "crashed"}

@@ -111,9 +111,10 @@ class Validation:
 
 
 def registry_of(site: Site, image: PublishedImage) -> Registry:
-    """The registry that an image is in, with the caller's account there."""
-    credentials = Credentials.find(image.reference.registry, named=False)
-    return Registry(image.reference.registry, ca_file=site.endpoint.authority_of(image.reference.registry), credentials=credentials)
+    """The registry that an image is in, with the caller's account there; of a local site that account which the site made."""
+    host, own = image.reference.registry, site.endpoint.login_of(image.reference.registry)
+    credentials = Credentials.read(own) if own is not None else Credentials.find(host, named=False)
+    return Registry(host, ca_file=site.endpoint.authority_of(host), credentials=credentials)
 
 
 def tag_now(site: Site, image: PublishedImage) -> str | None:

@@ -34,9 +34,16 @@ def prepare(layout: Layout, environment: Mapping[str, str], options: SiteOptions
     write_modules(layout)
     platforms.offer_built(layout)
     layout.faults.unlink(missing_ok=True)  # a site starts whole
-    write(layout.registry_config, registry.registry_config(layout, plan))
+    write_registry(layout, plan, accounts.calling_user(environment))
     write(layout.unicore_config, unicore_config.endpoint_config(layout, plan).model_dump_json(indent=2), mode=0o600)
     return plan
+
+
+def write_registry(layout: Layout, plan: SitePlan, owner: int | None) -> None:
+    """The registry's configuration, the account that may write to it, and what its token service is told."""
+    write(layout.registry_config, registry.registry_config(layout, plan))
+    told = registry.login_config(layout, plan, registry.keep_account(layout, owner))
+    write(layout.login_config, told.model_dump_json(indent=2), mode=0o600)
 
 
 def write_cluster(layout: Layout, plan: SitePlan) -> None:
@@ -94,7 +101,7 @@ def _ports(layout: Layout, options: SiteOptions, old: Ports | None) -> Ports:
     """Those of before, where they are free; the real server and its TSI have some more."""
     chosen = {
         role: choose_port(f"{layout.name} {role}", getattr(old, role, None), is_free)
-        for role in ("slurmctld", "registry", *(_REAL_SERVER_PORTS if options.server is Server.UNICOREX else ()))
+        for role in ("slurmctld", "registry", "login", *(_REAL_SERVER_PORTS if options.server is Server.UNICOREX else ()))
     }
     return Ports(**chosen, unicore=_unicore_port(layout, options, old))
 
@@ -153,9 +160,12 @@ def write_certificates(layout: Layout) -> None:
     """The authority as it was, certificates anew."""
     authority = certificates.certificate_authority(layout.tls)
     certificates.write_bundle(layout.tls, certificates.machine_bundle())
-    stored = accounts.account("docker-registry").pw_uid if layout.needs_root else os.geteuid()
-    certificates.issue(authority, layout.tls, registry.SERVER, stored)
+    certificates.issue(authority, layout.tls, registry.SERVER, _registry_user(layout))
     certificates.issue(authority, layout.tls, unicore_config.SERVER, os.geteuid())
+
+
+def _registry_user(layout: Layout) -> int:
+    return accounts.account(registry.USER).pw_uid if layout.needs_root else os.geteuid()
 
 
 def hosts(plan: SitePlan) -> str:

@@ -1,10 +1,32 @@
-"""The site's OCI registry: docker-registry's configuration as text."""
+"""The site's OCI registry: docker-registry's configuration as text, and the account that may write to it."""
 
+import secrets
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.identity.users import UserEntry
+from esd_localsite.login.config import LoginConfig
+from esd_localsite.login.tokens import ISSUER, SERVICE
+from esd_localsite.state.files import write
 from esd_localsite.state.layout import Layout
 from esd_localsite.state.plan import SitePlan
 
 SERVER = "registry"
 """The name of its certificate."""
+USER = "docker-registry"
+"""The Unix account of registry and login, where there are accounts."""
+WRITER = "pusher"
+"""The one account; who gives none may read."""
+
+
+class Account(BaseModel):
+    """The account as `$ESD_REGISTRY_LOGIN` wants it in a file."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
+
+    username: str
+    password: str
 
 
 def registry_config(layout: Layout, plan: SitePlan) -> str:
@@ -25,4 +47,32 @@ http:
   tls:
     certificate: {layout.tls.certificate(SERVER)}
     key: {layout.tls.key(SERVER)}
+auth:
+  token:
+    realm: https://127.0.0.1:{plan.ports.login}/token
+    service: {SERVICE}
+    issuer: {ISSUER}
+    rootcertbundle: {layout.tls.ca}
 """
+
+
+def keep_account(layout: Layout, owner: int | None) -> Account:
+    """The account that may write, made on first use, in a file that only `owner` reads (None: root). Raises LocalSiteError."""
+    path = layout.registry_login
+    try:
+        account = Account.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        account = Account(username=WRITER, password=secrets.token_urlsafe(24))
+    except ValidationError:
+        raise LocalSiteError(f"{path} is no account of the registry any more: remove it, and the next start makes a new one") from None
+    write(path, account.model_dump_json() + "\n", mode=0o600, owner=owner)
+    return account
+
+
+def login_config(layout: Layout, plan: SitePlan, account: Account) -> LoginConfig:
+    """What the token service is told; of the password the hash."""
+    if plan.ports.login is None:
+        raise AssertionError("a plan that is made now has the port")
+    files = {"certificate": str(layout.tls.certificate(SERVER)), "key": str(layout.tls.key(SERVER))}
+    entry = UserEntry.of(account.password, account.username)
+    return LoginConfig(port=plan.ports.login, user=account.username, entry=entry, account=USER if layout.needs_root else None, **files)

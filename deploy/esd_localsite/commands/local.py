@@ -100,7 +100,7 @@ def describe(site: SiteStatus) -> str:
         "site": f"{site.name}: {site.state} ({site.detail})" if site.detail != site.state else f"{site.name}: {site.state}",
         "UNICORE": site.unicore_url,
         "server": "UNICORE/X 2.9.0" if site.server is Server.UNICOREX else None,
-        "registry": site.registry,
+        "registry": f"{site.registry}, account to push in {site.registry_login_file}" if site.registry else None,
         "queue": site.nmpi_url,
         "nodes": ", ".join(site.nodes) or None,
         "user": f"{site.username}, password in {site.password_file}",

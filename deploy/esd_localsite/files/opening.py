@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import BinaryIO
 
@@ -35,10 +36,15 @@ def descriptor(path: Path | str, flags: int, mode: int = 0, *, folder: int = _AT
     if number < 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), str(path))
-    if os.fstat(number).st_dev == Path("/proc").stat().st_dev:
+    if os.fstat(number).st_dev == _proc():
         os.close(number)
         raise PermissionError(errno.EACCES, "lies in /proc", str(path))
     return number
+
+
+@cache
+def _proc() -> int:
+    return Path("/proc").stat().st_dev
 
 
 def regular(path: Path | str, *, folder: int = _AT_FDCWD) -> BinaryIO:

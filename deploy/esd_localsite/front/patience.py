@@ -1,7 +1,10 @@
-"""Connections that say nothing: a request's head comes within seconds, or the connection is closed. uvicorn itself waits without end."""
+"""Connections that say nothing: a request's head comes within seconds, or the connection is closed. uvicorn itself waits without end.
+
+Of many that say nothing the oldest makes room: whoever has something to say says it at once.
+"""
 
 import asyncio
-from typing import Any
+from typing import Any, ClassVar
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -9,11 +12,15 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 HEAD_S = 20.0
 """From a request's first byte, or from the connection, to the end of its head."""
 
+MOST_SILENT = 300
+"""Connections from which no whole head has come yet."""
+
 
 class PromptProtocol(H11Protocol):
     """uvicorn's, with a time limit for the head."""
 
     _timer: asyncio.TimerHandle | None = None
+    _silent: ClassVar[dict["PromptProtocol", None]] = {}
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -32,8 +39,17 @@ class PromptProtocol(H11Protocol):
 
     def _await_head(self) -> None:
         self._timer = self.loop.call_later(HEAD_S, self.transport.close)
+        self._silent[self] = None
+        if len(self._silent) > MOST_SILENT:
+            next(iter(self._silent)).leave()
+
+    def leave(self) -> None:
+        """Close the connection."""
+        self._stop()
+        self.transport.close()
 
     def _stop(self) -> None:
+        self._silent.pop(self, None)
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None

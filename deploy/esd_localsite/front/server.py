@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from esd_localsite.description.resources import DescriptionError
 from esd_localsite.files.files import PathError
+from esd_localsite.front.fairness import Fairness
 from esd_localsite.identity.users import Gate, Identity, Refusal, token_secret
 from esd_localsite.jobs.faults import FaultyEdge
 from esd_localsite.jobs.shelf import Shelf, UnkeptError
@@ -84,6 +85,7 @@ def create_app(endpoint: Endpoint) -> Starlette:
         middleware=[
             Middleware(FaultyEdge, board=endpoint.faults),
             Middleware(Authentication, gate=endpoint.gate, below=f"/{endpoint.config.site_name}/rest/"),
+            Middleware(Fairness),
         ],
         exception_handlers={
             nmpi_routes.QueueError: nmpi_routes.refused,

@@ -8,8 +8,10 @@ from typing import Any
 
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.description.description import tags_of
+from esd_localsite.description.resources import DescriptionError
 from esd_localsite.identity.users import Identity
 from esd_localsite.jobs.records import JobRecord, Service
+from esd_localsite.jobs.shelf import Shelf
 
 
 @dataclass(frozen=True)
@@ -25,8 +27,19 @@ class Origin:
     service: Service = "unicore"
 
 
+MOST_JOBS = 20_000
+MOST_KEPT = 64 * 2**20
+"""Of one user: jobs, and characters of what is kept of them, in memory and on disk."""
+
 DIRECT = Origin()
 """As most jobs come."""
+
+
+def require_room(store: Shelf[JobRecord], owner: str) -> None:
+    """Raises DescriptionError where a user keeps so many jobs that another one would be at the cost of the others."""
+    own = [record for record in store if record.owner == owner]
+    if len(own) >= MOST_JOBS or store.size(own) >= MOST_KEPT:
+        raise DescriptionError(f"you keep {len(own)} jobs here, which is all that one user may: delete some")
 
 
 def new_record(

@@ -8,7 +8,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import partial
@@ -24,7 +23,7 @@ from esd_localsite.files.processes import Launcher, account_of
 from esd_localsite.identity.users import Identity
 from esd_localsite.jobs.actions import Actor
 from esd_localsite.jobs.batch import BatchError, BatchSystem
-from esd_localsite.jobs.creation import DIRECT, Origin, new_record
+from esd_localsite.jobs.creation import DIRECT, Origin, new_record, require_room
 from esd_localsite.jobs.faults import check_quota
 from esd_localsite.jobs.life import Aborted, Action, Event, Failed, JobState, Phase, Rules
 from esd_localsite.jobs.machine import advance
@@ -33,6 +32,7 @@ from esd_localsite.jobs.records import JobRecord, description_of
 from esd_localsite.jobs.shelf import Shelf
 from esd_localsite.jobs.staging_actions import is_slow
 from esd_localsite.jobs.storages import storage_of
+from esd_localsite.jobs.turns import Turns
 from esd_localsite.jobs.watch import Watch
 from esd_localsite.jobs.workspace import Workspace
 
@@ -61,36 +61,37 @@ class Engine:
         self._launcher = launcher
         self._clock = clock
         self._rules = Rules(times.grace_seconds, times.submit_attempts, times.submit_retry_seconds)
-        self._fresh: ThreadPoolExecutor | None = None
+        self._fresh: Turns | None = None
         self.batch = batch
         self.store = Shelf(config.state_dir / "jobs", JobRecord)
         self.mover = Mover(config, partial(storage_of, self.store), token_of)
         self._actor = Actor(config, launcher, batch, self.mover, clock)
         self._observer = Observer(self._actor, self.workspace)
-        self._slow = ThreadPoolExecutor(_SLOW_AT_ONCE, "staging")
+        self._slow = Turns(_SLOW_AT_ONCE, "staging")
         self._locks: dict[str, threading.RLock] = {}
         self._locks_lock = threading.Lock()
         self._watch = Watch(self._round, config.times.poll_seconds)
 
     def start(self) -> None:
         """Take up the jobs of an earlier life, then look after all of them until `stop`."""
-        self._fresh = ThreadPoolExecutor(_SLOW_AT_ONCE, "new jobs")
+        self._fresh = Turns(_SLOW_AT_ONCE, "new jobs")
         self._watch.start()
 
     def stop(self) -> None:
         """Leave the jobs to themselves: they run on, and the next endpoint finds them."""
         self._watch.stop()
         if self._fresh:
-            self._fresh.shutdown(wait=False, cancel_futures=True)
-        self._slow.shutdown(wait=False, cancel_futures=True)
+            self._fresh.stop()
+        self._slow.stop()
 
     def create(self, identity: Identity, submitted: Mapping[str, Any], origin: Origin = DIRECT) -> JobRecord:
         """A new job. As with UNICORE, a wrong description makes a job too: one that FAILED, with the reason."""
+        require_room(self.store, identity.name)
         closed = not self._config.login_precommand or self._faults.take(FaultKind.PRECOMMAND_IN_BATCH) is not None
         record = new_record(self._config, identity, submitted, origin, login_node_closed=closed)
         self.store.save(record)
         if self._fresh:
-            self._fresh.submit(self._guarded, partial(self._make_folder, record.id))
+            self._fresh.submit(record.owner, partial(self._guarded, partial(self._make_folder, record.id)))
         return record
 
     def apply(self, job_id: str, event: Event) -> None:
@@ -221,7 +222,7 @@ class Engine:
             return None
         job = description_of(record)
         if record.state.pending is Action.STAGE_OUT or (record.state.pending is Action.STAGE_IN and is_slow(job)):
-            self._slow.submit(self._guarded, partial(self._perform_slowly, record, job))
+            self._slow.submit(record.owner, partial(self._guarded, partial(self._perform_slowly, record, job)))
             return None
         return self._act(record, job, resumed=resumed)
 

@@ -40,7 +40,7 @@ class FaultyEdge:
         refusal = await self._refusal(scope)
         if refusal is not None:
             await refusal(scope, receive, send)
-        elif _carries_file(scope) and await self._strikes(FaultKind.CUT_BODY):
+        elif carries_file(scope) and await self._strikes(FaultKind.CUT_BODY):
             await self._app(scope, receive, cutting(send)) if scope["method"] == "GET" else await _cut_upload(receive, send)
         else:
             await self._app(scope, receive, send)
@@ -93,7 +93,7 @@ def check_quota(board: FaultBoard, path: str) -> None:
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), path)
 
 
-def _carries_file(scope: Scope) -> bool:
+def carries_file(scope: Scope) -> bool:
     """A download or an upload of a file's bytes, which HTTP headers tell from questions about it."""
     headers = Headers(scope=scope)
     if "/files" not in str(scope["path"]):

@@ -1,7 +1,7 @@
 """Records kept by id: in memory, and as one JSON file each, replaced atomically."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
@@ -40,6 +40,7 @@ class Shelf(Generic[R]):
         found = (_read(path, kind) for path in folder.glob("*.json"))
         read = sorted((record for record in found if record is not None), key=lambda record: record.created)
         self._records: dict[str, R] = {record.id: record for record in read}
+        self._sizes = {path.stem: path.stat().st_size for path in folder.glob("*.json")}
 
     def __iter__(self) -> Iterator[R]:
         return iter(tuple(self._records.values()))
@@ -49,15 +50,22 @@ class Shelf(Generic[R]):
 
     def save(self, record: R) -> None:
         """Durable before it counts: what is seen through the endpoint survives its end."""
-        write(self._folder / f"{record.id}.json", _readable(record), mode=0o600, durable=True)
+        text = _readable(record)
+        write(self._folder / f"{record.id}.json", text, mode=0o600, durable=True)
         self._records[record.id] = record
+        self._sizes[record.id] = len(text)
 
     def show(self, record: R) -> None:
         """Let it be seen, without keeping it: for what changes often and does not matter after a restart."""
         self._records[record.id] = record
 
+    def size(self, records: Iterable[R]) -> int:
+        """Characters that these records take."""
+        return sum(self._sizes.get(record.id, 0) for record in records)
+
     def remove(self, record_id: str) -> None:
         self._records.pop(record_id, None)
+        self._sizes.pop(record_id, None)
         (self._folder / f"{record_id}.json").unlink(missing_ok=True)
 
 

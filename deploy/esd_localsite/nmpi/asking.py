@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request as HttpRequest
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -20,6 +21,8 @@ from esd_localsite.unicore.requests import raw_body
 
 T = TypeVar("T")
 _WHOLE: TypeAdapter[int] = TypeAdapter(int)
+_LARGEST_BODY = 8 * 2**20
+"""Bytes: here a job's code comes as text."""
 
 
 class QueueError(HTTPException):
@@ -97,7 +100,7 @@ def choices_asked(request: HttpRequest, name: str, kind: type[Enum]) -> set[str]
 async def body_of(request: HttpRequest) -> Any:
     """The body as JSON; None where there is none."""
     try:
-        return json.loads((await raw_body(request)).decode() or "null")
+        return await run_in_threadpool(json.loads, (await raw_body(request, _LARGEST_BODY)).decode() or "null")
     except json.JSONDecodeError as error:
         detail = {"type": "json_invalid", "loc": ["body", error.pos], "msg": "JSON decode error", "input": {}, "ctx": {"error": error.msg}}
         raise QueueError(422, [detail]) from error

@@ -102,6 +102,16 @@ class Layout:
         return self.state / "registry.yml"
 
     @property
+    def registry_login(self) -> Path:
+        """The account that may write to the registry, for the eyes of whoever started the site."""
+        return self.state / "registry-login.json"
+
+    @property
+    def login_config(self) -> Path:
+        """What the registry's token service is told."""
+        return self.state / "login.json"
+
+    @property
     def unicore(self) -> Path:
         return self.state / "unicore"
 

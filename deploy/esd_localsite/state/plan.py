@@ -29,6 +29,8 @@ class Ports(BaseModel):
     slurmctld: int
     registry: int
     unicore: int
+    login: int | None = None
+    """Of the registry's token service; None in the plan of an older version."""
     server: int | None = None
     """The real server's own port, behind the front; this and the following: only where there is such a server."""
     tsi: int | None = None

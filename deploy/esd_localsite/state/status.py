@@ -38,6 +38,8 @@ class SiteStatus(BaseModel):
     unicore_url: str | None
     registry: str | None
     """Host and port of the HTTPS registry, reachable from the login side only."""
+    registry_login_file: Path | None = None
+    """The account that may write to the registry, for `$ESD_REGISTRY_LOGIN`; readable by whoever started the site. Anybody may pull."""
     nmpi_url: str | None
     oidc_url: str | None = None
     server: Server = Server.OWN
@@ -76,6 +78,7 @@ class SiteStatus(BaseModel):
             state=state,
             unicore_url=plan.unicore_url if plan else None,
             registry=plan.registry if plan else None,
+            registry_login_file=layout.registry_login,
             nmpi_url=plan.nmpi_url if plan else None,
             oidc_url=plan.oidc_url if plan else None,
             server=plan.options.server if plan else Server.OWN,

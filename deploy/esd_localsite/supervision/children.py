@@ -68,7 +68,7 @@ class Children:
     def start_again(self, name: str) -> None:
         """Start a daemon that was killed; harmless where it runs."""
         if name in self._killed:
-            self.start(self._killed.pop(name))
+            self.start(self._killed.pop(name).anew)
 
     def check(self, *, restart: bool = False) -> None:
         """Take notice of all that ended. Raises DaemonEndedError, with the end of its log, if a daemon did that is not started anew."""
@@ -78,7 +78,7 @@ class Children:
             if not (restart and self._may_restart(daemon)):
                 raise DaemonEndedError(ended_message(daemon, code, self._layout.log(daemon.name)))
             self._keep_log(daemon)
-            self.start(daemon)
+            self.start(daemon.anew)
 
     def _may_restart(self, daemon: Daemon) -> bool:
         now = monotonic()

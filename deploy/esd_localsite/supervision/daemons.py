@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from esd_localsite.cluster.network import inside
@@ -26,8 +26,15 @@ class Daemon:
     environment: Mapping[str, str] = field(default_factory=dict)
     restarts: bool = False
     """Whether it is started anew when it ends by itself; else the site ends with it."""
+    argv_anew: tuple[str, ...] = ()
+    """How it is started anew, where that differs."""
     stop_seconds: float = 5.0
     """How long it may take to end when asked."""
+
+    @property
+    def anew(self) -> "Daemon":
+        """The daemon as it is started after it ended by itself."""
+        return replace(self, argv=self.argv_anew or self.argv)
 
 
 def munged(layout: Layout) -> Daemon:
@@ -43,8 +50,12 @@ def munged(layout: Layout) -> Daemon:
 
 
 def slurmctld(layout: Layout) -> Daemon:
-    """Slurm's controller, on the login side. `-c`: it forgets the jobs of before, which ended with the site and must not run again."""
-    return Daemon("slurmctld", ("slurmctld", "-D", "-c", "-f", str(layout.slurm_conf)), environment=slurm_environment(layout))
+    """Slurm's controller, on the login side. `-c`: it forgets the jobs of before, which ended with the site and must not run again.
+
+    Where it ended alone, the jobs still run, and it takes them up.
+    """
+    anew = ("slurmctld", "-D", "-f", str(layout.slurm_conf))
+    return Daemon("slurmctld", (*anew[:2], "-c", *anew[2:]), environment=slurm_environment(layout), restarts=True, argv_anew=anew)
 
 
 def slurmd(layout: Layout, node: str) -> Daemon:
@@ -63,7 +74,15 @@ def slurmds(layout: Layout) -> tuple[Daemon, ...]:
 def docker_registry(layout: Layout) -> Daemon:
     """The OCI registry."""
     serve = ("docker-registry", "serve", str(layout.registry_config))
-    return Daemon("registry", serve, user="docker-registry") if layout.needs_root else Daemon("registry", (*TIED, *serve), user=None)
+    user, tied = ("docker-registry", ()) if layout.needs_root else (None, TIED)
+    return Daemon("registry", (*tied, *serve), user=user, restarts=True)
+
+
+def registry_login(layout: Layout) -> Daemon:
+    """The registry's token service. It starts as root, for a checkout may be closed to others, and goes on in the registry's account."""
+    argv = (sys.executable, "-m", "esd_localsite.login", "--config", str(layout.login_config))
+    user, tied = ("root", ()) if layout.needs_root else (None, TIED)
+    return Daemon("login", (*tied, *argv), user=user, environment=python_environment(), restarts=True)
 
 
 # Large blocks (a password's hash takes 16 MB) go back to the system at once, not into each thread's reserve.
@@ -74,8 +93,8 @@ def unicore(layout: Layout) -> Daemon:
     """The UNICORE endpoint, which acts for the users and therefore starts as root, where there is more than one account."""
     argv = (sys.executable, "-m", "esd_localsite.front", "--config", str(layout.unicore_config))
     if not layout.needs_root:
-        return Daemon("unicore", (*TIED, *argv), user=None, environment={**python_environment(), **FLAT_MEMORY})
-    return Daemon("unicore", argv, environment={**slurm_environment(layout), **python_environment(), **FLAT_MEMORY})
+        return Daemon("unicore", (*TIED, *argv), user=None, environment={**python_environment(), **FLAT_MEMORY}, restarts=True)
+    return Daemon("unicore", argv, environment={**slurm_environment(layout), **python_environment(), **FLAT_MEMORY}, restarts=True)
 
 
 def slurm_environment(layout: Layout) -> dict[str, str]:

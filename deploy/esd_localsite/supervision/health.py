@@ -36,7 +36,7 @@ def ask(layout: Layout, plan: SitePlan) -> dict[str, Answer]:
 
 
 def questions(layout: Layout, plan: SitePlan) -> Mapping[str, Question]:
-    """Who is asked what: the controller, the nodes, UNICORE's TSI, the registry, the UNICORE endpoint, the queue."""
+    """Who is asked what: the controller, the nodes, UNICORE's TSI, the registry and its login, the UNICORE endpoint, the queue."""
     cluster: dict[str, Question] = {}
     if layout.needs_root:
         cluster = {"controller": lambda: _controller(layout), **{node: _NodeQuestion(layout, plan, node) for node in NODES}}
@@ -44,7 +44,8 @@ def questions(layout: Layout, plan: SitePlan) -> Mapping[str, Question]:
         cluster["tsi"] = lambda: _connects("UNICORE's TSI", ("127.0.0.1", plan.ports.tsi or 0))
     return {
         **cluster,
-        "registry": lambda: _web(layout, f"https://{plan.registry}/v2/", frozenset({httpx.codes.OK})),
+        "registry": lambda: _web(layout, f"https://{plan.registry}/v2/", frozenset({httpx.codes.UNAUTHORIZED})),
+        "login": lambda: _web(layout, f"https://127.0.0.1:{plan.ports.login}/token", frozenset({httpx.codes.OK})),
         "endpoint": lambda: _web(layout, plan.unicore_url, _POLITE),
         "queue": lambda: _web(layout, plan.nmpi_url, _POLITE),
     }

@@ -30,8 +30,9 @@ def nodes_idle(layout: Layout) -> bool:
 
 
 def registry_answers(layout: Layout, plan: SitePlan) -> bool:
-    """The registry speaks the OCI protocol, with a certificate of the site's authority."""
-    return _status(f"https://{plan.registry}/v2/", layout.tls.ca) == httpx.codes.OK
+    """The registry speaks the OCI protocol and sends us for a token, which its login gives; with certificates of the site's authority."""
+    asked = _status(f"https://{plan.registry}/v2/", layout.tls.ca), _status(f"https://127.0.0.1:{plan.ports.login}/token", layout.tls.ca)
+    return asked == (httpx.codes.UNAUTHORIZED, httpx.codes.OK)
 
 
 def unicore_answers(layout: Layout, plan: SitePlan) -> bool:

@@ -24,7 +24,7 @@ class Stage:
 
 def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
     """All stages in order; the registry takes its time to start and nothing waits for it, so it comes early and is asked late."""
-    registry, unicore = daemons.docker_registry(layout), _unicore(layout, plan)
+    registry, unicore = (daemons.docker_registry(layout), daemons.registry_login(layout)), _unicore(layout, plan)
     ends = (
         Stage("registry", (), lambda: readiness.registry_answers(layout, plan)),
         Stage("UNICORE/X", (), lambda: readiness.server_takes_jobs(layout, plan))
@@ -32,9 +32,9 @@ def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
         else Stage("UNICORE endpoint", (), lambda: readiness.unicore_answers(layout, plan)),
     )
     if not layout.needs_root:
-        return (Stage("registry and endpoint", (registry, *unicore), lambda: True), *ends)
+        return (Stage("registry and endpoint", (*registry, *unicore), lambda: True), *ends)
     return (
-        Stage("munge", (daemons.munged(layout), registry), lambda: readiness.munge_answers(layout)),
+        Stage("munge", (daemons.munged(layout), *registry), lambda: readiness.munge_answers(layout)),
         Stage("Slurm's controller", (daemons.slurmctld(layout),), lambda: readiness.controller_answers(layout)),
         Stage("compute nodes", (*daemons.slurmds(layout), *unicore), lambda: readiness.nodes_idle(layout)),
         *ends,

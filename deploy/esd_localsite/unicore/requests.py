@@ -1,8 +1,10 @@
 """What all routes have in common: JSON in, JSON out, lists cut to the page that was asked for."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Sequence
 
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -17,7 +19,11 @@ _BODY_S = 60
 """For a body that is a document."""
 _PIECE_S = 60
 """Between two pieces of a file."""
-_LARGEST_BODY = 16 * 2**20
+_LARGEST_DOCUMENT = 2**20
+"""Bytes. While a document is read, nobody else is answered: a large one is a way to stop the site."""
+_READ_AT_ONCE = 2**14
+_LONG = 500
+"""Entries of a folder."""
 
 
 def answer(request: Request, document: Document, status: int = 200) -> JSONResponse:
@@ -26,18 +32,27 @@ def answer(request: Request, document: Document, status: int = 200) -> JSONRespo
     hidden = {field[1:] for field in wanted if field.startswith("!")}
     shown = {field for field in wanted if not field.startswith("!")}
     reduced = {key: value for key, value in document.items() if key not in hidden and (not shown or key in shown)}
-    return JSONResponse(reduced, status)
+    content = reduced.get("content")
+    return (LongJson if isinstance(content, dict) and len(content) > _LONG else JSONResponse)(reduced, status)
 
 
-async def raw_body(request: Request) -> bytes:
-    """The request's body. Raises HTTPException 413 where it is too large to be anything but a file."""
+class LongJson(JSONResponse):
+    """A long document, written piece by piece: the usual writer keeps the interpreter from everybody else until it is done."""
+
+    def render(self, content: object) -> bytes:
+        writer = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        return "".join(writer.iterencode(content)).encode()
+
+
+async def raw_body(request: Request, most: int = _LARGEST_DOCUMENT) -> bytes:
+    """The request's body. Raises HTTPException 413 where it is too large to be anything but a file, 408 where it stops half-way."""
     body = bytearray()
     try:
         async with asyncio.timeout(_BODY_S):
             async for chunk in request.stream():
                 body += chunk
-                if len(body) > _LARGEST_BODY:
-                    raise HTTPException(413, f"The request body exceeds {_LARGEST_BODY} bytes")
+                if len(body) > most:
+                    raise HTTPException(413, f"The request body exceeds {most} bytes")
     except TimeoutError:
         raise HTTPException(408, f"The request body did not come within {_BODY_S} seconds") from None
     return bytes(body)
@@ -63,7 +78,7 @@ async def json_body(request: Request, what: str = "Error") -> dict[str, Json]:
         raise HTTPException(415)
     body = await raw_body(request)
     try:
-        return read_object(body)
+        return read_object(body) if len(body) <= _READ_AT_ONCE else await run_in_threadpool(read_object, body)
     except DescriptionError as error:
         raise HTTPException(500, f"{what}: {error}") from error
 

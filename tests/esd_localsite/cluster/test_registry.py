@@ -22,5 +22,11 @@ http:
   tls:
     certificate: /sites/demo/tls/registry.pem
     key: /sites/demo/tls/registry.key
+auth:
+  token:
+    realm: https://127.0.0.1:20004/token
+    service: esd-localsite-registry
+    issuer: esd-localsite
+    rootcertbundle: /sites/demo/tls/ca.pem
 """
     )

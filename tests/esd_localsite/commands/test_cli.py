@@ -33,7 +33,7 @@ def test_the_status_for_people(site: SiteStatus) -> None:
     assert describe(site).splitlines()[:3] == [
         "site      demo: running",
         "UNICORE   https://127.0.0.1:20003/DEMO/rest/core",
-        "registry  127.0.0.1:20002",
+        "registry  127.0.0.1:20002, account to push in /sites/demo/registry-login.json",
     ]
 
 

@@ -29,6 +29,8 @@ def test_the_supervisor_is_known_only_while_it_holds_its_lock(tmp_path: Path) ->
 def test_a_second_operation_says_that_it_waits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     layout = Layout("demo", root=tmp_path)
+    (tmp_path / "network").touch()
+    monkeypatch.setattr(lock, "_NETWORK", tmp_path / "network")  # the machine's own may be held by a site that starts just now
     with lock.operation(layout, said.append):
         assert said == []
     monkeypatch.setattr(lock, "is_locked", lambda _path: True)

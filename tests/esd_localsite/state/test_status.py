@@ -34,6 +34,7 @@ def test_the_document_that_others_read(layout: Layout, plan: SitePlan) -> None:
         "state": "running",
         "unicore_url": "https://127.0.0.1:20003/DEMO/rest/core",
         "registry": "127.0.0.1:20002",
+        "registry_login_file": "/sites/demo/registry-login.json",
         "nmpi_url": "https://127.0.0.1:20003",
         "oidc_url": "https://127.0.0.1:20003/DEMO/oidc",
         "server": "own",

@@ -6,18 +6,18 @@ from esd_localsite.state.layout import Layout
 from esd_localsite.supervision.children import Children, DaemonEndedError, ended_message
 from esd_localsite.supervision.daemons import Daemon
 
-DAEMON = Daemon("slurmctld", ("slurmctld",))
+DAEMON = Daemon("munged", ("munged",))
 TSI = Daemon("tsi", ("python3",), restarts=True)
 
 
 def test_what_is_said_of_a_daemon_that_failed(tmp_path: Path) -> None:
-    log = tmp_path / "slurmctld.log"
+    log = tmp_path / "munged.log"
     log.write_text("fatal: no key\n")
-    assert ended_message(DAEMON, 1, log) == f"slurmctld ended with exit code 1; its log is {log}, which ends with:\nfatal: no key"
+    assert ended_message(DAEMON, 1, log) == f"munged ended with exit code 1; its log is {log}, which ends with:\nfatal: no key"
 
 
 def test_what_is_said_of_a_daemon_that_was_killed(tmp_path: Path) -> None:
-    assert ended_message(DAEMON, -9, tmp_path / "none").startswith("slurmctld was ended by signal SIGKILL")
+    assert ended_message(DAEMON, -9, tmp_path / "none").startswith("munged was ended by signal SIGKILL")
 
 
 class Recorder(Children):
@@ -44,7 +44,7 @@ def children(tmp_path: Path) -> Recorder:
 
 def test_a_daemon_that_ends_ends_the_site(children: Recorder) -> None:
     children.ends(DAEMON)
-    with pytest.raises(DaemonEndedError, match="slurmctld was ended by signal SIGKILL"):
+    with pytest.raises(DaemonEndedError, match="munged was ended by signal SIGKILL"):
         children.check(restart=True)
     assert children.started == []
 

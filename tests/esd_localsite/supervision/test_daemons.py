@@ -51,4 +51,12 @@ def test_the_parts_of_the_real_server_are_started_anew(layout: Layout) -> None:
 def test_every_daemon_is_started_once_and_munge_first(layout: Layout, plan: SitePlan) -> None:
     names = [daemon.name for stage in stages(layout, plan) for daemon in stage.daemons]
     assert names[0] == "munged"
-    assert sorted(names) == ["c1", "c2", "munged", "registry", "slurmctld", "unicore"]
+    assert sorted(names) == ["c1", "c2", "login", "munged", "registry", "slurmctld", "unicore"]
+
+
+def test_what_holds_nothing_in_memory_is_started_anew_and_slurm_then_takes_up_its_jobs(layout: Layout, plan: SitePlan) -> None:
+    every = {daemon.name: daemon for stage in stages(layout, plan) for daemon in stage.daemons}
+    assert sorted(name for name, daemon in every.items() if daemon.restarts) == ["login", "registry", "slurmctld", "unicore"]
+    assert "-c" in every["slurmctld"].argv
+    assert "-c" not in every["slurmctld"].anew.argv
+    assert every["registry"].anew == every["registry"]

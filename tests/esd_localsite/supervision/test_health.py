@@ -30,10 +30,10 @@ def test_a_node_that_takes_none_is_named_with_slurms_reason(told: str) -> None:
 
 
 def test_every_part_of_the_site_is_asked(layout: Layout, plan: SitePlan) -> None:
-    assert list(health.questions(layout, plan)) == ["controller", "c1", "c2", "registry", "endpoint", "queue"]
-    assert list(health.questions(Layout("demo", user_root()), plan)) == ["registry", "endpoint", "queue"]
+    assert list(health.questions(layout, plan)) == ["controller", "c1", "c2", "registry", "login", "endpoint", "queue"]
+    assert list(health.questions(Layout("demo", user_root()), plan)) == ["registry", "login", "endpoint", "queue"]
     with_tsi = plan.model_copy(update={"ports": plan.ports.model_copy(update={"tsi": 20005})})
-    assert list(health.questions(layout, with_tsi)) == ["controller", "c1", "c2", "tsi", "registry", "endpoint", "queue"]
+    assert list(health.questions(layout, with_tsi)) == ["controller", "c1", "c2", "tsi", "registry", "login", "endpoint", "queue"]
 
 
 def test_one_silent_part_hides_no_other(layout: Layout, plan: SitePlan, monkeypatch: pytest.MonkeyPatch) -> None:

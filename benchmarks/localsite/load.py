@@ -1,7 +1,7 @@
 """Load on a local site's UNICORE endpoint: many clients submit jobs, ask after them, and fetch what they printed.
 
     esd-deploy local up --name load --ci-speed
-    .venv/bin/python benchmarks/localsite_load.py --name load --jobs 200 --clients 20 [--login-node] [--json FILE]
+    .venv/bin/python benchmarks/localsite/load.py --name load --jobs 200 --clients 20 [--login-node] [--json FILE]
 
 Every job prints its own number; a job that is missing, failed, ran twice or printed another's number is lost. Memory is the endpoint's
 resident set; requests are all that the clients made. The clients share the machine with the site.
@@ -66,7 +66,7 @@ class Client:
         login = (site.username, site.password_file.read_text().strip())
         verify = ssl.create_default_context(cafile=str(site.ca_file))
         self._http = httpx.Client(auth=login, verify=verify, timeout=120, trust_env=False)
-        self._url = site.unicore_url or ""
+        self.url = site.unicore_url or ""
         self._measured = measured
         self._session: dict[str, str] = {}
 
@@ -90,7 +90,7 @@ class Client:
     def run(self, number: int, kind: str) -> str:
         """A job from submission to its output; returns its address."""
         description = {"Executable": f"echo job {number}", "Job type": kind, "Tags": [f"load{number}"]}
-        job = self.ask("POST", f"{self._url}/jobs", json=description).headers["Location"]
+        job = self.ask("POST", f"{self.url}/jobs", json=description).headers["Location"]
         end = time.monotonic() + _PATIENCE_S
         while (state := self.ask("GET", job).json())["status"] not in {"SUCCESSFUL", "FAILED"}:
             if time.monotonic() > end:

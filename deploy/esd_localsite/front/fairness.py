@@ -1,0 +1,131 @@
+"""Whose turn it is: each user has a line of their own, so that whoever asks much waits for themselves and not the others for them.
+
+All requests share one interpreter, which works on one at a time: what counts is how many of a user's are in hand at once. Whoever has
+used more than the others, while they ask too, has one in hand. Requests that carry a file last as long as the file does, and mostly wait
+for the network: they have a lane of their own.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from http import HTTPStatus
+
+from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from esd_localsite.jobs.faults import carries_file
+
+AT_ONCE = 4
+GREEDY_AT_ONCE = 1
+FILES_AT_ONCE = 16
+GREEDY_FILES_AT_ONCE = 2
+MOST_WAITING = 200
+"""Of one user, in each lane; beyond them the answer is 429."""
+_HALF_LIFE_S = 2.0
+_COUNTS_S = 0.02
+"""Whoever used less than this lately is nobody to be fair to."""
+
+
+class TooManyError(Exception):
+    """A user has more requests waiting than anybody needs."""
+
+
+@dataclass
+class Line:
+    """One user's requests: those in hand, those that wait, and the seconds that they took lately (half as much every two seconds)."""
+
+    running: int = 0
+    waiting: deque["asyncio.Future[None]"] = field(default_factory=deque)
+    used: float = 0.0
+    at: float = 0.0
+
+    def faded(self, now: float) -> float:
+        """What it used, until now."""
+        self.used *= 0.5 ** ((now - self.at) / _HALF_LIFE_S)
+        self.at = now
+        return self.used
+
+
+class Lane:
+    """The lines of all users. For one event loop. `clock` gives seconds."""
+
+    def __init__(self, usual: int, greedy: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._usual, self._greedy = usual, greedy
+        self._clock = clock
+        self._lines: dict[str, Line] = {}
+
+    @asynccontextmanager
+    async def turn(self, user: str) -> AsyncIterator[None]:
+        """Wait for one's turn. Raises TooManyError."""
+        line = self._lines.setdefault(user, Line(at=self._clock()))
+        await self._admitted(line)
+        begun = self._clock()
+        try:
+            yield
+        finally:
+            line.faded(self._clock())
+            line.used += self._clock() - begun
+            line.running -= 1
+            self._go_on()
+
+    async def _admitted(self, line: Line) -> None:
+        if not line.waiting and line.running < self._most(line):
+            line.running += 1
+            return
+        if len(line.waiting) >= MOST_WAITING:
+            raise TooManyError
+        mine = asyncio.get_running_loop().create_future()
+        line.waiting.append(mine)
+        try:
+            await mine
+        except asyncio.CancelledError:
+            if mine.done() and not mine.cancelled():  # it was given a turn that it no longer wants
+                line.running -= 1
+                self._go_on()
+            raise
+
+    def _go_on(self) -> None:
+        """Give turns to those who wait; forget whoever has nothing here any more."""
+        now = self._clock()
+        for user, line in tuple(self._lines.items()):
+            while line.waiting and line.running < self._most(line):
+                next_ = line.waiting.popleft()
+                if not next_.done():
+                    line.running += 1
+                    next_.set_result(None)
+            if not line.running and not line.waiting and line.faded(now) < _COUNTS_S / 10:
+                del self._lines[user]
+
+    def _most(self, line: Line) -> int:
+        now = self._clock()
+        others = [used for other in self._lines.values() if other is not line and (used := other.faded(now)) > _COUNTS_S]
+        return self._greedy if others and line.faded(now) > sum(others) / len(others) else self._usual
+
+
+class Fairness:
+    """Lets each user's requests in when it is their turn; stands behind the authentication, which names the user."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+        self._words = Lane(AT_ONCE, GREEDY_AT_ONCE)
+        self._files = Lane(FILES_AT_ONCE, GREEDY_FILES_AT_ONCE)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        lane = self._files if carries_file(scope) else self._words
+        try:
+            async with lane.turn(_user(scope)):
+                await self._app(scope, receive, send)
+        except TooManyError:
+            await Response(status_code=HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": "1"})(scope, receive, send)
+
+
+def _user(scope: Scope) -> str:
+    """The user; of those who gave no name, the address."""
+    identity = scope.get("identity")
+    return identity.name if identity else f"from {(scope.get('client') or ('',))[0]}"

@@ -1,0 +1,58 @@
+"""The token service as an ASGI application: one route, GET /token."""
+
+import base64
+import binascii
+from dataclasses import dataclass, field
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from esd_localsite.identity.guesses import Guesses
+from esd_localsite.identity.users import UserEntry
+from esd_localsite.login.tokens import LIFE_S, Signer, granted
+
+_NOBODY = ""
+_MOST_SCOPES = 20
+
+
+@dataclass(frozen=True)
+class Door:
+    """Who may write: one user. Wrong passwords are waited for, as at the UNICORE endpoint."""
+
+    user: str
+    entry: UserEntry
+    guesses: Guesses = field(default_factory=Guesses)
+
+    def name_of(self, authorization: str | None, address: str) -> str | None:
+        """The user; nobody's name for whoever gives none; None where name or password are wrong, or guessed at."""
+        if authorization is None:
+            return _NOBODY
+        scheme, _, value = authorization.partition(" ")
+        try:
+            name, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return None
+        if scheme.lower() != "basic" or not self.guesses.may_try(name, address):
+            return None
+        right = self.entry.accepts(password) and name == self.user  # the same work for a name that nobody has
+        self.guesses.was(name, address, right=right)
+        return name if right else None
+
+
+def create_app(door: Door, signer: Signer) -> Starlette:
+    """The application."""
+
+    async def token(request: Request) -> Response:
+        address = request.client.host if request.client else ""
+        name = await run_in_threadpool(door.name_of, request.headers.get("authorization"), address)
+        if name is None:
+            said = {"code": "UNAUTHORIZED", "message": "wrong name or password; the account is in the site's registry-login.json"}
+            return JSONResponse({"errors": [said]}, 401)
+        access = granted(request.query_params.getlist("scope")[:_MOST_SCOPES], may_write=name != _NOBODY)
+        given = signer.token(name, access)
+        return JSONResponse({"token": given, "access_token": given, "expires_in": LIFE_S})
+
+    return Starlette(routes=[Route("/token", token)])

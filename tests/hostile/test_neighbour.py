@@ -1,0 +1,255 @@
+"""One client who asks without end: the others wait for their own requests, and not for theirs."""
+
+import asyncio
+import json
+import threading
+from functools import partial
+
+import pytest
+from starlette.exceptions import HTTPException
+
+from esd_localsite.description.fields import read_object
+from esd_localsite.description.resources import DescriptionError
+from esd_localsite.front import fairness, patience
+from esd_localsite.front.fairness import Lane, TooManyError
+from esd_localsite.identity.users import Identity
+from esd_localsite.jobs import creation
+from esd_localsite.jobs.shelf import Shelf
+from esd_localsite.jobs.turns import Turns
+from esd_localsite.unicore import requests
+from esd_localsite.unicore.requests import LongJson, raw_body
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+class Day:
+    """Requests that last until somebody lets them go."""
+
+    def __init__(self):
+        self.clock = Clock()
+        self.lane = Lane(4, 1, clock=self.clock)
+        self.inside = []
+        self.tasks = set()
+        self.doors = {}
+
+    async def ask(self, user, *names):
+        for name in names:
+            task = asyncio.create_task(self._one(user, name))
+            self.tasks.add(task)
+        await self.settle()
+
+    async def settle(self):
+        for _ in range(5):
+            await asyncio.sleep(0)
+
+    async def _one(self, user, name):
+        async with self.lane.turn(user):
+            self.inside.append(name)
+            self.doors[name] = asyncio.Event()
+            await self.doors[name].wait()
+            self.inside.remove(name)
+
+    async def leave(self, name, after=0.0):
+        self.clock.now += after
+        self.doors[name].set()
+        await self.settle()
+
+
+def test_who_asks_alone_has_some_requests_in_hand_and_the_others_wait_in_order():
+    async def day():
+        day = Day()
+        await day.ask("ada", "1", "2", "3", "4", "5", "6")
+        assert day.inside == ["1", "2", "3", "4"]
+        await day.leave("2", 0.5)
+        assert day.inside == ["1", "3", "4", "5"]
+
+    asyncio.run(day())
+
+
+def test_who_uses_more_than_the_others_while_they_ask_has_one_in_hand():
+    async def day():
+        day = Day()
+        await day.ask("mallory", *"123456789")
+        await day.ask("ada", "a")
+        assert "a" in day.inside  # at once: nobody waits for another user's requests
+        await day.leave("a", 0.1)
+        for name in "1234":
+            await day.leave(name, 0.1)
+        await day.ask("ada", "b", "c")
+        assert {"b", "c"} < set(day.inside)
+        assert len(day.inside) == 3
+
+    asyncio.run(day())
+
+
+def test_who_was_greedy_is_forgiven_when_nobody_else_asks():
+    async def day():
+        day = Day()
+        await day.ask("ada", "a")
+        await day.ask("mallory", *"12345678")
+        await day.leave("a", 0.3)
+        for name in "1234":
+            await day.leave(name, 0.3)
+        day.clock.now += 60
+        await day.leave("5")
+        assert len(day.inside) == 3
+
+    asyncio.run(day())
+
+
+def test_a_user_may_not_have_requests_wait_without_end(monkeypatch):
+    monkeypatch.setattr(fairness, "MOST_WAITING", 3)
+
+    async def day():
+        day = Day()
+        await day.ask("mallory", *"1234567")
+        with pytest.raises(TooManyError):
+            async with day.lane.turn("mallory"):
+                pass
+
+    asyncio.run(day())
+
+
+def test_a_client_that_goes_away_while_it_waits_takes_no_turn_with_it():
+    async def day():
+        day = Day()
+        await day.ask("ada", *"1234")
+        waiting = asyncio.create_task(day._one("ada", "5"))
+        await day.settle()
+        waiting.cancel()
+        await day.settle()
+        for name in "1234":
+            await day.leave(name, 0.01)
+        await day.ask("ada", *"abcd")
+        assert day.inside == list("abcd")
+
+    asyncio.run(day())
+
+
+def test_nothing_is_remembered_of_those_who_are_gone():
+    async def day():
+        day = Day()
+        for number in range(100):
+            await day.ask(f"from {number}", str(number))
+            await day.leave(str(number))
+        day.clock.now += 60
+        await day.ask("ada", "a")
+        await day.leave("a")
+        assert len(day.lane._lines) <= 1
+
+    asyncio.run(day())
+
+
+def test_a_thousand_new_jobs_of_one_user_hold_up_no_job_of_another():
+    turns, done, hold, busy = Turns(1, "test"), [], threading.Event(), threading.Event()
+    turns.submit("mallory", lambda: (busy.set(), hold.wait(10)))
+    busy.wait(10)
+    for number in range(1000):
+        turns.submit("mallory", partial(done.append, number))
+    ended = threading.Event()
+    turns.submit("ada", lambda: (done.append("ada"), ended.set()))
+    hold.set()
+    assert ended.wait(10)
+    assert done.index("ada") <= 1
+    turns.stop()
+
+
+class Request:
+    """A body that comes in these pieces; None: nothing more comes, and the connection stays."""
+
+    def __init__(self, *pieces):
+        self._pieces = pieces
+
+    async def stream(self):
+        for piece in self._pieces:
+            if piece is None:
+                await asyncio.sleep(3600)
+            yield piece
+
+
+def test_a_body_that_stops_half_way_is_given_up(monkeypatch):
+    monkeypatch.setattr(requests, "_BODY_S", 0.02)
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(raw_body(Request(b'{"Executable": ', None)))
+    assert refused.value.status_code == 408
+
+
+def test_a_file_that_stops_half_way_is_given_up(monkeypatch):
+    monkeypatch.setattr(requests, "_PIECE_S", 0.02)
+
+    async def read():
+        return [piece async for piece in requests.prompt_pieces(Request(b"some", None))]
+
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(read())
+    assert refused.value.status_code == 408
+
+
+def test_a_description_may_be_long_and_not_longer():
+    assert asyncio.run(raw_body(Request(b"x" * 2**20))) == b"x" * 2**20
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(raw_body(Request(*[b"x" * 2**16] * 17)))
+    assert refused.value.status_code == 413
+    with pytest.raises(DescriptionError):
+        read_object(b"{'a': '" + b"x" * 2**17 + b"'}")
+
+
+def test_a_long_listing_is_the_same_document():
+    document = {"content": {f"/a{number}\u00e9": {"size": number, "isDirectory": False, "x": None} for number in range(3)}}
+    assert json.loads(LongJson(document).body) == document
+
+
+@pytest.mark.parametrize("limit", ["MOST_JOBS", "MOST_KEPT"])
+def test_one_user_may_not_fill_the_memory_with_jobs(tmp_path, monkeypatch, limit):
+    from datetime import UTC, datetime
+
+    from esd_localsite.jobs.records import JobRecord
+
+    store = Shelf(tmp_path, JobRecord)
+    mallory, ada = Identity("mallory", "mallory", "x"), Identity("ada", "ada", "x")
+    record = JobRecord(id="a", created=datetime.now(UTC), owner="mallory", account=None, directory=tmp_path, submitted={"x": "y" * 500})
+    store.save(record)
+    creation.require_room(store, mallory.name)
+    monkeypatch.setattr(creation, limit, 1)
+    with pytest.raises(DescriptionError, match="delete some"):
+        creation.require_room(store, mallory.name)
+    creation.require_room(store, ada.name)
+    creation.require_room(Shelf(tmp_path / "other", JobRecord), mallory.name)
+    assert Shelf(tmp_path, JobRecord).size([record]) > 500  # also after a restart
+    store.remove("a")
+    creation.require_room(store, mallory.name)
+
+
+def test_of_many_silent_connections_the_oldest_makes_room(monkeypatch):
+    monkeypatch.setattr(patience, "MOST_SILENT", 2)
+    monkeypatch.setattr(patience.PromptProtocol, "_silent", {})
+
+    class Handle:
+        def __init__(self):
+            self.closed = False
+
+        def close(self):
+            self.closed = True
+
+        def cancel(self):
+            pass
+
+        def call_later(self, _seconds, _what):
+            return self
+
+    def connection():
+        one = patience.PromptProtocol.__new__(patience.PromptProtocol)
+        one.transport, one.loop = Handle(), Handle()
+        one._await_head()
+        return one
+
+    first, second = connection(), connection()
+    second._stop()  # it said something
+    third, fourth = connection(), connection()
+    assert [one.transport.closed for one in (first, second, third, fourth)] == [True, False, False, False]
