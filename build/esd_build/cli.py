@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from esd_build.building.history import History, Standing
@@ -23,6 +22,7 @@ from esd_build.data import version
 from esd_build.data.errors import EsdError, NoCheckoutError, UsageError, disk_full
 from esd_build.data.project import Project
 from esd_build.data.target import require_runs_here
+from esd_build.net.words import SafeConsole, say
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -40,7 +40,7 @@ app.add_typer(esd.app, name="esd", rich_help_panel="Environments")
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        typer.echo(version.told("esd-build"))
+        say(version.told("esd-build"))
         raise typer.Exit
 
 
@@ -67,7 +67,7 @@ def list_images(as_json: AsJson = False) -> None:
     for recipe, environment in pairs:
         built = (project.images / f"{recipe.name}-{environment.label}.sif").exists()
         table.add_row(recipe.name, environment.name, environment.provider, "yes" if built else "no", recipe.description)
-    Console().print(table)
+    SafeConsole().print(table)
 
 
 @app.command(rich_help_panel="Images")
@@ -95,7 +95,7 @@ def build_image(
 ) -> None:
     """Build an image into dist/images/ and print its path."""
     factory, recipe = open_factory(image, env, provider, target, draft=draft)
-    typer.echo(factory.image(recipe).relative_to(factory.project.root))
+    say(factory.image(recipe).relative_to(factory.project.root))
 
 
 @app.command(rich_help_panel="Images")
@@ -109,7 +109,7 @@ def prepare(
     """Make a folder in which plain `apptainer build` builds the image, to read or to debug."""
     factory, recipe = open_factory(image, env, provider, target)
     folder = factory.prepare(recipe, output.absolute())
-    typer.echo(f"cd {folder} && apptainer build --force --build-arg-file build-arguments {recipe.name}.sif {recipe.definition.name}")
+    say(f"cd {folder} && apptainer build --force --build-arg-file build-arguments {recipe.name}.sif {recipe.definition.name}")
 
 
 @app.command("test", rich_help_panel="Images")
@@ -144,7 +144,7 @@ def main() -> NoReturn:
         if os.environ.get("ESD_DEBUG"):
             raise
         command = " ".join(word for word in sys.argv[1:2] if isinstance(error, NoCheckoutError))
-        print(f"esd-build{command and ' '}{command}: {error}", file=sys.stderr)
+        say(f"esd-build{command and ' '}{command}: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
         told = disk_full(error)
@@ -164,10 +164,10 @@ def _show_plan(planned: BuildPlan, standings: Mapping[str, Standing]) -> None:
     """A line for each stage, with what would happen to it and why; under it what its hash is made of."""
     for stage in planned.stages:
         standing = standings[stage.name]
-        typer.echo(f"{stage.name:<20}{stage.kind:<10}{stage.key or '?':<18}{standing.state:<9}{standing.why}")
+        say(f"{stage.name:<20}{stage.kind:<10}{stage.key or '?':<18}{standing.state:<9}{standing.why}")
         inputs = ", ".join(f"{name} {(value or '?')[:8]}" for name, value in stage.inputs.items())
-        typer.echo(textwrap.fill(inputs, 120, initial_indent="    ", subsequent_indent="    ", break_long_words=False))
+        say(textwrap.fill(inputs, 120, initial_indent="    ", subsequent_indent="    ", break_long_words=False))
 
 
 def _print_json(content: object) -> None:
-    typer.echo(json.dumps(content, indent=2))
+    say(json.dumps(content, indent=2))

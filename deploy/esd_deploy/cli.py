@@ -8,6 +8,7 @@ import typer
 
 from esd_build.data import version
 from esd_build.data.errors import EsdError, UsageError, disk_full
+from esd_build.net.words import say
 from esd_deploy.commands import (
     attach,
     cancel,
@@ -63,7 +64,7 @@ app.command("local", rich_help_panel="Local site")(local.local)
 
 def _tell_version(asked: bool) -> None:
     if asked:
-        typer.echo(version.told("esd-deploy"))
+        say(version.told("esd-deploy"))
         raise typer.Exit
 
 

@@ -1,5 +1,14 @@
-"""A site, an image, a plan, as esd-deploy's own tests have them."""
+"""A site, an image, a plan, as esd-deploy's own tests have them, and a run."""
 
-from tests.esd_deploy.conftest import config, connection, image, planned, script
+import pytest
+from tests.esd_deploy.conftest import config, connection, image, planned, prepared, script
 
-__all__ = ["config", "connection", "image", "planned", "script"]
+from esd_deploy.runs.run import Run
+
+__all__ = ["config", "connection", "image", "planned", "run", "script"]
+
+
+@pytest.fixture
+def run(planned, tmp_path, connection):
+    folder = tmp_path / "runs" / planned.run_id
+    return Run(prepared(planned, folder), folder, connection, poll_s=1, sleep=lambda _s: None)

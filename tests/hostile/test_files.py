@@ -38,11 +38,11 @@ YAML = {
 def test_a_strange_data_file_is_one_error_at_once(tmp_path, kind):
     file = tmp_path / "site.yaml"
     file.write_text(YAML[kind])
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises(ConfigError, match=r"site\.yaml") as told:
         documents.load(file, SiteConfig, name="site")
     assert len(str(told.value)) < 20_000
-    assert time.monotonic() - begun < 20
+    assert time.process_time() - begun < 20
 
 
 EVIL = {

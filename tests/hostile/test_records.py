@@ -42,12 +42,6 @@ def state_dir(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run(planned, tmp_path, connection):
-    folder = tmp_path / "runs" / planned.run_id
-    return Run(prepared(planned, folder), folder, connection, poll_s=1, sleep=lambda _s: None)
-
-
-@pytest.fixture
 def place(config, image):
     return lambda connection: Site(config, ENDPOINT, backend=FakeBackend(connection), look_up=lambda _w, _e: image)
 
@@ -259,3 +253,68 @@ def test_a_listing_may_claim_any_size(run):
     assert ([one.path for one in fetched.files], len(fetched.missing)) == (["a"], 2)
     RunRecord.model_validate_json(run.record.model_copy(update={"missing": fetched.missing}).model_dump_json())
     assert JobState("READY").tags == frozenset()
+
+
+SPELLINGS = (
+    "RUN.JSON", "run.j\u017fon", "r\u200cun.json", "\uff52un.json", ".Lock", "run.json\u200d", ".RUN.json.12.part", ".record.LOCK",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_no_spelling_of_the_records_name_is_a_result(name):
+    """On disks that see no case (macOS), no composition, or no character without a shape, these are the record."""
+    from esd_deploy.fetching.places import Places, is_own
+
+    assert is_own(name)
+    assert Places(()).of(name).endswith(".result")
+
+
+@pytest.mark.parametrize("name", ["Net.py", "NET.PY", "n\u200det.py", "net.\uff50y"])
+def test_no_spelling_of_what_was_sent_takes_its_place(name):
+    from esd_deploy.fetching.places import Places, same
+
+    place = Places(["net.py"]).of(name)
+    assert same(place) != same("net.py")
+    assert Places(["net.py"]).of("other.py") == "other.py"
+
+
+def test_a_folder_that_becomes_a_link_between_check_and_use_is_not_followed(tmp_path, monkeypatch):
+    from esd_build.data.errors import ToolError
+    from esd_deploy.plans import paths
+
+    (tmp_path / "run" / "esd").mkdir(parents=True)
+    (tmp_path / "run" / "esd" / "note").write_text("mine")
+    (tmp_path / "secret").mkdir()
+    (tmp_path / "secret" / "note").write_text("a secret")
+    real = paths.inside
+
+    def swapped(folder, path):
+        place = real(folder, path)
+        if not (folder / "esd").is_symlink():
+            (folder / "esd").rename(folder / "was")
+            (folder / "esd").symlink_to("../secret")
+        return place
+
+    monkeypatch.setattr(paths, "inside", swapped)
+    with pytest.raises((OSError, ToolError)):
+        paths.read(tmp_path / "run", "esd/note")
+
+
+def test_a_part_that_becomes_a_link_or_a_pipe_is_not_written_through(tmp_path, monkeypatch):
+    import os
+
+    from esd_deploy.fetching import download
+    from esd_deploy.fetching.wanted import Wanted
+
+    (tmp_path / "precious").write_text("mine")
+
+    class Here:
+        def read(self, *_):
+            raise AssertionError("nothing is asked for")
+
+    for make in (lambda part: part.symlink_to("precious"), os.mkfifo):
+        monkeypatch.setattr(download, "_begin", lambda part, _file, make=make: make(part) or 0)
+        with pytest.raises(download.PlaceError):
+            download.download(Here(), "job", Wanted("x", "x", None), tmp_path / "x")
+        (tmp_path / ".x.part").unlink()
+    assert (tmp_path / "precious").read_text() == "mine"

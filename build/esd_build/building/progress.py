@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
+from esd_build.net.words import SafeConsole
+
 _NINJA = re.compile(r"^\[(\d+)/(\d+)\]")
 # What to make of the lines that Apptainer, debootstrap, apt and pip print.
 _PHASES = (
@@ -32,7 +34,7 @@ class BuildProgress:
     """On a terminal a live line with a bar; elsewhere a plain line for each phase, and for each of ninja's steps."""
 
     def __init__(self, console: Console | None = None) -> None:
-        self._console = console or Console(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
+        self._console = console or SafeConsole(stderr=True, highlight=False, soft_wrap=not sys.stderr.isatty())
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._last: tuple[str, int, int] | None = None

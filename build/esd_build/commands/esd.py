@@ -9,6 +9,7 @@ import typer
 
 from esd_build.data.errors import UsageError
 from esd_build.data.project import Environment, Project
+from esd_build.net.words import say
 from esd_build.providers.spack.adoption import Difference, differences, rewritten, unknown_to_recipes
 from esd_build.providers.spack.checkout import git
 from esd_build.providers.spack.environment import pins_text
@@ -47,10 +48,10 @@ def import_manifest(
     renewed = _release(release)
     (environment.folder / "pins.yaml").write_text(pins_text(renewed))
     for problem in unknown_to_recipes(renewed, path) if path else ():
-        typer.echo(f"warning: {problem}", err=True)
+        say(f"warning: {problem}", err=True)
     confirmed = sum(pin.evidence.startswith("manifest:") for pin in renewed.pins.values())
     where = file.relative_to(Project.find(Path.cwd()).root)
-    typer.echo(f"{where}: {confirmed} of {len(renewed.pins)} pins are the manifest's; now: make spack-lock ENV={release}")
+    say(f"{where}: {confirmed} of {len(renewed.pins)} pins are the manifest's; now: make spack-lock ENV={release}")
 
 
 @app.command()
@@ -65,7 +66,7 @@ def diff(
     certain = [difference for difference in found if difference.is_certain]
     unknown = len(found) - len(certain)
     pinned = sum(pin.package is not None for pin in environment.pins.values())
-    typer.echo(f"{release}: {pinned - len(found)} of {pinned} pins as in the manifest, {len(certain)} otherwise, {unknown} unknown")
+    say(f"{release}: {pinned - len(found)} of {pinned} pins as in the manifest, {len(certain)} otherwise, {unknown} unknown")
     raise typer.Exit(1 if certain else 0)
 
 
@@ -102,7 +103,7 @@ def _source(path: Path | None, lock: Path | None, release: str) -> str:
     branch = branch_of(path)
     named = re.search(r"(\d\d)[-.](\d\d)$", branch)
     if branch and (named is None or f"{named[1]}.{named[2]}" != release):
-        typer.echo(f"warning: {path} is at '{branch}', which does not name release {release} (branches are called ebrains-YY-MM)", err=True)
+        say(f"warning: {path} is at '{branch}', which does not name release {release} (branches are called ebrains-YY-MM)", err=True)
     return f"ebrains-spack-builds at {commit_of(path)}{f' ({branch})' if branch else ''}"
 
 
@@ -112,6 +113,6 @@ def _release(name: str) -> Environment:
 
 def _print(found: tuple[Difference, ...], manifest: Manifest) -> None:
     for difference in found:
-        typer.echo(f"  {difference}")
+        say(f"  {difference}")
     for line in manifest.unread:
-        typer.echo(f"warning: {line}", err=True)
+        say(f"warning: {line}", err=True)

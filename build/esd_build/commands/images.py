@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from esd_build import verification
@@ -18,6 +17,7 @@ from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, Provi
 from esd_build.data.errors import EsdError, UsageError
 from esd_build.data.paths import shown
 from esd_build.data.renamed import formerly
+from esd_build.net.words import SafeConsole, say
 from esd_build.product import components, finished, inventory, papers
 from esd_build.product import oci as twins
 from esd_build.product.contents import Reader
@@ -52,7 +52,7 @@ def size(
         found = components.components(root, inventory.owners(root), file.stat().st_size)
         remove_as(factory.cache.account, [root])
     if as_json:
-        typer.echo(json.dumps([vars(component) for component in found], indent=2))
+        say(json.dumps([vars(component) for component in found], indent=2))
         return
     table = Table("component", "files", "unpacked MB", "of the image MB")
     for component in found[:rows]:
@@ -61,7 +61,7 @@ def size(
     if rest:
         table.add_row(f"{len(rest)} more", *_sums(rest), end_section=True)
     table.add_row("all", *_sums(found))
-    Console().print(table)
+    SafeConsole().print(table)
 
 
 @app.command()
@@ -73,7 +73,7 @@ def sbom(image: ImageName, env: EnvironmentName = "edge", provider: ProviderName
     if not path.is_file():
         raise UsageError(f"{shown(path)} is not there; `make image IMAGE={image} ENV={env}` writes it")
     finished.read(file)
-    typer.echo(path.read_text(encoding="utf-8"), nl=False)
+    say(path.read_text(encoding="utf-8"), nl=False)
 
 
 @app.command()
@@ -95,10 +95,10 @@ def verify(
         if against is None:
             verification.clean(factory)
     if as_json:
-        typer.echo(json.dumps(outcome.as_json, indent=2))
+        say(json.dumps(outcome.as_json, indent=2))
     else:
         for line in outcome.lines:
-            typer.echo(line)
+            say(line)
     if outcome.differences:
         raise NotReproducedError(f"{shown(file)}: {len(outcome.differences)} of {outcome.files} files are not the same")
 
@@ -119,8 +119,8 @@ def oci(
     with Engine.connect() as engine:
         twin = twins.make(file, name, factory.cache, factory.apptainer, engine)
         if push:
-            typer.echo(f"pushed as {engine.push(twin.name)}", err=True)
-    typer.echo(f"{twin.name} {twin.identifier}")
+            say(f"pushed as {engine.push(twin.name)}", err=True)
+    say(f"{twin.name} {twin.identifier}")
 
 
 @cache_app.command("list")
@@ -129,15 +129,13 @@ def list_cache(as_json: AsJson = False) -> None:
     cache = Cache.open(Account.current())
     entries = shelf.kept(cache)
     if as_json:
-        typer.echo(json.dumps([{**vars(entry), "path": str(entry.path)} for entry in entries], indent=2))
+        say(json.dumps([{**vars(entry), "path": str(entry.path)} for entry in entries], indent=2))
         return
     for entry in entries:
-        typer.echo(f"{entry.size / _MB:>9.1f} MB  {entry.when:%Y-%m-%d %H:%M}  {entry.kind:<9} {entry.path.relative_to(cache.root)}")
+        say(f"{entry.size / _MB:>9.1f} MB  {entry.when:%Y-%m-%d %H:%M}  {entry.kind:<9} {entry.path.relative_to(cache.root)}")
     total = sum(entry.size for entry in entries)
     free = shutil.disk_usage(cache.root).free
-    typer.echo(
-        f"{total / _GB:.1f} of {shelf.limit() / _GB:.0f} GB ({shelf.LIMIT_VARIABLE}) in {cache.root}; {free / _GB:.0f} GB free there"
-    )
+    say(f"{total / _GB:.1f} of {shelf.limit() / _GB:.0f} GB ({shelf.LIMIT_VARIABLE}) in {cache.root}; {free / _GB:.0f} GB free there")
 
 
 cache_app.command("ls", hidden=True)(formerly("esd-build cache ls", "esd-build cache list", list_cache))
@@ -153,10 +151,10 @@ def prune(
     with cache.lock:
         going = shelf.surplus(shelf.kept(cache), 0 if everything else shelf.limit())
         for entry in going:
-            typer.echo(f"{'would remove' if dry_run else 'removed'} {entry.path.relative_to(cache.root)} ({entry.size / _MB:.1f} MB)")
+            say(f"{'would remove' if dry_run else 'removed'} {entry.path.relative_to(cache.root)} ({entry.size / _MB:.1f} MB)")
         if not dry_run:
             shelf.remove(cache, going)
-    typer.echo(f"{sum(entry.size for entry in going) / _GB:.1f} GB {'would be' if dry_run else 'were'} freed")
+    say(f"{sum(entry.size for entry in going) / _GB:.1f} GB {'would be' if dry_run else 'were'} freed")
 
 
 def _sums(found: Sequence[components.Component]) -> tuple[str, str, str]:

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from esd_build.building.progress import BuildProgress
@@ -20,6 +19,7 @@ from esd_build.models.model import POST_PORT, TARGETS, ModelSource, Target
 from esd_build.models.portability import STAGES, Cases, Row
 from esd_build.models.portability_run import Comparison
 from esd_build.models.report import FILE_NAME
+from esd_build.net.words import SafeConsole
 
 app = typer.Typer()
 
@@ -54,10 +54,10 @@ def model_command(  # noqa: PLR0913 - each parameter is an option of the command
         built.append(build.build(plan))
     folders = [hand_out(one, output) for one in built]
     if as_json:
-        typer.echo(json.dumps([one.report.model_dump(mode="json") for one in built], indent=2))
+        say(json.dumps([one.report.model_dump(mode="json") for one in built], indent=2))
     else:
         for one, folder in zip(built, folders, strict=True):
-            typer.echo("\n".join((*one.report.lines, str(folder))))
+            say("\n".join((*one.report.lines, str(folder))))
     if any(one.report.failed for one in built):
         raise ModelError(f"{model} did not become code for every target; what NESTML and the compilers said is above and in log.txt")
 
@@ -75,9 +75,9 @@ def portability(
     say: Callable[[str], None] = (lambda _text: None) if as_json else BuildProgress().say
     rows = list(Comparison(cases, ModelBuilder.here(), images, say).rows())
     if as_json:
-        typer.echo(json.dumps([{**asdict(row), "stages": dict(row.stages)} for row in rows], indent=2))
+        say(json.dumps([{**asdict(row), "stages": dict(row.stages)} for row in rows], indent=2))
     else:
-        Console(width=None if Console().is_terminal else 150).print(_table(rows))
+        SafeConsole(width=None if SafeConsole().is_terminal else 150).print(_table(rows))
     if any(row.stages["agreed"] == "failed" or (row.target == "nest" and row.failed) for row in rows):
         raise ModelError("a model does not do the same everywhere: see the table")
 

@@ -8,6 +8,7 @@ import typer
 from esd_build.data.errors import UsageError
 from esd_build.data.new_image import NewImage
 from esd_build.data.project import Project
+from esd_build.net.words import say
 
 app = typer.Typer()
 
@@ -30,5 +31,5 @@ def new_image(
     for path, text in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-        typer.echo(path.relative_to(project.root))
-    typer.echo(f"next: make lock IMAGE={name} ENV={env}, then make image IMAGE={name} ENV={env}")
+        say(path.relative_to(project.root))
+    say(f"next: make lock IMAGE={name} ENV={env}, then make image IMAGE={name} ENV={env}")

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from esd_build import signing
 from esd_build.commands.opening import AsJson, EnvironmentName, ProviderName, TargetName, built, open_environment
@@ -15,12 +14,13 @@ from esd_build.data.errors import EsdError, UsageError
 from esd_build.data.project import Project
 from esd_build.data.reference import ImageReference
 from esd_build.data.renamed import formerly
+from esd_build.net.words import SafeConsole, say
 from esd_build.product import finished, publishing, tags
 from esd_build.product.publishing import Publication
 from esd_build.registry import Attachment, Credentials, PublishedImage, Registry
 
 app = typer.Typer()
-_console = Console(stderr=True, highlight=False, soft_wrap=True)
+_console = SafeConsole(stderr=True, highlight=False, soft_wrap=True)
 
 Word = Annotated[
     str, typer.Argument(metavar="IMAGE|REF", help="a folder of recipes/ (its tag is --env, or IMAGE:TAG), or registry/project/image:tag")
@@ -58,7 +58,7 @@ def push(  # noqa: PLR0913 - each parameter is an option of the command line
     _console.print(f"==> pushing {file.name} ({file.stat().st_size / 1e6:.0f} MB) to {registry}/{image}", markup=False)
     with transfer("pushing", _console) as progress:
         published = publishing.publish(publication, _open(reference, ca_file, registry), say=_say, progress=progress)
-    typer.echo(published[-1].reference)
+    say(published[-1].reference)
 
 
 @app.command("tags")
@@ -75,12 +75,12 @@ def show_tags(
     there = _tags_there(_reference(image, registry, env), registry, ca_file) if registry or "/" in image else {}
     own = () if set("/:@") & set(image) else _own_tags(_built(image, env, provider, target))
     if as_json:
-        typer.echo(json.dumps({"next_push": dict(own), "registry": there}, indent=2))
+        say(json.dumps({"next_push": dict(own), "registry": there}, indent=2))
         return
     rows = [*own, *((tag, f"{digest}  {'immutable' if tags.is_immutable(tag) else 'moves'}") for tag, digest in there.items())]
     width = max((len(tag) for tag, _ in rows), default=0)
     for tag, meaning in rows:
-        typer.echo(f"{tag:<{width}}  {meaning}")
+        say(f"{tag:<{width}}  {meaning}")
 
 
 @app.command()
@@ -104,7 +104,7 @@ def promote(
     if moving is None:
         raise UsageError(f"{wanted} has no immutable tag (<environment>-<yyyymmdd>-<hash>), so no moving tag belongs to it")
     connection = _open(wanted, ca_file, registry)
-    typer.echo(connection.move(moving, connection.resolve(wanted)).reference)
+    say(connection.move(moving, connection.resolve(wanted)).reference)
 
 
 @app.command()
@@ -123,7 +123,7 @@ def inspect(
     image = connection.resolve(wanted)
     attached = connection.attachments(image.reference)
     if show is not None:
-        typer.echo(connection.read(image.reference, _one(attached, show)).decode(errors="replace"))
+        say(connection.read(image.reference, _one(attached, show)).decode(errors="replace"))
         return
     signer = signing.check(connection, image.reference, (signing.PublicKey.read(key),)) if key else None
     _print_image(image, attached, signer, as_json=as_json)
@@ -140,7 +140,7 @@ def add_document(
 ) -> None:
     """Add a document to an image in a registry; prints the digest of the attachment."""
     wanted = ImageReference.parse(reference)
-    typer.echo(_open(wanted, ca_file).attach(wanted, artifact_type, file).digest)
+    say(_open(wanted, ca_file).attach(wanted, artifact_type, file).digest)
 
 
 app.command("attach", hidden=True)(formerly("esd-build attach", "esd-build add-document", add_document))
@@ -164,13 +164,13 @@ def sign(
     found = connection.resolve(wanted)
     if not signing.sign(connection, found.reference, private):
         _say("    signed by this key before")
-    typer.echo(found.reference)
+    say(found.reference)
 
 
 @app.command()
 def keys(name: Annotated[Path, typer.Argument(metavar="NAME", help="makes NAME.key, to sign with, and NAME.pub, to give away")]) -> None:
     """Make a pair of keys for `esd-build sign`, in cosign's format; the private one is encrypted."""
-    typer.echo(signing.new_key_pair(name))
+    say(signing.new_key_pair(name))
 
 
 def _reference(word: str, registry: str | None, env: str) -> ImageReference:
@@ -225,13 +225,13 @@ def _print_image(image: PublishedImage, attached: tuple[Attachment, ...], signer
                 "claims": signer.claims.annotations if signer else {},
             },
         }
-        typer.echo(json.dumps(content, indent=2))
+        say(json.dumps(content, indent=2))
         return
     rows = [("reference", str(image.reference)), ("SIF file", f"{image.sif_digest}, {image.size / 1e6:.1f} MB"), *image.annotations.items()]
     rows += [("attached", f"{attachment.artifact_type}, {attachment.size} bytes, {attachment.digest}") for attachment in attached]
     rows.append(("signature", f"{signer.outcome} ({signer.signer or 'by none of the given keys'})" if signer else "not checked (--key)"))
     for name, value in rows:
-        typer.echo(f"{name:<38} {value}")
+        say(f"{name:<38} {value}")
 
 
 def _say(text: str) -> None:

@@ -12,6 +12,7 @@ from esd_build.commands.spack_access import EnvironmentName, open_factory, open_
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.project import Project
 from esd_build.data.renamed import formerly
+from esd_build.net.words import say
 from esd_build.providers.spack import accepted, check, concretize, pins, sources
 from esd_build.providers.spack.build import mirror_folder
 from esd_build.providers.spack.environment import FULL, SpackEnvironment
@@ -37,15 +38,15 @@ def lock(
         path = environment.project.root / "dist" / "locks" / f"{name.replace('/', '-')}-{target}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(found.lock.text)
-        typer.echo(f"{path.relative_to(environment.project.root)}: {len(found.lock.packages)} packages")
+        say(f"{path.relative_to(environment.project.root)}: {len(found.lock.packages)} packages")
         return
     for change in found.changes or ():
-        typer.echo(f"  {change}")
+        say(f"  {change}")
     same = found.changes is not None and not found.changes
-    typer.echo(f"{name}: {len(found.lock.packages)} packages, {'equal to' if same else 'not'} the committed lock")
+    say(f"{name}: {len(found.lock.packages)} packages, {'equal to' if same else 'not'} the committed lock")
     if only_compare:
         raise typer.Exit(0 if same else 1)
-    typer.echo(concretize.write(environment, found.lock).relative_to(environment.project.root))
+    say(concretize.write(environment, found.lock).relative_to(environment.project.root))
 
 
 @app.command("check")
@@ -56,9 +57,9 @@ def check_locks(names: Annotated[list[str] | None, typer.Argument(metavar="[ENVI
     for name in names or all_names(project):
         problems = check.problems(SpackEnvironment.find(project, name))
         wrong += len(problems)
-        typer.echo(f"{name}: {'the lock belongs to it' if not problems else ''}".rstrip())
+        say(f"{name}: {'the lock belongs to it' if not problems else ''}".rstrip())
         for problem in problems:
-            typer.echo(f"  {problem}")
+            say(f"  {problem}")
     raise typer.Exit(1 if wrong else 0)
 
 
@@ -94,9 +95,9 @@ def mirror(
             _bring(environment.project, brought.absolute(), listed, target, named=named, accept=accept)
         listed = list(sources.as_accepted(listed, accepted.checksums(accepted.read(environment.project))))
         absent = sources.absent(listed, target)
-        missing = () if only_check else sources.fill(spack, listed, target, typer.echo)
+        missing = () if only_check else sources.fill(spack, listed, target, say)
     left = [str(source) for source in absent] if only_check else [str(found) for found in missing]
-    typer.echo(f"{target}: {len(listed) - len(left)} of {len(listed)} sources of {name} ({group})")
+    say(f"{target}: {len(listed) - len(left)} of {len(listed)} sources of {name} ({group})")
     if left:
         raise ToolError(f"{len(left)} sources are missing:\n" + "\n".join(f"  {line}" for line in left))
 
@@ -114,7 +115,7 @@ def audit() -> None:
         for name in all_names(_project()):
             judged[f"configuration of {name}"] = spack("audit", "configs", environment=name)
     for what, verdict in judged.items():
-        typer.echo("\n".join((f"{what}:", *(f"  {line}" for line in verdict.tail))))
+        say("\n".join((f"{what}:", *(f"  {line}" for line in verdict.tail))))
     raise typer.Exit(1 if any(verdict.returncode for verdict in judged.values()) else 0)
 
 
@@ -122,7 +123,7 @@ def audit() -> None:
 def show_pins(as_json: AsJson = False) -> None:
     """Show the pins of all environments side by side, with their certainty."""
     table = pins.table(_project())
-    typer.echo(json.dumps([row.as_json() for row in table], indent=2) if as_json else pins.markdown(_project(), table))
+    say(json.dumps([row.as_json() for row in table], indent=2) if as_json else pins.markdown(_project(), table))
 
 
 app.command("drift", hidden=True)(formerly("esd-build spack drift", "esd-build spack pins", show_pins))
@@ -131,10 +132,10 @@ app.command("drift", hidden=True)(formerly("esd-build spack drift", "esd-build s
 def _bring(project: Project, file: Path, listed: list[sources.Source], target: Path, *, named: str | None, accept: str | None) -> None:
     taken = sources.bring(file, listed, target, named=named, accept=accept)
     Account.current().own(target)
-    typer.echo(f"    {file.name} is in the mirror")
+    say(f"    {file.name} is in the mirror")
     if taken is not None:
         noted = accepted.add(project, taken)
-        typer.echo(f"    accepted: {taken} ({noted.relative_to(project.root)}); images made of it cannot be published")
+        say(f"    accepted: {taken} ({noted.relative_to(project.root)}); images made of it cannot be published")
 
 
 def all_names(project: Project) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from esd_build.commands.spack_access import EnvironmentName, open_spack
+from esd_build.net.words import say
 from esd_build.providers.spack import binaries
 from esd_build.providers.spack.binaries import Place
 from esd_build.providers.spack.build import put_group
@@ -34,7 +35,7 @@ def push(
     with open_spack(name) as spack:
         lock = put_group(spack, environment, group)
         there, signed = binaries.push(spack, "group", place, lock, signer, replace=replace)
-    typer.echo(f"{place.url}: {there} packages of {name} ({group}), {signed} signed now")
+    say(f"{place.url}: {there} packages of {name} ({group}), {signed} signed now")
 
 
 @app.command()
@@ -51,4 +52,4 @@ def pull(
     with open_spack(name) as spack:
         lock = put_group(spack, environment, group)
         taken = binaries.pull(spack, "group", place, lock, keys)
-    typer.echo(f"{taken} packages of {name} ({group}) taken from {place.url}, {'each signed' if keys else 'signatures not looked at'}")
+    say(f"{taken} packages of {name} ({group}) taken from {place.url}, {'each signed' if keys else 'signatures not looked at'}")

@@ -8,7 +8,7 @@ from pydantic_core import from_json
 from esd_build.data.errors import ToolError
 
 _LARGEST = 2**63
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 """Control characters, which terminals obey (OSC 52 fills the clipboard), and those that turn the order of writing around."""
 
 
@@ -26,7 +26,7 @@ def parsed(content: bytes | str, what: str) -> object:
 
 def printable(text: object, longest: int = 2000) -> str:
     """Words of somebody else, fit to be shown: without what a terminal would obey, and not without end."""
-    words = _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(text)).encode(errors="replace").decode()
+    words = UNSAFE.sub("\N{REPLACEMENT CHARACTER}", str(text)).encode(errors="replace").decode()
     return words if len(words) <= longest else f"{words[:longest]}…"
 
 

@@ -18,6 +18,7 @@ from esd_build.registry.blobs import Blob, Progress, unseen
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.downloads import Download
 from esd_build.registry.harbor import Finding, findings, is_harbor
+from esd_build.registry.harbor_client import look
 from esd_build.registry.manifests import Attachment, Descriptor, PublishedImage
 from esd_build.registry.referrers import Referrers
 from esd_build.registry.session import Connection
@@ -44,7 +45,6 @@ class Registry:
         unfinished: Path | None = None,
     ) -> None:
         self.host = host
-        self._ca_file = ca_file
         account = credentials or Credentials.find(host)
         self.connection = Connection(host, ca_file=ca_file, credentials=account, patience=patience or Patience())
         self.store = Store(self.connection, unfinished or platformdirs.user_cache_path("esd-images") / "uploads")
@@ -106,13 +106,11 @@ class Registry:
         """
         if not is_harbor(self.connection):
             return ()
-        from esd_build.registry.harbor_client import look  # noqa: PLC0415 - see there
-
         name = reference.repository.partition("/")[0]
         account = self.connection.login.credentials
         if account is None:
             raise self.connection.login.missing()
-        project = look(self.host, name, account, self._ca_file)
+        project = look(self.connection, name, account)
         wanted = manifests.digest_of(manifests.image_manifest(sif, annotations))
         others = {tag: self.digest(replace(reference, tag=tag)) not in {None, wanted} for tag in tags}
         needed = 0 if self.store.has_blob(reference, sif.digest, sif.size) else sif.size

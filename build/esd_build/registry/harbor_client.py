@@ -1,76 +1,106 @@
-"""Asks a Harbor, through harborapi: the only module that knows it. Its 200 models take half a second to load, so it is imported late."""
+"""Asks a Harbor's REST interface about a project, over the registry's own connection: with its limits, its TLS and its patience.
 
-import asyncio
-import contextlib
-from collections.abc import Iterator
-from pathlib import Path
+Follows Harbor's `api/v2.0/swagger.yaml`. What an account may not look at is None.
+"""
 
-import httpx
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+from urllib.parse import quote
+
 import requests
-from harborapi import HarborAsyncClient
-from harborapi.exceptions import Forbidden, StatusError
-from harborapi.models import ImmutableRule
+from oras.auth.utils import get_basic_auth
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
-from esd_build.data.errors import EsdError, ToolError, UsageError
-from esd_build.net.allowance import ANSWER, tls
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.answers import parsed
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.harbor import Project, Rule, Selector
+from esd_build.registry.session import Connection
+
+_PAGE = 100
+_ACCEPTED = frozenset({200, 401, 403, 404})
+T = TypeVar("T")
 
 
-def look(host: str, name: str, credentials: Credentials, ca_file: Path | None) -> Project:
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class _Quota(_Part):
+    hard: dict[str, int] | None = None
+    used: dict[str, int] | None = None
+
+
+class _Summary(_Part):
+    quota: _Quota | None = None
+
+
+class _Selector(_Part):
+    pattern: str = ""
+    decoration: str | None = None
+
+
+class _Entry(_Part):
+    disabled: bool | None = None
+    scope_selectors: dict[str, list[_Selector]] | None = None
+    tag_selectors: list[_Selector] | None = None
+
+
+_SUMMARY = TypeAdapter(_Summary)
+_RULES = TypeAdapter(list[_Entry])
+
+
+def look(connection: Connection, name: str, credentials: Credentials) -> Project:
     """Ask for a project. Raises UsageError where there is none, or where the account is refused; ToolError where Harbor does not answer."""
-    client = HarborAsyncClient(
-        f"https://{host}/api/v2.0/",
-        username=credentials.username,
-        secret=credentials.password,
-        verify=tls(ca_file),
-        follow_redirects=False,
-        retry=None,
-        timeout=30.0,
-    )
-    try:
-        return asyncio.run(asyncio.wait_for(_asked(client, name), ANSWER.seconds))
-    except StatusError as error:
-        raise _refusal(host, name, credentials, error.status_code) from error
-    except (httpx.HTTPError, ValueError, TimeoutError) as error:
-        raise ToolError(f"asking Harbor at {host} for project '{name}': {error}") from error
+    harbor = _Harbor(connection, name, credentials)
+    if harbor.ask("HEAD", "/projects", {"project_name": name}).status_code != requests.codes.ok:
+        raise UsageError(f"Harbor has no project '{name}', or hides it from this account; it must be made before images can be pushed")
+    place = f"/projects/{quote(name, safe='')}"
+    summary, rules = harbor.read(f"{place}/summary", _SUMMARY), harbor.read(f"{place}/immutabletagrules?page_size={_PAGE}", _RULES)
+    quota = (summary.quota if summary else None) or _Quota()
+    listed = None if rules is None else tuple(rule for entry in rules if not entry.disabled for rule in _rule(entry))
+    return Project(name, _storage(quota.hard), _storage(quota.used), listed)
 
 
-async def _asked(client: HarborAsyncClient, name: str) -> Project:
-    async with client.client:
-        if not await client.project_exists(name):
-            raise UsageError(f"Harbor has no project '{name}', or hides it from this account; it must be made before images can be pushed")
-        quota, used = await _storage(client, name)
-        return Project(name, quota, used, await _rules(client, name))
+class _Harbor:
+    """The questions that are asked about one project."""
+
+    def __init__(self, connection: Connection, name: str, credentials: Credentials) -> None:
+        self._connection = connection
+        self._doing = f"asking Harbor at {connection.host} for project '{name}'"
+        self._credentials = credentials
+
+    def ask(self, method: str, path: str, query: Mapping[str, str] | None = None) -> requests.Response:
+        """An answer, whatever Harbor thinks of the question. Raises UsageError where it refuses the account."""
+        url = requests.Request(method, f"https://{self._connection.host}/api/v2.0{path}", params=query).prepare().url or ""
+        account = self._credentials
+        basic = {"Authorization": f"Basic {get_basic_auth(account.username, account.password)}"}
+        answer = self._connection.patiently(method, url, self._doing, accepted=_ACCEPTED, headers=basic)
+        if answer.status_code == requests.codes.unauthorized:
+            where = f"Harbor at {self._connection.host}"
+            raise UsageError(f"{where} refuses the account '{account.username}' (from {account.source}): wrong or expired")
+        return answer
+
+    def read(self, path: str, form: TypeAdapter[T]) -> T | None:
+        """A document; None where the account may not see it."""
+        answer = self.ask("GET", path)
+        if answer.status_code != requests.codes.ok:
+            return None
+        try:
+            return form.validate_python(parsed(answer.content, self._doing))
+        except ValidationError as error:
+            raise ToolError(f"{self._doing}: the answer has another form than Harbor's ({error.errors()[0]['msg']})") from None
 
 
-async def _storage(client: HarborAsyncClient, name: str) -> tuple[int | None, int | None]:
-    with contextlib.suppress(Forbidden):
-        quota = (await client.get_project_summary(name)).quota
-        if quota is not None and quota.hard is not None and quota.used is not None:
-            return (quota.hard.root or {}).get("storage"), (quota.used.root or {}).get("storage")
-    return None, None
+def _storage(values: Mapping[str, int] | None) -> int | None:
+    return (values or {}).get("storage")
 
 
-async def _rules(client: HarborAsyncClient, name: str) -> tuple[Rule, ...] | None:
-    with contextlib.suppress(Forbidden):
-        listed = await client.get_project_immutable_tag_rules(name, page_size=100)
-        return tuple(rule for entry in listed if not entry.disabled for rule in _rule(entry))
-    return None
-
-
-def _rule(entry: ImmutableRule) -> Iterator[Rule]:
+def _rule(entry: _Entry) -> Iterator[Rule]:
     """Harbor looks at the first selector of each kind only (`src/pkg/immutable/match/rule` in its sources)."""
     repositories = (entry.scope_selectors or {}).get("repository") or []
     if repositories and entry.tag_selectors:
         repository, tag = repositories[0], entry.tag_selectors[0]
         yield Rule(
-            Selector(repository.pattern or "", repository.decoration == "repoExcludes"),
-            Selector(tag.pattern or "", tag.decoration == "excludes"),
+            Selector(repository.pattern, repository.decoration == "repoExcludes"), Selector(tag.pattern, tag.decoration == "excludes")
         )
-
-
-def _refusal(host: str, name: str, credentials: Credentials, status: int) -> EsdError:
-    if status == requests.codes.unauthorized:
-        return UsageError(f"Harbor at {host} refuses the account '{credentials.username}' (from {credentials.source}): wrong or expired")
-    return ToolError(f"asking Harbor at {host} for project '{name}': it answered {status}")

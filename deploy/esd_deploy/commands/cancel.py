@@ -2,6 +2,7 @@
 
 import typer
 
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.running import known_run
 from esd_deploy.runs.site import RUNS
@@ -15,8 +16,8 @@ def cancel(run_id: options.RunId, *, site: options.KnownSite = None, output: opt
     run = known_run(run_id, output, site, None)
     before = (run.record if run.record.ended else run.refresh()).status
     if run.record.ended:
-        typer.echo(f"{run_id}: had ended already ({before}); nothing was done")
+        say(f"{run_id}: had ended already ({before}); nothing was done")
         return
     after = run.cancel().status
     how = f"cancelled at {run.record.site} (was {before}, is {after})"
-    typer.echo(f"{run_id}: {how}; `esd-deploy fetch {run_id}` brings what it made so far")
+    say(f"{run_id}: {how}; `esd-deploy fetch {run_id}` brings what it made so far")

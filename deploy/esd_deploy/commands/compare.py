@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.commands.running import RunFailedError
@@ -32,7 +33,7 @@ def compare_command(
     hashes = [spike_hash(output / run_id) for run_id in (a, b)]
     found = compare(records[0], records[1], Tolerance(rate, coefficient), spikes=(hashes[0], hashes[1]))
     if as_json:
-        typer.echo(json.dumps({**asdict(found), "agree": found.agree, "same_spikes": found.same_spikes}, indent=2))
+        say(json.dumps({**asdict(found), "agree": found.agree, "same_spikes": found.same_spikes}, indent=2))
     else:
         out.print(table(found))
     if not found.agree:

@@ -3,13 +3,12 @@
 import sys
 from typing import NoReturn
 
-from rich.console import Console
-
 from esd_build.net.answers import printable
+from esd_build.net.words import SafeConsole
 
 INTERRUPTED = 130
 # A log is wide enough for a digest; a terminal is as wide as it is.
-out = Console(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+out = SafeConsole(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
 
 
 def stop(message: str, code: int) -> NoReturn:

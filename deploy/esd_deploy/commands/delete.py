@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from esd_build.data.errors import UsageError
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.running import known_run
 from esd_deploy.runs.site import RUNS
@@ -22,4 +23,4 @@ def delete(run_id: options.RunId, *, site: options.KnownSite = None, output: opt
     if not force and not run.record.complete:
         raise UsageError(f"run '{run_id}' has not ended, or not all of it is here; `esd-deploy fetch {run_id}` first, or --force")
     run.delete()
-    typer.echo(f"{run_id}: removed at {run.record.site}")
+    say(f"{run_id}: removed at {run.record.site}")

@@ -13,6 +13,7 @@ from rich.table import Table
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.data.project import Project
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.commands.running import RunFailedError
@@ -52,7 +53,7 @@ def drift_command(  # noqa: PLR0913 - each parameter is an option of the command
     if html_file:
         html_file.write_text(page(found), encoding="utf-8")
     if as_json:
-        typer.echo(document)
+        say(document)
     else:
         out.print(table(found))
     _conclude(found)

@@ -7,6 +7,7 @@ import typer
 
 from esd_build.data.errors import UsageError
 from esd_build.data.paths import shown
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.runs import record
 from esd_deploy.runs.site import RUNS
@@ -31,4 +32,4 @@ def export(
     if license_url is not None and not license_url.startswith("https://"):
         raise UsageError(f"--license '{license_url}': expected a URL, e.g. https://spdx.org/licenses/{license_url}")
     written = crate.write(known, output / run_id, to or Path(f"{run_id}.crate.zip"), license_url=license_url)
-    typer.echo(str(shown(written)))
+    say(str(shown(written)))

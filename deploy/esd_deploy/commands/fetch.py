@@ -3,6 +3,7 @@
 import typer
 
 from esd_build.data.paths import shown
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.running import known_run, require_all
 from esd_deploy.display.progress import display
@@ -18,5 +19,5 @@ def fetch(run_id: options.RunId, *, site: options.KnownSite = None, output: opti
         run = known_run(run_id, output, site, steps)
         run.refresh()
         run.finish()
-    typer.echo(run.record.model_dump_json(indent=2) if as_json else f"{len(run.record.files)} files in {shown(run.folder)}")
+    say(run.record.model_dump_json(indent=2) if as_json else f"{len(run.record.files)} files in {shown(run.folder)}")
     require_all(run.record)

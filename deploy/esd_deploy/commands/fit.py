@@ -10,6 +10,7 @@ from rich.table import Table
 from esd_build.data.errors import EsdError, UsageError
 from esd_build.data.renamed import formerly
 from esd_build.models.fitting import BOARD_CHIPS, CHIP_SDRAM, Fit, Mapper
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.display.progress import display
@@ -45,7 +46,7 @@ def fit_command(
         steps.step(f"mapping {script.name}")
         fit = mapper.fit(handed.name, files, arguments or ())
     if as_json:
-        typer.echo(json.dumps({**fit.model_dump(), "run_s": fit.run_s}, indent=2))
+        say(json.dumps({**fit.model_dump(), "run_s": fit.run_s}, indent=2))
     else:
         out.print(table(script.name, fit))
     if boards is not None and fit.boards > boards:

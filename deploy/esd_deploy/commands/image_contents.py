@@ -10,6 +10,7 @@ import typer
 from rich.table import Table
 
 from esd_build.data.errors import EsdError
+from esd_build.net.words import say
 from esd_build.registry import Registry
 from esd_deploy.commands import completion, options
 from esd_deploy.commands.console import out
@@ -41,7 +42,7 @@ def image_contents_command(
     there = image_contents.read(reference, Registry(reference.registry, ca_file=authority))
     shown = chosen(there, packages or (), everything=everything)
     if as_json:
-        typer.echo(json.dumps([asdict(one) for one in shown], indent=2))
+        say(json.dumps([asdict(one) for one in shown], indent=2))
     else:
         out.print(table(str(reference), shown))
     absent = [name for name in packages or () if not chosen(there, (name,), everything=True)]

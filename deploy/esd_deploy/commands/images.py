@@ -9,6 +9,7 @@ import typer
 from rich.table import Table
 
 from esd_build.data.errors import EsdError, UsageError
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.errands import image_cache
@@ -48,7 +49,7 @@ def images(
     place = Site.load(site)
     found = image_cache.ask(place.connect(), settled(place.config, account=account), action, keep_days=keep_days)
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2, default=str))
+        say(json.dumps(asdict(found), indent=2, default=str))
     else:
         _show(found, Memory.of_user().names)
     _require_whole(found, site)

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.runs import fleet
@@ -54,6 +55,6 @@ def _print_array(items: Iterable[str]) -> None:
     """A JSON array, one item after the other: thousands of records need the memory of one."""
     between = "[\n"
     for item in items:
-        typer.echo(between + item, nl=False)
+        say(between + item, nl=False)
         between = ",\n"
-    typer.echo("[]" if between == "[\n" else "\n]")
+    say("[]" if between == "[\n" else "\n]")

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from esd_build.data.errors import UsageError
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.sites import oidc
@@ -31,7 +32,7 @@ def login(
     if not client:
         raise UsageError(f"{issuer} wants to know which client asks: --client-id, or ${CLIENT}; its administrator registers one")
     oidc.log_in(issuer, client, _show, ca_file=config.ca_file)
-    typer.echo(f"logged in at {issuer}; `esd-deploy` renews tokens by itself from now on")
+    say(f"logged in at {issuer}; `esd-deploy` renews tokens by itself from now on")
 
 
 def _show(prompt: Prompt) -> None:

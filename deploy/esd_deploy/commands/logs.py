@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from esd_build.net.words import coloured
 from esd_deploy.commands import options
 from esd_deploy.commands.running import known_run
 from esd_deploy.runs.site import RUNS
@@ -29,7 +30,7 @@ def logs(
         if not run.record.ended:
             run.refresh()
         new = run.output(stream, said)
-        sys.stdout.buffer.write(new)
+        sys.stdout.buffer.write(coloured(new) if sys.stdout.isatty() else new)
         sys.stdout.buffer.flush()
         said += len(new)
         if run.record.ended or not follow:

@@ -7,11 +7,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import typer
-
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.data.paths import shown
 from esd_build.models.building import ModelBuilder
+from esd_build.net.words import say
 from esd_deploy.commands.console import INTERRUPTED, out, stop
 from esd_deploy.commands.options import IMAGE_VARIABLE
 from esd_deploy.display.progress import Display, display
@@ -81,19 +80,19 @@ def carry_out(place: Site, plan: Plan, runs: Path, how: Conditions, *, as_json: 
 def print_plan(place: Site, plan: Plan) -> None:
     """The launch line and the job's description; on standard error each file that would be sent, with its place there and its size."""
     for one in plan.sent:
-        typer.echo(f"{one.source} -> {one.place}  {one.size:,} bytes", err=True)
-    typer.echo(str(plan.launch))
-    typer.echo(json.dumps(place.backend.run_job(plan).description.document(), indent=2))
+        say(f"{one.source} -> {one.place}  {one.size:,} bytes", err=True)
+    say(str(plan.launch))
+    say(json.dumps(place.backend.run_job(plan).description.document(), indent=2))
 
 
 def finish(run: Run, *, as_json: bool) -> None:
     """Show how a run ended; raises RunFailedError unless it succeeded."""
     ended: RunRecord = run.record
     if as_json:
-        typer.echo(ended.model_dump_json(indent=2))
+        say(ended.model_dump_json(indent=2))
     else:
         out.print(outcome.table(ended))
-        typer.echo(str(shown(run.folder / record.FILE_NAME)))
+        say(str(shown(run.folder / record.FILE_NAME)))
     if not ended.succeeded:
         raise RunFailedError(outcome.failure(ended, run.folder))
     require_all(ended)

@@ -3,6 +3,7 @@
 import typer
 
 from esd_build.data.paths import shown
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.runs import outcome, record
@@ -17,12 +18,12 @@ def show(run_id: options.RunId, *, output: options.Output = RUNS, as_json: optio
     """What is known of a run here: its table, and the files that came back. Asks nobody."""
     known = record.load(output, run_id)
     if as_json:
-        typer.echo(known.model_dump_json(indent=2))
+        say(known.model_dump_json(indent=2))
         return
     out.print(outcome.table(known))
     for line in files(known):
-        typer.echo(line)
-    typer.echo(str(shown(output / run_id / record.FILE_NAME)))
+        say(line)
+    say(str(shown(output / run_id / record.FILE_NAME)))
 
 
 def files(known: RunRecord) -> list[str]:

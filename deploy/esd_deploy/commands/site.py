@@ -1,7 +1,6 @@
 """The commands `esd-deploy site S` and `esd-deploy site probe S`: what is configured, and what the site says itself."""
 
 import json
-import sys
 from typing import Annotated, Any
 
 import typer
@@ -9,6 +8,7 @@ from rich.table import Table
 from typer.core import TyperGroup
 
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.errands import probe
@@ -41,10 +41,10 @@ def show(name: options.SiteWord, *, as_json: options.Json = False) -> None:
         endpoint = resolve(config)
     except (ToolError, UsageError) as error:
         endpoint = None
-        print(f"esd-deploy: {error}", file=sys.stderr)
+        say(f"esd-deploy: {error}", err=True)
     found = settings(config, file, endpoint)
     if as_json:
-        typer.echo(json.dumps({s.name: s.document for s in found}, indent=2))
+        say(json.dumps({s.name: s.document for s in found}, indent=2))
         return
     table = Table("setting", "value", "from", "how sure")
     for setting in found:
@@ -67,7 +67,7 @@ def probe_command(
     path = probe.save(place.config.name, found)
     patch = probe.differences(place.config, found)
     if as_json:
-        typer.echo(json.dumps({"probe": found.model_dump(mode="json"), "patch": patch}, indent=2))
+        say(json.dumps({"probe": found.model_dump(mode="json"), "patch": patch}, indent=2))
         return
     table = Table("asked", "answer", title=f"{place.config.name}, {found.time:%Y-%m-%d %H:%M} UTC", title_justify="left")
     for key, value in found.model_dump(mode="json", exclude={"time"}).items():

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from esd_build.data.errors import ConfigError
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.sites.catalogue import Catalogue, Known, read
@@ -21,7 +22,7 @@ def sites(*, as_json: options.Json = False) -> None:
     known = Catalogue.find().sites
     configured, problems = _readable(known)
     if as_json:
-        typer.echo(json.dumps([_document(one, config) for one, config in configured], indent=2))
+        say(json.dumps([_document(one, config) for one, config in configured], indent=2))
     else:
         table = Table("site", "kind", "description", "from")
         for one, config in configured:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.asked import Asked, asks
 from esd_deploy.commands.running import Conditions, RunFailedError, allowed, going_on, planned
@@ -35,4 +36,4 @@ def submit(
                 run.submit()
             if run.record.ended:
                 raise RunFailedError(outcome.failure(run.record, run.folder))
-            typer.echo(run.record.model_dump_json(indent=2) if as_json else run.id)
+            say(run.record.model_dump_json(indent=2) if as_json else run.id)

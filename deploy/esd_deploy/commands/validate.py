@@ -9,6 +9,7 @@ from rich.table import Table
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.data.renamed import told
+from esd_build.net.words import say
 from esd_deploy.commands import options, words
 from esd_deploy.commands.console import out
 from esd_deploy.display.progress import display
@@ -51,7 +52,7 @@ def checks(*, as_json: Annotated[bool, typer.Option("--json", help="As one JSON 
     if as_json:
         keys = ("name", "title", "quick", "on_request")
         listed = [{**{key: getattr(one, key) for key in keys}, "tags": sorted(one.tags)} for one in CHECKS]
-        typer.echo(json.dumps(listed, indent=2))
+        say(json.dumps(listed, indent=2))
         return
     rows = Table("check", "what it looks at", "tags", "suite")
     for check in CHECKS:
@@ -90,7 +91,7 @@ def validate(  # noqa: PLR0913 - each parameter is an option of the command line
     asked = ValidationRequest(image, selection, nodes, options.time_s(time), words.seconds(queue_time), partition, account)
     validation = Validation.prepare(Site.load(site), asked)
     if dry_run:
-        typer.echo(login_script(validation.plan.steps) + batch_script(validation.plan.site, validation.plan.steps), nl=False)
+        say(login_script(validation.plan.steps) + batch_script(validation.plan.site, validation.plan.steps), nl=False)
         return
     with display(quiet=False) as steps:
         report = validation.run(output, steps, suggest=suggest)
@@ -99,7 +100,7 @@ def validate(  # noqa: PLR0913 - each parameter is an option of the command line
     if make_reference:
         _keep(validation, report)
     if add_verdicts or attach:
-        typer.echo(f"attached to {report.image}: {validation.attach(folder / FILE_NAME)}", err=True)
+        say(f"attached to {report.image}: {validation.attach(folder / FILE_NAME)}", err=True)
     if report.outcome == "failed":
         raise ValidationFailedError(f"{report.counts}; what the steps printed is in {folder / STEPS_FOLDER}")
 
@@ -135,14 +136,14 @@ def _attached(site: Site, image: str) -> tuple[Report, ...]:
     try:
         return of_registry(site, image)
     except (ToolError, UsageError) as error:
-        typer.echo(f"{image}: {error}", err=True)
+        say(f"{image}: {error}", err=True)
         return ()
 
 
 def _tell(report: Report, folder: Path, json_file: Path | None, junit_file: Path | None, html: Path | None) -> None:
     if Path("-") not in {json_file, junit_file}:
         out.print(table(report))
-        typer.echo(str(folder / FILE_NAME))
+        say(str(folder / FILE_NAME))
     if json_file is not None:
         _write(json_file, report.model_dump_json(indent=2) + "\n")
     if junit_file is not None:
@@ -156,15 +157,15 @@ def _keep(validation: Validation, report: Report) -> None:
     measured = tuple(one for check in report.checks if check.verdict.outcome != "failed" for one in check.verdict.measured)
     site = validation.site.config
     if measured:
-        typer.echo(f"references of {site.name}: {reference.save(site, reference.References.of(report.image, measured))}", err=True)
+        say(f"references of {site.name}: {reference.save(site, reference.References.of(report.image, measured))}", err=True)
     if report.spikes:
         path = reference.save_spikes(validation.plan.image.annotations, report.spikes)
-        typer.echo(f"spikes of the image: {path or 'not kept, the image is none of this checkout'}", err=True)
+        say(f"spikes of the image: {path or 'not kept, the image is none of this checkout'}", err=True)
 
 
 def _write(path: Path, text: str) -> None:
     if path == Path("-"):
-        typer.echo(text, nl=False)
+        say(text, nl=False)
         return
     try:
         path.write_text(text, encoding="utf-8")

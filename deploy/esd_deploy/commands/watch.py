@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.live import Live
 from rich.table import Table
 
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.words import SafeConsole, say
 from esd_deploy.backends.connection import SUCCESSFUL, RefusedError
 from esd_deploy.commands import options
 from esd_deploy.commands.running import RunFailedError
@@ -39,12 +39,12 @@ def watch(
     """
     found = list(fleet.everything(output, tag))
     for bad in (one for one in found if isinstance(one, Unreadable)):
-        typer.echo(f"{bad.id}: {bad.reason}; it is passed over", err=True)
+        say(f"{bad.id}: {bad.reason}; it is passed over", err=True)
     waiting = frozenset(one.id for one in found if isinstance(one, RunRecord) and one.job.url and _is_open(one, bring=bring))
     if not waiting:
-        typer.echo("no run is going on")
+        say("no run is going on")
         return
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     with Live(console=console, auto_refresh=False, transient=False) as live:
         ended = _follow(Fleet(output), waiting, interval, live if console.is_terminal else None, bring=bring)
     _require_good(list(ended.values()))
@@ -54,7 +54,7 @@ def _require_good(runs: list[Standing]) -> None:
     """Raises RunFailedError where a job failed, and ToolError where all went well but what came of one is not here."""
     failed = [one for one in runs if one.ended and (one.ending not in {"succeeded", ""} or one.status != SUCCESSFUL)]
     lost = [one for one in runs if one.problem and one not in failed]
-    typer.echo(f"{len(runs)} runs ended, {len(failed) + len(lost)} of them did not succeed")
+    say(f"{len(runs)} runs ended, {len(failed) + len(lost)} of them did not succeed")
     lines = "\n".join(f"  {one.id}: {_word(one)}" for one in [*failed, *lost][:20])
     if failed:
         raise RunFailedError(f"{len(failed) + len(lost)} runs did not succeed\n{lines}")
@@ -77,7 +77,7 @@ def _follow(runs: Fleet, waiting: frozenset[str], interval: float, live: Live | 
         for one in _over(runs, standings, bring=bring):
             ended[one.id] = one
             if live is None:
-                typer.echo(f"{one.id}: {_word(one)}", err=True)
+                say(f"{one.id}: {_word(one)}", err=True)
         going = [one for one in standings if not one.over]
         if live is not None:
             live.update(table([*ended.values(), *going]), refresh=True)
@@ -103,7 +103,7 @@ def _tell(going: list[Standing], told: set[tuple[str, str]]) -> None:
     for one in going:
         if one.problem and (one.site, one.problem) not in told:
             told.add((one.site, one.problem))
-            typer.echo(f"{one.id}: {one.problem}", err=True)
+            say(f"{one.id}: {one.problem}", err=True)
 
 
 def _word(one: Standing) -> str:

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.status import Status
 
+from esd_build.net.words import SafeConsole
+
 
 class Display(Protocol):
     """Where a run tells how it goes."""
@@ -51,7 +53,7 @@ class Live(Lines):
 @contextmanager
 def display(*, quiet: bool) -> Iterator[Display]:
     """The display that suits standard error."""
-    console = Console(stderr=True)
+    console = SafeConsole(stderr=True)
     if quiet:
         yield Silent()
     elif not console.is_terminal:

@@ -2,6 +2,7 @@
 
 import errno
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from esd_deploy.fetching.places import part_name
 from esd_deploy.fetching.wanted import Wanted
 
 _PIECE = 1024**2
+_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+"""A link that somebody put there meanwhile is not followed, a pipe not waited for."""
 # What no other file could be written either.
 _FATAL = FULL | {errno.EROFS, errno.EIO}
 
@@ -82,7 +85,7 @@ def _begin(part: Path, file: Wanted) -> int:
 
 def _receive(connection: Connection, job: str, file: Wanted, part: Path, have: int) -> int:
     """Append what is missing, up to the size that was listed: a file that still grows is cut there. The size that it has now."""
-    with part.open("ab") as out:
+    with os.fdopen(os.open(part, _APPEND, 0o666), "ab") as out:
         if file.size is None or have < file.size:
             with connection.read(job, file.path, have) as pieces:
                 for piece in pieces if file.size is None else _at_most(pieces, file.size - have):

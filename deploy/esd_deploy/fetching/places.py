@@ -3,12 +3,13 @@
 import hashlib
 import os
 import re
+import unicodedata
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
 OWN = frozenset({"run.json", ".lock", ".record.lock"})
 """Names at the top of a run's folder that are the client's own."""
-_OWN = re.compile(r"\.?run\.json(\.\d+\.part)?", re.IGNORECASE)
+_OWN = re.compile(r"\.?run\.json(\.\d+\.part)?")
 CHANGED = ".changed"
 """Behind the name of an input that the job changed: the original stays beside it, for `rerun`."""
 _LONGEST = 255
@@ -32,15 +33,23 @@ def part_name(name: str) -> str:
 
 
 def is_own(path: str) -> bool:
-    """Whether a place is the client's own, in whatever case it is written: some disks make no difference."""
-    return path.lower() in OWN or _OWN.fullmatch(path) is not None
+    """Whether a place is the client's own, however it is written: some disks make no difference."""
+    return same(path) in OWN or _OWN.fullmatch(same(path)) is not None
+
+
+def same(path: str) -> str:
+    """What all ways to write a name have in common on disks that see no case, no composition, and no character without a shape."""
+    plain = "".join(one for one in unicodedata.normalize("NFKC", path) if unicodedata.category(one) != "Cf")
+    return unicodedata.normalize("NFKC", plain.casefold())
 
 
 class Places:
     """Local names, none given twice: two names of the site may be escaped alike."""
 
     def __init__(self, taken: Iterable[str]) -> None:
+        """`taken`: names of what was sent, which no result replaces on any disk."""
         self._taken = set(taken)
+        self._sent = {same(path): path for path in self._taken}
         self._given: dict[str, str] = {}
 
     def of(self, path: str, *, changed: bool = False) -> str:
@@ -58,7 +67,7 @@ class Places:
 
     def _free(self, place: str) -> str:
         number, found = 1, place
-        while found in self._taken:
+        while found in self._taken or self._sent.get(same(found), found) != found:
             number += 1
             found = str(PurePosixPath(place).with_name(f"{PurePosixPath(place).name}~{number}"))
         self._taken.add(found)

@@ -6,8 +6,9 @@ same file. On disk no part of it is a link, for a link leads out.
 
 import os
 import stat
+from contextlib import ExitStack
 from pathlib import Path, PurePosixPath
-from typing import Annotated
+from typing import Annotated, BinaryIO
 
 from pydantic import AfterValidator
 
@@ -53,12 +54,27 @@ def inside(folder: Path, path: str) -> Path:
 def read(folder: Path, path: str, most: int | None = None) -> bytes:
     """A regular file of a run's folder. Raises ToolError for anything else and for more than `most` bytes, OSError as `open`."""
     place = inside(folder, path)
-    descriptor = os.open(place, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    with open(descriptor, "rb") as file:  # noqa: PTH123 - opened above, with flags
-        status = os.fstat(descriptor)
-        if not stat.S_ISREG(status.st_mode):
-            raise ToolError(f"{place} is no regular file; remove it")
+    with opened(folder, path) as file:
         content = file.read() if most is None else file.read(most + 1)
     if most is not None and len(content) > most:
         raise ToolError(f"{place} has more than {most // 1024} KiB, which is too much for what it should be")
     return content
+
+
+def opened(folder: Path, path: str) -> BinaryIO:
+    """A regular file of a run's folder, to read from; raises as `read`.
+
+    Each part of the path is opened in the one before, and none by a link: what is checked is what is read, whoever changes names meanwhile.
+    """
+    place, (*above, name) = inside(folder, path), run_path(path).split("/")
+    with ExitStack() as held:
+        at = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        held.callback(os.close, at)
+        for part in above:
+            at = os.open(part, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+            held.callback(os.close, at)
+        file = os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at), "rb")
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise ToolError(f"{place} is no regular file; remove it")
+    return file

@@ -259,7 +259,7 @@ class Run:
         place = paths.inside(self.folder, path)
         if not place.is_file():
             return ""
-        with place.open("rb") as file:
+        with paths.opened(self.folder, path) as file:
             file.seek(max(0, place.stat().st_size - _TAIL_BYTES))
             return file.read().decode("utf-8", errors="replace")
 

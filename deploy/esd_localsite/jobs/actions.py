@@ -117,7 +117,8 @@ class Actor:
 
     def _submit(self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool) -> Event:
         try:
-            earlier = self.batch.find(record.id, workspace.account) if resumed else None
+            # An order that got no answer may have been taken all the same.
+            earlier = self.batch.find(record.id, workspace.account) if resumed or record.state.attempts > 1 else None
             return Submitted(earlier or self.batch.submit(self._submission(record, job, workspace)))
         except DescriptionError as error:
             return Failed(f"Processing failed: {error}")

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from tests.esd_build.registry.harbor import ACCOUNT, SECRET, Harbor, ProjectState
-from tests.esd_build.registry.proxy import FaultProxy
+from tests.esd_build.registry.proxy import FaultProxy, Handler
 from tests.esd_build.registry.servers import Place, RegistryServer
 
-from esd_build.data.errors import UsageError
+from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import Blob, Credentials, Registry
 from esd_build.registry.harbor import Finding, Project, Rule, Selector, findings
@@ -114,3 +114,41 @@ def test_harbor_s_own_refusals_are_understood_too(harbor: Harbor, sif: Path, tmp
 def test_other_registries_are_not_asked(through: Place, proxy: FaultProxy, sif: Path) -> None:
     assert through.registry.examine(through.reference("edge"), Blob.of(sif), {}, ["edge"]) == ()
     assert [seen.path for seen in proxy.seen] == ["/api/v2.0/ping"]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    "answer",
+    [b"[]", b'{"quota": []}', b'{"quota": {"hard": {"storage": "much"}}}', b"{" * 5000, b'{"quota": {"hard": {"storage": 1e999}}}', b"x"],
+)
+def test_an_answer_of_another_shape_is_one_error(
+    harbor: Harbor, sif: Path, tmp_path: Path, answer: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = Harbor.answer
+
+    def wrong(self: Harbor, handler: Handler) -> bool:
+        if not handler.path.endswith("/summary"):
+            return said(self, handler)
+        handler.reply(200, answer.decode(), {"Content-Type": "application/json"})
+        return True
+
+    monkeypatch.setattr(Harbor, "answer", wrong)
+    harbor.projects["esd"] = ProjectState(quota=10**9, used=10**8)
+    with pytest.raises(ToolError, match="asking Harbor"):
+        examined(harbor, sif, tmp_path)
+
+
+@pytest.mark.integration
+def test_its_answers_have_the_limits_of_all_answers(harbor: Harbor, sif: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said = Harbor.answer
+
+    def endless(self: Harbor, handler: Handler) -> bool:
+        if not handler.path.endswith("/summary"):
+            return said(self, handler)
+        handler.reply(200, "[" + "0," * 9_000_000 + "0]", {"Content-Type": "application/json"})
+        return True
+
+    monkeypatch.setattr(Harbor, "answer", endless)
+    harbor.projects["esd"] = ProjectState(quota=10**9, used=10**8)
+    with pytest.raises(ToolError, match="more than 16 MiB"):
+        examined(harbor, sif, tmp_path)
