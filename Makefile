@@ -20,6 +20,8 @@ BREAK ?=
 MOVE ?= yes
 DOCS ?= build
 VERSION ?=
+SECONDS ?= 120
+PARSER ?=
 
 CHOSEN = --env $(ENV) $(if $(PROVIDER),--provider $(PROVIDER)) $(if $(TARGET),--target $(TARGET))
 # What the steps of one image leave for each other: dist/images/$(NAME).reference is what `make push` pushed.
@@ -31,7 +33,7 @@ TAGGED = $(IMAGE):$$(sed -nE 's/.*:([^@]+)@.*/\1/p' dist/images/$(NAME).referenc
 BIN := .venv/bin
 SCRIPTS := $(wildcard ci/*.sh ci/*/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
 
-.PHONY: fuzz help setup uninstall fresh fresh-all system python demo test test-unicorex coverage image plan contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
+.PHONY: fuzz fuzz-long help setup uninstall fresh fresh-all system python demo test test-unicorex coverage image plan contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -90,6 +92,9 @@ validate: python  ## check an image on a site (SITE=local)
 
 fuzz: python  ## every parser at an edge with what nobody foresaw, for long (ESD_FUZZ=20000 examples each)
 	@ESD_FUZZ=$${ESD_FUZZ:-20000} $(BIN)/pytest -q tests/hostile/test_fuzz.py
+
+fuzz-long: python  ## the same led by the code that is reached (atheris): SECONDS=120 for each parser, PARSER= for one alone
+	@ci/fuzz-long.sh $(SECONDS) $(PARSER)
 
 check: python  ## lint and types
 	$(BIN)/ruff check .

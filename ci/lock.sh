@@ -19,4 +19,5 @@ if [ $# -gt 0 ]; then
 fi
 lock --universal requirements/dev.in pyproject.toml --no-emit-package esd-images --output-file requirements/dev.txt
 lock --universal --python-version 3.11 requirements/docs.in --output-file requirements/docs.txt
+lock --universal --python-version 3.11 requirements/fuzz.in --output-file requirements/fuzz.txt
 for release in spack-envs/*/requirements.in spack-envs/*/*/requirements.in; do lock_environment "$release"; done
