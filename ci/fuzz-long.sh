@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 
 seconds=${1:-120} only=${2:-}
 .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/fuzz.txt ||
-  { printf 'fuzz-long: atheris cannot be installed for this Python; `make fuzz` needs nothing else\n' >&2; exit 4; }
+  { printf 'fuzz-long: atheris cannot be installed for this Python; make fuzz needs nothing else\n' >&2; exit 4; }
 failed=0
 for parser in ${only:-record site-file zip tar.gz sif report unicore queue registry signature listing slurm site description shown}; do
   mkdir -p "dist/fuzz/$parser"
