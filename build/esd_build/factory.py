@@ -199,7 +199,7 @@ class Factory:
         try:
             lock.acquire(timeout=0)
         except Timeout:
-            self.progress.say(f"    another build is at work in {self.cache.root}; waiting for it")
+            self.progress.say(f"    another build is running in {self.cache.root}; waiting for it")
             lock.acquire()
         try:
             yield
@@ -220,7 +220,7 @@ class Factory:
         remove_as(self.cache.account, list((self.cache.root / "temporary").iterdir()))
 
     def _hand_out(self, plan: BuildPlan) -> Path:
-        """Put the image into `dist/images/`, unless it is there already."""
+        """Put the image into `dist/images/`, unless it exists already."""
         source, target = self.cache.path(plan.image), self.project.images / plan.file_name
         target.parent.mkdir(parents=True, exist_ok=True)
         if not finished.is_whole(target, key=str(plan.image.key)):

@@ -234,7 +234,7 @@ def test_a_second_build_at_the_same_time_says_that_it_waits(make: Factory, monke
     other.acquire()
     monkeypatch.setattr(FileLock, "acquire", acquire)
     image(make)
-    assert f"    another build is at work in {make.cache.root}; waiting for it" in said
+    assert f"    another build is running in {make.cache.root}; waiting for it" in said
 
 
 def test_packages_that_are_not_as_recorded_are_said(make: Factory, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -169,7 +169,7 @@ def test_a_remote_record_cannot_take_the_place_of_another_run(place, remote, tmp
     mine = tmp_path / "there" / "run-1"
     mine.mkdir(parents=True)
     (mine / "run.json").write_text("mine")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         adopted(place, remote, tmp_path)
     with pytest.raises(ToolError, match="of another run"):
         adopted(place, remote, tmp_path, id="run-2")

@@ -36,7 +36,7 @@ def import_manifest(
     system: System = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change.")] = False,
 ) -> None:
-    """Take the versions of a manifest over into release.yaml, with evidence `manifest`. The lock is then to be made anew."""
+    """Copy the versions of a manifest into release.yaml, with evidence `manifest`. Then make the lock again."""
     environment = _release(release)
     manifest = _manifest(path, lock, system)
     _print(differences(environment, manifest), manifest)

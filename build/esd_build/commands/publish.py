@@ -43,7 +43,7 @@ def push(  # noqa: PLR0913 - each parameter is an option of the command line
     env: EnvironmentName = "edge",
     provider: ProviderName = None,
     target: TargetName = None,
-    tag: Annotated[str | None, typer.Option(help="One tag of your own, instead of those that `esd-build tags` shows.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Push under this tag only, instead of those that `esd-build tags` shows.")] = None,
     move: Annotated[bool, typer.Option(help="Also move the environment's tag to this image.")] = True,
     ca_file: CaFile = None,
 ) -> None:

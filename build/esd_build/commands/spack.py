@@ -104,7 +104,7 @@ def mirror(
 
 @app.command()
 def audit() -> None:
-    """Let Spack judge the overlay repository and all configuration: its audits, and the style that Spack's own packages keep to."""
+    """Run Spack's audits over the overlay repository and all configuration, and check the style of its own packages."""
     with open_spack("edge") as spack:
         overlay = spack.environments / "spack_repo" / "esd"
         names = sorted(path.name.replace("_", "-") for path in (overlay / "packages").iterdir())

@@ -16,7 +16,7 @@ from esd_build.signing import PrivateKey, trusted_keys
 app = typer.Typer()
 
 Repository = Annotated[str, typer.Argument(metavar="REGISTRY/REPOSITORY", help="such as docker-registry.ebrains.eu/esd/built")]
-Group = Annotated[str, typer.Option(help="The packages of one group.")]
+Group = Annotated[str, typer.Option(help="Only the packages of one group.")]
 CaFile = Annotated[Path | None, typer.Option(envvar="ESD_REGISTRY_CA", help="PEM file of the registry's certificate authority")]
 
 

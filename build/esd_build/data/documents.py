@@ -96,7 +96,7 @@ def _require_flat(content: object) -> None:
         one, depth = waiting.pop()
         seen += 1
         if seen > _MOST or depth > _DEEPEST:
-            raise _TooMuchError(f"it unfolds to more than {_MOST} values, or is more than {_DEEPEST} levels deep")
+            raise _TooMuchError(f"it expands to more than {_MOST} values, or is more than {_DEEPEST} levels deep")
         inner = [*one.keys(), *one.values()] if isinstance(one, dict) else one if isinstance(one, list | tuple | set) else ()
         waiting.extend((value, depth + 1) for value in inner)
 

@@ -24,7 +24,7 @@ def next_hop(url: str, location: str) -> str:
     """Where a redirect leads. Raises ToolError where that is not over TLS."""
     target = urljoin(url, location)
     if not target.lower().startswith("https://"):
-        raise ToolError(f"{origin(url)} sends us to {target[:200]}, which is not https; nothing was asked there")
+        raise ToolError(f"{origin(url)} redirects to {target[:200]}, which is not https; it was not followed")
     return target
 
 

@@ -75,7 +75,7 @@ class Meter:
         if self._allowance.size is not None and self._received > self._allowance.size:
             raise TooMuchError(
                 f"the server sends more than {self._allowance.size / MIB:.0f} MiB as one answer, which no honest server does; "
-                "nothing of it was used, tell its administrator"
+                "the answer was dropped, tell its administrator"
             )
 
 

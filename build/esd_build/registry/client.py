@@ -89,7 +89,7 @@ class Registry:
         there = self.digest(reference)
         if immutable and there not in {None, wanted.digest}:
             raise UsageError(
-                f"{reference} is there already and immutable, with another content ({there}); nothing was sent. "
+                f"{reference} exists already and immutable, with another content ({there}); nothing was sent. "
                 "`esd-build tags` explains; a new build gets a new tag by itself"
             )
         self.store.put_blob(reference, sif, progress)

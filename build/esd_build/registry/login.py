@@ -104,7 +104,7 @@ class Login:
         try:
             token = _Token.model_validate_json(response.content)
         except ValidationError:
-            raise ToolError(f"the token service of registry {self._host} answered with something that is no token") from None
+            raise ToolError(f"the token service of registry {self._host} answered without a valid token") from None
         self._header = f"Bearer {token.token or token.access_token or ''}"
         self._renew_at = self._clock() + _USED_LIFE * token.expires_in
 

@@ -157,14 +157,14 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
             response = self.session.request(method, url, verify=self._tls_verify, timeout=_TIMEOUTS_S, allow_redirects=follow, **options)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             response.close()
-            raise ToolError(f"registry {self.host} sends its answer compressed though it was asked not to; it is not read")
+            raise ToolError(f"registry {self.host} sends a compressed answer although it was asked not to; the answer was dropped")
         return response
 
     def own(self, url: str) -> str:
         """The whole URL, where it is one of this registry: uploads go where the registry says, and must not carry the login elsewhere."""
         parts = urlsplit(urljoin(f"https://{self.host}/", url))
         if (parts.scheme, parts.netloc) != ("https", self.host):
-            raise ToolError(f"registry {self.host} sends us to {url[:200]}, which is another server; nothing was sent there")
+            raise ToolError(f"registry {self.host} redirects to another server, {url[:200]}; nothing was sent there")
         return parts.geturl()
 
 

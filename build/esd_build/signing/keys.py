@@ -74,7 +74,7 @@ class PublicKey:
             key = serialization.load_pem_public_key(path.read_bytes())
         except (OSError, ValueError) as error:
             raise UsageError(
-                f"{path} is no public key (cosign.pub, PEM): {getattr(error, 'strerror', None) or 'not readable as one'}"
+                f"{path} is not a public key (cosign.pub, PEM): {getattr(error, 'strerror', None) or 'not readable as one'}"
             ) from error
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
             raise UsageError(f"{path} is not an ECDSA key on P-256, the only kind that is understood here")
@@ -139,7 +139,7 @@ def new_key_pair(path: Path) -> Path:
     private, public = named.with_name(f"{named.name}.key"), named.with_name(f"{named.name}.pub")
     for file in (private, public):
         if file.exists():
-            raise UsageError(f"{file} is there already; name another one")
+            raise UsageError(f"{file} exists already; name another one")
     key = ec.generate_private_key(ec.SECP256R1())
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     encrypted = _pem(_encrypt(der, password(new=True)))
@@ -203,7 +203,7 @@ def _encrypted(path: Path, text: str) -> _Encrypted:
                 return _Encrypted.model_validate_json(base64.b64decode(rest.partition("-----END")[0]))
             except (ValueError, ValidationError) as error:
                 raise UsageError(f"{path} is damaged: it says that it is a private key and cannot be read as one") from error
-    raise UsageError(f"{path} is no private key of cosign's kind; `esd-build keys` makes one, `cosign import-key-pair` converts one")
+    raise UsageError(f"{path} is not a private key in cosign's format; `esd-build keys` makes one, `cosign import-key-pair` converts one")
 
 
 def _decrypted(path: Path, known: _Encrypted, secret: str) -> bytes:

@@ -60,7 +60,7 @@ class Engine:
         # Docker says it as a field and in words, Podman in words alone.
         told = [found[1] for line in lines if (found := _DIGEST.search(json.dumps(line)))]
         if not told:
-            raise ToolError(f"pushing {name}: the container engine reports no error and no digest; look whether it is in the registry")
+            raise ToolError(f"pushing {name}: the container engine reports no error and no digest; check whether it is in the registry")
         return told[-1]
 
     def execute(self, name: str, command: Sequence[str], user: str) -> Finished:

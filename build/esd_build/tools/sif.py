@@ -43,9 +43,7 @@ def objects(image: Path) -> tuple[DataObject, ...]:
         found = tuple(DataObject(entry[0], entry[5], entry[6]) for _, entry in _descriptors(file, header, image))
     end = max((part.offset + part.size for part in found), default=0)
     if image.stat().st_size < end:
-        raise UsageError(
-            f"{image} is cut off: {image.stat().st_size} bytes are there, its header tells of {end}; `make image` builds it again"
-        )
+        raise UsageError(f"{image} is cut off: {image.stat().st_size} bytes of {end}, as its header says; `make image` builds it again")
     return tuple(sorted(found, key=lambda part: part.offset))
 
 
@@ -87,7 +85,7 @@ def _descriptors(file: BinaryIO, header: tuple[Any, ...], image: Path) -> Iterat
     """Offset and fields of each descriptor that is in use."""
     total, start = header[8], header[9]
     if not (0 <= total <= 4096):
-        raise UsageError(f"{image} is damaged: its header makes no sense")
+        raise UsageError(f"{image} is damaged: its header is not valid")
     for number in range(total):
         offset = start + number * _DESCRIPTOR.size
         entry = _read(file, offset, _DESCRIPTOR, image)

@@ -113,7 +113,7 @@ class NmpiConnection:
         with self._errors(), allowed(FILE), ask as response:
             self._check(response, what)
             if _encoded(response):
-                raise ToolError(f"{what} comes compressed though it was asked for as it is; fetch it by hand from {url}")
+                raise ToolError(f"{what} comes compressed although it was asked for uncompressed; fetch it yourself from {url}")
             yield _from(response.iter_bytes(), offset if response.status_code == httpx.codes.OK else 0)
 
     def abort(self, job: str) -> None:

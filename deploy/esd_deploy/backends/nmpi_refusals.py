@@ -20,7 +20,9 @@ def meaning(status: int, text: str, what: str, endpoint: Endpoint) -> ToolError:
     """What an HTTP status of the queue means for a user."""
     match status:
         case 401:
-            return RefusedError(f"{endpoint.url} does not take this token: it has ended, or is not of EBRAINS; get a new one ({text})")
+            return RefusedError(
+                f"{endpoint.url} does not accept this token: it has expired, or EBRAINS did not issue it; get a new one ({text})"
+            )
         case 403:
             return RefusedError(f"{endpoint.url} refuses: the collaboratory has no quota for this platform, or you are no member ({text})")
         case 404 | 410:

@@ -42,7 +42,7 @@ def walk(listed: Lister, noted_links: Callable[[], Container[str]]) -> tuple[Rem
         if isinstance(content, str):
             found += _unlisted(name, content)
         elif _leads_back(_signature(path, content), above):
-            found.append(RemoteFile(name, None, problem="it holds the folder that it lies in: a link that leads back", kind="link"))
+            found.append(RemoteFile(name, None, problem="it contains its own folder: a link leads back", kind="link"))
         else:
             _take(path, content, above, found, waiting)
         waiting.sort(key=lambda one: one[0].strip("/") == _NOTES)  # what the job noted comes first
@@ -62,7 +62,9 @@ def _take(base: str, content: Content, above: tuple[_Signature, ...], found: lis
     """Note the files of a folder, and the folders in it that are to be looked at; none that claims to lie elsewhere."""
     inside = (*above, _signature(base, content))
     if len(found) + len(content) > _MOST_FILES:
-        raise ToolError(f"the site lists more than {_MOST_FILES} files in the job's folder; pack them in the script, or fetch by hand")
+        raise ToolError(
+            f"the site lists more than {_MOST_FILES} files in the job's folder; pack them in the script, or fetch them yourself"
+        )
     for path, properties in content.items():
         if not properties["isDirectory"] or is_rewritten(str(path)):
             found.append(RemoteFile(str(path).lstrip("/"), max(0, int(properties["size"]))))

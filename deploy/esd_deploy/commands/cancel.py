@@ -12,7 +12,7 @@ app = typer.Typer()
 
 @app.command()
 def cancel(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS) -> None:
-    """End a run at its site, and say how it stood."""
+    """End a run at its site, and say what state it was in."""
     run = known_run(run_id, output, site, None)
     before = (run.record if run.record.ended else run.refresh()).status
     if run.record.ended:

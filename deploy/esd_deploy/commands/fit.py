@@ -32,13 +32,13 @@ def fit_command(
     site: options.SiteName,
     inputs: options.Inputs = None,
     image: Annotated[Path | None, typer.Option(help="The spinnaker image; default: dist/images/spinnaker-edge.sif.")] = None,
-    boards: Annotated[int | None, typer.Option(min=1, help="Boards that may be had; exit code 1 where the network needs more.")] = None,
+    boards: Annotated[int | None, typer.Option(min=1, help="How many boards are allowed; exit code 1 if the network needs more.")] = None,
     as_json: options.Json = False,
 ) -> None:
     """Tell whether a PyNN script's network fits a SpiNNaker machine: cores, chips, boards, memory, real-time factor."""
     config, _ = load_site(site)
     if config.kind != "nmpi" or (config.nmpi and config.nmpi.platform != "SpiNNaker"):
-        raise UsageError(f"site '{site}' is no SpiNNaker machine: `esd-deploy run --dry-run` shows what would be submitted")
+        raise UsageError(f"site '{site}' is not a SpiNNaker machine: `esd-deploy run --dry-run` shows what would be submitted")
     handed = bundle(script)
     files = {handed.name: handed.program, **dict(handed.others), **dict(file for path in inputs or () for file in input_files(path))}
     mapper = _mapper(image or _built())
@@ -50,7 +50,9 @@ def fit_command(
     else:
         out.print(table(script.name, fit))
     if boards is not None and fit.boards > boards:
-        raise TooBigError(f"{script.name} needs {fit.boards} boards, {boards} may be had; make it smaller, or record and connect less")
+        raise TooBigError(
+            f"{script.name} needs {fit.boards} boards, and {boards} are allowed; make the network smaller, or record and connect less"
+        )
 
 
 app.command("plan", hidden=True)(formerly("esd-deploy plan", "esd-deploy fit", fit_command))

@@ -32,12 +32,12 @@ def image_contents_command(
     image: options.NeededImage,
     site: Annotated[
         str | None,
-        typer.Option(help="The site from whose registry it comes; not needed for a whole reference.", autocompletion=completion.sites),
+        typer.Option(help="The site whose registry has the image; not needed for a whole reference.", autocompletion=completion.sites),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="The operating system's packages too.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON array on standard output.")] = False,
 ) -> None:
-    """Which packages are in an image, by the bill of materials in its registry. Runs nothing and downloads no image."""
+    """List the packages of an image, from the bill of materials in its registry. Runs nothing and downloads no image."""
     reference, authority = image_contents.find(image, site)
     there = image_contents.read(reference, Registry(reference.registry, ca_file=authority))
     shown = chosen(there, packages or (), everything=everything)

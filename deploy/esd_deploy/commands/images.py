@@ -19,8 +19,8 @@ from esd_deploy.plans.limits import settled
 from esd_deploy.runs.site import Site
 
 app = typer.Typer()
-_DAMAGED = "were damaged, and were removed: {}; the next run pulls them anew. Do not rely on what ran from them meanwhile"
-_LEFT = "lie there still, and jobs may use them: {}; look at them on the login node, and remove what is broken"
+_DAMAGED = "were damaged and were removed: {}; the next run pulls them again. Do not rely on what ran from them meanwhile"
+_LEFT = "are still there, and jobs may use them: {}; look at them on the login node and remove the broken ones"
 
 
 class DamagedImageError(EsdError):
@@ -33,12 +33,10 @@ def images(
     *,
     check: Annotated[
         bool,
-        typer.Option(
-            "--check", help="Hash each file again. Damaged files are removed and named, unreadable ones named; exit code 1 for both."
-        ),
+        typer.Option("--check", help="Hash each file again. Remove and name damaged files, name unreadable ones; exit code 1 for both."),
     ] = False,
-    gc: Annotated[bool, typer.Option("--gc", help="Remove what nobody used for --keep-days, and what broken pulls left.")] = False,
-    keep_days: Annotated[int, typer.Option(min=0, help="For --gc.")] = 30,
+    gc: Annotated[bool, typer.Option("--gc", help="Remove images that nobody used for --keep-days, and what broken pulls left.")] = False,
+    keep_days: Annotated[int, typer.Option(min=0, help="With --gc: days since an image was last used.")] = 30,
     account: options.Account = None,
     as_json: options.Json = False,
 ) -> None:

@@ -18,12 +18,12 @@ app = typer.Typer()
 def logs(
     run_id: options.RunId,
     *,
-    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on until the run has ended; Ctrl-C leaves it running.")] = False,
-    stderr: Annotated[bool, typer.Option("--stderr", help="What it said on standard error instead.")] = False,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Follow until the run has ended; Ctrl-C leaves it running.")] = False,
+    stderr: Annotated[bool, typer.Option("--stderr", help="Show its standard error instead.")] = False,
     site: options.KnownSite = None,
     output: options.Output = RUNS,
 ) -> None:
-    """What a run's script has printed so far, read at the site while it runs."""
+    """Show what a run's script has printed so far, read at the site while it runs."""
     run = known_run(run_id, output, site, None)
     stream, said = "stderr" if stderr else "stdout", 0
     while True:

@@ -86,14 +86,14 @@ Inputs = Annotated[
     list[Path] | None, typer.Option("--input", "-i", help="A file or a folder that the script needs beside it; may be repeated.")
 ]
 PartitionName = Annotated[str | None, typer.Option("--partition", "-p", help="Slurm partition; the site's default without it.")]
-Account = Annotated[str | None, typer.Option("--account", "-A", help="Budget that is charged.")]
+Account = Annotated[str | None, typer.Option("--account", "-A", help="Budget that the site charges.")]
 Tags = Annotated[list[str] | None, typer.Option(help="A label that groups runs; may be repeated.")]
 RequireSignature = Annotated[
     bool,
     typer.Option(
         "--require-signature",
         envvar="ESD_REQUIRE_SIGNATURE",
-        help="Refuse an image that none of the trusted keys signed: $ESD_TRUSTED_KEYS, or trusted-keys/*.pub of your configuration folder.",
+        help="Refuse an image without a signature by a trusted key: $ESD_TRUSTED_KEYS, or trusted-keys/*.pub of your configuration folder.",
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Proceed even if a check fails.")]

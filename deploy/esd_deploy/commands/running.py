@@ -114,7 +114,7 @@ def going_on(run_id: str, output: Path) -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt:
-        stop(f"interrupted; the job goes on. Come back to it with {again}, or end it with `esd-deploy cancel {options_again}`", INTERRUPTED)
+        stop(f"interrupted; the job continues. Return to it with {again}, or end it with `esd-deploy cancel {options_again}`", INTERRUPTED)
     except (ToolError, UsageError) as error:
         kind = ToolError if isinstance(error, ToolError) else UsageError
         raise kind(f"{error}\nThe run is kept: {again} takes it up again") from error

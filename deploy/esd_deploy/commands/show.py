@@ -15,7 +15,7 @@ app = typer.Typer()
 
 @app.command()
 def show(run_id: options.RunId, *, output: options.Output = RUNS, as_json: options.Json = False) -> None:
-    """What is known of a run here: its table, and the files that came back. Asks nobody."""
+    """Show what is known of a run on this machine: its table, and the files that came back."""
     known = record.load(output, run_id)
     if as_json:
         say(known.model_dump_json(indent=2))

@@ -18,7 +18,7 @@ app = typer.Typer()
 
 @app.command()
 def sites(*, as_json: options.Json = False) -> None:
-    """The sites that are configured: your own first, in ~/.config/esd-images/sites/, then those of the checkout or the package."""
+    """List the configured sites: your own first (~/.config/esd-images/sites/), then those of the checkout or the package."""
     known = Catalogue.find().sites
     configured, problems = _readable(known)
     if as_json:

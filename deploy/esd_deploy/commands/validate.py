@@ -37,7 +37,7 @@ JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report 
 JunitFile = Annotated[Path | None, typer.Option("--junit", help="Write it as JUnit XML; - is standard output.")]
 HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write one page with all validations that are known here.")]
 Folder = Annotated[Path, typer.Option("--output", help="Folder of all validations; this one gets its own in it.")]
-Nodes = Annotated[int | None, typer.Option(min=1, help="Compute nodes; two, where a job gets two.")]
+Nodes = Annotated[int | None, typer.Option(min=1, help="Compute nodes; default: two, if a job may have two.")]
 Queue = Annotated[str, typer.Option("--queue-time", metavar="SECONDS|HH:MM:SS", help="How long the job may wait in the queue.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the steps of the job; submit nothing.")]
 
@@ -160,7 +160,7 @@ def _keep(validation: Validation, report: Report) -> None:
         say(f"references of {site.name}: {reference.save(site, reference.References.of(report.image, measured))}", err=True)
     if report.spikes:
         path = reference.save_spikes(validation.plan.image.annotations, report.spikes)
-        say(f"spikes of the image: {path or 'not kept, the image is none of this checkout'}", err=True)
+        say(f"spikes of the image: {path or 'not kept, this checkout does not define the image'}", err=True)
 
 
 def _write(path: Path, text: str) -> None:

@@ -39,10 +39,10 @@ def watch(
     """
     found = list(fleet.everything(output, tag))
     for bad in (one for one in found if isinstance(one, Unreadable)):
-        say(f"{bad.id}: {bad.reason}; it is passed over", err=True)
+        say(f"{bad.id}: {bad.reason}; skipped", err=True)
     waiting = frozenset(one.id for one in found if isinstance(one, RunRecord) and one.job.url and _is_open(one, bring=bring))
     if not waiting:
-        say("no run is going on")
+        say("no run is active")
         return
     console = SafeConsole(stderr=True)
     with Live(console=console, auto_refresh=False, transient=False) as live:

@@ -48,7 +48,7 @@ def ask(connection: Connection, config: SiteConfig, action: Action, *, keep_days
     environment = (("ESD_ACTION", action), ("ESD_KEEP_DAYS", str(keep_days)))
     answer = errand.run(connection, errand.of("images.sh", config, environment, "cache.sh"))
     if answer.exit_code != 0:
-        raise ToolError(f"site '{config.name}': the image cache cannot be looked at: {answer.stderr.strip()}")
+        raise ToolError(f"site '{config.name}': cannot read the image cache: {answer.stderr.strip()}")
     return understood(answer.stdout)
 
 

@@ -58,7 +58,7 @@ def understood(text: bytes, whose: str) -> tuple[Package, ...]:
     try:
         found = [_package(component) for component in json.loads(text)["components"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ToolError(f"{whose}: its bill of materials is no CycloneDX document ({type(error).__name__}: {error})") from error
+        raise ToolError(f"{whose}: its bill of materials is not a CycloneDX document ({type(error).__name__}: {error})") from error
     return tuple(sorted(found, key=lambda one: (one.name.lower(), one.origin)))
 
 

@@ -36,7 +36,7 @@ def download(connection: Connection, job: str, file: Wanted, place: Path) -> tup
         return _fetch(connection, job, file, place)
     except OSError as error:
         if error.errno in _FATAL:
-            raise DiskError(f"cannot write {place}: {error.strerror}; make room there, then `esd-deploy fetch` goes on") from error
+            raise DiskError(f"cannot write {place}: {error.strerror}; make room there, then continue with `esd-deploy fetch`") from error
         raise PlaceError(f"cannot be written here as {place.name}: {error.strerror}") from error
 
 

@@ -38,7 +38,7 @@ def followed(http: httpx.Client, method: str, url: str, headers: Headers) -> Ite
                 yield response
                 return
             url = next_hop(url, response.headers["location"])
-    raise ToolError(f"{origin(url)} sends us from one address to the next, more than {MOST_HOPS} times; nothing was fetched")
+    raise ToolError(f"{origin(url)} redirects from one address to the next, more than {MOST_HOPS} times; nothing was fetched")
 
 
 class _Transport(httpx.BaseTransport):
@@ -54,7 +54,7 @@ class _Transport(httpx.BaseTransport):
         response = self._way(proxy_for(str(request.url))).handle_request(request)
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             response.close()
-            raise ToolError(f"{request.url.host} sends its answer compressed though it was asked not to; it is not read")
+            raise ToolError(f"{request.url.host} sends a compressed answer although it was asked not to; the answer was dropped")
         return response
 
     def close(self) -> None:

@@ -188,7 +188,7 @@ def _checked(path: Path, entries: Iterable[_Entry]) -> Iterator[_Entry]:
             continue
         require_carried(name, path)
         if one.read is None:
-            raise UsageError(f"{path}: '{one.name}' is no plain file; replace it by a copy of the file")
+            raise UsageError(f"{path}: '{one.name}' is not a plain file; replace it by a copy of the file")
         total += one.size
         _require_small(path, total)
         yield replace(one, name=name)

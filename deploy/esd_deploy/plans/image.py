@@ -77,7 +77,7 @@ def resolve_signed(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage
     newest = memory.signed(wanted)
     verdict = signing.require(registry, found.reference, keys, since=max(filter(None, (newest, _signed_since())), default=None))
     if not verdict.claims.is_complete:
-        _LOG.warning("%s: its signature names no repository and no date: it holds for the content alone", found.reference)
+        _LOG.warning("%s: its signature names no repository and no date, so it covers only the content", found.reference)
     memory.keep_signed(wanted, verdict.claims.signed)
     _LOG.info("%s is signed by %s", found.reference, verdict.signer)
     return found

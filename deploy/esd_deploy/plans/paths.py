@@ -22,7 +22,7 @@ def run_path(text: str) -> str:
     """The path, which must be relative, normalised and below. Raises ValueError."""
     parts = text.split("/")
     if len(text) > _LONGEST or any(part in {"", ".", ".."} for part in parts) or "\0" in text:
-        raise ValueError(f"{text[:100]!r} is no path of a file in a run's folder: relative, without '.', '..' and '//'")
+        raise ValueError(f"{text[:100]!r} is not a path inside a run's folder; such paths are relative, without '.', '..' and '//'")
     if any(0xD800 <= ord(character) < 0xE000 for character in text) or any(len(os.fsencode(part)) > 255 for part in parts):
         raise ValueError(f"a path in a run's folder has a part that no file can be called ({text[:50]!a})")
     return text
@@ -47,7 +47,7 @@ def inside(folder: Path, path: str) -> Path:
     for part in parts:
         place = place / part
         if place.is_symlink():
-            raise ToolError(f"{place} is a link; what it leads to is none of this run, nothing was read or written there")
+            raise ToolError(f"{place} is a link that leads out of this run's folder; nothing was read or written there")
     return place
 
 
@@ -76,5 +76,5 @@ def opened(folder: Path, path: str) -> BinaryIO:
         file = os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at), "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
-        raise ToolError(f"{place} is no regular file; remove it")
+        raise ToolError(f"{place} is not a regular file; remove it")
     return file

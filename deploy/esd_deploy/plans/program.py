@@ -21,7 +21,7 @@ def require_program(path: Path, content: bytes) -> None:
             f"`jupyter nbconvert --to script {path.name}` makes a script of it"
         )
     if _is_data(content):
-        raise UsageError(f"script {path} holds data, as a JSON file does: no line of it does anything")
+        raise UsageError(f"script {path} holds only data, like a JSON file; no line of it does anything")
 
 
 def _is_notebook(content: bytes) -> bool:

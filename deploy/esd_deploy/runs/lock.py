@@ -63,7 +63,7 @@ def _take(path: Path, notice: Callable[[str], None]) -> Callable[[], None]:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
         os.close(descriptor)
-        raise HeldError(f"{path.parent.name}: another esd-deploy is at work on this run") from error
+        raise HeldError(f"{path.parent.name}: another esd-deploy is working on this run") from error
     except OSError as error:
         os.close(descriptor)
         if error.errno not in _NO_LOCKS:
@@ -81,7 +81,7 @@ def _take_file(path: Path) -> Callable[[], None]:
         os.link(own, path)
     except FileExistsError as error:
         _remove_stale(path, own)
-        raise HeldError(f"{path.parent.name}: {_owner(path)} is at work on this run") from error
+        raise HeldError(f"{path.parent.name}: {_owner(path)} is working on this run") from error
     finally:
         own.unlink(missing_ok=True)
     ended = threading.Event()

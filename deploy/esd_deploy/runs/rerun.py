@@ -83,7 +83,7 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
     url = urls[0]
     told = _travelled(connection, url)
     if told.id != name and (name not in urls or told.id not in connection.state(url).tags):
-        raise ToolError(f"{url}: the record in its folder is of another run, '{told.id}'; somebody changed it, it is not taken up")
+        raise ToolError(f"{url}: the record in its folder is of another run, '{told.id}'; somebody changed it; it was not taken over")
     familiar.remember(place.config.file)
     record = _travelling(told, url, place.config)
     folder = _new_folder(runs, record.id)
@@ -105,7 +105,7 @@ _TRAVELS = (
 def _travelling(told: RunRecord, url: str, site: SiteConfig) -> RunRecord:
     """What a record that lay at the site says of the run. Site and job are those that the user asked for: any job could write there."""
     if len(told.staged) > _MOST_STAGED:
-        raise ToolError(f"{url}: the record in its folder names {len(told.staged)} files that were sent there; it is not taken up")
+        raise ToolError(f"{url}: the record in its folder names {len(told.staged)} files that were sent there; it was not taken over")
     job = JobRecord(url=url, description=told.job.description)
     new = {"site": site.name, "site_file": site.file, "job": job, "states": told.states[:1], "status": PREPARED}
     return RunRecord.model_validate({**{name: getattr(told, name) for name in _TRAVELS}, **new})
@@ -117,7 +117,7 @@ def _new_folder(runs: Path, run_id: str) -> Path:
         folder.mkdir(parents=True)
     except FileExistsError as error:
         raise UsageError(
-            f"{folder} is there already: `esd-deploy attach {run_id}` goes on with it, or name another folder by --output"
+            f"{folder} exists already: continue with `esd-deploy attach {run_id}`, or name another folder with --output"
         ) from error
     except OSError as error:
         raise ToolError(f"cannot make {folder}: {error.strerror}") from error
@@ -129,7 +129,7 @@ def _travelled(connection: Connection, url: str) -> RunRecord:
         return RunRecord.model_validate_json(_read(connection, url, TRAVELLING))
     except (ValidationError, GoneError) as error:
         raise ToolError(
-            f"{url} was not submitted by this esd-deploy: its folder holds no {TRAVELLING} that is a record; it cannot be attached to"
+            f"{url} was not submitted by this esd-deploy: its folder holds no {TRAVELLING} that is a record; `attach` cannot follow it"
         ) from error
 
 

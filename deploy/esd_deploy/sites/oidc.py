@@ -182,7 +182,7 @@ def _load(path: Path) -> Login:
     try:
         return Login(**json.loads(path.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
-        raise UsageError(f"{path} is no login any more; `esd-deploy login` makes a new one") from error
+        raise UsageError(f"{path} is no longer a valid login; `esd-deploy login` makes a new one") from error
 
 
 def _save(path: Path, login: Login) -> None:

@@ -16,7 +16,7 @@ class CredentialsSource(Document):
 
     token_env: Variable | None = Field(None, description="environment variable that holds a bearer token")
     token_file: Path | None = Field(
-        None, description="file that holds a bearer token, readable by its owner only; read anew when it changes"
+        None, description="file that holds a bearer token, readable by its owner only; read again when it changes"
     )
     jupyter: bool = Field(False, description="ask the EBRAINS JupyterLab (clb_nb_utils.oauth)")
     oidc: Issuer | None = Field(None, description="OpenID Connect issuer of `esd-deploy login`, which renews tokens by itself")

@@ -89,7 +89,7 @@ class Tokens:
         if self._token is None:
             raise UsageError(f"no token: looked at {'; '.join(self.places)}")
         if self._until <= self.clock():
-            raise UsageError(f"the token has ended, and there is no newer one; looked at {'; '.join(self.places)}")
+            raise UsageError(f"the token has expired, and there is no newer one; looked at {'; '.join(self.places)}")
 
     def _keep(self, token: str, place: str) -> bool:
         """True where the token is valid now."""
@@ -142,7 +142,9 @@ def jupyter() -> str | None:
 def one_line(secret: str | None, place: str) -> str | None:
     """A secret as a header can carry it. Raises UsageError that names its place, and nothing of the secret."""
     if secret and not secret.isprintable():
-        raise UsageError(f"the secret from {place} holds a line break or another character that none has; save it again, as one line")
+        raise UsageError(
+            f"the secret from {place} contains a line break or another character that no secret has; save it again, as one line"
+        )
     return secret
 
 
@@ -152,7 +154,7 @@ def secret_file(path: Path, *, optional: bool = False) -> str | None:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or os.geteuid() not in {0, status.st_uid}:
-                raise UsageError(f"{path} is no file of your own (owner: uid {status.st_uid}); a secret is read from one of your own only")
+                raise UsageError(f"{path} is not your own file (owner: uid {status.st_uid}); secrets are read only from files that you own")
             if stat.S_IMODE(status.st_mode) & 0o077:
                 raise UsageError(f"{path} can be read by others; `chmod 600 {path}`, and renew the secret that is in it")
             return one_line(file.read(_LONGEST).decode("utf-8", errors="replace").removeprefix("\ufeff").strip(), str(path)) or None

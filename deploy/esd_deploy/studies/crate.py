@@ -38,7 +38,7 @@ def write(record: RunRecord, folder: Path, target: Path, *, license_url: str | N
     if not record.ended:
         raise UsageError(f"run '{record.id}' has not ended ({record.status}); `esd-deploy attach {record.id}` first")
     if target.exists():
-        raise UsageError(f"{target} is there already; choose another name")
+        raise UsageError(f"{target} exists already; choose another name")
     crate = build(record, folder, license_url=license_url)
     if target.suffix == ".zip":
         crate.write_zip(target)

@@ -20,7 +20,7 @@ _REAL_SERVER_PORTS = ("server", "tsi", "tsi_reply")
 
 
 def prepare(layout: Layout, environment: Mapping[str, str], options: SiteOptions | None = None) -> SitePlan:
-    """Bring the state directory to what a start needs; what is there already (images, keys, jobs) is kept.
+    """Bring the state directory to what a start needs; what exists already (images, keys, jobs) is kept.
 
     `options`: None keeps those of the last start.
     """

@@ -121,4 +121,4 @@ class EndpointConfig(_Strict):
             raise LocalSiteError(f"cannot read the UNICORE endpoint's configuration {path}: {error.strerror}") from error
         except ValidationError as error:
             problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or '(file)'}: {e['msg']}" for e in error.errors())
-            raise LocalSiteError(f"{path} is no configuration of the UNICORE endpoint: {problems}") from error
+            raise LocalSiteError(f"{path} is not a configuration of the UNICORE endpoint: {problems}") from error

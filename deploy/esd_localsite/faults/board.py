@@ -159,4 +159,4 @@ def _read(path: Path) -> tuple[Fault, ...]:
     except FileNotFoundError:
         return ()
     except ValidationError as error:
-        raise LocalSiteError(f"{path} is no list of faults ({error.error_count()} errors): remove it, which clears them all") from error
+        raise LocalSiteError(f"{path} is not a list of faults ({error.error_count()} errors): remove it, which clears them all") from error

@@ -60,7 +60,7 @@ class UsersFile(RootModel[dict[str, UserEntry]]):
             raise LocalSiteError(f"cannot read the users of the UNICORE endpoint, {path}: {error.strerror}") from error
         except ValidationError as error:
             where = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
-            raise LocalSiteError(f"{path} is no users file: {where}") from None
+            raise LocalSiteError(f"{path} is not a users file: {where}") from None
 
 
 @dataclass(frozen=True)

@@ -147,7 +147,7 @@ class Engine:
     def _look(self, job_id: str, words: Mapping[str, str]) -> None:
         lock = self._lock(job_id)
         if not lock.acquire(timeout=_BUSY_S):
-            _log.warning("job %s is being worked on for long; it is looked at later", job_id)
+            _log.warning("job %s takes long; it is looked at again later", job_id)
             return
         try:
             # Looked at under the lock: between two looks a client may have aborted or removed the job.

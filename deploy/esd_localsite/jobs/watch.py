@@ -51,7 +51,7 @@ class Watch:
             late_s = time.monotonic() - self._begun - self._poll_s
             if late_s > self._stuck_s or not self._thread.is_alive():
                 self.restarts += 1
-                _log.error("the look at the jobs is stuck since %.0f s; another thread goes on", late_s)
+                _log.error("the watch over the jobs has been stuck for %.0f s; another thread takes over", late_s)
                 self._begun = time.monotonic()
                 self._thread = self._new(1)
                 self._thread.start()

@@ -111,7 +111,7 @@ def parse_partition(text: str) -> PartitionOption:
     """`NAME` or `NAME:MINUTES`."""
     match = re.fullmatch(r"([A-Za-z][\w-]*)(?::(\d+))?", text)
     if match is None:
-        raise LocalSiteError(f"'{text}' is no partition: write NAME or NAME:MINUTES, e.g. devel:30")
+        raise LocalSiteError(f"'{text}' is not a partition: write NAME or NAME:MINUTES, e.g. devel:30")
     return PartitionOption(name=match[1], minutes=int(match[2] or _DAY_MIN))
 
 
@@ -124,7 +124,7 @@ def parse_user(text: str) -> UserOption:
     try:
         return UserOption(name=name, password_file=path)
     except ValidationError as error:
-        raise LocalSiteError(f"'{name}' is no name for a user: use lower-case letters, digits and '-'") from error
+        raise LocalSiteError(f"'{name}' is not a valid user name: use lower-case letters, digits and '-'") from error
 
 
 def parse_tsi(path: Path) -> Path:

@@ -121,7 +121,7 @@ def _bring_up(layout: Layout, plan: SitePlan, kind: FaultKind) -> None:
 
 def _set_node(layout: Layout, node: str, *changes: str) -> None:
     if node not in NODES:
-        raise LocalSiteError(f"'{node}' is no node of the local site: there are {', '.join(NODES)}")
+        raise LocalSiteError(f"'{node}' is not a node of the local site; there are {', '.join(NODES)}")
     run(("scontrol", "update", f"NodeName={node}", *changes), extra={"SLURM_CONF": str(layout.slurm_conf)})
 
 

@@ -24,4 +24,4 @@ class FrontConfig(BaseModel):
         try:
             return cls.model_validate_json(path.read_text())
         except (OSError, ValidationError) as error:
-            raise LocalSiteError(f"{path} is no configuration of the front: {error}") from error
+            raise LocalSiteError(f"{path} is not a configuration of the front: {error}") from error

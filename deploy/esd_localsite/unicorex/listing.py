@@ -14,7 +14,7 @@ def read_list(text: str) -> dict[str, str]:
     for line in filter(None, text.splitlines()):
         match = _LINE.fullmatch(line)
         if match is None:
-            raise ValueError(f"'{line}' is no line of a list of hashes")
+            raise ValueError(f"'{line}' is not a line of a list of hashes")
         entries[match[2]] = match[1]
     return entries
 

@@ -77,7 +77,7 @@ def version_of(folder: Path, given: Path) -> str:
     told = re.search(r"^Version (\d+\.\d+\.\d+)", changes.read_text(errors="replace"), re.MULTILINE) if changes.is_file() else None
     if told is None:
         raise LocalSiteError(
-            f"--tsi {given}: its version is not told by a CHANGES.md; the server compares versions. {PINNED} is the one that was tried"
+            f"--tsi {given}: it has no CHANGES.md that names its version, and the server compares versions. {PINNED} was tried"
         )
     if tuple(map(int, told[1].split(".")))[:2] >= _TOO_NEW:
         raise LocalSiteError(f"--tsi {given}: TSI {told[1]} does not work with UNICORE/X 2.9.0, which needs one before 10.2; take {PINNED}")
@@ -95,7 +95,7 @@ def opened(given: Path) -> Iterator[Path]:
             with tarfile.open(given) as archive:
                 _unpack(archive, Path(temporary))
         except (OSError, tarfile.TarError) as error:
-            raise LocalSiteError(f"--tsi {given}: it is no readable tar archive, and no folder: {error}") from error
+            raise LocalSiteError(f"--tsi {given}: it is neither a readable tar archive nor a folder: {error}") from error
         yield Path(temporary)
 
 

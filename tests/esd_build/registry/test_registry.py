@@ -104,7 +104,7 @@ def test_immutable_tag_that_is_there_is_refused_before_anything_is_sent(through:
     assert through.registry.push(sif, through.reference("fixed"), ANNOTATIONS, immutable=True) == first
     sif.write_bytes(b"another image")
     proxy.seen.clear()
-    with pytest.raises(UsageError, match=r"is there already and immutable, with another content .*; nothing was sent"):
+    with pytest.raises(UsageError, match=r"exists already and immutable, with another content .*; nothing was sent"):
         through.registry.push(sif, through.reference("fixed"), ANNOTATIONS, immutable=True)
     assert [seen.method for seen in proxy.seen] == ["GET"]
     assert through.registry.resolve(through.reference("fixed")) == first

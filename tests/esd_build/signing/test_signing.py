@@ -100,7 +100,7 @@ def test_private_key_is_encrypted_and_for_its_owner_only(key: PrivateKey, tmp_pa
     file = tmp_path / "mine.key"
     assert file.stat().st_mode & 0o777 == 0o600
     assert "PRIVATE" not in repr(key)
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         signing.new_key_pair(tmp_path / "mine")
     monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
     with pytest.raises(UsageError, match="wrong password"):
@@ -117,7 +117,7 @@ def test_private_key_is_encrypted_and_for_its_owner_only(key: PrivateKey, tmp_pa
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        ("", "is no private key of cosign's kind"),
+        ("", "is not a private key in cosign's format"),
         ("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n?\n-----END", "is damaged"),
         ("-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----\n" + base64.b64encode(b'{"kdf": {}}').decode(), "is damaged"),
     ],
@@ -128,9 +128,9 @@ def test_bad_key_files_are_named(tmp_path: Path, content: str, words: str) -> No
     file.chmod(0o600)
     with pytest.raises(UsageError, match=rf"bad\.key {words}"):
         PrivateKey.read(file)
-    with pytest.raises(UsageError, match=r"bad\.key is no public key"):
+    with pytest.raises(UsageError, match=r"bad\.key is not a public key"):
         PublicKey.read(file)
-    with pytest.raises(UsageError, match=r"none\.pub is no public key .*No such file"):
+    with pytest.raises(UsageError, match=r"none\.pub is not a public key .*No such file"):
         PublicKey.read(tmp_path / "none.pub")
 
 

@@ -75,7 +75,7 @@ def test_a_network_that_needs_more_boards_than_there_are_fails(mapped, script, b
 
 def test_a_site_without_spinnaker_is_said(script, capsys):
     assert run(str(script), "--site", "local") == UsageError.exit_code
-    assert "is no SpiNNaker machine" in capsys.readouterr().err
+    assert "is not a SpiNNaker machine" in capsys.readouterr().err
 
 
 def test_without_the_image_it_says_how_to_get_it(script, tmp_path, capsys):

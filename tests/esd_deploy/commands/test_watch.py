@@ -56,7 +56,7 @@ def test_a_run_that_ended_while_nobody_fetched_is_fetched_by_the_next_watch(caps
     assert not (run.folder / "out.txt").exists()
     assert call(capsys, "watch", "--output", tmp_path)[:2] == (0, "1 runs ended, 0 of them did not succeed\n")
     assert (run.folder / "out.txt").exists()
-    assert call(capsys, "watch", "--output", tmp_path)[1] == "no run is going on\n"
+    assert call(capsys, "watch", "--output", tmp_path)[1] == "no run is active\n"
 
 
 @pytest.mark.parametrize("how", ["--fetch", "--no-fetch"])
@@ -143,7 +143,7 @@ def test_a_job_that_is_gone_is_over_and_said(capsys, monkeypatch, place, script,
     assert (code, out, "no longer there" in err) == (4, "1 runs ended, 1 of them did not succeed\n", True)
 
 
-REFUSED, NO_TOKEN = RefusedError("does not let this token in"), UsageError("the token has ended")
+REFUSED, NO_TOKEN = RefusedError("does not let this token in"), UsageError("the token has expired")
 SEEN = JobState("RUNNING")
 
 

@@ -81,7 +81,7 @@ def test_an_image_that_is_left_although_it_may_be_broken_is_named_and_is_an_erro
 
     code, _, err = call(capsys, "images", DATA / "valid.yaml", "--check")
 
-    assert (code, "1 of 2 images lie there still" in err, f"sha256:{'b' * 64} ({state or 'unknown'})" in err) == (1, True, True), err
+    assert (code, "1 of 2 images are still there" in err, f"sha256:{'b' * 64} ({state or 'unknown'})" in err) == (1, True, True), err
     assert "were removed" not in err
 
 

@@ -60,7 +60,7 @@ def test_an_image_without_a_bill_says_who_attaches_one():
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{}", b'{"components": [1]}', b'{"components": [{"version": "1"}]}', b"\xff"])
 def test_a_bill_that_is_none_is_an_error(text):
-    with pytest.raises(ToolError, match="is no CycloneDX document"):
+    with pytest.raises(ToolError, match="is not a CycloneDX document"):
         image_contents.understood(text, "here")
 
 

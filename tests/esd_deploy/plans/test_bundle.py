@@ -69,7 +69,7 @@ def test_a_link_in_an_archive_is_refused(tmp_path):
         link = tarfile.TarInfo("passwords")
         link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
         archive.addfile(link)
-    with pytest.raises(UsageError, match="no plain file"):
+    with pytest.raises(UsageError, match="not a plain file"):
         bundle(tmp_path / "net.tar")
 
 
@@ -131,7 +131,7 @@ def linked(path: Path, name: str) -> Path:
 @pytest.mark.parametrize("name", ["net.zip", "net.tar"])
 def test_a_link_matters_only_where_it_would_be_sent(tmp_path, name):
     assert bundle(linked(tmp_path / name, ".venv/bin/python")) == Bundle("run.py", b"1")
-    with pytest.raises(UsageError, match="'venv/python' is no plain file"):
+    with pytest.raises(UsageError, match="'venv/python' is not a plain file"):
         bundle(linked(tmp_path / name, "venv/python"))
 
 
@@ -161,7 +161,7 @@ def test_a_linked_file_is_sent_and_a_linked_folder_is_not_left_out_silently(tmp_
     (net / ".venv").symlink_to(tmp_path / "elsewhere")
     assert bundle(net).others == (("table", b"2"),)
     (net / "data").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UsageError, match="'data' is no plain file"):
+    with pytest.raises(UsageError, match="'data' is not a plain file"):
         bundle(net)
 
 
@@ -213,7 +213,7 @@ NOTEBOOK = b'{"cells": [{"cell_type": "code", "outputs": [], "source": ["print(1
     [
         ("net.ipynb", NOTEBOOK, "nbconvert"),
         ("net.py", NOTEBOOK, "nbconvert"),
-        ("net.py", b'{"a": [1]}', "holds data"),
+        ("net.py", b'{"a": [1]}', "holds only data"),
         ("net.py", b" \n", "empty"),
     ],
 )

@@ -27,7 +27,7 @@ def disk(request, monkeypatch):
 
 
 def test_a_second_one_is_told_who_is_at_work(tmp_path, disk):
-    with alone(tmp_path / ".lock"), pytest.raises(HeldError, match="at work on this run"), alone(tmp_path / ".lock"):
+    with alone(tmp_path / ".lock"), pytest.raises(HeldError, match="working on this run"), alone(tmp_path / ".lock"):
         pass
 
     with alone(tmp_path / ".lock"):
@@ -45,7 +45,7 @@ def test_who_waits_gets_it_when_it_is_free(tmp_path, disk):
     with alone(tmp_path / ".lock", wait=True, notice=said.append, sleep=step):
         pass
 
-    assert [text for text in said if "at work" in text]
+    assert [text for text in said if "working on" in text]
 
 
 def owner(**changed: object) -> str:

@@ -117,7 +117,7 @@ def test_no_token_says_where_it_was_looked_for(clock):
 
 
 def test_a_token_that_has_ended_is_said_to_have(clock):
-    with pytest.raises(UsageError, match="has ended"):
+    with pytest.raises(UsageError, match="has expired"):
         Tokens({"file": lambda: token(clock.now - 1)}, clock).bearer()
 
 

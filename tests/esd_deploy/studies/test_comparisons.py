@@ -189,5 +189,5 @@ def test_a_run_that_goes_on_is_no_crate(planned, folder, tmp_path):
 
 
 def test_a_crate_overwrites_nothing(ended, folder, tmp_path):
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="exists already"):
         crate.write(ended, folder, folder)

@@ -83,7 +83,7 @@ def test_what_did_not_run_is_unknown_although_the_rest_passed(suite):
     found = suite(left_out={mpi_tests_step(4, 9)}, job=late)
 
     assert found.outcome == "unknown"
-    assert "1 of 27 files did not come to their end: the job reached its time limit of 600 s" in found.reason
+    assert "1 of 27 files did not finish: the job reached its time limit of 600 s" in found.reason
 
 
 def group(ranks, **values):

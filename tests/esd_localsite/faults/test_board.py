@@ -42,7 +42,7 @@ def test_switching_on_again_replaces(board):
 
 def test_a_damaged_file_is_named(board):
     board.path.write_text('[{"kind": "unheard-of"}]')
-    with pytest.raises(LocalSiteError, match=r"faults\.json is no list of faults"):
+    with pytest.raises(LocalSiteError, match=r"faults\.json is not a list of faults"):
         board.all()
 
 

@@ -30,7 +30,7 @@ def test_a_partition_as_it_is_typed(text, expected):
 
 @pytest.mark.parametrize("text", ["", "a b", "devel:", "devel:x", "1a", "a:b:c"])
 def test_what_is_no_partition(text):
-    with pytest.raises(LocalSiteError, match="is no partition"):
+    with pytest.raises(LocalSiteError, match="is not a partition"):
         parse_partition(text)
 
 

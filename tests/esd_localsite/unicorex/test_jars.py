@@ -95,7 +95,7 @@ def test_what_maven_says_comes_to_its_reason() -> None:
 def test_a_list_is_read_and_a_folder_compared(tmp_path: Path) -> None:
     digest = hashlib.sha256(b"x").hexdigest()
     assert read_list(f"{digest}  a\n\n") == {"a": digest}
-    with pytest.raises(ValueError, match="no line of a list"):
+    with pytest.raises(ValueError, match="not a line of a list"):
         read_list("nonsense\n")
     (tmp_path / "a").write_bytes(b"x")
     assert problems(tmp_path, {"a": digest}, ["a"]) == ()

@@ -99,7 +99,7 @@ def pull(spack: Spack, environment: str, place: Place, lock: Lock, keys: tuple[P
     with _access(spack, place, source=place.url, target=f"file://{CACHE}/{BUILT}"):
         _installed(spack, environment)
         if digests_of(place, lock) != digests:
-            raise ToolError(f"{place.url} changed while it was read; nothing of it was kept. Pull again")
+            raise ToolError(f"{place.url} changed while it was read; nothing was kept. Pull again")
         _done(spack("buildcache", "push", "--unsigned", "--update-index", "target", environment=environment), "keeping what was pulled")
     return len(digests)
 

@@ -27,7 +27,7 @@ def fetch_sources(workshop: Workshop, plan: BuildPlan, stage: Stage, builder: Pa
         missing = sources.fill(spack, needed, mirror, progress.say)
     workshop.cache.account.own(mirror)
     if missing:
-        raise ToolError(f"{len(missing)} of {len(needed)} sources cannot be had:\n" + "\n".join(f"  {found}" for found in missing))
+        raise ToolError(f"{len(missing)} of {len(needed)} sources cannot be fetched:\n" + "\n".join(f"  {found}" for found in missing))
     target = workshop.cache.path(stage)
     workshop.cache.make_folder(target.parent)
     target.write_text("".join(f"{source.sha256 or 'commit'}  {source}  {source.path}\n" for source in needed))

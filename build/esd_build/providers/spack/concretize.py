@@ -84,7 +84,7 @@ def explained(finished: Finished, release: Environment, name: str) -> str:
         if pin.package and pin.package in involved | words
     ]
     told = "\n".join(f"  {reason}" for reason in reasons)
-    pinned = "\n".join(pins) or "  none of the pins; a recipe or common/ asks for what cannot be had"
+    pinned = "\n".join(pins) or "  none of the pins; a recipe or common/ asks for something that does not exist"
     where = f"spack-envs/{release.name}/release.yaml"
     return f"environment '{name}' cannot be concretized. Pins that take part:\n{pinned}\nSpack says:\n{told}\n→ change a pin in {where}"
 

@@ -13,7 +13,7 @@ def leftovers(observed: Observations) -> Verdict:
     before = {node.name: node for node in nodes(observed.require("node"))}
     after = nodes(observed.require("node-after"))
     if set(before) != {node.name for node in after}:
-        raise NotUnderstoodError("not every node was looked at before and after")
+        raise NotUnderstoodError("not every node was checked before and after")
     left = [text for node in after for text in _left(before[node.name], node)]
     if left:
         return failed(

@@ -70,7 +70,7 @@ def pmix(observed: Observations) -> Verdict:
             f"{text}; the site's file says {promised}", f'`pmix: "{rank.pmix_server}"` in the site\'s file, after a look at the site'
         )
     if rank.pmix_server is None and rank.pmix_security is None:
-        return unknown(f"the server says nothing of itself; client {_pmix(rank.pmix_client)}")
+        return unknown(f"the server does not say its version; client {_pmix(rank.pmix_client)}")
     return passed(text)
 
 

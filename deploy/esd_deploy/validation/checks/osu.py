@@ -39,7 +39,7 @@ def _osu(latency: Output, bandwidth: Output, where: str) -> Verdict:
             return unknown(f"not measured (exit code {output.code}): {output.last_words}")
     small, large = _rows(latency), _rows(bandwidth)
     if _SMALL not in small:
-        raise NotUnderstoodError(f"step '{latency.step}' tells no latency of {_SMALL} bytes")
+        raise NotUnderstoodError(f"step '{latency.step}' reports no latency for {_SMALL} bytes")
     most = max(large)
     return passed(
         f"OSU {_version(latency)}: {small[_SMALL]:.2f} µs for {_SMALL} bytes, {large[most]:,.0f} MB/s for {most:,} bytes {where}",

@@ -14,7 +14,7 @@ STARTS, MANY_STARTS = 5, 40
 """How often an MPI program is started only to see that it starts, in the quick suite and in the full one."""
 
 FENCE_ADVICE = (
-    "`environment`: SLURM_PMIX_FENCE: ring (Slurm's other fence, the tree, waits for nobody where its TreeWidth exceeds a job's nodes)"
+    "`environment`: SLURM_PMIX_FENCE: ring (Slurm's other fence, the tree, does not wait where its TreeWidth exceeds a job's nodes)"
 )
 _CRASH_ADVICE = "the image's MPI, not the site's file; what the first one printed is in the validation's folder"
 

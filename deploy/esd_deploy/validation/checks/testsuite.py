@@ -51,7 +51,7 @@ def testsuite(observed: Observations) -> Verdict:
         more = f"; {len(wrong) - _TOLD} more" if len(wrong) > _TOLD else ""
         return failed(f"{'; '.join(wrong[:_TOLD])}{more}. {told}", _ADVICE)
     if len(ended) < len(steps):
-        return unknown(f"{len(steps) - len(ended)} of {len(steps)} files did not come to their end: {observed.job.why}. {told}")
+        return unknown(f"{len(steps) - len(ended)} of {len(steps)} files did not finish: {observed.job.why}. {told}")
     if missing:
         return skipped(_cannot(missing)) if all(tests.missing for tests in files) else unknown(told)
     return passed(told) if any(tests.tests for tests in files) else unknown("there are no tests")

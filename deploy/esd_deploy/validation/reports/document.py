@@ -117,7 +117,7 @@ def parse(content: bytes, where: str) -> Report:
     try:
         return Report.model_validate_json(content)
     except ValidationError as error:
-        raise ToolError(f"{where} is no report of a validation, or of another version: {str(error).splitlines()[0]}") from error
+        raise ToolError(f"{where} is not a report of a validation, or one of another version: {str(error).splitlines()[0]}") from error
 
 
 def collect(folder: Path) -> tuple[Report, ...]:

@@ -106,6 +106,6 @@ def test_missing_sources_stop_the_build_before_it_starts(
 ) -> None:
     (tmp_path / "work").mkdir()
     gone = Missing(Source("nest", "3.8", "h", "p", "u", "s", ""), "cannot be reached")
-    with pytest.raises(ToolError, match=r"(?s)1 of 1 sources cannot be had:\n  nest@3\.8: cannot be reached"):
+    with pytest.raises(ToolError, match=r"(?s)1 of 1 sources cannot be fetched:\n  nest@3\.8: cannot be reached"):
         fetch(monkeypatch, workshop, plan, tmp_path / "work", (gone,))
     assert not workshop.cache.path(plan.stage("spack-sources")).exists()  # type: ignore[arg-type]
