@@ -286,7 +286,7 @@ def test_a_result_that_comes_compressed_unasked_is_missing_and_not_cut(brought, 
     store = Store(stored={"spikes.csv": b"1 2\n" * 1000}, sizes=sizes)
     store.stubborn = True
     run = brought(store)
-    assert [(lost.path, f"fetch it yourself from {STORE}/spikes.csv" in lost.reason) for lost in run.record.missing] == [("spikes.csv", True)]
+    assert [(lost.path, f"yourself from {STORE}/spikes.csv" in lost.reason) for lost in run.record.missing] == [("spikes.csv", True)]
     assert not (run.folder / "spikes.csv").exists()
 
 
