@@ -5,13 +5,13 @@ from typing import Protocol
 
 from tenacity import Retrying
 
-from esd_deploy.backends.connection import RUNNING, JobState
+from esd_deploy.backends.connection import READY, RUNNING, JobState
 from esd_deploy.runs.patience import Sleep
 
 _SHARE = 0.05
 _SOONEST_S = 0.5
 _LOOK_S = 30
-"""Seconds in which a running job's state stays the same before more is asked; later a twentieth of the time waited so far."""
+"""Seconds in which the state of a job that runs, or should begin, stays the same before more is asked; later a twentieth of the time waited so far."""
 
 
 def pause(waited_s: float, poll_s: float) -> float:
@@ -38,7 +38,7 @@ def follow(
     sleep: Sleep,
     unchanged: Callable[[], None] = lambda: None,
 ) -> Iterator[JobState]:
-    """The job's states, the last one being its end; yields only what changed. `unchanged` is called now and then while it runs on."""
+    """The job's states, the last one being its end; yields only what changed. `unchanged` is called now and then while it runs on, or does not begin."""
     seen: JobState | None = None
     waited_s, look_s = 0.0, 0.0
     while True:
@@ -48,7 +48,7 @@ def follow(
             yield state
         if state.ended:
             return
-        if state.status == RUNNING and waited_s >= look_s:
+        if state.status in {READY, RUNNING} and waited_s >= look_s:
             look_s = waited_s + max(_LOOK_S, waited_s * _SHARE)
             unchanged()
         seen = state

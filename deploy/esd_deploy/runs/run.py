@@ -63,6 +63,7 @@ class Run:
         self._site = site
         self._claims = Claims(connection, self._look() if site and site.kind == "unicore" and site.login_node else None)
         self._refused_s = 0.0
+        self._started = False
 
     @staticmethod
     def prepare(plan: Plan, job: SiteJob, folder: Path, *, rerun_of: str | None = None) -> RunRecord:
@@ -104,6 +105,7 @@ class Run:
                 self._seen(error.state)
                 self._display.step(f"{self.id}: {self.record.site} could not begin the job: {error.state.message}")
                 return
+        self._started = True
         self._display.step(f"{self.id}: submitted to {self.record.site}, job {url}")
 
     def resume(self) -> None:
@@ -197,6 +199,9 @@ class Run:
 
     def _look_behind(self) -> None:
         """Of a job that has been running for a while: has the batch system ended it already? UNICORE believes that two minutes later."""
+        if self.record.status == READY:
+            self._start_again()
+            return
         if ended_early(self.record.job.details):
             return
         with suppress(ToolError):
@@ -206,6 +211,12 @@ class Run:
                 self._keep_details(found)
                 late = "UNICORE waits two minutes before it believes that no exit code will come"
                 self._display.step(f"{self.id}: the batch system has ended the job ({word}); {late}")
+
+    def _start_again(self) -> None:
+        """A UNICORE/X that dies right after it was told to start a job has forgotten that; the job would wait for ever."""
+        if self._started:
+            self._display.step(f"{self.id}: the site has not begun the job, which it was told to start; telling it again")
+            self._retry()(self._connection.start, self._url)
 
     def _keep_details(self, details: Mapping[str, str]) -> None:
         """What the batch system said last counts; that it no longer knows the job takes nothing away."""

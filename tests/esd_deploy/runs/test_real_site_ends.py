@@ -106,3 +106,34 @@ def test_a_job_that_runs_on_is_asked_about_seldom(planned, tmp_path):
     run.wait()
 
     assert 10 < connection.asked < 80
+
+
+def test_a_start_that_a_dying_server_forgot_is_given_again(planned, tmp_path):
+    class Forgets(FakeConnection):
+        def start(self, job):
+            super().start(job)
+            if self.started == 1:
+                self.begun.clear()
+
+    connection = Forgets()
+    run = live(planned, tmp_path, connection)
+    run._display = told = Told()
+
+    run.submit()
+
+    assert run.wait().status == "SUCCESSFUL"
+    assert connection.started == 2
+    assert any("telling it again" in line for line in told.lines)
+
+
+def test_a_job_whose_files_another_client_still_sends_is_not_started(planned, tmp_path):
+    connection = FakeConnection()
+    run = live(planned, tmp_path, connection)
+    run.submit()
+    connection.begun.clear()
+    other = live(planned, tmp_path, connection)
+    other.record = run.record.model_copy(update={"status": "READY"})
+
+    other._look_behind()
+
+    assert connection.started == 1
