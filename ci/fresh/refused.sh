@@ -31,7 +31,7 @@ no_sid() { # a mirror of this suite alone
   read -r _ uri suite _ <"$own"
   as_root mkdir -p "$mirror/dists/$suite/main/binary-amd64"
   for file in InRelease main/binary-amd64/Packages.xz; do
-    as_root /usr/lib/apt/apt-helper download-file "$uri/dists/$suite/$file" "$mirror/dists/$suite/$file" >/dev/null
+    as_root /usr/lib/apt/apt-helper download-file "${uri%/}/dists/$suite/$file" "$mirror/dists/$suite/$file" >/dev/null
   done
   as_root mv "$own" "$own.saved"
   printf 'deb file:%s %s main\n' "$mirror" "$suite" | as_root tee "$own" >/dev/null

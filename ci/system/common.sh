@@ -86,7 +86,8 @@ explain_apt() {
 mirror in /etc/apt; to accept an index of that age: printf 'Acquire::Check-Valid-Until \"false\";\\n' > /etc/apt/apt.conf.d/99old-index" ;;
     *'No space left'* | *"don't have enough free space"*) reason="the disk is full: make room on / ($(df -h --output=avail / | tail -n 1 | tr -d ' ') free)" ;;
     *'Could not get lock'*) reason='another apt or dpkg is at work on this machine: wait for it to end' ;;
-    *'does not have a Release file'* | *'404  Not Found'*) reason='the mirror does not have it' ;;
+    *'does not have a Release file'* | *'404  Not Found'*)
+      reason="the mirror does not have it: $(grep -oE "repository '[^']+'|Failed to fetch [^ ]+" "$log" | head -n 1)" ;;
     *'NO_PUBKEY'* | *'is not signed'*) reason='its signature cannot be checked: update the package debian-archive-keyring' ;;
     *'Temporary failure'* | *'Could not resolve'* | *'ould not connect'* | *'Network is unreachable'* | *'Connection '* | *'Unable to connect'*)
       reason='no network: the mirror cannot be reached (is a proxy missing in /etc/apt/apt.conf.d?)' ;;
