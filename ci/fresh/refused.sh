@@ -33,6 +33,7 @@ no_sid() { # a mirror of this suite alone
   for file in InRelease main/binary-amd64/Packages.xz; do
     as_root /usr/lib/apt/apt-helper download-file "${uri%/}/dists/$suite/$file" "$mirror/dists/$suite/$file" >/dev/null
   done
+  printf 'Acquire::Languages "none";\n' | as_root tee /etc/apt/apt.conf.d/99languages >/dev/null
   as_root mv "$own" "$own.saved"
   printf 'deb file:%s %s main\n' "$mirror" "$suite" | as_root tee "$own" >/dev/null
   refused 90 'make setup APPTAINER_DEB=FILE) failed: the mirror does not have it' make setup
