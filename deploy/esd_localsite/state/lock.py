@@ -3,13 +3,15 @@
 import fcntl
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 
 from esd_localsite.state.layout import Layout
 
 _NETWORK = Path("/proc/self/ns/net")
 """The network namespace itself: the kernel locks it as a file, for everybody who lives in it."""
+_OPEN = 0o022
+"""Others may read; what they may not is made with a mode of its own."""
 
 
 def is_locked(path: Path) -> bool:
@@ -39,12 +41,27 @@ def holding(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
 
 
 @contextmanager
+def _umask(mask: int) -> Iterator[None]:
+    before = os.umask(mask)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+@contextmanager
 def operation(layout: Layout, progress: Callable[[str], None]) -> Iterator[None]:
     """One `up` or `down` at a time on the machine: a second one says so, and waits.
 
     Sites with nodes wait for those of other root file systems too that share the network, such as a container's: their state
-    directories know nothing of each other, and both would take the same free network.
+    directories know nothing of each other, and both would take the same free network. What root makes meanwhile, also in the
+    daemons that are started, serves other accounts: the caller's umask does not count.
     """
+    with _umask(_OPEN) if layout.needs_root else nullcontext():
+        yield from _alone(layout, progress)
+
+
+def _alone(layout: Layout, progress: Callable[[str], None]) -> Iterator[None]:
     layout.root.mkdir(parents=True, exist_ok=True)
     locks = [(layout.operations, os.O_RDWR | os.O_CREAT), *([(_NETWORK, os.O_RDONLY)] if layout.needs_root else [])]
     if any(is_locked(path) for path, _ in locks):

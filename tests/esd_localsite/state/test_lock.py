@@ -9,6 +9,13 @@ from esd_localsite.state import lock
 from esd_localsite.state.layout import Layout
 
 
+@pytest.fixture(autouse=True)
+def network_of_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The machine's own network may be locked by a site that somebody starts just now."""
+    (tmp_path / "network").touch()
+    monkeypatch.setattr(lock, "_NETWORK", tmp_path / "network")
+
+
 def test_a_lock_is_seen_while_it_is_held(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     assert not lock.is_locked(path)
@@ -36,6 +43,19 @@ def test_a_second_operation_says_that_it_waits(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(lock, "is_locked", lambda _path: True)
     with lock.operation(layout, said.append):
         assert said == ["waiting for another `up` or `down` on this machine"]
+
+
+def test_what_root_makes_for_other_accounts_is_open_whatever_the_callers_umask(tmp_path: Path) -> None:
+    layout = Layout("demo", root=tmp_path / "sites")
+    before = os.umask(0o077)
+    try:
+        with lock.operation(layout, print):
+            (layout.root / "munge").mkdir()
+        (layout.root / "own").mkdir()
+    finally:
+        os.umask(before)
+    modes = [path.stat().st_mode & 0o777 for path in (layout.root, layout.root / "munge", layout.root / "own")]
+    assert modes == [0o755, 0o755, 0o700]
 
 
 @pytest.mark.integration
