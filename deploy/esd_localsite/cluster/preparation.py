@@ -55,6 +55,7 @@ def write_cluster(layout: Layout, plan: SitePlan) -> None:
     if plan.options.mpi:
         mpi_plugins.offer(mpi_plugins.slurm_plugins(), layout.mpi_plugins, plan.options.mpi)
     write(layout.hosts, hosts(plan))
+    write(layout.first_job, slurm.first_job_conf(plan))
     write(layout.slurm_conf, slurm.slurm_conf(layout, plan, os.cpu_count() or 1))
     write(layout.slurm_conf.with_name("cgroup.conf"), slurm.cgroup_conf(run(("slurmd", "-V"))))
 

@@ -12,6 +12,11 @@ def slurm_conf(layout: Layout, plan: SitePlan, cpus: int) -> str:
     return "\n".join((*_daemons(layout, plan), *_mpi(layout, plan), *_jobs(layout, plan.options.speed), *_nodes(plan, cpus), ""))
 
 
+def first_job_conf(plan: SitePlan) -> str:
+    """The file that slurm.conf includes: the number from which jobs are counted, which goes up each time the controller is started anew."""
+    return f"FirstJobId={plan.first_job}\n"
+
+
 def cgroup_conf(version: str) -> str:
     """cgroup.conf for the Slurm that `slurmd -V` tells: nothing here uses cgroups, and containers often have none to write in.
 
@@ -29,7 +34,7 @@ def _daemons(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
         f"SlurmctldHost={LOGIN}({plan.address(LOGIN)})",
         f"SlurmctldPort={plan.ports.slurmctld}",
         "CommunicationParameters=NoCtldInAddrAny",  # on the site's own network, not on every address that the machine has
-        f"FirstJobId={plan.first_job}",
+        f"Include {layout.first_job}",
         "SlurmUser=root",  # a user of its own could not write the state directory, and gains nothing on one machine
         "SlurmdUser=root",
         "AuthType=auth/munge",

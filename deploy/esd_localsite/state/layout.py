@@ -82,6 +82,11 @@ class Layout:
         return self.state / "slurm" / "slurm.conf"
 
     @property
+    def first_job(self) -> Path:
+        """The part of slurm.conf that says from which number on jobs are counted."""
+        return self.slurm_conf.with_name("first-job.conf")
+
+    @property
     def slurm_state(self) -> Path:
         return self.state / "slurmctld"
 

@@ -11,6 +11,11 @@ from esd_localsite.state.layout import NODES, Layout
 # A node's own disk and memory: two slurmd share one machine, and PMIx keeps its sockets in /tmp under names that would collide.
 _NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpfs /dev/shm; shift 2; exec "$@"'
 
+# The controller writes its state some seconds late: after a crash it would give the numbers of running jobs to new ones, and then drain
+# the nodes for the duplicate. It never takes 250 jobs in those seconds.
+_COUNT_ON = (
+    """last=$(sed -n 's/^FirstJobId=//p' "$1"); echo "FirstJobId=$((last + 250))" >"$1.part"; mv "$1.part" "$1"; shift; exec "$@\""""
+)
 # Without a process namespace: a daemon whose supervisor was killed is killed too.
 TIED = ("setpriv", "--pdeathsig", "KILL", "--")
 
@@ -54,8 +59,9 @@ def slurmctld(layout: Layout) -> Daemon:
 
     Where it ended alone, the jobs still run, and it takes them up.
     """
-    anew = ("slurmctld", "-D", "-f", str(layout.slurm_conf))
-    return Daemon("slurmctld", (*anew[:2], "-c", *anew[2:]), environment=slurm_environment(layout), restarts=True, argv_anew=anew)
+    plain = ("slurmctld", "-D", "-f", str(layout.slurm_conf))
+    anew = ("sh", "-ec", _COUNT_ON, "sh", str(layout.first_job), *plain)
+    return Daemon("slurmctld", (*plain[:2], "-c", *plain[2:]), environment=slurm_environment(layout), restarts=True, argv_anew=anew)
 
 
 def slurmd(layout: Layout, node: str) -> Daemon:

@@ -12,7 +12,7 @@ def test_slurm_conf(layout: Layout, plan: SitePlan) -> None:
         "SlurmctldHost=login(10.231.7.1)",
         "SlurmctldPort=20001",
         "CommunicationParameters=NoCtldInAddrAny",
-        "FirstJobId=10001",
+        "Include /sites/demo/slurm/first-job.conf",
         "SlurmUser=root",
         "SlurmdUser=root",
         "AuthType=auth/munge",

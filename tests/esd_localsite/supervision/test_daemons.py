@@ -1,4 +1,7 @@
+import subprocess
 from pathlib import Path
+
+import pytest
 
 from esd_localsite.state.layout import Layout
 from esd_localsite.state.plan import SitePlan
@@ -59,4 +62,17 @@ def test_what_holds_nothing_in_memory_is_started_anew_and_slurm_then_takes_up_it
     assert sorted(name for name, daemon in every.items() if daemon.restarts) == ["login", "registry", "slurmctld", "unicore"]
     assert "-c" in every["slurmctld"].argv
     assert "-c" not in every["slurmctld"].anew.argv
+    assert every["slurmctld"].anew.argv[-4:] == ("slurmctld", "-D", "-f", "/sites/demo/slurm/slurm.conf")
     assert every["registry"].anew == every["registry"]
+
+
+@pytest.mark.integration
+def test_a_controller_that_is_started_anew_gives_no_number_twice(tmp_path: Path) -> None:
+    """Its state on disk is some seconds old: the numbers of the jobs since then would be given again, and Slurm drains nodes for that."""
+    layout = Layout("demo", tmp_path)
+    layout.first_job.parent.mkdir(parents=True)
+    layout.first_job.write_text("FirstJobId=10001\n")
+    *shell, _slurmctld, _d, _f, _conf = daemons.slurmctld(layout).anew.argv
+    for first in (10251, 10501):
+        subprocess.run((*shell, "true"), check=True)
+        assert layout.first_job.read_text() == f"FirstJobId={first}\n"
