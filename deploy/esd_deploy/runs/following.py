@@ -11,7 +11,7 @@ from esd_deploy.runs.patience import Sleep
 _SHARE = 0.05
 _SOONEST_S = 0.5
 _LOOK_S = 30
-"""Seconds in which the state of a job that runs, or should begin, stays the same before more is asked; later a twentieth of the time waited so far."""
+"""Seconds for which a job that runs, or should begin, keeps its state before more is asked; later a twentieth of the time waited."""
 
 
 def pause(waited_s: float, poll_s: float) -> float:
@@ -38,7 +38,10 @@ def follow(
     sleep: Sleep,
     unchanged: Callable[[], None] = lambda: None,
 ) -> Iterator[JobState]:
-    """The job's states, the last one being its end; yields only what changed. `unchanged` is called now and then while it runs on, or does not begin."""
+    """The job's states, the last one being its end; yields only what changed.
+
+    `unchanged` is called now and then while it runs on, or does not begin.
+    """
     seen: JobState | None = None
     waited_s, look_s = 0.0, 0.0
     while True:
