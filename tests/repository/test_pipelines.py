@@ -48,3 +48,17 @@ def test_matrices_name_images_and_environments_that_go_together() -> None:
     for image in gitlab["IMAGE"]:
         for environment in gitlab["ENV"]:
             assert PROJECT.environment(environment).provider in PROJECT.recipe(image).providers
+
+
+def test_a_commit_is_looked_at_as_make_check_does() -> None:
+    """The hooks use the tools of .venv, and shellcheck reads the same scripts."""
+    hooks = {
+        hook["id"]: hook for hook in YAML(typ="safe").load((PROJECT.root / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    }
+    patterns = re.search(r"^SCRIPTS := (.*)$", (PROJECT.root / "Makefile").read_text(), re.MULTILINE)[1]
+    globs = re.sub(r"\$\(wildcard ([^)]*)\)", r"\1", patterns).split()
+    scripts = {str(path.relative_to(PROJECT.root)) for one in globs for path in PROJECT.root.glob(one)}
+
+    assert all(hook["entry"].startswith(".venv/bin/") for hook in hooks.values())
+    assert {script for script in scripts if not re.search(hooks["shellcheck"]["files"], script)} == set()
+    assert not re.search(hooks["shellcheck"]["files"], "recipes/base/finish.sh")
