@@ -45,6 +45,7 @@ def main() -> int:
         limit_concurrency=_MOST_CONNECTIONS,
     )
     server.load()
+    server.get_loop_factory()  # loads the loop's modules, which uvicorn otherwise does when the code may be out of reach
     asyncio.run(answer_once(app))
     become(config.account)
     uvicorn.Server(server).run()
