@@ -18,6 +18,7 @@ from esd_build.data.errors import UsageError
 _HEADER = struct.Struct("<32s10s3s3s16s8q")
 _DESCRIPTOR = struct.Struct("<iBIII7q128s384s")
 _MAGIC = b"SIF_MAGIC\0"
+_FARTHEST = 2**62
 _FILE_SYSTEM = 0x4004
 _NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 9562, Appendix C: names that are URLs
 
@@ -41,6 +42,8 @@ def objects(image: Path) -> tuple[DataObject, ...]:
         if header[1] != _MAGIC:
             raise UsageError(f"{image} is not a SIF file")
         found = tuple(DataObject(entry[0], entry[5], entry[6]) for _, entry in _descriptors(file, header, image))
+    if any(part.offset < 0 or part.size < 0 for part in found):
+        raise UsageError(f"{image} is damaged: a part of it lies before its begin")
     end = max((part.offset + part.size for part in found), default=0)
     if image.stat().st_size < end:
         raise UsageError(f"{image} is cut off: {image.stat().st_size} bytes of {end}, as its header says; `make image` builds it again")
@@ -94,8 +97,10 @@ def _descriptors(file: BinaryIO, header: tuple[Any, ...], image: Path) -> Iterat
 
 
 def _read(file: BinaryIO, offset: int, layout: struct.Struct, image: Path) -> tuple[Any, ...]:
-    file.seek(offset)
-    content = file.read(layout.size)
+    content = b""
+    if 0 <= offset < _FARTHEST:  # before the file, or beyond what any file has, the kernel itself refuses
+        file.seek(offset)
+        content = file.read(layout.size)
     if len(content) < layout.size:
         raise UsageError(f"{image} is not a SIF file, or was cut off")
     return layout.unpack(content)
