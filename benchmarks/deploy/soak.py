@@ -64,6 +64,8 @@ class Soak:
     tally: Tally
     tag: str
     """Of this soak only: an earlier one at the same site has left jobs, too."""
+    end: float
+    """No run begins after this (`time.monotonic()`); those that have begun come to their end."""
 
     def call(self, number: int, *arguments: str, kill: bool = False) -> int:
         """One command of a user; its output is kept, for it may not hold a token either."""
@@ -83,6 +85,9 @@ class Soak:
 
     def one(self, number: int) -> None:
         """One run to its result, whatever it takes a user."""
+        if time.monotonic() > self.end:
+            return
+        self.tally.add("runs")
         begin = ("run", str(JOB), "--site", str(self.site_file), "--image", "nest:edge", "--tag", self.tag)
         for attempt in range(TRIES):
             runs = self.known(number)
@@ -165,6 +170,7 @@ def main() -> None:
     parser.add_argument("--site", required=True)
     parser.add_argument("--runs", type=int, default=200)
     parser.add_argument("--at-once", type=int, default=6)
+    parser.add_argument("--minutes", type=float, default=600, help="no run begins later")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
         "--calm", type=float, default=1, help="faults and freezes come so many times more rarely: a real server starts slowly"
@@ -173,7 +179,8 @@ def main() -> None:
     random.seed(given.seed)
     folder = Path(tempfile.mkdtemp(prefix="esd-soak-"))
     tokens = TokenFile(given.site, folder / "token")
-    soak = Soak(site_file(given.site, tokens.path, folder), folder, Tally(), folder.name)
+    end = time.monotonic() + 60 * given.minutes
+    soak = Soak(site_file(given.site, tokens.path, folder), folder, Tally(), folder.name, end)
     weather, leaks, begun = Weather(given.site, rarer=given.calm), Leaks(tokens), time.monotonic()
     frost = Frost(given.site, rarer=given.calm)
     with tokens, leaks, weather, frost, ThreadPoolExecutor(given.at_once) as pool:
@@ -181,7 +188,7 @@ def main() -> None:
     jobs, odd = duplicates(soak, given.runs)
     seen = leaks.found_in(folder, Path(f"/var/lib/esd-localsite/{given.site}"))
     false, twice, gone = folders(soak, given.runs, given.site)
-    report(soak.tally, weather, jobs, odd, seen, (given.runs, len(tokens.all), time.monotonic() - begun))
+    report(soak.tally, weather, jobs, odd, seen, (soak.tally.counts["runs"], len(tokens.all), time.monotonic() - begun))
     frozen = ", ".join(f"{count} x {seconds} s" for seconds, count in sorted(frost.frozen.items())) or "never"
     print(f"| results that are not byte by byte as at the site | {len(false)} |")
     print(f"| programs that ran more than once / batch jobs that gave way to another of their run | {len(twice)} / {gone} |")

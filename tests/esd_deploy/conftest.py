@@ -12,11 +12,12 @@ from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.backends import kinds, unicore_job
 from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, RefusedError, RemoteFile
+from esd_deploy.plans.content import Content, whole
 from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
-from esd_deploy.runs.run import Run
+from esd_deploy.runs.staging import prepare
 from esd_deploy.sites.config import SiteConfig
 
 DATA = Path(__file__).parents[1] / "data" / "site-configs"
@@ -87,8 +88,8 @@ class FakeConnection:
         self._maybe_lost("create")
         return self.urls[-1]
 
-    def upload(self, job: str, path: str, content: bytes) -> None:
-        self.uploaded[path] = content
+    def upload(self, job: str, path: str, content: Content) -> None:
+        self.uploaded[path] = whole(content)
         self._maybe_lost("upload")
 
     @property
@@ -156,4 +157,4 @@ class FakeBackend(kinds.UnicoreBackend):
 
 def prepared(plan: Plan, folder: Path, **options):
     """A run as its site prepares it: the record."""
-    return Run.prepare(plan, kinds.backend(plan.site.kind).run_job(plan), folder, **options)
+    return prepare(plan, kinds.backend(plan.site.kind).run_job(plan), folder, **options)

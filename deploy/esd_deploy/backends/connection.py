@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from esd_build.data.errors import ToolError
+from esd_deploy.plans.content import Content
 from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 
 SUCCESSFUL = "SUCCESSFUL"
@@ -86,7 +87,7 @@ class Connection(Protocol):
     def create(self, description: JobDescription) -> str:
         """Make a job that waits for its files; its URL. Not repeatable: ask `find` after a lost answer."""
 
-    def upload(self, job: str, path: str, content: bytes) -> None:
+    def upload(self, job: str, path: str, content: Content) -> None:
         """Put one file into the job's folder; repeatable."""
 
     def start(self, job: str) -> None:

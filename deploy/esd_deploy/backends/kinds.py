@@ -6,7 +6,7 @@ esd-deploy only knows `Plan` (what is to be done), `Connection` (what a site mus
 
 * `Site` has the backend of its kind, and takes connections and jobs from it. `endpoint` has the address (`endpoint.url`: of UNICORE, or of
   the queue), the certificate authority, and `endpoint.credentials.bearer()`, which gives a valid token whenever it is called.
-* `run_job(plan)` is pure: `RunRecord.of` keeps its description, `Run.prepare` writes its files into the run's folder.
+* `run_job(plan)` is pure: `RunRecord.of` keeps its description, `staging.prepare` writes its files into the run's folder.
 * `connection.script_job(spec)` is what a validation, a probe, a look at the image cache run by; a queue runs no shell scripts, and says so.
 * `Run.submit` calls `connection.find(tag)`, `create(description)`, `upload(job, path, content)` for each file, `start(job)`. A queue whose
   jobs take the script with the submission returns its URL from `create` and does nothing in `upload` and `start`.

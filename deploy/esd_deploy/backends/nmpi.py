@@ -29,6 +29,7 @@ from esd_deploy.backends.nmpi_answers import JOB, JOBS, Answer, JobAnswer, read
 from esd_deploy.backends.nmpi_outputs import Output, outputs
 from esd_deploy.backends.nmpi_refusals import NotThereError, meaning, said
 from esd_deploy.net.http import client, followed
+from esd_deploy.plans.content import Content
 from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 from esd_deploy.plans.plan import Plan
 from esd_deploy.sites.endpoint import Endpoint
@@ -75,7 +76,7 @@ class NmpiConnection:
                 f"there ({error.said})"
             ) from error
 
-    def upload(self, job: str, path: str, content: bytes) -> None:
+    def upload(self, job: str, path: str, content: Content) -> None:
         """Nothing to do: a queue's job carries its files with it."""
 
     def start(self, job: str) -> None:

@@ -11,6 +11,7 @@ import json
 from pydantic import ConfigDict, JsonValue
 
 from esd_build.data.errors import UsageError
+from esd_deploy.plans.content import size_of, whole
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.plan import Plan
 
@@ -64,7 +65,9 @@ def description(plan: Plan) -> NmpiDescription:
 def program(plan: Plan) -> str:
     """The program that a queue runs: Python text, no secret in it. Raises UsageError where it is too long to send."""
     texts, binaries = {}, {}
-    for name, content in plan.own_files.items():
+    _require_short(sum(map(size_of, plan.own_files.values())))
+    for name, one in plan.own_files.items():
+        content = whole(one)
         try:
             texts[name] = content.decode("utf-8")
         except UnicodeDecodeError:
@@ -78,8 +81,11 @@ def program(plan: Plan) -> str:
     }
     far_end = (importlib.resources.files("esd_deploy") / "job" / "queue.py").read_text(encoding="utf-8")
     text = f"RUN = {json.dumps(json.dumps(run))}\n\n{far_end}"
-    if len(text) > MAX_CODE:
-        raise UsageError(
-            f"script and inputs of the run have {len(text) / 1e6:.1f} MB, a queue's job carries at most {MAX_CODE / 1e6:.0f} MB"
-        )
+    _require_short(len(text))
     return text
+
+
+def _require_short(length: int) -> None:
+    """Before anything is read, and of what comes of it: bytes that are no text take more room."""
+    if length > MAX_CODE:
+        raise UsageError(f"script and inputs of the run have {length / 1e6:.1f} MB, a queue's job carries at most {MAX_CODE / 1e6:.0f} MB")

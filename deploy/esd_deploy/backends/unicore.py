@@ -15,6 +15,7 @@ from esd_build.net.answers import gathered
 from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_job, unicore_names
 from esd_deploy.backends.connection import READY, AwayError, ConnectionLostError, EndedError, GoneError, JobState, RefusedError, RemoteFile
 from esd_deploy.backends.unicore_http import PooledTransport, errors
+from esd_deploy.plans.content import Content, opened
 from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 from esd_deploy.sites.endpoint import Endpoint
 
@@ -64,9 +65,9 @@ class UnicoreConnection:
             # No files here, for a failed upload must not make a second job.
             return str(self._client.new_job(description.document(), autostart=False).resource_url)
 
-    def upload(self, job: str, path: str, content: bytes) -> None:
-        with errors(self._endpoint):
-            self._folder(job, still_to_run=True).put(content, path)
+    def upload(self, job: str, path: str, content: Content) -> None:
+        with errors(self._endpoint), opened(content) as source:
+            self._folder(job, still_to_run=True).put(source, path)
 
     def start(self, job: str) -> None:
         with errors(self._endpoint):

@@ -1,5 +1,6 @@
 """How requests reach UNICORE: kept-alive connections, tokens that are renewed, and what an answer means."""
 
+import io
 import re
 import weakref
 from collections.abc import Callable, Iterator
@@ -82,6 +83,9 @@ class PooledTransport(Transport):  # type: ignore[misc]
         self._require_known(str(options["url"]))
 
         def send(session: str | None) -> httpx.Response:
+            content = options.get("content")
+            if isinstance(content, io.IOBase):
+                content.seek(0)  # asked again, a file is sent again from its beginning
             headers = self._headers({"headers": {**asked, **({HEADER: session} if session else {})}})
             with allowed(FILE if stream else ANSWER):
                 return self._http.send(self._http.build_request(method.upper(), headers=headers, **options), stream=stream)

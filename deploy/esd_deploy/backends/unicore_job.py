@@ -6,6 +6,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from esd_deploy.plans import launch
+from esd_deploy.plans.content import Content
 from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob, own_files
 
 _ENTER, _SUBMIT = "esd/enter.sh", "esd/submit.sh"
@@ -64,7 +65,7 @@ def job(spec: JobSpec) -> SiteJob:
     return SiteJob(description(spec), files(spec))
 
 
-def files(spec: JobSpec) -> dict[str, bytes]:
+def files(spec: JobSpec) -> dict[str, Content]:
     """Everything that is staged in: path in the job's folder → content."""
     return {
         **dict(spec.files),

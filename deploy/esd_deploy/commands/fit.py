@@ -15,6 +15,8 @@ from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.display.progress import display
 from esd_deploy.plans.bundle import bundle, input_files
+from esd_deploy.plans.content import whole
+from esd_deploy.plans.limits import check_files
 from esd_deploy.sites.catalogue import Catalogue, load_site
 
 app = typer.Typer()
@@ -40,7 +42,9 @@ def fit_command(
     if config.kind != "nmpi" or (config.nmpi and config.nmpi.platform != "SpiNNaker"):
         raise UsageError(f"site '{site}' is not a SpiNNaker machine: `esd-deploy run --dry-run` shows what would be submitted")
     handed = bundle(script)
-    files = {handed.name: handed.program, **dict(handed.others), **dict(file for path in inputs or () for file in input_files(path))}
+    sent = (*handed.others, *(file for path in inputs or () for file in input_files(path)))
+    check_files(config, sent)
+    files = {handed.name: handed.program, **{name: whole(content) for name, content in sent}}
     mapper = _mapper(image or _built())
     with display(quiet=as_json) as steps:
         steps.step(f"mapping {script.name}")

@@ -1,6 +1,7 @@
 """What a waiting user sees: one live line on a terminal, plain lines in a log, nothing for a machine. Always on standard error."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -10,6 +11,8 @@ from rich.status import Status
 
 from esd_build.net.words import SafeConsole
 
+_EVERY_S = 5
+
 
 class Display(Protocol):
     """Where a run tells how it goes."""
@@ -17,11 +20,17 @@ class Display(Protocol):
     def step(self, text: str) -> None:
         """What goes on now, until the next step."""
 
+    def progress(self, text: str) -> None:
+        """How far the present step is."""
+
 
 class Silent:
     """For machines and tests."""
 
     def step(self, text: str) -> None:
+        """Show nothing."""
+
+    def progress(self, text: str) -> None:
         """Show nothing."""
 
 
@@ -33,6 +42,9 @@ class Lines:
 
     def step(self, text: str) -> None:
         self._console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def progress(self, text: str) -> None:
+        Lines.step(self, text)
 
 
 class Live(Lines):
@@ -48,6 +60,23 @@ class Live(Lines):
             super().step(self._present)
         self._present = text
         self._status.update(escape(text))
+
+    def progress(self, text: str) -> None:
+        self._status.update(escape(text))
+
+
+class Moving:
+    """Tells every few seconds how much of a file has been moved; of what is through sooner it tells nothing."""
+
+    def __init__(self, tell: Callable[[str], None], what: str, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._tell, self._what, self._total, self._clock = tell, what, total, clock
+        self._moved, self._told = 0, clock()
+
+    def __call__(self, length: int) -> None:
+        self._moved += length
+        if self._clock() - self._told >= _EVERY_S:
+            self._told = self._clock()
+            self._tell(f"{self._what}: {min(self._moved, self._total) / 1e6:,.0f} of {self._total / 1e6:,.0f} MB")
 
 
 @contextmanager

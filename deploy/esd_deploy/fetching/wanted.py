@@ -19,7 +19,7 @@ _HOUSEKEEPING = re.compile(
 # What the job's own scripts note for themselves (job/claim.sh, job/inventory.sh).
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 """Half a character, which no file's name has: Python writes a byte that is no UTF-8 as one of the others."""
-_NOTES = re.compile(r"esd/((originals|jobs|plain-names)(/.*)?|before\.list|claim|over|[^/]*\.part)")
+_NOTES = re.compile(r"esd/((originals|jobs|output|plain-names)(/.*)?|before\.list|claim|over|[^/]*\.part)")
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,19 @@
 # What lies in a job's folder: before the program, between two attempts of it, and after. Read by job.sh. The notes are in esd/:
 #   before.list      all paths before the program began, each ended by a zero byte, sorted
 #   originals/       copies of the inputs, for a second attempt; none where they are large
-#   attempts/N/      what attempt N had made when Slurm began anew
+#   output/          what this attempt prints, in a second place: Slurm empties the first one when it begins the job again
+#   attempts/N/      what attempt N had made and printed when Slurm began anew
 #   results.list     all that is there at the end (see `note_entries`)
 #   results.sha256   the hash of each file, as `sha256sum --zero` prints it
 
 most_kept=$((100 * 1024 * 1024)) # bytes of inputs that are copied for a second attempt
+most_printed=$((64 * 1024))      # KiB of each stream that are kept of an attempt
+keepers=()
 
 # find ends with 1 where there is a folder that it may not enter: that is no failure here.
 entries() { # FIND-ACTION…: everything but what the batch system, UNICORE and esd-deploy write by the way
   find . \( -path './.UNICORE_*' -o ! -type d ! -path './*/*' \( -path './bss_*' -o -path './UNICORE_*' -o -path './TSI_submit_*' \) -o -path ./stdout -o -path ./stderr \
-    -o -path ./esd/image.sif -o -path ./esd/plain-names -o -path ./esd/jobs -o -path ./esd/originals -o -path './esd/batch.*' -o -path './esd/results.*' \
+    -o -path ./esd/image.sif -o -path ./esd/plain-names -o -path ./esd/jobs -o -path ./esd/output -o -path ./esd/originals -o -path './esd/batch.*' -o -path './esd/results.*' \
     -o -path ./esd/before.list -o -path ./esd/claim -o -path './esd/ended*' \) -prune -o ! -path . "$@" 2>/dev/null
 }
 
@@ -42,8 +45,28 @@ begin_attempt() { # a job that Slurm starts again finds its folder as it was, an
     [ -e "$path" ] || [ -L "$path" ] || continue
     mkdir -p "esd/attempts/$attempt/${path%/*}" && mv -- "$path" "esd/attempts/$attempt/$path"
   done
-  rm -f esd/wireup.json esd/versions.json esd/failure.txt
+  [ ! -d esd/output ] || find esd/output -type f -size +0 -exec mv -t "esd/attempts/$attempt" {} +
+  rm -f esd/wireup.json esd/versions.json esd/failure.txt esd/start-crashes.jsonl
   restore_inputs "esd/attempts/$attempt"
+}
+
+keep_output() { # a node that dies gives no time to do it then
+  local number
+  [ -n "${SLURM_JOB_ID:-}" ] || return 0
+  mkdir -p esd/output
+  for number in 1 2; do
+    [ -f "/proc/$$/fd/$number" ] || continue
+    (
+      ulimit -f "$most_printed"
+      exec tail --bytes=+1 --follow --pid=$$ "$(readlink "/proc/$$/fd/$number")" </dev/null >"esd/output/$([ "$number" = 1 ] && echo stdout || echo stderr)" 2>/dev/null
+    ) &
+    keepers+=("$!")
+  done
+}
+
+drop_output() {
+  [ "${#keepers[@]}" = 0 ] || kill "${keepers[@]}" 2>/dev/null
+  rm -rf esd/output
 }
 
 restore_inputs() { # FOLDER: where those go that the earlier attempt changed

@@ -18,22 +18,26 @@ source esd/inventory.sh || exit 1
 # shellcheck source=/dev/null
 source esd/launch.sh || exit 1
 # shellcheck source=/dev/null
+source esd/steps.sh || exit 1
+# shellcheck source=/dev/null
 source esd/wireup.sh || exit 1
 
 claim
 begin_attempt
+keep_output
 prepare || die "the site's modules could not be loaded, or a bind is not known there (messages above); correct \`modules\` and \`binds\` in the site's configuration"
 if [ -n "${ESD_IMAGE_REFERENCE:-}" ] && [ ! -r esd/image.sif ]; then
   die "the image is not readable here: does every node see \$$ESD_SCRATCH_VARIABLE?"
 fi
 spread || printf 'job: the image could not be copied to the nodes; it is read from the shared folder\n' >&2
 # The very file that runs, read on each node: what the login node saw says nothing of it.
-[ -z "${ESD_IMAGE_REFERENCE:-}" ] || digests >esd/image.digests || die "the image on a node is not the one that was asked for, or others could change it (messages above)"
+[ -z "${ESD_IMAGE_REFERENCE:-}" ] || start digests >esd/image.digests || die "the image on a node is not the one that was asked for, or others could change it (messages above)"
 wire_up
 # wireup.py has read them by the way, where it could.
-[ -s esd/versions.json ] || versions || printf 'job: the versions inside could not be read; they are missing in the record\n' >&2
-program
+[ -s esd/versions.json ] || start versions || printf 'job: the versions inside could not be read; they are missing in the record\n' >&2
+start program
 code=$?
+drop_output
 note_results || printf 'job: the hashes of the results could not be noted; their transfer is checked by size only\n' >&2
 note_end "$code"
 exit "$code"

@@ -9,10 +9,11 @@ lock_wait=3600
 job=$PWD
 work=
 held=
+mine=
 
 clean_up() {
   [ -z "$work" ] || rm -rf "$work"
-  [ -z "$held" ] || rm -f "$held"
+  [ -z "$mine" ] || give_back
 }
 trap clean_up EXIT
 trap 'exit 143' TERM INT HUP
@@ -37,8 +38,30 @@ require_space() { # FOLDER
     die "disk full: $((free / 1000000)) MB free in $1, the image has $((ESD_IMAGE_SIZE / 1000000)) MB; remove images there that are no longer needed"
 }
 
+is_stale() { # PATH: whether its owner has shown no life for five minutes; both times are of the file server
+  touch "$mine"
+  [ -n "$(find "$1" -maxdepth 0 ! -newermt "$(stat -c %y "$mine") 5 minutes ago" 2>/dev/null)" ]
+}
+
+take_over() { # puts `mine` in the place of a stale lock. One at a time, and looked at once more: the lock may be another's by now
+  local taken=1
+  is_stale "$held" || return 1
+  if ! mkdir "$held.over" 2>/dev/null; then
+    if is_stale "$held.over"; then rmdir "$held.over" 2>/dev/null || true; fi
+    return 1
+  fi
+  if is_stale "$held"; then ln "$mine" "$mine.new" && mv -f "$mine.new" "$held" && taken=0; fi
+  rmdir "$held.over" 2>/dev/null || true
+  return "$taken"
+}
+
+give_back() { # the lock, unless another one took it over meanwhile
+  [ ! "$mine" -ef "$held" ] || rm -f "$held"
+  rm -f "$mine" "$mine.new"
+}
+
 lock_image() { # alone with this image until this script ends: by a lock of the disk, else by a file that is made once
-  local code=0 mine end
+  local code=0 end
   exec 9>>"$ESD_IMAGE_SHA256.lock"
   flock -w "$lock_wait" 9 || code=$?
   case $code in
@@ -46,22 +69,16 @@ lock_image() { # alone with this image until this script ends: by a lock of the 
     1) die "another job has been pulling the same image for $((lock_wait / 60)) minutes; look at $PWD" ;;
   esac
   printf 'pull on %s: the disk of %s has no file locks; a lock file takes their place\n' "$(uname -n)" "$PWD" >&2
-  mine=$ESD_IMAGE_SHA256.lock.$(uname -n).$$
+  held=$PWD/$ESD_IMAGE_SHA256.lock.held
+  mine=$PWD/$ESD_IMAGE_SHA256.lock.$(uname -n).$$
   end=$((SECONDS + lock_wait))
   printf '%s, process %s\n' "$(uname -n)" "$$" >"$mine"
-  until ln "$mine" "$ESD_IMAGE_SHA256.lock.held" 2>/dev/null; do
-    touch "$mine" # both times are then of the file server
-    if [ -n "$(find "$ESD_IMAGE_SHA256.lock.held" ! -newermt "$(stat -c %y "$mine") 5 minutes ago" 2>/dev/null)" ]; then
-      mv "$ESD_IMAGE_SHA256.lock.held" "$mine.stale" 2>/dev/null && rm -f "$mine.stale" # its owner has shown no life since
-      continue
-    fi
+  until ln "$mine" "$held" 2>/dev/null || take_over; do
     [ "$SECONDS" -lt "$end" ] ||
-      die "$(cat "$ESD_IMAGE_SHA256.lock.held") has been pulling the same image for $((lock_wait / 60)) minutes; look at $PWD"
+      die "$(cat "$held") has been pulling the same image for $((lock_wait / 60)) minutes; look at $PWD"
     sleep 2
   done
-  rm -f "$mine"
-  held=$PWD/$ESD_IMAGE_SHA256.lock.held
-  (while sleep 60 && kill -0 $$ 2>/dev/null && [ -e "$held" ]; do touch -c "$held"; done) 9>&- >/dev/null 2>&1 &
+  (while sleep 60 && kill -0 $$ 2>/dev/null && [ "$mine" -ef "$held" ]; do touch -c "$held"; done) 9>&- >/dev/null 2>&1 &
 }
 
 download() {

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # submit.sh [SCRIPT…]: a batch job as one job on the login node. Runs the scripts (the pull of an image), calls `sbatch --wait`, and ends as
 # the batch job ends. Ended by a signal, it cancels the batch job; where it is killed without one, its guard does. The batch job's number
-# is in esd/batch.id, what Slurm said of it at its end in esd/batch.details.
+# is in esd/batch.id, what Slurm said of it at its end in esd/batch.details. It submits once: where sbatch gave up, it looks for the job.
 set -uo pipefail
 
 die() {
@@ -12,10 +12,53 @@ die() {
 # By name, for sbatch keeps the number in its buffer while it waits; the job's folder has a name of its own.
 ESD_BATCH_NAME=esd-$(basename "$PWD")
 export ESD_BATCH_NAME
+look_s=${ESD_LOOK_S:-5} # seconds between two looks for the batch job
+silence=120             # looks without an answer after which it is given up
 
 # shellcheck disable=SC2329 # the trap and the guard call it
 cancel() {
   scancel --user="$(id -un)" --name="$ESD_BATCH_NAME"
+}
+
+pause() { # SECONDS: a signal ends it
+  sleep "$1" &
+  wait "$!"
+}
+
+batch_jobs() { # the numbers of this run's batch jobs that wait or run; fails where the controller does not answer
+  timeout 60 squeue --noheader --user="$(id -un)" --name="$ESD_BATCH_NAME" --format=%A | sort -n
+}
+
+worked() { # sets id to the job that works, or has worked, in this folder
+  read -r id _ 2>/dev/null <esd/claim && [ -n "$id" ]
+}
+
+find_job() { # sets id, where there is a job of this run; else none will begin any more
+  local found silent=0 looks=0
+  while [ "$looks" -lt 3 ] && [ "$silent" -lt "$silence" ]; do
+    if worked; then return 0; fi
+    if found=$(batch_jobs); then
+      id=$(tail -n 1 <<<"$found")
+      [ -z "$id" ] || return 0
+      looks=$((looks + 1)) # what it took before it went silent may not be in its list yet
+    else
+      silent=$((silent + 1))
+    fi
+    pause "$look_s"
+  done
+  touch esd/over # claim.sh looks for it after it has made its claim
+  worked
+}
+
+follow_job() { # until none of this run's jobs waits or runs; sets id to the one that worked, and code as that one ended
+  local found number
+  while ! found=$(batch_jobs) || [ -n "$found" ]; do
+    pause "$look_s"
+  done
+  worked || true
+  code=1
+  if read -r number _ code 2>/dev/null <esd/ended && [ "$number" = "$id" ]; then return; fi
+  code=1
 }
 
 for before; do
@@ -37,9 +80,18 @@ done
 sbatch --wait --parsable --job-name="$ESD_BATCH_NAME" --output=esd/batch.stdout --error=esd/batch.stderr esd/batch.sh >esd/batch.id 2>esd/sbatch.stderr &
 wait "$!"
 code=$?
-touch esd/batch.ended
 id=$(cut -d ';' -f 1 esd/batch.id) # NUMBER or NUMBER;CLUSTER
-[ -n "$id" ] || die "sbatch: error: $(tail -n 3 esd/sbatch.stderr)"
+if [ -z "$id" ]; then
+  # A controller that answers late may have taken the job all the same.
+  if grep -qE 'timed out|[Cc]onnection|contact|Zero Bytes|Transport endpoint|temporarily' esd/sbatch.stderr && find_job; then
+    printf 'submit on %s: sbatch gave up (%s), but Slurm has taken batch job %s; it is followed\n' "$(uname -n)" "$(tail -n 1 esd/sbatch.stderr)" "$id" >&2
+    follow_job
+  else
+    touch esd/batch.ended
+    die "sbatch: error: $(tail -n 3 esd/sbatch.stderr)"
+  fi
+fi
+touch esd/batch.ended
 scontrol show job --oneliner "$id" >esd/batch.details 2>/dev/null || true
 cat esd/batch.stdout 2>/dev/null
 cat esd/batch.stderr >&2 2>/dev/null

@@ -6,11 +6,15 @@ source esd/crash.sh || exit 1
 RESTARTS=2 # starts that die by chance are made again so often
 
 wire_up() {
-  local attempt code
-  rm -f esd/start-crashes.jsonl
+  local attempt silent=0 code
   for ((attempt = 1; ; attempt++)); do
     wireup >esd/wireup.log 2>&1
     code=$?
+    if [ "$code" != 0 ] && [ "$silent" -lt "$ASKED" ] && unanswered "$code"; then
+      silent=$((silent + 1)) attempt=$((attempt - 1))
+      once_more "$silent"
+      continue
+    fi
     if [ "$code" = 0 ] || [ "$attempt" -gt "$RESTARTS" ] || ! by_chance esd/wireup.log; then break; fi
     # Not shown among the job's messages: Slurm's words of a cancelled step there would be taken for the job's end.
     mv esd/wireup.log "esd/wireup.$attempt.log"
@@ -20,6 +24,13 @@ wire_up() {
   cat esd/wireup.log >&2
   [ "$code" = 0 ] || not_wired_up "$code" "$attempt"
   rm -f esd/wireup.log
+}
+
+unanswered() { # CODE: whether the check did not begin, because the controller answers nobody; a hang of the ranks looks alike
+  srun_alone esd/wireup.log 0 || case $1 in
+    124 | 137) [ -n "${SLURM_JOB_ID:-}" ] && ! grep -qv '^srun: ' esd/wireup.log && ! controller_answers ;;
+    *) false ;;
+  esac
 }
 
 not_wired_up() { # CODE ATTEMPTS: says why, as far as the ranks' words tell; a crash says nothing of the site's settings

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from esd_build.registry import PublishedImage
+from esd_deploy.plans.content import Content, File
 from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import SiteConfig
 
@@ -39,7 +40,7 @@ class JobSpec:
     tags: tuple[str, ...]
     name: str
     script: str
-    files: tuple[tuple[str, bytes], ...]
+    files: tuple[File, ...]
     place: Place = "compute"
     shape: Shape = field(default_factory=Shape)
     time_s: int = 300
@@ -53,7 +54,7 @@ class SiteJob:
     """A job in the words of one kind of site: what is sent to make it, and the files that are uploaded (path in its folder → content)."""
 
     description: JobDescription
-    files: dict[str, bytes]
+    files: dict[str, Content]
 
 
 PULL = ("cache.sh", "pull.sh")

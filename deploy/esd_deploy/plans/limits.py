@@ -1,8 +1,10 @@
 """What one job may ask of a site, in the partition and on the account that the caller names. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from esd_build.data.errors import UsageError
+from esd_deploy.plans.content import File, size_of
 from esd_deploy.plans.launch import clock
 from esd_deploy.sites.config import SiteConfig, require_slurm_name
 
@@ -46,3 +48,16 @@ def check_size(site: SiteConfig, nodes: int | None, time_s: int | None) -> None:
         raise UsageError(f"{nodes} nodes asked for, a job gets at most {limit.nodes} ({limit.where})")
     if (time_s or 0) > limit.time_s:
         raise UsageError(f"{clock(time_s or 0)} asked for, a job gets at most {clock(limit.time_s)} ({limit.where})")
+
+
+def check_files(site: SiteConfig, files: Sequence[File]) -> None:
+    """Raises UsageError where a run's files together are more than the site takes with a job; the largest are named with their sizes."""
+    total, limit = sum(size_of(content) for _, content in files), site.limits.input_bytes
+    if total <= limit:
+        return
+    largest = sorted(files, key=lambda file: -size_of(file[1]))[:3]
+    named = ", ".join((*(f"{name} {size_of(content) / 1e6:,.1f} MB" for name, content in largest), *(["…"] if len(files) > 3 else [])))
+    raise UsageError(
+        f"the run's {len(files)} files have {total / 1e6:,.1f} MB ({named}); site '{site.name}' takes at most {limit / 1e6:,.0f} MB "
+        f"with a job (`limits.input_mb`); put data where the site has it, and name its path there"
+    )

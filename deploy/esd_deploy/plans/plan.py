@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from esd_build.registry import PublishedImage
 from esd_deploy.plans import launch
+from esd_deploy.plans.content import Content, File
 from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import Mode, SiteConfig
 
@@ -34,7 +35,7 @@ class Plan:
     shape: Shape
     time_s: int
     mode: Mode = "container"
-    inputs: tuple[tuple[str, bytes], ...] = ()
+    inputs: tuple[File, ...] = ()
     tags: tuple[str, ...] = ()
     sent: tuple[Sent, ...] = ()
     """The user's files, as they are told before anything is sent."""
@@ -66,6 +67,6 @@ class Plan:
         return launch.program(self.site, self.shape, self.command, contained=self.image is not None)
 
     @property
-    def own_files(self) -> dict[str, bytes]:
+    def own_files(self) -> dict[str, Content]:
         """The user's files that are staged in: name in the job's folder → content."""
         return {self.script_name: self.script, **dict(self.inputs)}

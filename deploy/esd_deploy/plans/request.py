@@ -7,11 +7,12 @@ from pathlib import Path
 from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.plans.bundle import Bundle, bundle, input_files, input_sizes
+from esd_deploy.plans.bundle import Bundle, bundle, input_files
 from esd_deploy.plans.carried import require_free
+from esd_deploy.plans.content import File, size_of
 from esd_deploy.plans.image import ImageWord, parse
 from esd_deploy.plans.launch import Shape
-from esd_deploy.plans.limits import check_size, most, settled
+from esd_deploy.plans.limits import check_files, check_size, most, settled
 from esd_deploy.plans.plan import Plan, Sent
 from esd_deploy.plans.program import require_program
 from esd_deploy.plans.variables import with_variables
@@ -55,15 +56,17 @@ class Request:
         check_size(place, self.shape.nodes, self.time_s)
         _check_place(place, mode, self.shape)
         wanted = None if self.image is None else parse(self.image)
-        handed = bundle(self.script, self.never)
+        handed = bundle(self.script, self.never, place.limits.input_bytes)
         require_program(self.script / handed.name if self.script.is_dir() else self.script, handed.program)
         base = self.script if self.script.is_dir() else self.script.parent
-        sent = _sent(handed, self.script, ((path, input_sizes(path, base, self.never)) for path in self.inputs))
+        found = [(path, input_files(path, base, self.never, place.limits.input_bytes)) for path in self.inputs]
+        inputs = tuple(file for _, files in found for file in files)
+        check_files(place, ((handed.name, handed.program), *handed.others, *inputs))
+        sent = _sent(handed, self.script, found)
         require_free([one.place for one in sent], {name for name, _ in handed.others})
         time_s = self.time_s or min(place.limits.default_time_s, most(place).time_s)
-        inputs = tuple((path, base) for path in self.inputs)
         asked = (self.arguments, wanted, self.shape, time_s, inputs, self.tags, self.name, self.environment)
-        return CheckedRequest(place, mode, handed, *asked, sent, self.never)
+        return CheckedRequest(place, mode, handed, *asked, sent)
 
 
 @dataclass(frozen=True)
@@ -77,13 +80,11 @@ class CheckedRequest:
     image: ImageWord | ImageReference | None
     shape: Shape
     time_s: int
-    inputs: tuple[tuple[Path, Path], ...]
-    """Each with the script's folder."""
+    inputs: tuple[File, ...]
     tags: tuple[str, ...]
     name: str | None
     environment: tuple[tuple[str, str], ...]
     sent: tuple[Sent, ...] = ()
-    never: tuple[Path, ...] = ()
 
     def plan(self, image: PublishedImage | None, run_id: str) -> Plan:
         """The run that comes of it. `image` is what the registry gave for the request's image."""
@@ -97,7 +98,7 @@ class CheckedRequest:
             shape=self.shape,
             time_s=self.time_s,
             mode=self.mode,
-            inputs=(*self.handed.others, *(file for path, base in self.inputs for file in input_files(path, base, self.never))),
+            inputs=(*self.handed.others, *self.inputs),
             tags=self.tags,
             name=self.name,
             environment=self.environment,
@@ -117,7 +118,8 @@ def _check_place(site: SiteConfig, mode: Mode, shape: Shape) -> None:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes (`login_node` in its configuration); use --mode module")
 
 
-def _sent(handed: Bundle, script: Path, inputs: Iterable[tuple[Path, Iterable[tuple[str, int]]]]) -> tuple[Sent, ...]:
+def _sent(handed: Bundle, script: Path, inputs: Iterable[tuple[Path, Iterable[File]]]) -> tuple[Sent, ...]:
     """Each file with where it comes from and where it goes."""
-    own = [Sent(str(script), handed.name, len(handed.program)), *(Sent(str(script), name, len(content)) for name, content in handed.others)]
-    return (*own, *(Sent(str(path), place, size) for path, files in inputs for place, size in files))
+    own = ((handed.name, handed.program), *handed.others)
+    found = [Sent(str(script), place, size_of(content)) for place, content in own]
+    return (*found, *(Sent(str(path), place, size_of(content)) for path, files in inputs for place, content in files))

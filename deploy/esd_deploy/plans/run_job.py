@@ -5,12 +5,17 @@ from esd_deploy.plans.job import PULL, JobSpec, own_files
 from esd_deploy.plans.plan import Plan
 
 LAUNCH_FILE = "esd/launch.sh"
+_SHELL = ("digest.sh", "job.sh", "claim.sh", "inventory.sh", "steps.sh", "wireup.sh", "crash.sh")
+SCRIPTS = (*PULL, *_SHELL, "wireup.py", "versions.py")
+"""What every run stages of `esd_deploy/job`."""
 
 
 def spec(plan: Plan) -> JobSpec:
     """What a run stages and runs: job.sh, with its command lines in `esd/launch.sh`; pull.sh before it, where there is an image."""
     text = launch.launch_file(plan.site, plan.shape, plan.command, mode=plan.mode)
-    own = own_files(*PULL, "digest.sh", "job.sh", "claim.sh", "inventory.sh", "wireup.sh", "crash.sh", "wireup.py", "versions.py")
+    own = own_files(
+        *PULL, "digest.sh", "job.sh", "claim.sh", "inventory.sh", "steps.sh", "wireup.sh", "crash.sh", "wireup.py", "versions.py"
+    )
     return JobSpec(
         site=plan.site,
         tags=(plan.run_id, *plan.tags),

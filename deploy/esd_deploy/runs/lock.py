@@ -80,16 +80,19 @@ def _take_file(path: Path) -> Callable[[], None]:
     try:
         os.link(own, path)
     except FileExistsError as error:
-        _remove_stale(path, own)
-        raise HeldError(f"{path.parent.name}: {_owner(path)} is working on this run") from error
+        if not _taken_over(path, own):
+            raise HeldError(f"{path.parent.name}: {_owner(path)} is working on this run") from error
     finally:
         own.unlink(missing_ok=True)
+    number = path.stat().st_ino
     ended = threading.Event()
     threading.Thread(target=_keep_fresh, args=(path, ended), daemon=True).start()
 
     def release() -> None:
         ended.set()
-        path.unlink(missing_ok=True)
+        with suppress(OSError):
+            if path.stat().st_ino == number:  # else another client took it over meanwhile
+                path.unlink()
 
     return release
 
@@ -100,19 +103,37 @@ def _keep_fresh(path: Path, ended: threading.Event) -> None:
             os.utime(path)
 
 
-def _remove_stale(path: Path, now: Path) -> None:
-    """Take a lock away whose owner is gone. `now` was written this moment: both times are the file server's."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        before = path.read_bytes()
-        told = json.loads(before)
-        here = told["host"] == socket.gethostname()
-        gone = not _is_alive(int(told["process"])) if here else now.stat().st_mtime - path.stat().st_mtime > STALE_S
-        if gone:
-            aside = path.with_name(f"{now.name}.stale")
-            path.rename(aside)
-            if aside.read_bytes() != before:  # another client was faster, and this is its lock
-                os.link(aside, path)
-            aside.unlink()
+def _taken_over(path: Path, own: Path) -> bool:
+    """Put `own` in the place of a lock whose owner is gone.
+
+    One client at a time does it, and looks once more when it is alone: the lock may be another's by now.
+    """
+    guard, taken = path.with_name(f"{path.name}.over"), False
+    with suppress(OSError):
+        if not _is_stale(path, own):
+            return False
+        try:
+            guard.mkdir()
+        except FileExistsError:
+            if own.stat().st_mtime - guard.stat().st_mtime > STALE_S:
+                guard.rmdir()
+            return False
+        if _is_stale(path, own):
+            own.replace(path)
+            taken = True
+        guard.rmdir()
+    return taken
+
+
+def _is_stale(path: Path, now: Path) -> bool:
+    """Whether a lock's owner is gone. `now` was written this moment: both times are the file server's."""
+    try:
+        told = json.loads(path.read_bytes())
+        if told["host"] == socket.gethostname():
+            return not _is_alive(int(told["process"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return now.stat().st_mtime - path.stat().st_mtime > STALE_S
 
 
 def _is_alive(process: int) -> bool:

@@ -1,6 +1,6 @@
 """The run's record, `runs/<id>/run.json`: what was run, where, from what image, and what came of it; enough to run it again."""
 
-import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -14,6 +14,7 @@ from esd_build.data.whole import write_whole
 from esd_build.net.answers import printable
 from esd_deploy.backends.connection import ENDED, SUCCESSFUL, JobState
 from esd_deploy.plans import paths
+from esd_deploy.plans.content import sha256_of
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.plans.plan import Plan
@@ -104,8 +105,8 @@ class RunRecord(Part):
     """Version of esd-deploy."""
 
     @classmethod
-    def of(cls, plan: Plan, description: JobDescription, staged: tuple[str, ...] = ()) -> Self:
-        """The record of a run that is about to be submitted."""
+    def of(cls, plan: Plan, description: JobDescription, staged: Mapping[str, str] | None = None) -> Self:
+        """The record of a run that is about to be submitted. `staged`: what is sent, each file with the SHA-256 (hex) of its copy."""
         return cls(
             schema_version=SCHEMA,
             id=plan.run_id,
@@ -116,8 +117,8 @@ class RunRecord(Part):
             name=plan.name,
             environment=dict(plan.environment),
             image=ImageRecord.of(plan.image) if plan.image else None,
-            script=_script(plan),
-            staged=staged,
+            script=_script(plan, staged),
+            staged=tuple(staged or ()),
             launch=str(plan.launch),
             nodes=plan.shape.nodes,
             threads_per_rank=plan.shape.threads,
@@ -188,8 +189,8 @@ class RunRecord(Part):
         return text
 
 
-def _script(plan: Plan) -> ScriptRecord:
-    inputs = {name: hashlib.sha256(content).hexdigest() for name, content in plan.inputs}
+def _script(plan: Plan, staged: Mapping[str, str] | None) -> ScriptRecord:
+    inputs = {name: sha256_of(content) if staged is None else staged[name] for name, content in plan.inputs}
     return ScriptRecord(name=plan.script_name, sha256=plan.script_sha256, arguments=plan.arguments, inputs=inputs)
 
 

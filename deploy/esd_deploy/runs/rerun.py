@@ -1,6 +1,5 @@
 """Runs that are taken up from what was written down: run again, or adopted on another machine."""
 
-import hashlib
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -13,7 +12,7 @@ from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import Connection, GoneError
 from esd_deploy.display.progress import Display
 from esd_deploy.plans import paths
-from esd_deploy.plans.bundle import MAX_BYTES
+from esd_deploy.plans.content import OnDisk, require_same, sha256_of, whole
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import RUN_INDEX, Plan
 from esd_deploy.plans.variables import with_variables
@@ -21,13 +20,15 @@ from esd_deploy.runs.patience import patiently
 from esd_deploy.runs.record import PREPARED, RunRecord
 from esd_deploy.runs.record_parts import JobRecord
 from esd_deploy.runs.results import target
-from esd_deploy.runs.run import TRAVELLING, Run
+from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site, new_id
+from esd_deploy.runs.staging import TRAVELLING
 from esd_deploy.sites import familiar
 from esd_deploy.sites.config import SiteConfig
 
 _MOST_STAGED = 10_000
-_MOST_BYTES = 2 * MAX_BYTES
+_OURS_BYTES = 64 * 1024**2
+"""Of a file that esd-deploy sends besides the user's."""
 
 
 def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
@@ -44,7 +45,7 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         site=site,
         image=_image(known),
         script_name=known.script.name,
-        script=_same(folder, known.script.name, known.script.sha256),
+        script=whole(_same(folder, known.script.name, known.script.sha256)),
         arguments=known.script.arguments,
         shape=Shape(known.shape.nodes, known.shape.tasks_per_node, known.shape.threads),
         time_s=known.time_limit_s,
@@ -88,9 +89,7 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
     record = _travelling(told, url, place.config)
     folder = _new_folder(runs, record.id)
     for path in record.staged:
-        place_of_it = target(folder, path)
-        place_of_it.parent.mkdir(parents=True, exist_ok=True)
-        place_of_it.write_bytes(_read(connection, url, path))
+        _bring(connection, url, target(folder, path), path, place.config.limits.input_bytes)
     record.save(folder)
     return Run(record, folder, connection, poll_s=place.config.poll_s, display=display, site=place.config)
 
@@ -133,10 +132,26 @@ def _travelled(connection: Connection, url: str) -> RunRecord:
         ) from error
 
 
+def _bring(connection: Connection, url: str, place: Path, path: str, most: int) -> None:
+    """One file that was sent there, as it came. Raises ToolError for one of more than `most` bytes: nothing such was sent."""
+
+    def read() -> None:
+        left = most + _OURS_BYTES
+        with place.open("wb") as out, connection.read(url, path) as pieces:
+            for piece in pieces:
+                left -= len(piece)
+                if left < 0:
+                    raise ToolError(f"{url}: {path} has more than {most / 1e6:,.0f} MB, more than the site takes; it is not taken up")
+                out.write(piece)
+
+    place.parent.mkdir(parents=True, exist_ok=True)
+    patiently()(read)
+
+
 def _read(connection: Connection, url: str, path: str) -> bytes:
     def read() -> bytes:
         with connection.read(url, path) as pieces:
-            return gathered(pieces, f"{url}: {path}", _MOST_BYTES)
+            return gathered(pieces, f"{url}: {path}", _OURS_BYTES)
 
     return patiently()(read)
 
@@ -147,11 +162,12 @@ def _image(known: RunRecord) -> PublishedImage | None:
     return PublishedImage(ImageReference.parse(known.image.reference), known.image.sif_digest, known.image.size, {})
 
 
-def _same(folder: Path, path: str, digest: str) -> bytes:
+def _same(folder: Path, path: str, digest: str) -> OnDisk:
+    """A file of the run's folder, once every byte of it was compared; it is compared again when it is copied."""
     try:
-        content = paths.read(folder, path)
+        place = paths.inside(folder, path)
+        found = OnDisk(place, place.stat().st_size, sha256=digest)
     except OSError as error:
         raise ToolError(f"{folder / path}: {error.strerror}; without it the run cannot be repeated") from error
-    if hashlib.sha256(content).hexdigest() != digest:
-        raise UsageError(f"{folder / path} is not the file that ran (sha256 {digest[:12]}… in the record); it was changed since")
-    return content
+    require_same(found, sha256_of(found))
+    return found

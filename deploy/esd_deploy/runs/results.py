@@ -15,6 +15,7 @@ from esd_build.net.answers import gathered, printable
 from esd_deploy.backends import inventory
 from esd_deploy.backends.connection import AwayError, Connection, ConnectionLostError, GoneError, RefusedError, RemoteFile
 from esd_deploy.backends.inventory import Inventory, parse_hashes
+from esd_deploy.display.progress import Moving
 from esd_deploy.fetching.download import DiskError, download
 from esd_deploy.fetching.places import is_own, part_name, text
 from esd_deploy.fetching.wanted import Link, Problem, Wanted, todo, wanted
@@ -49,6 +50,8 @@ class _Job:
     connection: Connection
     url: str
     retry: Retrying
+    notice: Callable[[str], None]
+    """Is told of what takes long."""
 
     def persistently(self, ask: Callable[[], T], progress: Callable[[], int] = lambda: 0) -> T:
         """The answer about one path. A site that is lost, or that refuses the login, raises what it says; a path that fails: PathError.
@@ -100,7 +103,7 @@ def target(folder: Path, path: str) -> Path:
         raise ToolError(f"{named} ({error}); nothing was written there") from error
 
 
-def fetch(
+def fetch(  # noqa: PLR0913 - the first five as they always were
     connection: Connection,
     job: str,
     folder: Path,
@@ -109,13 +112,14 @@ def fetch(
     *,
     sent: Mapping[str, str] | None = None,
     ended: bool = True,
+    notice: Callable[[str], None] = lambda _text: None,
 ) -> Fetched:
     """Download all results into `folder`; each appears under its name only when it is whole, and what is here already stays.
 
     `sent`: SHA-256 of the inputs that were staged, by which changed ones are known. One file that cannot be had does not keep the others
     from coming. Raises ToolError where the site is lost, or this disk is full.
     """
-    asked, staged = _Job(connection, job, retry), tuple(staged)
+    asked, staged = _Job(connection, job, retry, notice), tuple(staged)
     listed, found = _look(asked)
     plan = todo(listed, found, {**dict.fromkeys(staged), **(sent or {})}, ended=ended)
     _require_space(plan.files, folder)
@@ -150,7 +154,11 @@ def _bring(asked: _Job, file: Wanted, folder: Path, *, ended: bool) -> FileRecor
     try:
         place = target(folder, file.place)
         part = place.with_name(part_name(place.name))
-        size, digest = asked.persistently(lambda: download(asked.connection, asked.url, file, place), lambda: _length(part))
+
+        def came() -> tuple[int, str]:
+            return download(asked.connection, asked.url, file, place, Moving(asked.notice, f"fetching {text(file.path)}", file.size or 0))
+
+        size, digest = asked.persistently(came, lambda: _length(part))
     except (DiskError, ConnectionLostError, GoneError, RefusedError):
         raise
     except ToolError as error:

@@ -14,8 +14,7 @@ from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError,
 from esd_deploy.display import tables
 from esd_deploy.display.progress import Display, Silent
 from esd_deploy.plans import paths
-from esd_deploy.plans.job import BATCH_DETAILS, SiteJob
-from esd_deploy.plans.plan import Plan
+from esd_deploy.plans.job import BATCH_DETAILS
 from esd_deploy.runs import aio, outcome, reports, results, submission
 from esd_deploy.runs.claims import Claims, Look, look_at
 from esd_deploy.runs.ending import batch_details, ended_early, ending
@@ -25,12 +24,10 @@ from esd_deploy.runs.patience import REFUSED_S, WAIT_S, Sleep, patiently
 from esd_deploy.runs.record import RunRecord, load
 from esd_deploy.runs.record_parts import EndingRecord
 from esd_deploy.runs.shared import amended
-from esd_deploy.sites import familiar
+from esd_deploy.runs.staging import staged
 from esd_deploy.sites.config import SiteConfig
 
 LOCK = ".lock"
-TRAVELLING = "esd/record.json"
-"""The record as it was at submission, in the job's folder: from it another machine takes the run up."""
 _TAIL_BYTES = 64 * 1024
 _LONGEST_OUTPUT = 256 * 1024**2
 """Bytes of what a job prints that are shown at once."""
@@ -65,20 +62,6 @@ class Run:
         self._refused_s = 0.0
         self._started = False
 
-    @staticmethod
-    def prepare(plan: Plan, job: SiteJob, folder: Path, *, rerun_of: str | None = None) -> RunRecord:
-        """Write everything that the plan's job needs, and the record, into a new folder."""
-        familiar.remember(plan.site.file)
-        record = RunRecord.of(plan, job.description, (*job.files, TRAVELLING)).model_copy(update={"rerun_of": rerun_of})
-        try:
-            for path, content in {**job.files, TRAVELLING: record.model_dump_json().encode()}.items():
-                (folder / path).parent.mkdir(parents=True, exist_ok=True)
-                (folder / path).write_bytes(content)
-        except OSError as error:
-            raise ToolError(f"cannot write the run's folder {folder}: {error.strerror}; choose another one with --output") from error
-        record.save(folder)
-        return record
-
     @property
     def id(self) -> str:
         return self.record.id
@@ -100,7 +83,7 @@ class Run:
             url = self.record.job.url or submission.create(self._connection, self.record.job.description, self.id, self._retry())
             self._keep(self.record.with_job(url))
             try:
-                submission.stage(self._connection, url, self._staged(), self._retry())
+                submission.stage(self._connection, url, staged(self.record, self.folder, self._display.progress), self._retry())
             except EndedError as error:
                 self._seen(error.state)
                 self._display.step(f"{self.id}: {self.record.site} could not begin the job: {error.state.message}")
@@ -144,8 +127,8 @@ class Run:
         # One client at a time: a second one finds all of it here, and checks it.
         with alone(self.folder / LOCK, wait=True, notice=self._display.step, sleep=self._sleep):
             self._display.step(f"{self.id}: fetching the results")
-            staged = self._staged_names()
-            fetched = results.fetch(self._connection, self._url, self.folder, staged, self._retry(), sent=sent, ended=ended)
+            where = (self._connection, self._url, self.folder, self.record.staged, self._retry())
+            fetched = results.fetch(*where, sent=sent, ended=ended, notice=self._display.progress)
         self._keep(self.record.model_copy(update={"files": fetched.files, "missing": fetched.missing}))
         self._keep(reports.understood(self.record, self.folder))
         return self.record
@@ -254,17 +237,6 @@ class Run:
                 yield
         except HeldError as error:
             raise UsageError(f"run '{self.id}' is being submitted by another esd-deploy; `esd-deploy attach {self.id}` later") from error
-
-    def _staged_names(self) -> tuple[str, ...]:
-        return self.record.staged
-
-    def _staged(self) -> Mapping[str, bytes]:
-        try:
-            return {path: paths.read(self.folder, path) for path in self._staged_names()}
-        except OSError as error:
-            raise ToolError(
-                f"{error.filename}: {error.strerror}; without it run '{self.id}' cannot be submitted, start a new one"
-            ) from error
 
     def _tail(self, path: str) -> str:
         place = paths.inside(self.folder, path)

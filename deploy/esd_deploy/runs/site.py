@@ -12,7 +12,7 @@ from esd_deploy.backends import kinds
 from esd_deploy.backends.connection import Connection
 from esd_deploy.backends.kinds import Backend
 from esd_deploy.display import tables
-from esd_deploy.display.progress import Display
+from esd_deploy.display.progress import Display, Silent
 from esd_deploy.plans import image
 from esd_deploy.plans.image import ImageWord
 from esd_deploy.plans.launch import Shape
@@ -20,6 +20,7 @@ from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import CheckedRequest, Request
 from esd_deploy.runs import record
 from esd_deploy.runs.run import Run
+from esd_deploy.runs.staging import prepare
 from esd_deploy.sites.catalogue import load_site
 from esd_deploy.sites.config import Mode, SiteConfig
 from esd_deploy.sites.endpoint import Endpoint, resolve
@@ -81,7 +82,7 @@ class Site:
 
     def _started(self, planned: Plan, runs: Path, connection: Connection, display: Display | None, rerun_of: str | None = None) -> Run:
         folder = runs / planned.run_id
-        known = Run.prepare(planned, self.backend.run_job(planned), folder, rerun_of=rerun_of)
+        known = prepare(planned, self.backend.run_job(planned), folder, rerun_of=rerun_of, notice=(display or Silent()).progress)
         return Run(known, folder, connection, poll_s=self.config.poll_s, display=display, site=self.config)
 
     def submit(  # noqa: PLR0913 - the whole of a run, by keyword

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tenacity import Retrying
 
 from esd_deploy.backends.connection import READY, Connection, ConnectionLostError, EndedError
+from esd_deploy.plans.content import Content
 from esd_deploy.plans.job import JobDescription
 
 
@@ -16,7 +17,7 @@ def create(connection: Connection, description: JobDescription, tag: str, retry:
     return retry(lambda: _begun(connection, connection.find(tag)) or connection.create(description))
 
 
-def stage(connection: Connection, job: str, files: Mapping[str, bytes], retry: Retrying) -> None:
+def stage(connection: Connection, job: str, files: Mapping[str, Content], retry: Retrying) -> None:
     """Upload all files, then start the job; may be repeated as a whole.
 
     Raises EndedError for a job that has ended meanwhile: one whose folder cannot be made fails when it is created.

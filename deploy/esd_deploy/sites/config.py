@@ -43,6 +43,12 @@ class Limits(Document):
     nodes: int = Field(ge=1, description="most nodes in one job")
     time_s: int = Field(ge=1, description="longest run time of a job, in seconds")
     default_time_s: int = Field(600, ge=1, description="run time where the caller gives none, in seconds")
+    input_mb: int = Field(10_000, ge=1, description="most MB (10^6 bytes) of all files that go with one job; a queue carries 5")
+
+    @property
+    def input_bytes(self) -> int:
+        """The same in bytes."""
+        return self.input_mb * 1_000_000
 
 
 class Partition(Document):

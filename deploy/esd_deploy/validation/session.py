@@ -1,6 +1,7 @@
 """One validation, live: its job is submitted, followed with patience that ends, and its outputs are brought home."""
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from tenacity import Retrying
 from esd_build.data.errors import ToolError
 from esd_deploy.backends.connection import FAILED, Connection, JobState
 from esd_deploy.display.progress import Display
+from esd_deploy.plans.content import Content
 from esd_deploy.plans.job import SiteJob
 from esd_deploy.runs import results, submission
 from esd_deploy.runs.following import follow
@@ -79,7 +81,7 @@ class Session:
             return ""
         return "" if reason == "None" else reason
 
-    def _fetch(self, url: str, files: dict[str, bytes], retry: Retrying) -> None:
+    def _fetch(self, url: str, files: Mapping[str, Content], retry: Retrying) -> None:
         self.display.step(f"{self.plan.id}: fetching the outputs")
         self.folder.mkdir(parents=True, exist_ok=True)
         results.fetch(self.connection, url, self.folder, files, retry)

@@ -1,13 +1,16 @@
 """Several batch jobs of one run, and one that Slurm begins again: claim.sh and inventory.sh, with a fake `squeue`."""
 
 import importlib.resources
+import json
 import os
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
 from esd_deploy.backends.inventory import HASHES, LIST, parse
+from esd_deploy.plans.run_job import SCRIPTS
 
 pytestmark = pytest.mark.integration
 JOB = importlib.resources.files("esd_deploy") / "job"
@@ -20,7 +23,7 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self.root = root / "job"
         (self.root / "esd").mkdir(parents=True)
-        for name in ("job.sh", "claim.sh", "inventory.sh", "wireup.sh", "crash.sh"):
+        for name in SCRIPTS:
             (self.root / "esd" / name).write_bytes((JOB / name).read_bytes())
         self.bin = root / "bin"
         self.bin.mkdir()
@@ -31,6 +34,10 @@ class Folder:
         steps = {"activate": "true", "prepare": "true", "spread": "true", "wireup": "true", "versions": "true", "program": line}
         (self.root / "esd" / "launch.sh").write_text("".join(f"{name}() {{ {line}; }}\n" for name, line in steps.items()))
 
+    def step(self, name: str, lines: str) -> None:
+        with (self.root / "esd" / "launch.sh").open("a") as file:
+            file.write(f"{name}() {{\n{lines}\n}}\n")
+
     def queue(self, numbers: str) -> None:
         """What squeue tells of this run's batch jobs."""
         (self.bin / "squeue").write_text(f"#!/bin/bash\nprintf '{numbers}'\n")
@@ -39,7 +46,9 @@ class Folder:
     def begin(self, number: int, **variables: str) -> "subprocess.Popen[bytes]":
         environment = {"PATH": f"{self.bin}:{os.environ['PATH']}", "SLURM_JOB_ID": str(number), "SLURM_JOB_NAME": "esdrun"}
         environment |= {"ESD_BATCH_NAME": "esdrun", **variables}
-        return subprocess.Popen(("bash", "esd/job.sh"), cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        # As Slurm does it: a job that it begins again finds its output emptied.
+        with (self.root / "stdout").open("wb") as out, (self.root / "stderr").open("wb") as errors:
+            return subprocess.Popen(("bash", "esd/job.sh"), cwd=self.root, env=environment, stdout=out, stderr=errors)
 
     def run(self, number: int, **variables: str) -> int:
         with self.begin(number, **variables) as process:
@@ -106,6 +115,63 @@ def test_a_job_that_slurm_begins_again_finds_its_folder_as_it_was(folder):
     assert folder.text("state.txt") == "2\n"
     assert (folder.text("esd/attempts/1/out/a"), folder.text("esd/attempts/1/state.txt")) == ("x\n", "2\n")
     assert (folder.text("esd/restarts"), folder.text("esd/ended")) == ("1\n", "11 1 0\n")
+
+
+def test_what_the_first_attempt_printed_is_kept_where_its_node_died(folder):
+    folder.program('echo "attempt ${SLURM_RESTART_COUNT:-0}"; echo trouble >&2; [ -n "${SLURM_RESTART_COUNT:-}" ] || sleep 60')
+    first = folder.begin(11)
+    for _ in range(200):
+        if folder.text("esd/output/stdout") and folder.text("esd/output/stderr"):
+            break
+        time.sleep(0.05)
+    first.kill()
+    first.wait()
+
+    assert folder.run(11, SLURM_RESTART_COUNT="1") == 0
+
+    assert folder.text("stdout") == "attempt 1\n"
+    assert folder.text("esd/attempts/1/stdout") == "attempt 0\n"
+    assert folder.text("esd/attempts/1/stderr") == "trouble\n"
+    assert not (folder.root / "esd" / "output").exists()
+
+
+UNANSWERED = """
+n=$(cat asked 2>/dev/null || echo 0); echo $((n + 1)) >asked
+if [ "$n" -lt %d ]; then
+  echo 'srun: error: Unable to confirm allocation for job 11: Socket timed out on send/recv operation' >&2
+  echo 'srun: Check SLURM_JOB_ID environment variable. Expired or invalid job 11' >&2
+  (exit 1)
+else %s; fi
+"""
+
+
+@pytest.mark.parametrize("step", ["program", "wireup"])
+def test_a_step_that_the_controller_did_not_let_begin_is_begun_again(folder, step):
+    folder.program("echo ran >>ran")
+    folder.step(step, UNANSWERED % (2, "echo once >>began"))
+
+    assert folder.run(11, ESD_ASK_S="0") == 0
+
+    assert folder.text("began") == "once\n"
+    crashes = [json.loads(line) for line in folder.text("esd/start-crashes.jsonl").splitlines()]
+    assert crashes == [{"attempt": number, "reason": "no answer of the controller to srun"} for number in (1, 2)]
+    assert "no rank has run; once more (2 of at most 5)" in folder.text("stderr")
+
+
+def test_a_controller_that_never_answers_ends_the_job(folder):
+    folder.program("true")
+    folder.step("program", UNANSWERED % (99, "true"))
+
+    assert folder.run(11, ESD_ASK_S="0") == 1
+    assert folder.text("asked") == "6\n"
+
+
+def test_a_program_that_spoke_is_not_begun_again_whatever_srun_says(folder):
+    folder.program("true")
+    folder.step("program", "echo 'rank 0 is here' >&2; " + UNANSWERED % (99, "true"))
+
+    assert folder.run(11, ESD_ASK_S="0") == 1
+    assert (folder.text("asked"), folder.text("esd/start-crashes.jsonl")) == ("1\n", "")
 
 
 def test_what_cannot_be_read_keeps_no_other_from_being_noted(folder):

@@ -4,6 +4,7 @@ import hashlib
 import importlib.resources
 import json
 import os
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -63,7 +64,18 @@ class Login:
     def job(self, name: str) -> Path:
         folder = self.root / name
         (folder / "esd").mkdir(parents=True)
-        for script in ("enter.sh", "cache.sh", "pull.sh", "digest.sh", "job.sh", "claim.sh", "inventory.sh", "wireup.sh", "crash.sh"):
+        for script in (
+            "enter.sh",
+            "cache.sh",
+            "pull.sh",
+            "digest.sh",
+            "job.sh",
+            "claim.sh",
+            "inventory.sh",
+            "steps.sh",
+            "wireup.sh",
+            "crash.sh",
+        ):
             (folder / "esd" / script).write_bytes((JOB / script).read_bytes())
         return folder
 
@@ -139,6 +151,23 @@ def test_a_lock_file_whose_owner_is_gone_is_taken_over(login):
 
     assert login.run(login.job("second"))[0] == 0
     assert not held.exists()
+
+
+def test_of_many_jobs_that_see_one_stale_lock_one_takes_it_over(login):
+    login.fake("flock", NO_LOCKS)
+    login.cache.mkdir(mode=0o700)
+    held = login.cache / f"{SHA256}.lock.held"
+    held.write_text("elsewhere, process 1\n")
+    os.utime(held, (held.stat().st_mtime - 400,) * 2)
+    # All of them have seen the stale lock before one of them takes it over.
+    login.fake("mkdir", f'#!/bin/bash\ncase $* in *.over) sleep 0.5 ;; esac\nexec {shutil.which("mkdir")} "$@"\n')
+    processes = [login.start(login.job(str(number))) for number in range(4)]
+
+    said = [process.communicate(timeout=120)[1] for process in processes]
+
+    assert [process.returncode for process in processes] == [0] * 4, said
+    assert login.calls == 1
+    assert leftovers(login) == []
 
 
 def test_a_damaged_image_is_pulled_anew(login):

@@ -26,8 +26,8 @@ def fake(job: Path, name: str, text: str) -> None:
     (job / "bin" / name).chmod(0o755)
 
 
-def start(job: Path) -> subprocess.Popen[str]:
-    environment = {"PATH": f"{job}/bin:{os.environ['PATH']}", "FAKE": str(job)}
+def start(job: Path, **variables: str) -> subprocess.Popen[str]:
+    environment = {"PATH": f"{job}/bin:{os.environ['PATH']}", "FAKE": str(job), **variables}
     pipe = subprocess.PIPE
     return subprocess.Popen(("bash", SCRIPT), cwd=job, env=environment, stdout=pipe, stderr=pipe, text=True, start_new_session=True)
 
@@ -46,6 +46,45 @@ def test_an_sbatch_that_refuses_says_why(job):
     with start(job) as process:
         assert "sbatch: error: no such partition" in process.communicate(timeout=30)[1]
     assert process.returncode == 1
+
+
+SILENT = "echo 'sbatch: error: Batch job submission failed: Socket timed out on send/recv operation' >&2; exit 1"
+
+
+@pytest.mark.parametrize(("ended", "code"), [("9 0 5", 5), ("8 0 0", 1), ("", 1)])
+def test_a_job_that_was_taken_though_sbatch_gave_up_is_followed_and_none_is_submitted_again(job, ended, code):
+    """squeue fails twice, tells the job twice, then no more."""
+    fake(job, "sbatch", f'echo once >> "$FAKE/submitted"; {SILENT}')
+    note = f"echo {ended} > esd/ended" if ended else ":"
+    over = f"*) echo 9 > esd/claim; echo out > esd/batch.stdout; {note} ;;"
+    counted = 'n=$(cat "$FAKE/asked" 2>/dev/null || echo 0); echo $((n + 1)) > "$FAKE/asked"'
+    fake(job, "squeue", f"{counted}\ncase $n in 0 | 1) exit 1 ;; 2 | 3) printf '8\\n9\\n' ;; {over} esac")
+    with start(job, ESD_LOOK_S="0.01") as process:
+        out, errors = process.communicate(timeout=60)
+
+    assert (process.returncode, out) == (code, "out\n")
+    assert "Slurm has taken batch job 9; it is followed" in errors
+    assert (job / "submitted").read_text() == "once\n"
+    assert not (job / "esd" / "over").exists()
+
+
+def test_a_job_that_ended_while_the_controller_was_silent_is_found_by_its_claim(job):
+    (job / "esd" / "claim").write_text("9\n")
+    (job / "esd" / "ended").write_text("9 0 0\n")
+    fake(job, "sbatch", SILENT)
+    fake(job, "squeue", "true")
+    with start(job, ESD_LOOK_S="0.01") as process:
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+
+
+def test_where_no_job_was_taken_none_will_begin_any_more(job):
+    fake(job, "sbatch", SILENT)
+    fake(job, "squeue", "true")
+    with start(job, ESD_LOOK_S="0.01") as process:
+        assert "Socket timed out" in process.communicate(timeout=60)[1]
+    assert process.returncode == 1
+    assert (job / "esd" / "over").exists()
 
 
 @pytest.mark.parametrize("by", [signal.SIGTERM, signal.SIGKILL])

@@ -1,24 +1,45 @@
 """What is handed over to be run: a script, a folder, an archive; and what is not taken."""
 
+import gc
 import io
 import lzma
+import os
 import random
 import stat
 import tarfile
+import tempfile
 import zipfile
 import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from esd_build.data.errors import UsageError
+from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.plans import bundle as module
-from esd_deploy.plans.bundle import Bundle, bundle, input_files
+from esd_deploy.plans import content as contents
+from esd_deploy.plans.bundle import Bundle
+from esd_deploy.plans.content import File, OnDisk, whole
 from esd_deploy.plans.request import Request
+from esd_deploy.sites.config import SiteConfig
 
 FILES = {"run.py": b"import model.neuron", "model/neuron.py": b"x = 1", "model/lif.nestml": b"model lif:\n", "data.bin": b"\xff\x00"}
 EXPECTED = Bundle("run.py", FILES["run.py"], tuple(sorted((name, content) for name, content in FILES.items() if name != "run.py")))
+
+
+def read(files: Iterable[File]) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, whole(content)) for name, content in files)
+
+
+def bundle(path: Path, never: tuple[Path, ...] = ()) -> Bundle:
+    """What is handed over, with all of its files read."""
+    found = module.bundle(path, never)
+    return replace(found, others=read(found.others))
+
+
+def input_files(path: Path) -> tuple[tuple[str, bytes], ...]:
+    return read(module.input_files(path))
 
 
 def folder(place: Path, files: dict[str, bytes]) -> Path:
@@ -106,7 +127,7 @@ def test_what_a_decompressor_says_is_a_damaged_archive(tmp_path, monkeypatch, er
     def damaged(*_):
         raise error
 
-    monkeypatch.setattr(zipfile.ZipFile, "read", damaged)
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", damaged)
     with pytest.raises(UsageError, match=f"cannot be read: {error}"):
         bundle(packed(tmp_path / "net.zip", {"run.py": b"1"}))
 
@@ -138,19 +159,15 @@ def test_a_link_matters_only_where_it_would_be_sent(tmp_path, name):
 def test_hidden_files_are_neither_read_nor_counted(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_BYTES", 1000)
     junk = {".git/pack": bytes(2000), "__pycache__/net.pyc": bytes(2000)}
-    read = []
-    real = Path.read_bytes
-    monkeypatch.setattr(Path, "read_bytes", lambda path: read.append(path.name) or real(path))
+    files = folder(tmp_path / "net", {"run.py": b"1", **junk})
 
-    bundle(folder(tmp_path / "net", {"run.py": b"1", **junk}))
-
-    assert read == ["run.py"]
+    assert bundle(files) == Bundle("run.py", b"1")
 
 
 def test_a_folder_that_is_too_large_is_refused_before_anything_is_read(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "MAX_BYTES", 1000)
     large = folder(tmp_path / "net", {"a": bytes(600), "b": bytes(600), "run.py": b"1"})
-    monkeypatch.setattr(Path, "read_bytes", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr(OnDisk, "of", lambda path, _what: pytest.fail(f"{path} was looked into"))
     with pytest.raises(UsageError, match="holds more than"):
         bundle(large)
 
@@ -184,7 +201,7 @@ def test_what_lies_in_the_scripts_folder_keeps_its_place_there(tmp_path, config)
 
     made = request.checked(config).plan(None, "run-1")
 
-    assert dict(made.inputs) == {"data/a.csv": b"1", "data/deep/b.csv": b"2", "c.csv": b"3"}
+    assert dict(read(made.inputs)) == {"data/a.csv": b"1", "data/deep/b.csv": b"2", "c.csv": b"3"}
     assert [(one.place, one.size) for one in made.sent] == [("net.py", 7), ("data/a.csv", 1), ("data/deep/b.csv", 1), ("c.csv", 1)]
 
 
@@ -223,17 +240,55 @@ def test_what_would_end_well_without_doing_anything_is_no_script(tmp_path, confi
         Request(tmp_path / name, image="nest").checked(config)
 
 
-INPUTS = {"name": {"a$HOME": b""}, "size": {"zeros": bytes(2000)}}
+@pytest.fixture
+def small(config) -> SiteConfig:
+    """A site that takes 1 MB with a job."""
+    return config.model_copy(update={"limits": config.limits.model_copy(update={"input_mb": 1})})
+
+
+def test_a_run_whose_files_together_are_too_large_is_refused_with_their_sizes(tmp_path, small, script):
+    data = folder(tmp_path, {"a": bytes(600_000), "b": bytes(700_000)})
+    with pytest.raises(UsageError, match=r"3 files have 1\.3 MB \(b 0\.7 MB, a 0\.6 MB, net\.py 0\.0 MB\); .* at most 1 MB"):
+        Request(script, inputs=(data / "a", data / "b"), image="nest").checked(small)
+
+
+def test_a_file_that_changes_after_it_was_looked_at_is_not_sent(tmp_path):
+    ((_, found),) = module.input_files(folder(tmp_path, {"a": b"123"}) / "a")
+    for changed in (b"12", b"1234"):
+        (tmp_path / "a").write_bytes(changed)
+        with pytest.raises(UsageError, match="changed while it was read"):
+            whole(found)
+    (tmp_path / "a").unlink()
+    os.mkfifo(tmp_path / "a")
+    with pytest.raises(ToolError, match="no regular file"):
+        whole(found)
+
+
+def test_what_an_archive_was_unpacked_to_is_gone_with_its_last_file(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    packed(tmp_path / "net.zip", FILES)
+    found = module.bundle(tmp_path / "net.zip")
+    assert len(list(tmp_path.glob("esd-deploy-*/*"))) == len(FILES)
+    del found
+    gc.collect()
+    assert not list(tmp_path.glob("esd-deploy-*"))
+
+
+def opened_but_for(real: Callable, script: Path) -> Callable:
+    """Opens the script only."""
+    return lambda one: real(one) if isinstance(one, bytes) or one.path == script else pytest.fail(f"{one.path} was read")
+
+
+INPUTS = {"name": {"a$HOME": b""}, "size": {"zeros": bytes(1_000_001)}, "all": {"a": bytes(600_000), "b": bytes(600_000)}}
 
 
 @pytest.mark.parametrize("what", INPUTS)
-def test_what_an_input_folder_holds_is_looked_at_before_a_registry_is_asked_and_not_read(tmp_path, config, script, monkeypatch, what):
-    monkeypatch.setattr(module, "MAX_BYTES", 1000)
+def test_what_an_input_folder_holds_is_looked_at_before_a_registry_is_asked_and_not_read(tmp_path, small, script, monkeypatch, what):
     data = folder(tmp_path / "data", INPUTS[what])
-    monkeypatch.setattr(module, "_content", lambda path, _what: path.read_bytes() if path == script else pytest.fail(f"{path} was read"))
+    monkeypatch.setattr(contents, "opened", opened_but_for(contents.opened, script))
     with pytest.raises(UsageError, match=r"data"):
-        Request(script, inputs=(data,), image="nest").checked(config)
-    Request(script, inputs=(folder(tmp_path / "good", {"a": b"1"}),), image="nest").checked(config)
+        Request(script, inputs=(data,), image="nest").checked(small)
+    Request(script, inputs=(folder(tmp_path / "good", {"a": b"1"}),), image="nest").checked(small)
 
 
 def test_a_folder_goes_along_under_its_own_name(tmp_path):
@@ -247,7 +302,7 @@ def test_a_plan_carries_all_of_it(tmp_path, config):
     request.checked(config)
     made = request.checked(config).plan(None, "run-1")
     assert (made.script_name, made.script) == ("run.py", FILES["run.py"])
-    assert dict(made.inputs) == {**dict(EXPECTED.others), "helpers/a.py": b"1"}
+    assert dict(read(made.inputs)) == {**dict(EXPECTED.others), "helpers/a.py": b"1"}
 
 
 def test_two_things_of_one_name_are_refused(tmp_path, config):

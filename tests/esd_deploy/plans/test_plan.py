@@ -44,7 +44,7 @@ def test_a_job_without_a_container_pulls_nothing(config, script):
 
 
 def test_all_that_a_job_needs_is_staged(planned):
-    notes = {"claim.sh", "inventory.sh", "wireup.sh", "crash.sh"}
+    notes = {"claim.sh", "inventory.sh", "steps.sh", "wireup.sh", "crash.sh"}
     own = {"enter.sh", "site.sh", "cache.sh", "pull.sh", "digest.sh", "job.sh", "wireup.py", "versions.py", "launch.sh", *notes}
     assert set(files(spec(planned))) == {"net.py", *(f"esd/{name}" for name in own)}
     assert files(spec(planned))["net.py"] == b"print('spikes')\n"

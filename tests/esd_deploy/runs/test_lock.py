@@ -5,6 +5,8 @@ import fcntl
 import json
 import os
 import socket
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -83,3 +85,31 @@ def test_a_lock_file_whose_owner_is_gone_is_taken_over(tmp_path, monkeypatch, co
         with pytest.raises(TimeoutError), alone(tmp_path / ".lock", wait=True, notice=said.append, sleep=give_up):
             pass
         assert (tmp_path / HELD).read_text() == content
+
+
+def test_of_many_that_see_one_stale_lock_one_has_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOLCK, "No locks available")))
+    (tmp_path / HELD).write_text(owner())
+    inside, most = [], []
+
+    def work(number: int) -> None:
+        with alone(tmp_path / ".lock", wait=True, sleep=lambda _seconds: time.sleep(0.001)):
+            inside.append(number)
+            most.append(len(inside))
+            time.sleep(0.005)
+            inside.remove(number)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(24)))
+
+    assert most == [1] * 24
+    assert [path.name for path in tmp_path.iterdir()] == [".lock"]
+
+
+def test_who_slept_too_long_does_not_take_the_lock_of_the_next_away(tmp_path, monkeypatch):
+    monkeypatch.setattr(fcntl, "flock", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOLCK, "No locks available")))
+    with alone(tmp_path / ".lock"):
+        (tmp_path / "next").write_text(owner(host="elsewhere"))
+        (tmp_path / "next").replace(tmp_path / HELD)
+
+    assert (tmp_path / HELD).read_text() == owner(host="elsewhere")

@@ -5,11 +5,12 @@ from tests.esd_deploy.conftest import FakeConnection
 from tests.esd_deploy.runs.test_run import live
 
 from esd_deploy.backends.connection import FAILED, RUNNING, ConnectionLostError, EndedError, JobState
+from esd_deploy.display.progress import Silent
 
 LATE = {"JobState": "TIMEOUT", "Reason": "TimeLimit"}
 
 
-class Told:
+class Told(Silent):
     """What a user is shown."""
 
     def __init__(self):

@@ -12,7 +12,8 @@ from esd_deploy.plans.run_job import spec
 from esd_deploy.runs import record
 from esd_deploy.runs.following import pause
 from esd_deploy.runs.record import RunRecord
-from esd_deploy.runs.run import LOCK, TRAVELLING, Run
+from esd_deploy.runs.run import LOCK, Run
+from esd_deploy.runs.staging import TRAVELLING
 
 FAILED = [JobState("RUNNING"), JobState("FAILED", "non-zero exit code", exit_code=7, log=("the site's log",))]
 

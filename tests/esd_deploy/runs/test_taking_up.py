@@ -11,8 +11,9 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_deploy import Site, gather
 from esd_deploy.backends.connection import GoneError, JobState
 from esd_deploy.plans.bundle import bundle
+from esd_deploy.plans.content import whole
 from esd_deploy.runs import fleet, record, rerun
-from esd_deploy.runs.run import TRAVELLING
+from esd_deploy.runs.staging import TRAVELLING
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 
 ENDPOINT = Endpoint("https://unicore.example.org:8080/EXAMPLE/rest/core", "registry.example.org", None, Credentials("s"), "")
@@ -40,7 +41,7 @@ def test_a_run_is_repeated_from_its_record_without_asking_the_registry(place, sc
     assert (again.script, again.command, again.shape, again.time_s) == (
         script.read_bytes(), ("net.py", "--seed", "1 2"), replace(again.shape, nodes=2), 120,
     )  # fmt: skip
-    assert (again.image.reference, again.inputs, again.tags) == (
+    assert (again.image.reference, tuple((name, whole(content)) for name, content in again.inputs), again.tags) == (
         first.record.image and again.image.reference,
         (("data.csv", b"1,2"),),
         ("t",),

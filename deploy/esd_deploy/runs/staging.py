@@ -1,0 +1,53 @@
+"""A run's files on their way: into its folder before the job exists, and from there to the site. None is held in memory as a whole."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from esd_build.data.errors import ToolError
+from esd_deploy.display.progress import Moving
+from esd_deploy.plans import paths
+from esd_deploy.plans.content import Content, OnDisk, copy
+from esd_deploy.plans.job import SiteJob
+from esd_deploy.plans.plan import Plan
+from esd_deploy.runs.record import RunRecord
+from esd_deploy.sites import familiar
+
+TRAVELLING = "esd/record.json"
+"""The record as it was at submission, in the job's folder: from it another machine takes the run up."""
+Notice = Callable[[str], None]
+
+
+def prepare(plan: Plan, job: SiteJob, folder: Path, *, rerun_of: str | None = None, notice: Notice = lambda _text: None) -> RunRecord:
+    """Write everything that the plan's job needs, and the record, into a new folder. Raises ToolError where that cannot be written."""
+    familiar.remember(plan.site.file)
+    try:
+        hashes = {path: _write(folder, path, content, notice) for path, content in job.files.items()}
+        record = RunRecord.of(plan, job.description, {**hashes, TRAVELLING: ""}).model_copy(update={"rerun_of": rerun_of})
+        _write(folder, TRAVELLING, record.model_dump_json().encode(), notice)
+    except OSError as error:
+        raise ToolError(f"cannot write the run's folder {folder}: {error.strerror}; choose another one with --output") from error
+    record.save(folder)
+    return record
+
+
+def staged(record: RunRecord, folder: Path, notice: Notice) -> Mapping[str, Content]:
+    """What is sent to the job's folder. Raises ToolError where one of them is gone."""
+    try:
+        return {path: _there(folder, path, notice) for path in record.staged}
+    except OSError as error:
+        raise ToolError(f"{error.filename}: {error.strerror}; without it run '{record.id}' cannot be submitted, start a new one") from error
+
+
+def _write(folder: Path, path: str, content: Content, notice: Notice) -> str:
+    place = folder / path
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if isinstance(content, OnDisk):
+        content = replace(content, tell=Moving(notice, f"copying {path} into the run's folder", content.size))
+    return copy(content, place)
+
+
+def _there(folder: Path, path: str, notice: Notice) -> OnDisk:
+    place = paths.inside(folder, path)
+    size = place.stat().st_size
+    return OnDisk(place, size, tell=Moving(notice, f"sending {path}", size))

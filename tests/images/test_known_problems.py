@@ -1,0 +1,67 @@
+"""The problems of other people's software that docs/reference/known-problems.md names: each still happens in the image.
+
+Where one no longer does, the test fails: take its row off the page, and its case from here.
+"""
+
+from pathlib import Path
+
+import pytest
+from testinfra.backend.base import CommandResult
+from testinfra.host import Host
+
+from esd_build.data.project import Environment
+
+pytestmark = pytest.mark.image
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "known-problems.md"
+LIMIT_S = 60
+HUNG = 124
+"""What timeout(1) says."""
+
+FEW = """
+print("before", flush=True)
+cells = sim.Population(1, sim.IF_cond_exp())
+cells.record("spikes")
+sim.run(10.0)
+cells.get_data(["spikes"])
+print("after", flush=True)
+"""
+SOURCE = """
+source = sim.Population(4, sim.SpikeSourceArray(spike_times=[0.5]))
+source.record("spikes")
+sim.run(1.0)
+print("before", flush=True)
+source.get_data(["spikes"])
+print("after", flush=True)
+"""
+CASES = {
+    "fewer cells than ranks": (FEW, HUNG, "IndexError: too many indices for array"),
+    "SpikeSourceArray": (SOURCE, 1, "KeyError: 1"),
+}
+
+
+@pytest.mark.parametrize("words", CASES)
+def test_a_known_problem_still_happens_on_two_ranks_and_never_on_one(host: Host, words: str) -> None:
+    program, code, said = CASES[words]
+    assert words in PAGE.read_text(encoding="utf-8")
+
+    alone = started(host, 1, program)
+    assert (alone.rc, "after" in alone.stdout) == (0, True), alone.stderr
+    two = started(host, 2, program)
+    if two.rc == 0:
+        pytest.fail(f"'{words}' works on two ranks: take it off {PAGE.name}, and its case from this file")
+    assert "before" in two.stdout
+    assert (two.rc, said in two.stdout + two.stderr) == (code, True), two.stdout + two.stderr
+
+
+def started(host: Host, ranks: int, program: str) -> CommandResult:
+    """A PyNN program on some ranks of this machine; ended where it hangs."""
+    text = f"import pyNN.nest as sim\nsim.setup(timestep=0.1, min_delay=0.1, max_delay=5.0)\n{program}"
+    limited = f"timeout --kill-after=5 {LIMIT_S} mpirun --oversubscribe -np {ranks}"
+    return host.run(f"cd /tmp && PRTE_MCA_plm_ssh_agent=false {limited} python3 -c %s", text)
+
+
+def test_the_page_names_the_versions_that_are_inside(environment: Environment) -> None:
+    rows = [line for line in PAGE.read_text(encoding="utf-8").splitlines() if line.startswith("| PyNN")]
+    assert rows
+    for row in rows:
+        assert row.startswith(f"| PyNN {environment.pins['PyNN'].version} on NEST {environment.pins['NEST'].version}"), row
