@@ -10,6 +10,7 @@ from pyunicore.client import Client
 from esd_deploy.backends.connection import ConnectionLostError, EndedError, RemoteFile
 from esd_deploy.backends.unicore import UnicoreConnection
 from esd_deploy.backends.unicore_http import PooledTransport
+from esd_deploy.plans.content import OnDisk
 from esd_deploy.runs import submission
 from esd_deploy.runs.patience import patiently
 from esd_deploy.sites.endpoint import Credentials, Endpoint
@@ -25,6 +26,7 @@ class Server:
     def __init__(self):
         self.making, self.job, self.storage = 0, {"status": "READY"}, {"mountPoint": "/jobs/1/"}
         self.files, self.details, self.asked = {}, (200, DETAILS), []
+        self.forget, self.lengths = 0, []
 
     def __call__(self, request):
         url = str(request.url)
@@ -41,7 +43,13 @@ class Server:
 
     def _file(self, request, path):
         if request.method == "PUT":
-            self.files[path] = request.read()
+            content = request.read()
+            self.lengths.append(request.headers.get("content-length"))
+            if self.forget:
+                self.forget -= 1
+                self.files[path] = content[:100]  # a half file, as a server may leave one
+                return httpx.Response(432)
+            self.files[path] = content
             return httpx.Response(204 if self.storage["mountPoint"] else 500)
         if not path:
             content = {f"/{name}": {"isDirectory": False, "size": len(text)} for name, text in self.files.items()}
@@ -74,6 +82,20 @@ def test_a_folder_that_is_being_made_is_waited_for_in_short_steps(connection, se
 
     assert server.files == {"a.txt": b"content"}
     assert sum(pauses) < 0.5
+
+
+def test_a_file_is_sent_whole_again_where_the_session_was_forgotten(connection, server, tmp_path):
+    (tmp_path / "big").write_bytes(bytes(range(256)) * 1000)
+    told, lengths = [], []
+    server.forget = 1
+    server.lengths = lengths
+
+    connection.upload(JOB, "big", OnDisk(tmp_path / "big", 256_000, tell=told.append))
+
+    assert server.files == {"big": bytes(range(256)) * 1000}
+    assert lengths == ["256000"] * 2  # so the server knows when it has all of it
+    assert sum(told) == 2 * 256_000
+    assert max(told) < 256_000
 
 
 def test_a_folder_that_never_comes_is_no_endless_wait(connection, server, pauses):

@@ -11,7 +11,9 @@ import socket
 import stat
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from hypothesis import strategies as st
 from esd_deploy.backends import inventory, unicore_folder, unicore_names
 from esd_deploy.backends.connection import GoneError, JobState, RefusedError, RemoteFile
 from esd_deploy.runs import results
+from esd_deploy.runs.lock import alone
 from esd_deploy.runs.patience import patiently
 
 pytestmark = pytest.mark.integration
@@ -124,15 +127,18 @@ def real_files(root: Path) -> dict[str, str]:
     return found
 
 
-@settings(
+often = settings(
     max_examples=RUNS,
     deadline=None,
     derandomize="ESD_PROPERTY_RUNS" not in os.environ,
     database=None,
     suppress_health_check=list(HealthCheck),
 )
-@given(tree, st.booleans())
-def test_what_arrives_is_what_was_there(things, changed):
+
+
+@contextmanager
+def folders(*, changed: bool) -> Iterator[tuple[Path, Path]]:
+    """A job's folder and that of its run, with an input that the job may have changed."""
     work = Path(tempfile.mkdtemp(prefix="esd-property-")).resolve()
     try:
         job, folder = work / "job", work / "run"
@@ -140,17 +146,64 @@ def test_what_arrives_is_what_was_there(things, changed):
         folder.mkdir()
         (folder / "input.txt").write_bytes(b"sent")
         (job / "input.txt").write_bytes(b"changed" if changed else b"sent")
-        make(job, things)
-        there = {name: digest for name, digest in real_files(job).items() if not unhoused(name)}
-        subprocess.run(("bash", "-c", f". {SCRIPT}; note_results"), cwd=job, check=True)
-
-        fetched = results.fetch(Disk(job), "job", folder, ["input.txt"], PATIENCE, sent={"input.txt": hashlib.sha256(b"sent").hexdigest()})
-        again = results.fetch(Disk(job), "job", folder, ["input.txt"], PATIENCE, sent={"input.txt": hashlib.sha256(b"sent").hexdigest()})
-
-        assert again == fetched
-        compare(folder, there, fetched, changed=changed)
+        yield job, folder
     finally:
         shutil.rmtree(work)
+
+
+def ended(job: Path) -> dict[str, str]:
+    """What lies in the folder at the job's end, noted by the job's own script."""
+    there = {name: digest for name, digest in real_files(job).items() if not unhoused(name)}
+    subprocess.run(("bash", "-c", f". {SCRIPT}; note_results"), cwd=job, check=True)
+    return there
+
+
+def brought(job: Path, folder: Path, *, over: bool = True) -> results.Fetched:
+    """As a client does it: one at a time."""
+    sent = {"input.txt": hashlib.sha256(b"sent").hexdigest()}
+    with alone(folder / ".lock", wait=True, sleep=lambda _seconds: time.sleep(0.01)):
+        return results.fetch(Disk(job), "job", folder, ["input.txt"], PATIENCE, sent=sent, ended=over)
+
+
+@often
+@given(tree, st.booleans())
+def test_what_arrives_is_what_was_there(things, changed):
+    with folders(changed=changed) as (job, folder):
+        make(job, things)
+        there = ended(job)
+
+        fetched = brought(job, folder)
+
+        assert brought(job, folder) == fetched
+        compare(folder, there, fetched, changed=changed)
+
+
+@often
+@given(tree)
+def test_two_clients_at_once_bring_the_same(things):
+    with folders(changed=True) as (job, folder), ThreadPoolExecutor(2) as pool:
+        make(job, things)
+        there = ended(job)
+
+        one, other = pool.map(lambda _number: brought(job, folder), range(2))
+
+        assert one == other
+        compare(folder, there, one, changed=True)
+
+
+@often
+@given(tree, tree)
+def test_what_was_fetched_in_mid_run_does_no_harm(before, after):
+    with folders(changed=True) as (job, folder):
+        make(job, before)
+        brought(job, folder, over=False)
+        for place in [job / name for name in sorted(real_files(job)) if name != "input.txt"][::2]:
+            with place.open("ab") as file:
+                file.write(b"more")
+        make(job, after)
+        there = ended(job)
+
+        compare(folder, there, brought(job, folder), changed=True)
 
 
 def unhoused(name: str) -> bool:

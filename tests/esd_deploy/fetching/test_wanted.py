@@ -109,3 +109,9 @@ def test_a_users_own_file_with_a_name_of_the_servers_is_wanted_where_the_job_not
     found = noted(". f f 1 644 ./sub/bss_submit_mine", hashes=("sub/bss_submit_mine",))
 
     assert [one.path for one in todo([RemoteFile("bss_submit_17", 1)], found, {}).files] == ["sub/bss_submit_mine"]
+
+
+def test_a_file_that_the_server_does_not_list_because_it_knows_no_owner_of_it_is_wanted_all_the_same():
+    found = noted(". f f 1 644 ./mine", ". f f 1 644 ./of a stranger", hashes=("mine", "of a stranger"))
+
+    assert [one.path for one in todo([RemoteFile("mine", 1)], found, {}).files] == ["mine", "of a stranger"]

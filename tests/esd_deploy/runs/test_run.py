@@ -5,8 +5,9 @@ from filelock import FileLock
 from tests.esd_deploy.conftest import JOB, FakeConnection, prepared
 
 from esd_build.data.errors import ToolError, UsageError
-from esd_deploy.backends.connection import JobState, RefusedError
+from esd_deploy.backends.connection import ConnectionLostError, JobState, RefusedError
 from esd_deploy.backends.unicore_job import files
+from esd_deploy.plans.content import whole
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.run_job import spec
 from esd_deploy.runs import record
@@ -113,6 +114,25 @@ def test_a_client_that_died_while_uploading_is_taken_over(planned, tmp_path):
     live(planned, tmp_path, connection, known).resume()
 
     assert (len(connection.jobs), connection.started, connection.uploaded.keys()) == (1, 1, {*files(spec(planned)), TRAVELLING})
+
+
+def test_what_a_broken_upload_left_half_is_sent_whole_before_the_job_starts(planned, tmp_path, connection):
+    sent = []
+
+    def upload(_job, path, content):
+        sent.append(path)
+        connection.uploaded[path] = whole(content)[: len(whole(content)) // 2 if sent.count(path) == 1 else None]
+        if sent.count(path) == 1:
+            raise ConnectionLostError("broken")
+        assert connection.started == 0
+
+    connection.upload = upload
+    run = live(planned, tmp_path, connection)
+
+    run.submit()
+
+    assert connection.uploaded["net.py"] == planned.script
+    assert (connection.started, {sent.count(path) for path in sent}) == (1, {2})
 
 
 def test_a_job_that_has_begun_is_not_started_again(planned, tmp_path, connection):
