@@ -51,14 +51,16 @@ begin_attempt() { # a job that Slurm starts again finds its folder as it was, an
 }
 
 keep_output() { # a node that dies gives no time to do it then
-  local number
+  local name file number=0
   [ -n "${SLURM_JOB_ID:-}" ] || return 0
   mkdir -p esd/output
-  for number in 1 2; do
-    [ -f "/proc/$$/fd/$number" ] || continue
+  for name in stdout stderr; do
+    number=$((number + 1))
+    file=$(readlink "/proc/$$/fd/$number") # now: a later step's own output goes elsewhere
+    [ -f "$file" ] || continue
     (
       ulimit -f "$most_printed"
-      exec tail --bytes=+1 --follow --pid=$$ "$(readlink "/proc/$$/fd/$number")" </dev/null >"esd/output/$([ "$number" = 1 ] && echo stdout || echo stderr)" 2>/dev/null
+      exec tail --bytes=+1 --follow --pid=$$ "$file" </dev/null >"esd/output/$name" 2>/dev/null
     ) &
     keepers+=("$!")
   done

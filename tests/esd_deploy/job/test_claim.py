@@ -121,7 +121,7 @@ def test_what_the_first_attempt_printed_is_kept_where_its_node_died(folder):
     folder.program('echo "attempt ${SLURM_RESTART_COUNT:-0}"; echo trouble >&2; [ -n "${SLURM_RESTART_COUNT:-}" ] || sleep 60')
     first = folder.begin(11)
     for _ in range(200):
-        if folder.text("esd/output/stdout") and folder.text("esd/output/stderr"):
+        if "attempt" in folder.text("esd/output/stdout") and folder.text("esd/output/stderr"):
             break
         time.sleep(0.05)
     first.kill()
