@@ -9,7 +9,7 @@ from pathlib import PurePosixPath
 
 OWN = frozenset({"run.json", ".lock", ".record.lock"})
 """Names at the top of a run's folder that are the client's own."""
-_OWN = re.compile(r"\.?run\.json(\.\d+\.part)?")
+_OWN = re.compile(r"\.?run\.json(\.\d+\.part)?|\.(record\.)?lock(\.held(\..*)?)?")
 CHANGED = ".changed"
 """Behind the name of an input that the job changed: the original stays beside it, for `rerun`."""
 _LONGEST = 255
@@ -33,8 +33,16 @@ def part_name(name: str) -> str:
 
 
 def is_own(path: str) -> bool:
-    """Whether a place is the client's own, however it is written: some disks make no difference."""
-    return same(path) in OWN or _OWN.fullmatch(same(path)) is not None
+    """Whether a place is the client's own, or in a folder of such a name, however it is written: some disks make no difference."""
+    top = same(path.partition("/")[0])
+    return top in OWN or _OWN.fullmatch(top) is not None
+
+
+def _housed(path: str) -> str:
+    """The path escaped, and beside the client's own files."""
+    place = escaped(path)
+    top, slash, rest = place.partition("/")
+    return f"{top}.result{slash}{rest}" if is_own(place) else place
 
 
 def same(path: str) -> str:
@@ -55,15 +63,13 @@ class Places:
     def of(self, path: str, *, changed: bool = False) -> str:
         """The place of a result; the same one each time it is asked for. `changed`: an input that the job wrote to."""
         if path not in self._given:
-            place = escaped(path)
-            if is_own(place):
-                place += ".result"
+            place = _housed(path)
             self._given[path] = self._free(f"{place}{CHANGED}" if changed else place)
         return self._given[path]
 
     def known(self, path: str) -> str:
         """Where a path was put, or would be."""
-        return self._given.get(path, escaped(path))
+        return self._given.get(path, _housed(path))
 
     def _free(self, place: str) -> str:
         number, found = 1, place

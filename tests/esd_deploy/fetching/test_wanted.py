@@ -115,3 +115,13 @@ def test_a_file_that_the_server_does_not_list_because_it_knows_no_owner_of_it_is
     found = noted(". f f 1 644 ./mine", ". f f 1 644 ./of a stranger", hashes=("mine", "of a stranger"))
 
     assert [one.path for one in todo([RemoteFile("mine", 1)], found, {}).files] == ["mine", "of a stranger"]
+
+
+@pytest.mark.parametrize("name", ["run.json", ".lock", ".Record.Lock", ".lock.held", ".lock.held.host.1.2"])
+def test_a_folder_of_the_name_of_our_own_file_is_another_one_here_and_links_lead_there(name):
+    found = noted(f". d d 1 755 ./{name}", f". f f 1 644 ./{name}/a", f". l d 1 777 ./link => {name}", hashes=(f"{name}/a",))
+
+    plan = todo([], found, {})
+
+    assert [(one.path, one.place) for one in plan.files] == [(f"{name}/a", f"{name}.result/a")]
+    assert [(one.place, one.target) for one in plan.links] == [("link", f"{name}.result")]
