@@ -18,7 +18,6 @@ from esd_build.data.errors import UsageError
 _HEADER = struct.Struct("<32s10s3s3s16s8q")
 _DESCRIPTOR = struct.Struct("<iBIII7q128s384s")
 _MAGIC = b"SIF_MAGIC\0"
-_FARTHEST = 2**62
 _FILE_SYSTEM = 0x4004
 _NAMESPACE = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 9562, Appendix C: names that are URLs
 
@@ -98,7 +97,7 @@ def _descriptors(file: BinaryIO, header: tuple[Any, ...], image: Path) -> Iterat
 
 def _read(file: BinaryIO, offset: int, layout: struct.Struct, image: Path) -> tuple[Any, ...]:
     content = b""
-    if 0 <= offset < _FARTHEST:  # before the file, or beyond what any file has, the kernel itself refuses
+    if 0 <= offset <= os.fstat(file.fileno()).st_size:  # elsewhere the kernel itself refuses, at a place that each disk has its own
         file.seek(offset)
         content = file.read(layout.size)
     if len(content) < layout.size:
