@@ -20,4 +20,5 @@ fi
 lock --universal requirements/dev.in pyproject.toml --no-emit-package esd-images --output-file requirements/dev.txt
 lock --universal --python-version 3.11 requirements/docs.in --output-file requirements/docs.txt
 lock --universal --python-version 3.11 requirements/fuzz.in --output-file requirements/fuzz.txt
+lock --universal --python-version 3.11 tests/real/queue-requirements.in --output-file tests/real/queue-requirements.txt
 for release in spack-envs/*/requirements.in spack-envs/*/*/requirements.in; do lock_environment "$release"; done

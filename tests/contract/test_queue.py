@@ -27,13 +27,17 @@ MOST_DIFFERENCES = 12
 def our_queue(tmp_path_factory: pytest.TempPathFactory) -> Iterator[QueueWeb]:
     with own_queue(tmp_path_factory.mktemp("queue")) as queue:
         token = queue.token()
-        yield QueueWeb(queue.url, queue.tls, lambda: token)
+        web = QueueWeb(queue.url, queue.tls, lambda: token)
+        with web.anonymous:
+            yield web
 
 
 @pytest.fixture(scope="module")
-def their_queue(real_queue: RealQueue, machine: object) -> QueueWeb:
+def their_queue(real_queue: RealQueue, machine: object) -> Iterator[QueueWeb]:
     token = real_queue.keycloak.token()
-    return QueueWeb(real_queue.url, real_queue.tls, lambda: token)
+    web = QueueWeb(real_queue.url, real_queue.tls, lambda: token)
+    with web.anonymous:
+        yield web
 
 
 @pytest.fixture(scope="module", params=[OURS, THEIRS])

@@ -36,6 +36,7 @@ def keycloak(real_folder: Path) -> Iterator[Keycloak]:
         yield server
     finally:
         server.stop()
+        server.web.close()
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +57,7 @@ def real_queue(request: pytest.FixtureRequest, real_folder: Path) -> Iterator[Re
     finally:
         for server in (queue.server, database.server):
             server.stop()
+        queue.web.close()
 
 
 @pytest.fixture(scope="session")

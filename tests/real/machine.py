@@ -91,6 +91,7 @@ class Machine:
         self.store.server_close()
         for thread in self._threads:
             thread.join(30)
+        self.web.close()
 
     def _work(self) -> None:
         while not self._ended.wait(LOOK_S):

@@ -22,6 +22,7 @@ from esd_deploy.runs import record, results
 from esd_deploy.runs.run import Run
 from esd_deploy.sites.config import Limits, NmpiSettings, SiteConfig
 from esd_deploy.sites.endpoint import Credentials, Endpoint
+from esd_deploy.sites.oidc import IssuerAwayError
 from esd_deploy.sites.source import CredentialsSource
 
 QUEUE = "https://queue.example.org"
@@ -191,6 +192,20 @@ def test_an_ended_token_is_renewed_once(queue, connection, queue_endpoint, monke
     queue.answers = [httpx.Response(401, json={"detail": "expired"})]
     monkeypatch.setattr(Credentials, "renew", lambda _self: True)
     assert connection.state(f"{QUEUE}/jobs/1").status == "QUEUED"
+
+
+def test_a_run_goes_on_while_the_issuer_is_away(queue, connection, queued, tmp_path, monkeypatch):
+    run = Run(prepared(queued, tmp_path / "run-7"), tmp_path / "run-7", connection, poll_s=0, sleep=lambda _s: None)
+    run.submit()
+    away = iter([True, True, True])
+
+    def bearer(_self: Credentials) -> str:
+        if next(away, False):
+            raise IssuerAwayError("the issuer does not answer")
+        return "token"
+
+    monkeypatch.setattr(Credentials, "bearer", bearer)
+    assert run.wait().succeeded
 
 
 def test_a_removed_job_ends_the_waiting(queue, connection, queued, tmp_path):
