@@ -16,6 +16,12 @@ USUAL = {"accessTokenLifespan": 300, "revokeRefreshToken": False, "refreshTokenM
 AWAY_S = 30
 """How long the issuer is away before it is started again, which takes it 10 to 20 s more."""
 RESULT = "open('out.txt', 'w').write('seven')\n"
+LONGEST_S = 600
+
+
+def until_told(go: Path) -> str:
+    """The text of a program that goes on until that file is there: the machine is this one."""
+    return f"import os, time\nfor _ in range({LONGEST_S}):\n    if os.path.exists({str(go)!r}):\n        break\n    time.sleep(1)\n{RESULT}"
 
 
 @pytest.fixture
@@ -63,15 +69,16 @@ def test_refresh_tokens_that_may_be_used_once_serve_four_clients(realm, deploy, 
     assert len({record["job"]["url"] for record in deploy.records()}) == 4
 
 
-def test_a_login_that_ends_in_mid_run_names_the_run_and_how_to_come_back(realm, deploy, person) -> None:
+def test_a_login_that_ends_in_mid_run_names_the_run_and_how_to_come_back(deploy, person, tmp_path) -> None:
     deploy.log_in(person)
-    begun = deploy.begin("run", deploy.script(f"import time\ntime.sleep(15)\n{RESULT}"))
+    begun = deploy.begin("run", deploy.script(until_told(tmp_path / "go")))
     _until(lambda: [record for record in deploy.records() if record["status"] == "RUNNING"])
     person.keycloak.end_logins()
     said, (record,) = ended(begun, code=3), deploy.records()
     assert "ended the login (invalid_grant: " in said
     assert f"`esd-deploy attach {record['id']}`" in said
 
+    (tmp_path / "go").touch()
     deploy.log_in(person)
     assert "SUCCESSFUL" in deploy("attach", record["id"])
     assert deploy.result("out.txt") == "seven"
@@ -88,19 +95,20 @@ def test_a_client_that_the_issuer_does_not_know_is_said_in_its_words(deploy) -> 
     assert "starts no login for client 'nobody' (invalid_client: " in said
 
 
-def test_a_run_outlives_an_issuer_that_is_away(realm, deploy, person, keycloak) -> None:
+def test_a_run_outlives_an_issuer_that_is_away(realm, deploy, person, keycloak, tmp_path) -> None:
     realm(accessTokenLifespan=30)
     deploy.log_in(person)
-    begun = deploy.begin("run", deploy.script(f"import time\ntime.sleep(20)\n{RESULT}"))
+    begun = deploy.begin("run", deploy.script(until_told(tmp_path / "go")))
     _until(lambda: [record for record in deploy.records() if record["status"] == "RUNNING"])
     keycloak.stop()
+    (tmp_path / "go").touch()
     time.sleep(AWAY_S)
     keycloak.start()
     assert "SUCCESSFUL" in ended(begun)
     assert deploy.result("out.txt") == "seven"
 
 
-def _until(holds: Callable[[], object], seconds: float = 60) -> None:
+def _until(holds: Callable[[], object], seconds: float = LONGEST_S) -> None:
     end = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < end
