@@ -6,9 +6,9 @@ local_registry() {
   read -r host ESD_REGISTRY_CA ESD_REGISTRY_LOGIN < <(
     { if [ -n "$1" ]; then cat "$1"; else .venv/bin/esd-deploy local status --json; fi; } |
       python3 -c 'import json, sys; site = json.load(sys.stdin)
-print(site["registry"] or "", site["ca_file"] or "", site.get("registry_login_file") or "")'
+print(site["registry"] or "-", site["ca_file"] or "-", site.get("registry_login_file") or "")'
   ) || true
-  [ -n "$host" ] || { printf 'the local site is not up: esd-deploy local up, or name a registry: make push REGISTRY=host/project\n' >&2; return 4; }
+  [ "${host:--}" != - ] || { printf 'the local site is not up: esd-deploy local up, or name a registry: make push REGISTRY=host/project\n' >&2; return 4; }
   REGISTRY=$host/esd ESD_REGISTRY=$host/esd
   [ -r "$ESD_REGISTRY_LOGIN" ] || { printf '%s: only who started the local site may push to its registry: esd-deploy local up\n' "$ESD_REGISTRY_LOGIN" >&2; return 4; }
   export REGISTRY ESD_REGISTRY ESD_REGISTRY_CA ESD_REGISTRY_LOGIN
