@@ -12,7 +12,7 @@ from typer.cli import get_docs_for_click
 
 from esd_build.cli import app as build_app
 from esd_deploy.cli import app as deploy_app
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records.record import RunRecord
 from esd_deploy.sites.config import schema
 from esd_localsite.commands.local import app as local_app
 

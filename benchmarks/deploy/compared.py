@@ -8,7 +8,7 @@ from pathlib import Path
 
 from esd_deploy.fetching.places import text
 from esd_deploy.fetching.wanted import is_housekeeping
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records.record import RunRecord
 
 _OURS = ("esd/",)
 

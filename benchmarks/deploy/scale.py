@@ -16,7 +16,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from esd_deploy.runs import record
+from esd_deploy.records import record
 
 DEPLOY = str(Path(sys.executable).with_name("esd-deploy"))
 MANY = "from pathlib import Path\nfor i in range({count}):\n    Path(f'out-{{i}}.txt').write_text(f'{{i}}\\n' * 20)\n"

@@ -27,8 +27,8 @@ from tokens_for_tests import TokenFile
 from weather import Weather
 
 from esd_deploy import Site
-from esd_deploy.runs import record
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records import record
+from esd_deploy.records.record import RunRecord
 
 DEPLOY = str(Path(sys.executable).with_name("esd-deploy"))
 JOB = Path(__file__).with_name("soak_job.py")

@@ -17,7 +17,7 @@ from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
-from esd_deploy.runs.staging import prepare
+from esd_deploy.records.staging import prepare
 from esd_deploy.sites.config import SiteConfig
 
 DATA = Path(__file__).parents[1] / "data" / "site-configs"

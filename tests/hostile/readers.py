@@ -23,8 +23,9 @@ from esd_deploy.errands import image_cache, probe
 from esd_deploy.fetching.wanted import todo
 from esd_deploy.plans import paths
 from esd_deploy.plans.bundle import bundle
-from esd_deploy.runs import ending, reports, results
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records import ending, reports
+from esd_deploy.records.record import RunRecord
+from esd_deploy.runs import results
 from esd_deploy.sites.config import SiteConfig
 from esd_localsite.description.fields import read_object
 from esd_localsite.description.resources import DescriptionError

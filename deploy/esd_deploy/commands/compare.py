@@ -11,7 +11,7 @@ from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.commands.running import RunFailedError
-from esd_deploy.runs import record
+from esd_deploy.records import record
 from esd_deploy.runs.site import RUNS
 from esd_deploy.studies.compare import Comparison, Line, Tolerance, compare, spike_hash
 

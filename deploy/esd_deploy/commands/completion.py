@@ -6,7 +6,7 @@ Where nothing can be read, it offers nothing: a TAB reports no errors.
 from collections.abc import Callable, Iterable
 
 from esd_build.data.errors import EsdError
-from esd_deploy.runs import record
+from esd_deploy.records import record
 from esd_deploy.runs.site import RUNS
 from esd_deploy.sites.catalogue import Catalogue
 

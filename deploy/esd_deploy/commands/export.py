@@ -9,7 +9,7 @@ from esd_build.data.errors import UsageError
 from esd_build.data.paths import shown
 from esd_build.net.words import say
 from esd_deploy.commands import options
-from esd_deploy.runs import record
+from esd_deploy.records import record
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()

@@ -10,9 +10,9 @@ from rich.table import Table
 from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
+from esd_deploy.records.record import RunRecord
 from esd_deploy.runs import fleet
 from esd_deploy.runs.fleet import Unreadable
-from esd_deploy.runs.record import RunRecord
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()

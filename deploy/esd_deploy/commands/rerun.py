@@ -5,7 +5,8 @@ import typer
 from esd_deploy.commands import options
 from esd_deploy.commands.running import Conditions, carry_out
 from esd_deploy.preflight import local_checks
-from esd_deploy.runs import record, rerun
+from esd_deploy.records import record
+from esd_deploy.runs import rerun
 from esd_deploy.runs.site import RUNS, Site
 from esd_deploy.sites import familiar
 from esd_deploy.sites.catalogue import load_site

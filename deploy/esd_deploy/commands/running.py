@@ -18,8 +18,9 @@ from esd_deploy.plans import model_input
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
 from esd_deploy.preflight import local_checks, site_checks
-from esd_deploy.runs import outcome, record, rerun
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records import outcome, record
+from esd_deploy.records.record import RunRecord
+from esd_deploy.runs import rerun
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import RUNS, Site
 from esd_deploy.sites import familiar

@@ -6,8 +6,8 @@ from esd_build.data.paths import shown
 from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
-from esd_deploy.runs import outcome, record
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records import outcome, record
+from esd_deploy.records.record import RunRecord
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()

@@ -9,7 +9,7 @@ from esd_deploy.commands import options
 from esd_deploy.commands.asked import Asked, asks
 from esd_deploy.commands.running import Conditions, RunFailedError, allowed, going_on, planned
 from esd_deploy.display.progress import display
-from esd_deploy.runs import outcome
+from esd_deploy.records import outcome
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()

@@ -14,10 +14,10 @@ from esd_build.net.words import SafeConsole, say
 from esd_deploy.backends.connection import SUCCESSFUL, RefusedError
 from esd_deploy.commands import options
 from esd_deploy.commands.running import RunFailedError
+from esd_deploy.records.record import RunRecord
 from esd_deploy.runs import fleet
 from esd_deploy.runs.fleet import Fleet, Standing, Unreadable
 from esd_deploy.runs.patience import Refusals
-from esd_deploy.runs.record import RunRecord
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()

@@ -1,1 +1,1 @@
-"""A run's life: record, submission, following, results, ending, rerun, fleet."""
+"""A run's life: submission, following, results, rerun, fleet."""

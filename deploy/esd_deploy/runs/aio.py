@@ -12,8 +12,8 @@ import asyncio
 from collections.abc import Iterable
 from typing import Protocol
 
+from esd_deploy.records.record import RunRecord
 from esd_deploy.runs.following import pause
-from esd_deploy.runs.record import RunRecord
 
 
 class Followed(Protocol):

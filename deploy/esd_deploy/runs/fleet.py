@@ -8,8 +8,8 @@ from pathlib import Path
 
 from esd_build.data.errors import EsdError
 from esd_deploy.backends.connection import GoneError
-from esd_deploy.runs import record
-from esd_deploy.runs.record import DamagedError, RunRecord
+from esd_deploy.records import record
+from esd_deploy.records.record import DamagedError, RunRecord
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site
 from esd_deploy.sites import familiar

@@ -16,13 +16,13 @@ from esd_deploy.plans.content import OnDisk, require_same, sha256_of, whole
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import RUN_INDEX, Plan
 from esd_deploy.plans.variables import with_variables
+from esd_deploy.records.record import PREPARED, RunRecord
+from esd_deploy.records.record_parts import JobRecord
+from esd_deploy.records.staging import TRAVELLING
 from esd_deploy.runs.patience import patiently
-from esd_deploy.runs.record import PREPARED, RunRecord
-from esd_deploy.runs.record_parts import JobRecord
 from esd_deploy.runs.results import target
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site, new_id
-from esd_deploy.runs.staging import TRAVELLING
 from esd_deploy.sites import familiar
 from esd_deploy.sites.config import SiteConfig
 

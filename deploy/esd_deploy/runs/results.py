@@ -20,7 +20,7 @@ from esd_deploy.fetching.download import DiskError, download
 from esd_deploy.fetching.places import is_own, part_name, text
 from esd_deploy.fetching.wanted import Link, Problem, Wanted, todo, wanted
 from esd_deploy.plans import paths
-from esd_deploy.runs.record import FileRecord, MissingRecord
+from esd_deploy.records.record import FileRecord, MissingRecord
 
 __all__ = ["MANIFEST", "Fetched", "fetch", "parse_manifest", "target", "wanted"]
 

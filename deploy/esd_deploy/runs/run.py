@@ -15,16 +15,17 @@ from esd_deploy.display import tables
 from esd_deploy.display.progress import Display, Silent
 from esd_deploy.plans import paths
 from esd_deploy.plans.job import BATCH_DETAILS
-from esd_deploy.runs import aio, outcome, reports, results, submission
+from esd_deploy.records import outcome, reports
+from esd_deploy.records.ending import batch_details, ended_early, ending
+from esd_deploy.records.lock import HeldError, alone
+from esd_deploy.records.record import RunRecord, load
+from esd_deploy.records.record_parts import EndingRecord
+from esd_deploy.records.shared import amended
+from esd_deploy.records.staging import staged
+from esd_deploy.runs import aio, results, submission
 from esd_deploy.runs.claims import Claims, Look, look_at
-from esd_deploy.runs.ending import batch_details, ended_early, ending
 from esd_deploy.runs.following import follow
-from esd_deploy.runs.lock import HeldError, alone
 from esd_deploy.runs.patience import REFUSED_S, WAIT_S, Sleep, patiently
-from esd_deploy.runs.record import RunRecord, load
-from esd_deploy.runs.record_parts import EndingRecord
-from esd_deploy.runs.shared import amended
-from esd_deploy.runs.staging import staged
 from esd_deploy.sites.config import SiteConfig
 
 LOCK = ".lock"

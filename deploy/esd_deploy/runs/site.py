@@ -18,9 +18,9 @@ from esd_deploy.plans.image import ImageWord
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import CheckedRequest, Request
-from esd_deploy.runs import record
+from esd_deploy.records import record
+from esd_deploy.records.staging import prepare
 from esd_deploy.runs.run import Run
-from esd_deploy.runs.staging import prepare
 from esd_deploy.sites.catalogue import load_site
 from esd_deploy.sites.config import Mode, SiteConfig
 from esd_deploy.sites.endpoint import Endpoint, resolve

@@ -8,7 +8,7 @@ from typing import Literal
 
 from esd_build.data.errors import UsageError
 from esd_deploy.display import tables
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records.record import RunRecord
 
 Verdict = Literal["same", "agrees", "differs", "unknown"]
 

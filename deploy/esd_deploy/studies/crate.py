@@ -11,7 +11,7 @@ from rocrate.rocrate import ROCrate
 
 from esd_build.data.errors import UsageError
 from esd_deploy.plans import paths
-from esd_deploy.runs.record import FILE_NAME, RunRecord
+from esd_deploy.records.record import FILE_NAME, RunRecord
 
 _PROFILES = (
     "https://w3id.org/ro/wfrun/process/0.5",

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from esd_deploy.display import tables
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records.record import RunRecord
 
 Verdict = Literal["same", "differs", "unknown"]
 COMPONENTS = (

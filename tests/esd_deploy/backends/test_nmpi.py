@@ -18,7 +18,8 @@ from esd_deploy.backends.nmpi import BACKEND, NmpiConnection
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
-from esd_deploy.runs import record, results
+from esd_deploy.records import record
+from esd_deploy.runs import results
 from esd_deploy.runs.run import Run
 from esd_deploy.sites.config import Limits, NmpiSettings, SiteConfig
 from esd_deploy.sites.endpoint import Credentials, Endpoint

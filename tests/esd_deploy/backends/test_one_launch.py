@@ -18,7 +18,7 @@ from esd_deploy.plans import launch, run_job
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.limits import check_size, most, settled
 from esd_deploy.plans.request import Request
-from esd_deploy.runs.record_parts import JobRecord
+from esd_deploy.records.record_parts import JobRecord
 from esd_deploy.sites.config import Partition, SiteConfig
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 from esd_deploy.validation.plan import ValidationPlan, time_for

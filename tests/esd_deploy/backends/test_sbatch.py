@@ -5,7 +5,7 @@ from dataclasses import replace
 from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import JobState
 from esd_deploy.plans.run_job import spec
-from esd_deploy.runs.ending import batch_details, ending
+from esd_deploy.records.ending import batch_details, ending
 
 
 def by_sbatch(planned):

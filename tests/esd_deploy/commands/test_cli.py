@@ -10,7 +10,7 @@ from esd_deploy.cli import main
 from esd_deploy.commands import cancel, logs
 from esd_deploy.commands.running import with_default_image
 from esd_deploy.plans.request import Request
-from esd_deploy.runs.record import FileRecord, RunRecord
+from esd_deploy.records.record import FileRecord, RunRecord
 from esd_deploy.runs.run import Run
 from esd_deploy.sites.catalogue import Catalogue
 

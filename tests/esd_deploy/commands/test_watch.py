@@ -11,7 +11,7 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_deploy import Site
 from esd_deploy.backends.connection import GoneError, JobState, RefusedError
 from esd_deploy.commands import watch
-from esd_deploy.runs import record
+from esd_deploy.records import record
 from esd_deploy.runs.fleet import Fleet
 from esd_deploy.runs.patience import REFUSED_S
 

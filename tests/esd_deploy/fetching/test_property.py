@@ -23,8 +23,8 @@ from hypothesis import strategies as st
 
 from esd_deploy.backends import inventory, unicore_folder, unicore_names
 from esd_deploy.backends.connection import GoneError, JobState, RefusedError, RemoteFile
+from esd_deploy.records.lock import alone
 from esd_deploy.runs import results
-from esd_deploy.runs.lock import alone
 from esd_deploy.runs.patience import patiently
 
 pytestmark = pytest.mark.integration

@@ -11,7 +11,7 @@ from esd_build import signing
 from esd_build.data.errors import UsageError
 from esd_deploy.plans.request import Request
 from esd_deploy.preflight import local_checks
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records.record import RunRecord
 
 
 @pytest.fixture

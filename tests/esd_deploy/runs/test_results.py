@@ -5,9 +5,10 @@ from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.data.errors import ToolError
 from esd_deploy.backends.connection import AwayError, RemoteFile
-from esd_deploy.runs import reports, results
+from esd_deploy.records import reports
+from esd_deploy.records.record import RunRecord
+from esd_deploy.runs import results
 from esd_deploy.runs.patience import patiently
-from esd_deploy.runs.record import RunRecord
 
 IMPATIENT = patiently(sleep=lambda _s: None)
 

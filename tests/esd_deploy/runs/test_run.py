@@ -10,11 +10,11 @@ from esd_deploy.backends.unicore_job import files
 from esd_deploy.plans.content import whole
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.run_job import spec
-from esd_deploy.runs import record
+from esd_deploy.records import record
+from esd_deploy.records.record import RunRecord
+from esd_deploy.records.staging import TRAVELLING
 from esd_deploy.runs.following import pause
-from esd_deploy.runs.record import RunRecord
 from esd_deploy.runs.run import LOCK, Run
-from esd_deploy.runs.staging import TRAVELLING
 
 FAILED = [JobState("RUNNING"), JobState("FAILED", "non-zero exit code", exit_code=7, log=("the site's log",))]
 

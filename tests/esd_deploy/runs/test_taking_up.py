@@ -12,8 +12,9 @@ from esd_deploy import Site, gather
 from esd_deploy.backends.connection import GoneError, JobState
 from esd_deploy.plans.bundle import bundle
 from esd_deploy.plans.content import whole
-from esd_deploy.runs import fleet, record, rerun
-from esd_deploy.runs.staging import TRAVELLING
+from esd_deploy.records import record
+from esd_deploy.records.staging import TRAVELLING
+from esd_deploy.runs import fleet, rerun
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 
 ENDPOINT = Endpoint("https://unicore.example.org:8080/EXAMPLE/rest/core", "registry.example.org", None, Credentials("s"), "")

@@ -8,7 +8,7 @@ import pytest
 from esd_build.data.errors import UsageError
 from esd_deploy.backends.connection import JobState
 from esd_deploy.commands.drift import page
-from esd_deploy.runs.record import FileRecord, RunRecord
+from esd_deploy.records.record import FileRecord, RunRecord
 from esd_deploy.studies import crate, drift
 from esd_deploy.studies.compare import Tolerance, compare
 from esd_deploy.studies.drift import Stack, judge

@@ -10,7 +10,7 @@ from esd_deploy.plans import paths
 from esd_deploy.plans.content import Content, OnDisk, copy
 from esd_deploy.plans.job import SiteJob
 from esd_deploy.plans.plan import Plan
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records.record import RunRecord
 from esd_deploy.sites import familiar
 
 TRAVELLING = "esd/record.json"

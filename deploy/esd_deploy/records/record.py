@@ -18,7 +18,7 @@ from esd_deploy.plans.content import sha256_of
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.plans.plan import Plan
-from esd_deploy.runs.record_parts import (
+from esd_deploy.records.record_parts import (
     EndingRecord,
     FileRecord,
     ImageRecord,

@@ -8,8 +8,9 @@ import pytest
 from typer.testing import CliRunner
 
 from esd_deploy.cli import app
-from esd_deploy.runs import fleet, record
-from esd_deploy.runs.record import SCHEMA, RunRecord
+from esd_deploy.records import record
+from esd_deploy.records.record import SCHEMA, RunRecord
+from esd_deploy.runs import fleet
 
 RECORDS = sorted((Path(__file__).parents[2] / "data" / "records").glob("*.json"))
 GOOD = next(path for path in RECORDS if path.stem == "form-2")

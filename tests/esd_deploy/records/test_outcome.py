@@ -1,9 +1,9 @@
 import pytest
 
 from esd_deploy.backends.connection import JobState
-from esd_deploy.runs import outcome
-from esd_deploy.runs.record import RunRecord
-from esd_deploy.runs.record_parts import EndingRecord, StartCrashRecord
+from esd_deploy.records import outcome
+from esd_deploy.records.record import RunRecord
+from esd_deploy.records.record_parts import EndingRecord, StartCrashRecord
 
 
 @pytest.fixture

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from esd_deploy.runs.lock import alone
-from esd_deploy.runs.record import RunRecord, load
+from esd_deploy.records.lock import alone
+from esd_deploy.records.record import RunRecord, load
 
 LOCK = ".record.lock"
 _STATE = ("status", "states", "message", "exit_code", "log")

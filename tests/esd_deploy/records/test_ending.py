@@ -3,7 +3,7 @@
 import pytest
 
 from esd_deploy.backends.connection import JobState
-from esd_deploy.runs.ending import ending
+from esd_deploy.records.ending import ending
 
 EXIT_1 = JobState("FAILED", "User application exited with non-zero exit code", 1)
 NO_CODE = JobState("FAILED", "Job failed")

@@ -8,7 +8,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 from esd_build.registry import PublishedImage
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.paths import RunPath
-from esd_deploy.runs.ending import Ending
+from esd_deploy.records.ending import Ending
 
 
 class Part(BaseModel):

@@ -10,8 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from esd_deploy.runs import lock
-from esd_deploy.runs.lock import HeldError, alone
+from esd_deploy.records import lock
+from esd_deploy.records.lock import HeldError, alone
 
 HELD = ".lock.held"
 

@@ -6,8 +6,8 @@ from rich.table import Table
 
 from esd_build.data.paths import shown
 from esd_deploy.plans.launch import clock
-from esd_deploy.runs.ending import advice
-from esd_deploy.runs.record import RunRecord
+from esd_deploy.records.ending import advice
+from esd_deploy.records.record import RunRecord
 
 _TAIL = 20
 _LINE = 1000

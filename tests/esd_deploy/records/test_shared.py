@@ -1,9 +1,9 @@
 """Two clients that write one record."""
 
 from esd_deploy.backends.connection import JobState
-from esd_deploy.runs import record
-from esd_deploy.runs.record import FileRecord, RunRecord
-from esd_deploy.runs.shared import amended
+from esd_deploy.records import record
+from esd_deploy.records.record import FileRecord, RunRecord
+from esd_deploy.records.shared import amended
 
 
 def test_each_keeps_what_the_other_found_out(planned, tmp_path):

@@ -13,8 +13,8 @@ from pydantic_core import from_json
 from esd_build.data.errors import ToolError
 from esd_build.net.answers import printable
 from esd_deploy.plans import paths
-from esd_deploy.runs.record import PullRecord, RunRecord
-from esd_deploy.runs.record_parts import StartCrashRecord
+from esd_deploy.records.record import PullRecord, RunRecord
+from esd_deploy.records.record_parts import StartCrashRecord
 
 _VERSIONS = TypeAdapter(dict[str, str])
 _START_CRASH = TypeAdapter(StartCrashRecord)
