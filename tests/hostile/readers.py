@@ -30,8 +30,8 @@ from esd_deploy.sites.config import SiteConfig
 from esd_localsite.description.fields import read_object
 from esd_localsite.description.resources import DescriptionError
 from esd_localsite.jobs import batch
-from esd_localsite.jobs.records import JobRecord
-from esd_localsite.jobs.shelf import UnkeptError
+from esd_localsite.records.records import JobRecord
+from esd_localsite.records.shelf import UnkeptError
 
 DATA = Path(__file__).parents[1] / "data"
 EXPECTED = (EsdError, DescriptionError, ValidationError, UnkeptError)

@@ -25,12 +25,12 @@ from esd_localsite.files.processes import Account
 from esd_localsite.front import patience
 from esd_localsite.identity.guesses import Guesses
 from esd_localsite.identity.users import Gate, Refusal, UserEntry, UsersFile
-from esd_localsite.jobs.records import JobRecord
-from esd_localsite.jobs.script import EXIT_CODE_FILE
-from esd_localsite.jobs.shelf import Shelf, UnkeptError
 from esd_localsite.jobs.watch import Watch
-from esd_localsite.jobs.workspace import Workspace
 from esd_localsite.nmpi import results
+from esd_localsite.records.records import JobRecord
+from esd_localsite.records.script import EXIT_CODE_FILE
+from esd_localsite.records.shelf import Shelf, UnkeptError
+from esd_localsite.records.workspace import Workspace
 
 REFUSED = (OSError, PathError)
 HOLE = 700 * 1024**2

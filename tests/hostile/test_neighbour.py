@@ -14,8 +14,8 @@ from esd_localsite.front import fairness, patience
 from esd_localsite.front.fairness import Lane, TooManyError
 from esd_localsite.identity.users import Identity
 from esd_localsite.jobs import creation
-from esd_localsite.jobs.shelf import Shelf
 from esd_localsite.jobs.turns import Turns
+from esd_localsite.records.shelf import Shelf
 from esd_localsite.unicore import requests
 from esd_localsite.unicore.requests import LongJson, raw_body
 
@@ -209,7 +209,7 @@ def test_a_long_listing_is_the_same_document():
 def test_one_user_may_not_fill_the_memory_with_jobs(tmp_path, monkeypatch, limit):
     from datetime import UTC, datetime
 
-    from esd_localsite.jobs.records import JobRecord
+    from esd_localsite.records.records import JobRecord
 
     store = Shelf(tmp_path, JobRecord)
     mallory, ada = Identity("mallory", "mallory", "x"), Identity("ada", "ada", "x")

@@ -153,7 +153,7 @@ def test_a_password_of_a_local_site_that_others_can_read_is_refused(config, tmp_
 def test_a_pipe_is_no_secret(tmp_path):
     os.mkfifo(tmp_path / "pipe", 0o600)
     descriptor = os.open(tmp_path / "pipe", os.O_RDWR)
-    with pytest.raises(UsageError, match="no file of your own"):
+    with pytest.raises(UsageError, match="not your own file"):
         secret_file(tmp_path / "pipe")
     os.close(descriptor)
 

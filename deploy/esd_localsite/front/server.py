@@ -21,10 +21,10 @@ from esd_localsite.files.files import PathError
 from esd_localsite.front.fairness import Fairness
 from esd_localsite.identity.users import Gate, Identity, Refusal, token_secret
 from esd_localsite.jobs.faults import FaultyEdge
-from esd_localsite.jobs.shelf import Shelf, UnkeptError
 from esd_localsite.nmpi import routes as nmpi_routes
 from esd_localsite.nmpi.queue import Queue
 from esd_localsite.nmpi.records import QueueRecord
+from esd_localsite.records.shelf import Shelf, UnkeptError
 from esd_localsite.unicore import client_transfers, job_routes, oidc_routes, site_routes, storage_routes, transfer_routes
 from esd_localsite.unicore.endpoint import Endpoint
 

@@ -8,9 +8,10 @@ from esd_localsite.description.description import JobDescription, JobType
 from esd_localsite.description.resources import DescriptionError, Granted
 from esd_localsite.files.mover import Mover
 from esd_localsite.files.processes import Account, Launcher, Process
-from esd_localsite.jobs import script
 from esd_localsite.jobs.batch import BatchError, BatchSystem, Submission, batch_state
-from esd_localsite.jobs.life import (
+from esd_localsite.jobs.staging_actions import stage_in, stage_out
+from esd_localsite.records import script
+from esd_localsite.records.life import (
     Action,
     Batch,
     BatchSeen,
@@ -24,9 +25,8 @@ from esd_localsite.jobs.life import (
     Refused,
     Submitted,
 )
-from esd_localsite.jobs.records import JobRecord, dn_of
-from esd_localsite.jobs.staging_actions import stage_in, stage_out
-from esd_localsite.jobs.workspace import Workspace
+from esd_localsite.records.records import JobRecord, dn_of
+from esd_localsite.records.workspace import Workspace
 
 PRE, POST = "PRE", "POST"
 

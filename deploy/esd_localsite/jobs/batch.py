@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from esd_localsite.files.processes import Account, Launcher, Process
-from esd_localsite.jobs.life import Batch
+from esd_localsite.records.life import Batch
 
 _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 _ENDED = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "REVOKED"}

@@ -10,8 +10,8 @@ from esd_localsite.description.config import EndpointConfig
 from esd_localsite.description.description import tags_of
 from esd_localsite.description.resources import DescriptionError
 from esd_localsite.identity.users import Identity
-from esd_localsite.jobs.records import JobRecord, Service
-from esd_localsite.jobs.shelf import Shelf
+from esd_localsite.records.records import JobRecord, Service
+from esd_localsite.records.shelf import Shelf
 
 
 @dataclass(frozen=True)

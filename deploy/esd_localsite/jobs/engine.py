@@ -25,16 +25,16 @@ from esd_localsite.jobs.actions import Actor
 from esd_localsite.jobs.batch import BatchError, BatchSystem
 from esd_localsite.jobs.creation import DIRECT, Origin, new_record, require_room
 from esd_localsite.jobs.faults import check_quota
-from esd_localsite.jobs.life import Aborted, Action, Event, Failed, JobState, Phase, Rules
 from esd_localsite.jobs.machine import advance
 from esd_localsite.jobs.observation import Observer
-from esd_localsite.jobs.records import JobRecord, description_of
-from esd_localsite.jobs.shelf import Shelf
 from esd_localsite.jobs.staging_actions import is_slow
-from esd_localsite.jobs.storages import storage_of
 from esd_localsite.jobs.turns import Turns
 from esd_localsite.jobs.watch import Watch
-from esd_localsite.jobs.workspace import Workspace
+from esd_localsite.records.life import Aborted, Action, Event, Failed, JobState, Phase, Rules
+from esd_localsite.records.records import JobRecord, description_of
+from esd_localsite.records.shelf import Shelf
+from esd_localsite.records.storages import storage_of
+from esd_localsite.records.workspace import Workspace
 
 _SLOW_AT_ONCE = 4
 _BUSY_S = 1.0

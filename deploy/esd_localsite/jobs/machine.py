@@ -7,7 +7,7 @@ of an end, and when, follows UNICORE/X (XNJS: JobProcessor, Execution).
 from dataclasses import dataclass
 
 from esd_localsite.description.description import JobDescription, JobType
-from esd_localsite.jobs.life import (
+from esd_localsite.records.life import (
     Aborted,
     Action,
     Batch,

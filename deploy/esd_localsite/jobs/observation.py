@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from esd_localsite.jobs.actions import Actor
 from esd_localsite.jobs.batch import BatchError
-from esd_localsite.jobs.life import Event, Phase, Tick
-from esd_localsite.jobs.records import JobRecord
-from esd_localsite.jobs.workspace import Workspace
+from esd_localsite.records.life import Event, Phase, Tick
+from esd_localsite.records.records import JobRecord
+from esd_localsite.records.workspace import Workspace
 
 _log = logging.getLogger("esd_localsite.jobs")
 

@@ -8,9 +8,9 @@ from esd_localsite.description.resources import DescriptionError
 from esd_localsite.description.staging import Import
 from esd_localsite.files.files import PathError, Storage
 from esd_localsite.files.mover import Asker, Mover
-from esd_localsite.jobs.life import Done, Event, Failed
-from esd_localsite.jobs.records import JobRecord
-from esd_localsite.jobs.workspace import Workspace
+from esd_localsite.records.life import Done, Event, Failed
+from esd_localsite.records.records import JobRecord
+from esd_localsite.records.workspace import Workspace
 
 
 def is_slow(job: JobDescription) -> bool:

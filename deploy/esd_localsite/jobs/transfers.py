@@ -8,8 +8,8 @@ from esd_localsite.files.files import PathError
 from esd_localsite.files.mover import Asker, Meter
 from esd_localsite.files.processes import account_of
 from esd_localsite.jobs.engine import Engine
-from esd_localsite.jobs.records import TransferRecord, TransferStatus
-from esd_localsite.jobs.shelf import Shelf
+from esd_localsite.records.records import TransferRecord, TransferStatus
+from esd_localsite.records.shelf import Shelf
 
 _AT_ONCE = 4
 _log = logging.getLogger("esd_localsite.front")

@@ -12,13 +12,13 @@ from typing import Any
 from esd_localsite.identity.users import Identity
 from esd_localsite.jobs.creation import Origin
 from esd_localsite.jobs.engine import Engine
-from esd_localsite.jobs.life import Phase
-from esd_localsite.jobs.records import JobRecord
-from esd_localsite.jobs.shelf import Shelf
 from esd_localsite.nmpi import results
 from esd_localsite.nmpi.platforms import PLATFORMS
 from esd_localsite.nmpi.program import RequestError, description, refusal
 from esd_localsite.nmpi.records import Output, QueueRecord, QueueStatus, Request
+from esd_localsite.records.life import Phase
+from esd_localsite.records.records import JobRecord
+from esd_localsite.records.shelf import Shelf
 
 COLLABS: Mapping[str, dict[str, float]] = {"demo": {"Demo": 1000.0, "SpiNNaker": 1000.0}, "no-quota": {}}
 """The collaboratories that the queue knows, and how much they may use of each platform."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, AnyUrl, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter
 
-from esd_localsite.jobs.shelf import Record
+from esd_localsite.records.shelf import Record
 
 _URL: TypeAdapter[AnyUrl] = TypeAdapter(AnyUrl)
 

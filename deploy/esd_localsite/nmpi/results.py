@@ -9,9 +9,9 @@ from pathlib import Path
 
 from esd_localsite.files import opening
 from esd_localsite.files.files import PathError, Storage
-from esd_localsite.jobs.workspace import Workspace
 from esd_localsite.nmpi.program import STARTED, WORK
 from esd_localsite.nmpi.records import Output
+from esd_localsite.records.workspace import Workspace
 
 _KEPT_BACK = ("reports", "application_generated_data_files")
 """Folders that the service does not give back."""

@@ -13,8 +13,8 @@ from esd_localsite.description.fields import optional
 from esd_localsite.files.files import PathError, Storage
 from esd_localsite.files.processes import account_of
 from esd_localsite.jobs.faults import check_quota
-from esd_localsite.jobs.records import ClientTransferRecord
-from esd_localsite.jobs.storages import storage_of
+from esd_localsite.records.records import ClientTransferRecord
+from esd_localsite.records.storages import storage_of
 from esd_localsite.unicore.endpoint import endpoint_of, identity_of, owner_of, preferences
 from esd_localsite.unicore.requests import answer, json_body, listing
 from esd_localsite.unicore.storage_routes import receive_file, send_file, storage_of_request

@@ -17,9 +17,9 @@ from esd_localsite.identity.users import Gate, Identity, UsersFile, token_secret
 from esd_localsite.jobs.batch import BatchSystem, LocalProcesses, Slurm
 from esd_localsite.jobs.engine import Engine
 from esd_localsite.jobs.faults import FaultyBatch
-from esd_localsite.jobs.records import ClientTransferRecord, JobRecord, SiteRecord, TransferRecord
-from esd_localsite.jobs.shelf import Shelf
 from esd_localsite.jobs.transfers import Transfers
+from esd_localsite.records.records import ClientTransferRecord, JobRecord, SiteRecord, TransferRecord
+from esd_localsite.records.shelf import Shelf
 from esd_localsite.unicore.answers import Urls
 
 

@@ -12,8 +12,8 @@ from esd_localsite.description.description import JobType, tags_of
 from esd_localsite.description.fields import Json
 from esd_localsite.jobs.batch import BatchError
 from esd_localsite.jobs.creation import Origin
-from esd_localsite.jobs.life import Aborted, Event, Phase, Restarted, Started
-from esd_localsite.jobs.records import description_of
+from esd_localsite.records.life import Aborted, Event, Phase, Restarted, Started
+from esd_localsite.records.records import description_of
 from esd_localsite.unicore.answers import SITE
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of, owner_of, preferences
 from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags

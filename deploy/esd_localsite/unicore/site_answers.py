@@ -6,7 +6,7 @@ from esd_localsite.description.applications import APPLICATIONS, Application
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.files.documents import Document, unicore_time
 from esd_localsite.identity.users import Identity
-from esd_localsite.jobs.records import SiteRecord, dn_of
+from esd_localsite.records.records import SiteRecord, dn_of
 from esd_localsite.unicore.answers import FACTORY, STORAGE_FACTORY, VERSION, Urls, links, resource
 
 _SERVER = "CN=local site,O=ESD,C=EU"

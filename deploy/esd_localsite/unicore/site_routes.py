@@ -14,7 +14,7 @@ from esd_localsite.description.applications import APPLICATIONS
 from esd_localsite.description.description import tags_of
 from esd_localsite.files.documents import Document
 from esd_localsite.identity.users import Identity
-from esd_localsite.jobs.records import SiteRecord
+from esd_localsite.records.records import SiteRecord
 from esd_localsite.unicore import site_answers
 from esd_localsite.unicore.answers import FACTORY, SITE, STORAGE_FACTORY
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, owner_of, preferences

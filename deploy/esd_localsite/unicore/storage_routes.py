@@ -15,8 +15,8 @@ from starlette.types import Receive, Scope, Send
 
 from esd_localsite.files.files import PathError, Storage, read_range
 from esd_localsite.jobs.faults import check_quota
-from esd_localsite.jobs.life import Phase
-from esd_localsite.jobs.storages import HOME, job_of_storage, storage_of
+from esd_localsite.records.life import Phase
+from esd_localsite.records.storages import HOME, job_of_storage, storage_of
 from esd_localsite.unicore.answers import uspace_id
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of, owner_of
 from esd_localsite.unicore.requests import answer, json_body, listing, prompt_pieces, wanted_tags

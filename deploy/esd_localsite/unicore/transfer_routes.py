@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from esd_localsite.description.description import tags_of
 from esd_localsite.description.fields import Json, optional
-from esd_localsite.jobs.records import TransferRecord
+from esd_localsite.records.records import TransferRecord
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, owner_of, preferences
 from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
 from esd_localsite.unicore.work_answers import transfer_document

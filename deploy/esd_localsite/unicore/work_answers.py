@@ -6,8 +6,8 @@ from datetime import timedelta
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.description.description import JobDescription, JobType
 from esd_localsite.files.documents import Document, unicore_time
-from esd_localsite.jobs.life import STATUS, Phase
-from esd_localsite.jobs.records import ClientTransferRecord, JobRecord, TransferRecord, TransferStatus, dn_of
+from esd_localsite.records.life import STATUS, Phase
+from esd_localsite.records.records import ClientTransferRecord, JobRecord, TransferRecord, TransferStatus, dn_of
 from esd_localsite.unicore.answers import Urls, described, links, resource
 
 _UMASK = "027"

@@ -1,7 +1,7 @@
 import pytest
 
 from esd_localsite.jobs.batch import GONE, batch_state, parse_details, parse_queue
-from esd_localsite.jobs.life import Batch
+from esd_localsite.records.life import Batch
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,8 @@ import pytest
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.files.processes import Account
-from esd_localsite.jobs.records import JobRecord
-from esd_localsite.jobs.shelf import Shelf
+from esd_localsite.records.records import JobRecord
+from esd_localsite.records.shelf import Shelf
 
 FIELDS = {
     "site_name": "LOCAL",
@@ -36,7 +36,7 @@ def test_only_the_login_node_has_the_login_environment(tmp_path):
 
 
 def test_all_that_is_wrong_is_listed(tmp_path):
-    with pytest.raises(LocalSiteError, match=r"config.json is no configuration .*port: .*colour: Extra") as caught:
+    with pytest.raises(LocalSiteError, match=r"config.json is not a configuration .*port: .*colour: Extra") as caught:
         read(tmp_path, {**FIELDS, "port": "8080", "colour": "blue"})
     assert "times" not in str(caught.value)
 

@@ -8,7 +8,7 @@ from esd_localsite.files.processes import Launcher
 from esd_localsite.identity.users import Identity
 from esd_localsite.jobs.batch import GONE, BatchError
 from esd_localsite.jobs.engine import Engine
-from esd_localsite.jobs.life import Aborted, Action, JobState, Phase, Started
+from esd_localsite.records.life import Aborted, Action, JobState, Phase, Started
 
 ESD = Identity("esd", "esd", "PASSWORD_FILE")
 

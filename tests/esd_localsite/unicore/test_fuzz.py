@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from esd_localsite.description.description import parse_description, tags_of
 from esd_localsite.description.fields import read_object
 from esd_localsite.description.resources import DescriptionError
-from esd_localsite.jobs.script import Who, allocation_script, login_script, submit_script, user_script
+from esd_localsite.records.script import Who, allocation_script, login_script, submit_script, user_script
 
 from .conftest import OTHER
 

@@ -1,7 +1,8 @@
 import pytest
 
 from esd_localsite.description.description import parse_description
-from esd_localsite.jobs.life import (
+from esd_localsite.jobs.machine import advance
+from esd_localsite.records.life import (
     STATUS,
     Aborted,
     Action,
@@ -21,7 +22,6 @@ from esd_localsite.jobs.life import (
     Submitted,
     Tick,
 )
-from esd_localsite.jobs.machine import advance
 
 RULES = Rules(grace=10.0, submit_attempts=2, submit_retry=5.0, directory="/u/1")
 PLAIN = {"Executable": "date"}

@@ -5,7 +5,7 @@ import pytest
 
 from esd_localsite.description.config import Partition
 from esd_localsite.description.description import parse_description
-from esd_localsite.jobs.script import Who, command_script, login_script, submit_script, user_script
+from esd_localsite.records.script import Who, command_script, login_script, submit_script, user_script
 
 FOLDER = Path("/u/j1")
 WHO = Who("CN=me", lambda text: text.replace("$HOME", "/home/me").replace("$USER", "me"))

@@ -89,7 +89,7 @@ def test_the_users_file_holds_no_password(tmp_path):
 def test_a_broken_users_file_is_named_without_its_values(tmp_path):
     path = tmp_path / "users.json"
     path.write_text('{"esd": {"password": "geheim"}}')
-    with pytest.raises(LocalSiteError, match=r"users\.json is no users file") as caught:
+    with pytest.raises(LocalSiteError, match=r"users\.json is not a users file") as caught:
         UsersFile.read(path)
     assert "geheim" not in str(caught.value)
 

@@ -10,8 +10,8 @@ from pydantic import ConfigDict
 
 from esd_localsite.description.description import JobDescription, JobType, parse_description
 from esd_localsite.description.resources import DescriptionError
-from esd_localsite.jobs.life import JobState
-from esd_localsite.jobs.shelf import Record
+from esd_localsite.records.life import JobState
+from esd_localsite.records.shelf import Record
 
 Service: TypeAlias = Literal["unicore", "nmpi"]
 

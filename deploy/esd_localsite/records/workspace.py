@@ -9,7 +9,7 @@ from pathlib import Path
 
 from esd_localsite.files import opening
 from esd_localsite.files.processes import Account
-from esd_localsite.jobs.script import EXIT_CODE_FILE
+from esd_localsite.records.script import EXIT_CODE_FILE
 
 _CODE = re.compile(r"[0-9]{1,10}")
 _LOG_LINES = 20

@@ -4,8 +4,8 @@ import re
 
 from esd_localsite.files.files import PathError, Storage
 from esd_localsite.files.processes import Account
-from esd_localsite.jobs.records import JobRecord
-from esd_localsite.jobs.shelf import Shelf
+from esd_localsite.records.records import JobRecord
+from esd_localsite.records.shelf import Shelf
 
 HOME = "HOME"
 """The id of the storage that is the user's home folder."""

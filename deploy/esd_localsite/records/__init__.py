@@ -1,0 +1,1 @@
+"""What is kept of jobs on disk: their records, storages and working folders."""
