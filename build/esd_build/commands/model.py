@@ -19,7 +19,7 @@ from esd_build.models.model import POST_PORT, TARGETS, ModelSource, Target
 from esd_build.models.portability import STAGES, Cases, Row
 from esd_build.models.portability_run import Comparison
 from esd_build.models.report import FILE_NAME
-from esd_build.net.words import SafeConsole
+from esd_build.net.words import SafeConsole, say
 
 app = typer.Typer()
 
@@ -46,11 +46,11 @@ def model_command(  # noqa: PLR0913 - each parameter is an option of the command
     source = ModelSource(model, synapse, post_port)
     targets: tuple[Target, ...] = TARGETS if target == "both" else (target,)
     project, build = Project.find(Path.cwd()), ModelBuilder.here()
-    say: Callable[[str], None] = (lambda _text: None) if as_json else BuildProgress().say
+    tell: Callable[[str], None] = (lambda _text: None) if as_json else BuildProgress().say
     built = []
     for each in targets:
         plan = build.plan(source, each, project.images / f"{image or each}-{env}.sif")
-        say(f"==> {source.neuron.name} for {each} ({plan.key})")
+        tell(f"==> {source.neuron.name} for {each} ({plan.key})")
         built.append(build.build(plan))
     folders = [hand_out(one, output) for one in built]
     if as_json:
@@ -72,8 +72,8 @@ def portability(
     folder = project.root / "models"
     cases = documents.load(folder / "portability.yaml", Cases, folder=folder)
     images = {target: project.images / f"{target}-{env}.sif" for target in TARGETS}
-    say: Callable[[str], None] = (lambda _text: None) if as_json else BuildProgress().say
-    rows = list(Comparison(cases, ModelBuilder.here(), images, say).rows())
+    tell: Callable[[str], None] = (lambda _text: None) if as_json else BuildProgress().say
+    rows = list(Comparison(cases, ModelBuilder.here(), images, tell).rows())
     if as_json:
         say(json.dumps([{**asdict(row), "stages": dict(row.stages)} for row in rows], indent=2))
     else:
