@@ -46,13 +46,13 @@ class ModelBuilder:
         return cls(cache, apptainer)
 
     def plan(self, source: ModelSource, target: Target, image: Path) -> ModelPlan:
-        """Raises UsageError where the image is not there or a file is no model."""
+        """Raises UsageError where the image is not there or a file is not a model."""
         plan = ModelPlan(source, target, image, finished.read(image).sha256)
         plan.source.require_models()
         return plan
 
     def build(self, plan: ModelPlan, *, on_line: Callable[[str], None] = lambda _line: None) -> BuiltModel:
-        """Make the model unless the cache has it. A wrong model is no exception here: see `report.failed`."""
+        """Make the model unless the cache has it. A wrong model does not raise: see `report.failed`."""
         target = self._folder / plan.key
         with FileLock(self.cache.root / "locks" / f"model-{plan.key}.lock"):
             if not (target / FILE_NAME).is_file():

@@ -11,12 +11,12 @@ MOST_HOPS = 5
 
 
 def origin(url: str) -> str:
-    """Scheme, host and port, as they are compared: the default port is the same as none. Raises ToolError for what is no address."""
+    """Scheme, host and port, as they are compared: the default port is the same as none. Raises ToolError for what is not an address."""
     try:
         parts = urlsplit(url)
         port = parts.port or {"https": 443, "http": 80}.get(parts.scheme, 0)
     except ValueError as error:
-        raise ToolError(f"'{url[:200]}' is no address ({error})") from error
+        raise ToolError(f"'{url[:200]}' is not an address ({error})") from error
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 

@@ -1,7 +1,7 @@
 """What one answer may cost: bytes and seconds, counted at the socket, so that no library and no trick of a server gets around it.
 
-A time limit between two bytes, as HTTP libraries have it, stops no server that sends a byte a second; a limit on a body's length stops
-no endless header. Here the whole answer counts: status line, header and body.
+HTTP libraries limit the time between two bytes, which does not stop a server that sends a byte a second. A limit on a body's length does
+not stop an endless header. Here the whole answer counts: status line, header and body.
 """
 
 import ssl

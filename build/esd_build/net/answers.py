@@ -19,7 +19,7 @@ def parsed(content: bytes | str, what: str) -> object:
     except ValueError as error:
         raise ToolError(f"{what}: no JSON ({printable(str(error), 200)})") from error
     for number in _numbers(value):
-        if not -_LARGEST <= number < _LARGEST:  # nor is what is no number between them
+        if not -_LARGEST <= number < _LARGEST:  # nor is what is not a number between them
             raise ToolError(f"{what}: it has a number that no valid answer has")
     return value
 

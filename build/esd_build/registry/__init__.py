@@ -1,6 +1,6 @@
 """OCI registries, through oras-py: the only package that knows their words and errors.
 
-An image is one OCI artifact: a manifest whose one layer is the SIF file, with the media types that Apptainer itself pushes and pulls
+An image is one OCI artifact: a manifest whose one layer is the SIF file. The media types are those that Apptainer itself pushes and pulls
 (`apptainer push`, `internal/pkg/client/oras` in its sources). What belongs to an image (bill of materials, provenance, signatures) is
 attached to it as referrers, never as further layers.
 """

@@ -39,10 +39,10 @@ class Credentials:
     def find(cls, host: str, environment: Mapping[str, str] = os.environ, *, named: bool = False) -> "Credentials | None":
         """The account for a registry, None for an anonymous one.
 
-        Looked for in this order: the file that $ESD_REGISTRY_LOGIN names, readable by its owner only (a robot account as
-        Harbor exports it, or an object with `username` and `password`); $ESD_REGISTRY_USER with $ESD_REGISTRY_PASSWORD;
-        what `docker login` or `oras login` stored. The first two are for one registry, and go to no other: to the one that $ESD_REGISTRY
-        names, or that the user has `named` just now.
+        Looked for in this order: first the file that $ESD_REGISTRY_LOGIN names, readable by its owner only: a robot account as Harbor
+        exports it, or an object with `username` and `password`. Then $ESD_REGISTRY_USER with $ESD_REGISTRY_PASSWORD. Then what `docker
+        login` or `oras login` stored. The first two are for one registry, and go to no other: to the one that $ESD_REGISTRY names, or
+        that the user has `named` just now.
         """
         if named or environment.get("ESD_REGISTRY", "").partition("/")[0] == host:
             file = environment.get(LOGIN_FILE)
@@ -77,7 +77,7 @@ def _from_file(path: Path) -> Credentials:
     except ValidationError:
         # The violation would quote the password.
         raise UsageError(
-            f'{path} (${LOGIN_FILE}) is no account; expected Harbor\'s robot account file, or {{"username": …, "password": …}}'
+            f'{path} (${LOGIN_FILE}) is not an account; expected Harbor\'s robot account file, or {{"username": …, "password": …}}'
         ) from None
     if 0 <= login.expires_at < datetime.now(UTC).timestamp():
         day = datetime.fromtimestamp(login.expires_at, UTC).date()

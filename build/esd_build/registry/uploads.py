@@ -1,8 +1,8 @@
 """Uploading a blob in chunks: in constant memory, and going on where an earlier try was cut off, as far as the registry has kept it.
 
-OCI distribution specification 1.1, "Pushing a blob in chunks". How much is kept after a cut is the registry's: one after the
-specification goes on at the byte that it has; distribution 2.x (Debian's docker-registry, Harbor's core) forgets an upload that was cut
-inside a chunk, unless a proxy in front of it takes in a request whole before it passes it on (nginx's default).
+OCI distribution specification 1.1, "Pushing a blob in chunks". The registry decides how much it keeps of a cut upload. One that follows
+the specification continues at the byte that it has. Distribution 2.x (Debian's docker-registry, Harbor's core) forgets an upload that was
+cut inside a chunk. A proxy that buffers whole requests prevents that (nginx does by default).
 """
 
 import os

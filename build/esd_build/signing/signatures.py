@@ -26,8 +26,8 @@ _ANNOTATIONS = {"dev.sigstore.bundle.content": "dsse-envelope", "dev.sigstore.bu
 class Verdict:
     """Whether an image is signed by a key that counts, for the place where it stands.
 
-    `signer` is where that key came from, `seen` counts all signatures, `claims` are what the best one says, `why` tells of one by such a
-    key that is for something else.
+    `signer` is where that key came from; `seen` counts all signatures; `claims` are what the best one says. `why` tells of a signature by
+    such a key that is for something else.
     """
 
     outcome: Outcome

@@ -128,7 +128,7 @@ class Apptainer:
             return run(argv, account=self.account, environment=self._environment())
 
     def labels(self, image: Path) -> dict[str, str]:
-        """The labels of an image. Raises ToolError where the file is no image."""
+        """The labels of an image. Raises ToolError where the file is not an image."""
         with reachable(self.account, (image,), self._handing_over) as (file,):
             finished = run(("apptainer", "--silent", "inspect", "--json", "--labels", str(file)), account=self.account)
         try:

@@ -64,7 +64,7 @@ class Inventory:
 
 
 def parse(listed: bytes, hashes: bytes) -> Inventory:
-    """Of what job.sh wrote; what is no line of it is left out."""
+    """Of what job.sh wrote; what is not a line of it is left out."""
     root, *fields = listed.decode("utf-8", errors="surrogateescape").split("\0")
     found = (_entry(line, target) for line, target in zip(fields[::2], fields[1::2], strict=False))
     return Inventory(root, {one.path: one for one in found if one}, parse_hashes(hashes))
@@ -90,7 +90,7 @@ def _entry(line: str, target: str) -> Entry | None:
 
 
 def why_not(one: Entry, inventory: Inventory) -> str:
-    """Why something that is no plain, readable file cannot come; empty where it can."""
+    """Why something that is not a plain, readable file cannot come; empty where it can."""
     if not one.readable and one.kind in {"file", "folder"}:
         return f"the job left it with mode {one.mode}: it cannot be read; `chmod` it in the script"
     if one.kind in {"pipe", "socket", "device"}:

@@ -1,7 +1,7 @@
 """A neuromorphic job queue (EBRAINS NMPI, version 3): the only module that knows its words, states and errors.
 
-The service's own client waits without a time limit, keeps the token in a file that others can read, and writes results to whatever path
-the server names; so this speaks the REST interface.
+This speaks the REST interface. The service's own client waits without a time limit, keeps the token in a file that others can read, and
+writes results to whatever path the server names.
 """
 
 import weakref
@@ -140,7 +140,7 @@ class NmpiConnection:
         return end.decode("utf-8", errors="replace")
 
     def _size(self, output: Output) -> int | None:
-        """In bytes; None where it is not told, or cannot be had just now: then the result itself is asked for, which says why."""
+        """In bytes; None where it is not told, or cannot be fetched just now: then the result itself is asked for, which says why."""
         ask = followed(self._http, "HEAD", output.url, lambda one: _PLAIN | self._headers(one, 0))
         with suppress(ConnectionLostError, GoneError, RefusedError), self._errors(), ask as response:
             self._check(response, f"the result {output.url}")

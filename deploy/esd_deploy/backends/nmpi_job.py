@@ -1,6 +1,6 @@
 """The job of a run at a neuromorphic queue (NMPI, job queue v3): its description. Pure; the only place that knows its keys.
 
-A queue carries the text of one program, no arguments and no environment: so a run's script, inputs, arguments and variables travel
+A queue carries the text of one program, without arguments or environment. So a run's script, inputs, arguments and variables travel
 inside a program that lays them out at the far end (job/queue.py).
 """
 

@@ -32,7 +32,7 @@ def is_rewritten(path: str) -> bool:
 
 
 def parse(content: bytes) -> dict[str, Plain]:
-    """The results' paths → their links, of what job.sh wrote; what is no line of it is left out."""
+    """The results' paths → their links, of what job.sh wrote; what is not a line of it is left out."""
     entries = (entry.split(" ", 2) for entry in content.decode("utf-8", errors="surrogateescape").split("\0"))
     whole = (entry for entry in entries if len(entry) == 3 and entry[0].isdecimal() and entry[1].isdecimal())
     return {path.removeprefix("./"): Plain(f"{FOLDER}/{number}", int(size)) for number, size, path in whole}

@@ -77,7 +77,7 @@ def wanted(files: Iterable[RemoteFile], staged: Iterable[str]) -> list[RemoteFil
 
 
 def _shortly_named(file: RemoteFile) -> RemoteFile:
-    """By the one name that it has: a server may write `./net.py`. What is no name of a file stays as it is, and is refused later."""
+    """By the one name that it has: a server may write `./net.py`. What is not a name of a file stays as it is, and is refused later."""
     try:
         return replace(file, path=shortest(file.path))
     except ValueError:

@@ -46,7 +46,7 @@ class Bundle:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A file that may be sent, not looked into yet; `content` is None for what is no plain file."""
+    """A file that may be sent, not looked into yet; `content` is None for what is not a plain file."""
 
     name: str
     size: int
@@ -178,7 +178,7 @@ def _read(path: Path, entries: Iterable[_Entry], most: int) -> tuple[File, ...]:
 
 
 def _checked(path: Path, entries: Iterable[_Entry], most: int) -> Iterator[_Entry]:
-    """The files that are sent: no hidden ones, no caches. Raises UsageError for what is no file, leads elsewhere, or would be renamed."""
+    """The files that are sent: no hidden ones, no caches. Raises UsageError for what is not a file, leads out, or would be renamed."""
     total = 0
     for number, one in enumerate(entries):
         if number >= MOST_FILES:

@@ -31,7 +31,7 @@ class OnDisk:
 
     @classmethod
     def of(cls, path: Path, what: str) -> "OnDisk":
-        """A file of the user's. Raises UsageError for what cannot be read, and for what is no regular file: a device has no end."""
+        """A file of the user's. Raises UsageError for what cannot be read, and for what is not a regular file: a device has no end."""
         try:
             if not stat.S_ISREG(path.stat().st_mode):
                 raise UsageError(f"{what} {path}: neither a regular file nor a folder; only those are sent")
@@ -87,7 +87,7 @@ class _Read(io.FileIO):
         self._tell = content.tell
         if not stat.S_ISREG(os.fstat(self.fileno()).st_mode):
             self.close()
-            raise ToolError(f"{content.path} is no regular file any more")
+            raise ToolError(f"{content.path} is not a regular file any more")
 
     def read(self, size: int | None = -1, /) -> bytes:
         piece = super().read(size) or b""

@@ -254,9 +254,9 @@ def variables(config: SiteConfig, shape: Shape) -> dict[str, str]:
 def fence(config: SiteConfig) -> dict[str, str]:
     """What makes the PMIx fences of Slurm's own plugin wait; a site's `environment` may say otherwise.
 
-    A fence without data goes along a tree there, and where Slurm's TreeWidth (16, once 50) exceeds the step's nodes, each node is a tree
-    of its own: the fence waits for nobody, and a rank of Open MPI that is early kills one that is late (issue 12495 there, SIGSEGV in
-    MPI_Init). The ring always waits. docs/measurements/mpi-starts.md.
+    A fence without data goes along a tree there. If Slurm's TreeWidth (16, once 50) exceeds the step's nodes, each node is its own tree,
+    and the fence waits for no other node. Then an early rank of Open MPI kills a late one (issue 12495 there, SIGSEGV in MPI_Init). The
+    ring always waits. docs/measurements/mpi-starts.md.
     """
     return {"SLURM_PMIX_FENCE": "ring"} if re.fullmatch(r"pmix(_v\d+)?", config.mpi) else {}
 

@@ -38,7 +38,7 @@ def shortest(text: str) -> str:
 
 
 def inside(folder: Path, path: str) -> Path:
-    """Where a path of a run's folder lies. Raises ToolError for what is no such path, and where a link stands in the way."""
+    """Where a path of a run's folder lies. Raises ToolError for anything that is not such a path, and where a link stands in the way."""
     try:
         parts = run_path(path).split("/")
     except ValueError as error:

@@ -1,7 +1,7 @@
 """One client at a time: a lock of the kernel where the disk has such, else a lock file that is created atomically.
 
-Home folders on NFS or Lustre may have no file locks (ENOLCK). There a file with its owner's name takes their place; an owner that is gone
-is seen by its process on this machine, and by its age on another one.
+Home folders on NFS or Lustre may have no file locks (ENOLCK). There a file with its owner's name takes their place. A dead owner is seen
+by its process on this machine, and by the file's age on another one.
 """
 
 import errno

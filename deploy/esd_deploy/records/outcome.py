@@ -41,7 +41,7 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def _left(record: RunRecord) -> str:
-    """What is no result, though it lies there: pipes, links that lead elsewhere."""
+    """What is not a result, though it lies there: pipes, links that lead elsewhere."""
     left = [one for one in record.missing if not one.lost]
     more = f", {len(left) - 5} more" if len(left) > 5 else ""
     return ", ".join(f"{one.path} ({one.kind})" for one in left[:5]) + more

@@ -44,7 +44,7 @@ PREPARED = "PREPARED"
 
 
 def _numbers(metrics: object) -> object:
-    """An older esd-deploy wrote what is no number (a mean over nothing, infinity) as null."""
+    """An older esd-deploy wrote what is not a number (a mean over nothing, infinity) as null."""
     return {name: value for name, value in metrics.items() if value is not None} if isinstance(metrics, dict) else metrics
 
 

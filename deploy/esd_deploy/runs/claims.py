@@ -1,7 +1,7 @@
 """What became of a run whose job the site gave up: a batch system that answers late may have it all the same, once or several times.
 
-Of a run's batch jobs one works (job/claim.sh), and notes in the job's folder that it does and how it ended. Where the server says that a
-job failed, and not why the program would have, the folder is read, and the batch system is asked for jobs of the run's name.
+Of a run's batch jobs one works (job/claim.sh), and notes in the job's folder that it does and how it ended. If the server says that a job
+failed, but not by its program, the folder is read and the batch system is asked for jobs of the run's name.
 """
 
 import re

@@ -83,7 +83,7 @@ class _Job:
 
 
 class PathError(ToolError):
-    """One path cannot be had; the site is there."""
+    """One path cannot be fetched, while the site answers."""
 
 
 def _reason(error: ToolError) -> str:
@@ -116,8 +116,8 @@ def fetch(  # noqa: PLR0913 - the first five as they always were
 ) -> Fetched:
     """Download all results into `folder`; each appears under its name only when it is whole, and what is here already stays.
 
-    `sent`: SHA-256 of the inputs that were staged, by which changed ones are known. One file that cannot be had does not keep the others
-    from coming. Raises ToolError where the site is lost, or this disk is full.
+    `sent`: SHA-256 of the inputs that were staged, by which changed ones are known. One file that cannot be fetched does not keep the
+    others from coming. Raises ToolError where the site is lost, or this disk is full.
     """
     asked, staged = _Job(connection, job, retry, notice), tuple(staged)
     listed, found = _look(asked)

@@ -98,7 +98,7 @@ class Run:
             self.submit()
 
     def wait(self) -> RunRecord:
-        """Follow the job to its end and fetch what it made. A failed job is no exception here: see `record.succeeded`."""
+        """Follow the job to its end and fetch what it made. A failed job does not raise: see `record.succeeded`."""
         self._refused_s = REFUSED_S  # the site let the caller in before
         retry = self._retry(WAIT_S)
         for state in follow(self._claims, self._url, poll_s=self._poll_s, retry=retry, sleep=self._sleep, unchanged=self._look_behind):

@@ -1,7 +1,7 @@
 """Site files of their own that a user has named in a command: no record brings in another one.
 
-A site file says which secret is read and where it is sent. A record of a run names the file that it was run with, and a record may come
-from a job's folder, from an archive, from a colleague: what it names counts only where the user has named it before.
+A site file says which secret is read and where it is sent. A run's record names the site file that it was run with. A record may come
+from a job's folder, an archive or a colleague, so what it names counts only if the user has named it before.
 """
 
 import hashlib

@@ -31,7 +31,7 @@ class IssuerAwayError(ToolError):
 
 @dataclass(frozen=True)
 class Login:
-    """A login that is kept: with it, tokens can be had without the user."""
+    """A login that is kept: with it, clients get tokens without the user."""
 
     issuer: str
     client_id: str
@@ -60,8 +60,8 @@ def client(ca_file: Path | None = None) -> httpx.Client:
 def access_token(issuer: str, *, http: httpx.Client | None = None, where: Path | None = None, ca_file: Path | None = None) -> str | None:
     """A fresh access token by the login that is kept; None without one.
 
-    An issuer may give a new refresh token each time and end the old one: the new one is kept before anything else happens, under a lock,
-    because two clients that used the same one would lose the login.
+    An issuer may give a new refresh token each time and end the old one. The new one is kept before anything else happens. A lock keeps two
+    clients from using the same one, which would lose the login.
     """
     path = _path(issuer, where)
     if not path.is_file():

@@ -21,7 +21,7 @@ def slurm_plugins(root: Path = Path("/")) -> Path:
 
 
 def offer(machine: Path, folder: Path, names: Sequence[str]) -> None:
-    """Fill `folder` anew with the machine's plugins, of the MPI ones only `names`. Raises LocalSiteError for one that cannot be had."""
+    """Fill `folder` anew with the machine's plugins, of the MPI ones only `names`. Raises LocalSiteError for one that is missing."""
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()

@@ -1,7 +1,7 @@
 """The site's network: a switch of its own, the two nodes and the login side on it; nothing else, and no way out.
 
-The bridge lives in a network namespace of its own, so that the machine gets one interface more (the login side's) and no bridge,
-and loses it the moment that the last process of the site is gone.
+The bridge lives in its own network namespace. So the machine gets one more interface (the login side's) and no bridge, and loses it when
+the site's last process ends.
 """
 
 import json

@@ -64,7 +64,7 @@ def keep_account(layout: Layout, owner: int | None) -> Account:
     except FileNotFoundError:
         account = Account(username=WRITER, password=secrets.token_urlsafe(24))
     except ValidationError:
-        raise LocalSiteError(f"{path} is no account of the registry any more: remove it, and the next start makes a new one") from None
+        raise LocalSiteError(f"{path} is not an account of the registry any more: remove it, and the next start makes a new one") from None
     write(path, account.model_dump_json() + "\n", mode=0o600, owner=owner)
     return account
 

@@ -20,8 +20,8 @@ def first_job_conf(plan: SitePlan) -> str:
 def cgroup_conf(version: str) -> str:
     """cgroup.conf for the Slurm that `slurmd -V` tells: nothing here uses cgroups, and containers often have none to write in.
 
-    Slurm older than 23.11 cannot be told so. It looks at the machine's cgroups when it chooses a plugin, and gives up over some of them;
-    of the plugin for the first version, once chosen, it asks nothing.
+    Slurm older than 23.11 cannot be told so. It looks at the machine's cgroups when it chooses a plugin, and gives up over some of them.
+    Once the plugin for the first version is chosen, it checks nothing.
     """
     found = re.search(r"(\d+)\.(\d+)", version)
     known = found is not None and (int(found[1]), int(found[2])) >= (23, 11)

@@ -69,7 +69,7 @@ def optional(fields: Mapping[str, Json], key: str) -> str | None:
 
 
 def list_of_strings(fields: Mapping[str, Json], key: str) -> tuple[str, ...]:
-    """A list of strings; what is no list counts as none."""
+    """A list of strings; what is not a list counts as none."""
     value = fields.get(key)
     found = tuple(str(item) for item in value) if isinstance(value, list | tuple) else ()
     if any("\0" in item for item in found):
@@ -86,7 +86,7 @@ def lines(fields: Mapping[str, Json], key: str) -> str | None:
 
 
 def map_of_strings(fields: Mapping[str, Json], key: str) -> dict[str, str]:
-    """Name → string; what is no map counts as none. Raises DescriptionError for a value that is no string."""
+    """Name → string; what is not a map counts as none. Raises DescriptionError for a value that is not a string."""
     value = fields.get(key)
     found = value if isinstance(value, dict) else {}
     for name, content in found.items():
@@ -104,5 +104,5 @@ def file_name(name: str, key: str) -> str:
     """A path below the working directory."""
     path = PurePosixPath(name.lstrip("/"))
     if not path.parts or ".." in path.parts or "\0" in name or "\n" in name:
-        raise DescriptionError(f"'{key}': '{name}' is no file in the working directory")
+        raise DescriptionError(f"'{key}': '{name}' is not a file in the working directory")
     return str(path)

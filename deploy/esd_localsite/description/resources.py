@@ -100,7 +100,7 @@ class Granted:
         return wrapped // _MIB if wrapped >= 0 else -1
 
     def number(self, name: str) -> int:
-        """-1 where it is not asked for, or is no number."""
+        """-1 where it is not asked for, or is not a number."""
         return _whole(dict(self.values).get(name, "")) or -1
 
 

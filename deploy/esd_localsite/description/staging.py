@@ -85,7 +85,7 @@ def place(address: str, own_hosts: frozenset[str], own_path: str) -> Place:
         parts = urlsplit(address)
         host = parts.netloc.lower()
     except ValueError as error:
-        raise DescriptionError(f"'{address}' is no address: {error}") from error
+        raise DescriptionError(f"'{address}' is not an address: {error}") from error
     if "@" in host:
         raise DescriptionError("An address must not hold a name or password: write them as 'Credentials'")
     prefix = f"{own_path}/rest/core/storages/"

@@ -129,7 +129,7 @@ class Storage:
                 shutil.copytree(self.path(source), self.path(target), symlinks=True)
                 return
         if not stat.S_ISREG(status.st_mode):  # a device has no end
-            raise PathError(f"'{source}' is no regular file")
+            raise PathError(f"'{source}' is not a regular file")
         self.receive(target, self.pieces(source))
         with self.account.file_rights():
             self.path(target).chmod(stat.S_IMODE(status.st_mode))

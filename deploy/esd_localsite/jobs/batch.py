@@ -47,7 +47,7 @@ class BatchSystem(Protocol):
 
     @property
     def allocates(self) -> bool:
-        """Whether nodes can be had without a script."""
+        """Whether the batch system gives nodes without a script."""
         ...
 
     def submit(self, submission: Submission) -> str:
@@ -157,7 +157,7 @@ class Slurm:
 
 
 def _checked(batch_id: str) -> str:
-    """Raises BatchError for what is no id of a job: it would be taken for an option, or for several jobs."""
+    """Raises BatchError for what is not an id of a job: it would be taken for an option, or for several jobs."""
     if not _ID.fullmatch(batch_id):
         raise BatchError(f"'{batch_id[:40]!a}' is no id of a batch job")
     return batch_id

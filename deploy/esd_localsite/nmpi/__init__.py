@@ -1,6 +1,6 @@
 """The local site's neuromorphic job queue (NMPI, version 3): what the unmodified `nmpi` client talks to.
 
-It lies beside the UNICORE endpoint, in the same process and on the same port, and runs its jobs through the same engine, as programs on
+It lies beside the UNICORE endpoint, in the same process and on the same port. It runs its jobs through the same engine, as programs on
 the login node. `routes` speaks HTTP, `answers` renders, `queue` keeps the jobs, `program` makes the script (pure), `results` finds what
 a job left.
 """

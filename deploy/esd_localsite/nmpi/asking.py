@@ -80,7 +80,7 @@ def own_job(request: HttpRequest) -> QueueRecord:
 def checked(model: TypeAdapter[T], value: object, where: Sequence[str]) -> T:
     """The value as the model wants it; raises QueueError that lists what is wrong, as the service does."""
     try:
-        return model.validate_python(value, from_attributes=True)  # the service's words for what is no document
+        return model.validate_python(value, from_attributes=True)  # the service's words for what is not a document
     except ValidationError as error:
         found = error.errors(include_url=False)
         raise QueueError(422, [{**one, "loc": [*where, *one["loc"]]} for one in found]) from error

@@ -34,7 +34,7 @@ else:
         else:
             for entry in archive:
                 if not (entry.isfile() or entry.isdir()) or entry.name.startswith("/") or ".." in entry.name.split("/"):
-                    sys.exit(f"the archive holds {entry.name!r}, which is no plain file below it")
+                    sys.exit(f"the archive holds {entry.name!r}, which is not a plain file below it")
                 archive.extract(entry, ".")
 """
 

@@ -25,7 +25,7 @@ LONGEST_LOG = 4 * 1024**2
 
 
 def outputs(workspace: Workspace) -> tuple[Output, ...]:
-    """All results. Links are passed over: what they lead to is none of the job's."""
+    """All results. Links are passed over: what they lead to is not the job's."""
     root = workspace.directory / WORK
     storage = Storage(root, workspace.account, any_name=True)
     with workspace.account.file_rights():

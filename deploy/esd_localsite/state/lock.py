@@ -53,8 +53,8 @@ def _umask(mask: int) -> Iterator[None]:
 def operation(layout: Layout, progress: Callable[[str], None]) -> Iterator[None]:
     """One `up` or `down` at a time on the machine: a second one says so, and waits.
 
-    Sites with nodes wait for those of other root file systems too that share the network, such as a container's: their state
-    directories know nothing of each other, and both would take the same free network. What root makes meanwhile, also in the
+    Sites with nodes also wait for those of other root file systems that share the network, such as a container's. Their state directories
+    know nothing of each other, and both would take the same free network. What root makes meanwhile, also in the
     daemons that are started, serves other accounts: the caller's umask does not count.
     """
     with _umask(_OPEN) if layout.needs_root else nullcontext():

@@ -1,7 +1,7 @@
 """The process that is the site: `python -m esd_localsite.supervision.supervisor NAME ROOT CONNECTION`, started by `up`.
 
-It is init of a process namespace and owns the mount namespace that keeps the site's networks: when it ends, however it ends,
-the kernel ends every process, mount and network of the site. A site without root has no namespaces: there it ends what is left by itself.
+It is init of a process namespace and owns the mount namespace that keeps the site's networks. When it ends, for whatever reason, the
+kernel ends every process, mount and network of the site. A site without root has no namespaces: there it ends what is left by itself.
 """
 
 import contextlib

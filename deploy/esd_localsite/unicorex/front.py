@@ -1,6 +1,6 @@
 """The front before the server: the site's name in the path, the issuer and the queue beside it, and the faults on the wire.
 
-It stands where a real site has UNICORE's gateway: takes `/SITE` off the path and tells the server its outside address
+It stands where a real site has UNICORE's gateway. It takes `/SITE` off the path and tells the server its outside address
 (`X-UNICORE-Gateway`), from which the server makes all links. Bodies pass through piece by piece; nothing is kept.
 """
 

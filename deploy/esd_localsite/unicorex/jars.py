@@ -84,7 +84,7 @@ def provide(
     progress: Callable[[str], None],
     resolve: Callable[..., None] | None = None,
 ) -> Path:
-    """The folder with exactly the listed files; fetched on first use. Raises LocalSiteError where they cannot be had, or are others."""
+    """The folder with exactly the listed files, fetched on first use. Raises LocalSiteError if they are missing or have other hashes."""
     wanted, folder = read_list(programs.listed), kept(store, programs)
     if folder.is_dir() and not problems(folder, wanted, programs.files(folder)):
         return folder

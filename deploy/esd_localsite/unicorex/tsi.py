@@ -39,7 +39,7 @@ def install_tsi(
     """Put the TSI for Slurm into `target`, ready to run; returns its version.
 
     `given`: an archive or a folder; None: the pinned version, fetched once and kept in `store`.
-    Raises LocalSiteError where it cannot be had, is none, or does not go with the server.
+    Raises LocalSiteError where it cannot be fetched, is not a TSI, or does not fit the server.
     """
     if given is not None:
         with opened(given) as folder:

@@ -42,9 +42,9 @@ def test_account_is_for_the_registry_that_was_named_and_for_no_other(tmp_path: P
     ("content", "mode", "words"),
     [
         ({"username": "me", "password": "secret"}, 0o644, "others than its owner can read it; `chmod 600"),
-        ({"username": "me"}, 0o600, "is no account; expected Harbor's robot account file"),
-        ({"username": "me", "password": ""}, 0o600, "is no account"),
-        (["me", "secret"], 0o600, "is no account"),
+        ({"username": "me"}, 0o600, "is not an account; expected Harbor's robot account file"),
+        ({"username": "me", "password": ""}, 0o600, "is not an account"),
+        (["me", "secret"], 0o600, "is not an account"),
         ({"name": ACCOUNT, "secret": SECRET, "expires_at": 1700000000}, 0o600, r"account 'robot\$esd\+ci' expired on 2023-11-14; renew it"),
     ],
 )

@@ -260,7 +260,7 @@ def test_a_file_that_changes_after_it_was_looked_at_is_not_sent(tmp_path):
             whole(found)
     (tmp_path / "a").unlink()
     os.mkfifo(tmp_path / "a")
-    with pytest.raises(ToolError, match="no regular file"):
+    with pytest.raises(ToolError, match="not a regular file"):
         whole(found)
 
 

@@ -1,8 +1,8 @@
 """Packages that Spack has built: from this machine's cache into an OCI registry, and back, each one signed and checked by digest.
 
-The registry holds them as Spack's own OCI build cache, which any Spack can use. Spack signs no OCI caches; so what is signed is each
-package's manifest, as images are, and nothing is taken from the registry whose signature does not count, or which is another package
-than its tag says. What somebody else put there is not signed with our key by pushing.
+The registry holds them as Spack's own OCI build cache, which any Spack can use. Spack does not sign OCI caches. So each package's
+manifest is signed, as images are. Nothing is taken from the registry whose signature does not count, or which is another package than its
+tag says. What somebody else put there is not signed with our key by pushing.
 """
 
 import json

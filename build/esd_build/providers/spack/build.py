@@ -18,7 +18,7 @@ from esd_build.providers.spack.tool import Spack
 def fetch_sources(workshop: Workshop, plan: BuildPlan, stage: Stage, builder: Path, progress: BuildProgress) -> None:
     """Fill the source mirror of this cache with what the group's lock needs; its stage's file lists them.
 
-    Raises ToolError that names every source that cannot be had, all at once.
+    Raises ToolError that names every source that cannot be fetched, all at once.
     """
     mirror = mirror_folder(workshop.cache)
     with workshop.spack(builder) as spack:

@@ -38,7 +38,7 @@ def concretize(
 ) -> Concretized:
     """Solve an environment from nothing. `target` is another microarchitecture than the release's, in archspec's words.
 
-    Raises ConfigError where its pins cannot be had together, in the words of its release.yaml.
+    Raises ConfigError where its pins exclude each other, in the words of its release.yaml.
     """
     (spack.environments / environment.pins_file.relative_to(environment.root)).write_text(pins_text(environment.release))
     if target:

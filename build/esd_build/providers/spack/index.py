@@ -1,7 +1,7 @@
 """Where the package index that this machine's pip uses has a file with a given checksum.
 
 pip is asked, because it knows the machine's configuration (addresses, certificates, local folders). It has no command that fetches an
-sdist without running its build; but it says, when asked to be wordy, which files there are and what their checksums are.
+sdist without running its build. With -v it lists the files and their checksums.
 """
 
 import re

@@ -56,7 +56,7 @@ class Lock:
 
     @classmethod
     def read(cls, path: Path) -> "Lock":
-        """Raises ConfigError where the file is missing, is no lock, or has another version."""
+        """Raises ConfigError where the file is missing, is not a lock, or has another version."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             version = content["_meta"]["lockfile-version"]

@@ -121,7 +121,7 @@ def _expanded(
             if name in lists and name not in within:
                 yield from _expanded(lists[name], lists, where, unread, within | {name})
             else:
-                unread.append(f"{where}: {value} is no list of this file")
+                unread.append(f"{where}: {value} is not a list of this file")
         elif isinstance(value, str):
             yield value
         else:

@@ -1,7 +1,7 @@
 """Speed by OSU's own micro benchmarks, where an image has them. Pure.
 
 Their output, since version 3: `# OSU MPI Latency Test v5.6.2`, a line of headings that begins with `# Size`, then a line for each message
-size in bytes; microseconds one way for osu_latency, megabytes (10^6) a second for osu_bw.
+size in bytes. osu_latency prints microseconds one way, osu_bw megabytes (10^6) a second.
 """
 
 import re
