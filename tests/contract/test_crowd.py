@@ -7,6 +7,7 @@ import pytest
 from tests.contract.web import Place, Web
 
 from esd_deploy.backends.unicore import UnicoreConnection
+from esd_deploy.plans.job import JobDescription
 from esd_deploy.runs import submission
 from esd_deploy.runs.patience import patiently
 from esd_deploy.sites.endpoint import Credentials, Endpoint
@@ -21,7 +22,7 @@ def live(place: Place, number: int) -> int:
     endpoint = Endpoint(place.url, "", place.ca_file, Credentials(place.password, place.username), "")
     retry, tag = patiently(), f"crowd-{number}"
     connection = retry(UnicoreConnection.open, endpoint)
-    job = submission.create(connection, {"Tags": [tag], "haveClientStageIn": "true"}, tag, retry)
+    job = submission.create(connection, JobDescription(Tags=[tag], haveClientStageIn="true"), tag, retry)
     submission.stage(connection, job, {f"f{name}": bytes([name]) * SIZE for name in range(FILES)}, retry)
     deadline = time.monotonic() + PATIENCE_S
     while not retry(connection.state, job).ended:

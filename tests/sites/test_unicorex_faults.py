@@ -17,6 +17,7 @@ from tests.sites.conftest import Deploy
 from tests.sites.test_unicorex import IMAGE, SERVER, TSI, client, ended, processes, until
 
 from esd_deploy.backends.unicore import UnicoreConnection
+from esd_deploy.plans.job import JobDescription
 from esd_deploy.runs import results, submission
 from esd_deploy.runs.patience import patiently
 from esd_deploy.sites.endpoint import Credentials, Endpoint
@@ -59,7 +60,7 @@ def test_a_server_that_is_killed_in_an_upload_and_a_download_loses_nothing(
     real_site: SiteStatus, connection: UnicoreConnection, tmp_path: Path
 ) -> None:
     retry = patiently()
-    job = submission.create(connection, {"Tags": ["large"], "haveClientStageIn": "true"}, "large", retry)
+    job = submission.create(connection, JobDescription(Tags=["large"], haveClientStageIn="true"), "large", retry)
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(submission.stage, connection, job, {"large.bin": LARGE}, retry)
         there = uspace(real_site, job) / "large.bin"

@@ -34,6 +34,7 @@ note_before() {
 
 begin_attempt() { # a job that Slurm starts again finds its folder as it was, and its earlier output in esd/attempts/
   local attempt=${SLURM_RESTART_COUNT:-0} path
+  rm -f esd/wireup.json esd/versions.json esd/failure.txt esd/start-crashes.jsonl
   if [ "$attempt" = 0 ] || [ ! -e esd/before.list ]; then
     note_before
     return 0
@@ -46,7 +47,6 @@ begin_attempt() { # a job that Slurm starts again finds its folder as it was, an
     mkdir -p "esd/attempts/$attempt/${path%/*}" && mv -- "$path" "esd/attempts/$attempt/$path"
   done
   [ ! -d esd/output ] || find esd/output -type f -size +0 -exec mv -t "esd/attempts/$attempt" {} +
-  rm -f esd/wireup.json esd/versions.json esd/failure.txt esd/start-crashes.jsonl
   restore_inputs "esd/attempts/$attempt"
 }
 

@@ -50,7 +50,7 @@ def test_a_crash_is_told_from_other_failures(recording: str, tmp_path: Path) -> 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "esd").mkdir()
-    for name in ("job.sh", "claim.sh", "inventory.sh", "wireup.sh", "crash.sh"):
+    for name in ("job.sh", "claim.sh", "inventory.sh", "steps.sh", "wireup.sh", "crash.sh"):
         (tmp_path / "esd" / name).write_bytes((JOB / name).read_bytes())
     return tmp_path
 

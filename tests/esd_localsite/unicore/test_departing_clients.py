@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from esd_localsite.front.fairness import FILES_AT_ONCE
+
 pytestmark = pytest.mark.integration
 
-CLIENTS = 40
+CLIENTS = FILES_AT_ONCE  # as many transfers as one user has in hand at a time
 SIZE = 64 * 2**20
 PART = 2**20
 MOST_GROWTH_MB = 30
