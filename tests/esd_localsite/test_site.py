@@ -165,7 +165,7 @@ def test_a_node_goes_down_with_its_jobs_and_comes_back(running_site: SiteStatus)
     assert "c2 down" in slurm(running_site, "sinfo", "--noheader", "--Node", "--format=%N %T")
     fault_switches.clear(running_site.name)
     assert srun(running_site, "-w", "c2", "hostname") == ["c2"]
-    with pytest.raises(LocalSiteError, match="'c9' is no node"):
+    with pytest.raises(LocalSiteError, match="'c9' is not a node"):
         fault_switches.inject(running_site.name, Fault(kind=FaultKind.NODE_DOWN, node="c9"))
     assert fault_switches.switched_on(running_site.name) == ()
 

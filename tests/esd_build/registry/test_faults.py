@@ -221,7 +221,7 @@ def test_file_that_is_there_already_is_not_fetched_again(through: Place, proxy: 
 
 def test_upload_is_never_sent_to_another_server(through: Place, proxy: FaultProxy, sif: Path) -> None:
     proxy.faults.append(Fault("POST", UPLOAD, status=202, headers={"Location": "https://elsewhere.example/upload"}))
-    with pytest.raises(ToolError, match=r"sends us to https://elsewhere\.example/upload, which is another server; nothing was sent"):
+    with pytest.raises(ToolError, match=r"redirects to another server, https://elsewhere\.example/upload; nothing was sent there"):
         through.registry.push(sif, through.reference("elsewhere"), {})
 
 
