@@ -60,10 +60,10 @@ def real_queue(request: pytest.FixtureRequest, real_folder: Path) -> Iterator[Re
         queue.web.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def machine(real_queue: RealQueue, real_folder: Path) -> Iterator[Machine]:
-    """Runs the real queue's jobs with this machine's Python."""
-    (real_folder / "machine").mkdir()
+    """Runs the real queue's jobs with this machine's Python. Of one module: while unit tests run, no program may start."""
+    (real_folder / "machine").mkdir(exist_ok=True)
     one = Machine(real_queue, real_folder / "machine")
     one.start()
     yield one

@@ -1,6 +1,7 @@
 """Plays the machine behind the real queue: takes jobs of platform Demo, runs them as the local site's queue does, reports their ends."""
 
 import hashlib
+import logging
 import os
 import ssl
 import stat
@@ -16,6 +17,7 @@ from typing import Any
 from urllib.parse import quote
 
 import httpx
+from pydantic import ValidationError
 from tests.real.queue import RealQueue
 
 from esd_build.tools.process import Account
@@ -24,7 +26,7 @@ from esd_localsite.nmpi.program import HOME, SCRIPT, STARTED, WORK, RequestError
 from esd_localsite.nmpi.records import Request
 
 PLATFORM = PLATFORMS["Demo"]
-LOOK_S = 0.2
+LOOK_S, LONGEST_S = 0.2, 600
 STAND_IN = f"""#!/bin/sh
 while [ "${{1%.sif}}" = "$1" ]; do
   [ "$1" = --home ] && HOME=$2
@@ -99,8 +101,9 @@ class Machine:
                 found = self.web.get(f"/jobs/next/{PLATFORM.name}")
                 if found.is_success:
                     self._run(found.json())
-            except httpx.HTTPError:
-                time.sleep(LOOK_S)  # the queue is away, which tests do to it
+            except (httpx.HTTPError, OSError, subprocess.TimeoutExpired) as error:  # the queue is away, which tests do to it
+                logging.getLogger(__name__).warning("the machine goes on after %s", error)
+                time.sleep(LOOK_S)
 
     def _run(self, job: dict[str, Any]) -> None:
         number, began = job["id"], time.monotonic()
@@ -119,7 +122,7 @@ class Machine:
         folder = self.folder / "jobs" / str(number)
         try:
             described = description(Request.model_validate(job), PLATFORM, self.image or Path("stand-in.sif"))
-        except RequestError as error:
+        except (RequestError, ValidationError) as error:  # the queue takes what no machine can run: the contract's odd jobs
             return 1, f"{error}\n", []
         for item in described["Imports"]:
             place = folder / item["To"]
@@ -131,9 +134,8 @@ class Machine:
             account.own(folder)
         who: dict[str, Any] = {"user": account.uid, "group": account.gid, "extra_groups": []} if switched else {}
         environment = {"PATH": os.environ["PATH"] if self.image else self.stand_in, "HOME": str(folder / HOME), "LANG": "C.UTF-8"}
-        done = subprocess.run(
-            ("bash", SCRIPT), cwd=folder, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False, **who
-        )
+        quiet: dict[str, Any] = {"stdout": subprocess.PIPE, "stdin": subprocess.DEVNULL, "timeout": LONGEST_S}
+        done = subprocess.run(("bash", SCRIPT), cwd=folder, env=environment, check=False, **quiet, **who)
         return done.returncode, done.stdout.decode(errors="replace"), self._left(number, folder)
 
     def _content(self, item: dict[str, Any]) -> bytes:
