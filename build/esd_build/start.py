@@ -1,16 +1,12 @@
 """Where `esd-build` begins: quiet when it is interrupted while its own code is still being loaded."""
 
-import sys
 from typing import NoReturn
 
-INTERRUPTED = 130
+from esd_build.data.loading import interruptible
 
 
 def main() -> NoReturn:
     """The program; Ctrl-C in its first second ends it with one line, as later."""
-    try:
+    with interruptible("esd-build"):
         from esd_build.cli import main as program  # noqa: PLC0415 - this is what takes the second
-    except KeyboardInterrupt:
-        sys.stderr.write("esd-build: interrupted\n")
-        raise SystemExit(INTERRUPTED) from None
     program()

@@ -4,18 +4,17 @@ import os
 import sys
 from typing import NoReturn
 
-INTERRUPTED = 130
+from esd_build.data.loading import interruptible
+
 _WRONG_CALL = 3
 
 
 def main() -> NoReturn:
     """The program; Ctrl-C in its first second ends it with one line, as later. Closed streams and arguments that are no text are told."""
     _reopen()
-    try:
+    with interruptible("esd-deploy"):
         _require_text(sys.argv[1:])
         from esd_deploy.cli import main as program  # noqa: PLC0415 - this is what takes the second
-    except KeyboardInterrupt:
-        _stop("interrupted", INTERRUPTED)
     try:
         program()
     except (RuntimeError, KeyError) as error:

@@ -166,5 +166,6 @@ def test_an_interruption_while_it_loads_leaves_no_traceback(installed: Installed
             time.sleep(max(0.15, needed * moment / 10))
             process.send_signal(signal.SIGINT)
             out, err = process.communicate(timeout=60)
-        assert "Traceback" not in err or "site.py" in err, err
-        assert process.returncode in {0, 130, -signal.SIGINT}, (process.returncode, out, err)
+        early = "site.py" in err or ".start import main" in err  # before a line of ours has run
+        assert "Traceback" not in err or early, err
+        assert process.returncode in {0, 130, -signal.SIGINT} or early, (process.returncode, out, err)
