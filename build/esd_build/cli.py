@@ -150,7 +150,7 @@ def main() -> NoReturn:
         told = disk_full(error)
         if told is None or os.environ.get("ESD_DEBUG"):
             raise
-        print(f"esd-build: {told}", file=sys.stderr)
+        say(f"esd-build: {told}", err=True)
         sys.exit(told.exit_code)
     sys.exit(0)
 

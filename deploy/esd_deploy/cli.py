@@ -8,6 +8,7 @@ import typer
 
 from esd_build.data import version
 from esd_build.data.errors import EsdError, UsageError, disk_full
+from esd_build.data.loading import INTERRUPTED
 from esd_build.net.words import say
 from esd_deploy.commands import (
     attach,
@@ -34,7 +35,7 @@ from esd_deploy.commands import (
     validate,
     watch,
 )
-from esd_deploy.commands.console import INTERRUPTED, stop
+from esd_deploy.commands.console import stop
 
 app = typer.Typer(
     cls=local.WithLocal,

@@ -13,7 +13,7 @@ import pytest
 from tests.contract.web import Web
 
 from esd_localsite.state.layout import Layout
-from esd_localsite.unicorex.jars import jars_folder
+from esd_localsite.unicorex.jars import UNICOREX, kept
 from esd_localsite.unicorex.places import Places
 
 pytestmark = [pytest.mark.site, pytest.mark.integration]
@@ -25,7 +25,7 @@ LEAST_STEPS = 20
 def java_client(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     """The command that runs it."""
     source = request.config.getoption("--java-client") or BESIDE
-    jars = request.config.getoption("--java-jars") or jars_folder(Places(Layout("any")).jars)
+    jars = request.config.getoption("--java-jars") or kept(Places(Layout("any")).jars, UNICOREX)
     if not source.is_file():
         pytest.skip(f"no {source}: name JavaClient.java with --java-client")
     if not any(jars.glob("*.jar")):

@@ -10,7 +10,7 @@ import typer
 from esd_build.data.errors import UsageError
 from esd_build.data.project import Environment, Project
 from esd_build.net.words import say
-from esd_build.providers.spack.adoption import Difference, differences, rewritten, unknown_to_recipes
+from esd_build.providers.spack.adoption import MANIFEST, Difference, differences, rewritten, unknown_to_recipes
 from esd_build.providers.spack.checkout import git
 from esd_build.providers.spack.environment import pins_text
 from esd_build.providers.spack.manifest import Manifest
@@ -49,7 +49,7 @@ def import_manifest(
     (environment.folder / "pins.yaml").write_text(pins_text(renewed))
     for problem in unknown_to_recipes(renewed, path) if path else ():
         say(f"warning: {problem}", err=True)
-    confirmed = sum(pin.evidence.startswith("manifest:") for pin in renewed.pins.values())
+    confirmed = sum(pin.evidence.startswith(f"{MANIFEST}:") for pin in renewed.pins.values())
     where = file.relative_to(Project.find(Path.cwd()).root)
     say(f"{where}: {confirmed} of {len(renewed.pins)} pins are the manifest's; now: make spack-lock ENV={release}")
 

@@ -9,7 +9,7 @@ from esd_build.data.reference import ImageReference
 from esd_build.net.addresses import is_loopback
 from esd_build.product import finished, papers, tags
 from esd_build.product.tags import Tags
-from esd_build.registry import Blob, PublishedImage, Registry
+from esd_build.registry import UNVERIFIED_SOURCES, Blob, PublishedImage, Registry
 from esd_build.registry.blobs import Progress, unseen
 from esd_build.registry.harbor import Finding
 
@@ -20,8 +20,6 @@ DOCUMENTS = {
 }
 """Documents that belong to `<image>-<label>.sif`: the ending of the file beside it → its artifact type in the registry."""
 
-UNVERIFIED = "eu.ebrains.esd.unverified-sources"
-"""The label of an image made of sources that a user accepted although their checksums are not the recipe's; it says which."""
 _PUBLISHED_LABELS = ("org.opencontainers.", "eu.ebrains.")
 
 
@@ -80,7 +78,7 @@ def publish(
 
 def _require_verified(publication: Publication) -> None:
     """An image of sources that are not those of its recipe stays on this machine: its own registry may have it, no other."""
-    sources = publication.annotations.get(UNVERIFIED)
+    sources = publication.annotations.get(UNVERIFIED_SOURCES)
     host = publication.repository.registry.rpartition(":")[0] or publication.repository.registry
     if sources and not is_loopback(host):
         raise UsageError(

@@ -21,6 +21,8 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 EMPTY = "application/vnd.oci.empty.v1+json"
 TITLE = "org.opencontainers.image.title"
+UNVERIFIED_SOURCES = "eu.ebrains.esd.unverified-sources"
+"""The label of an image made of sources that a user accepted although their checksums are not the recipe's; it says which."""
 
 EMPTY_OBJECT = b"{}"
 """The configuration of an image (Apptainer's is empty; its media type says that the layer is a SIF file) and of an attachment."""

@@ -6,7 +6,6 @@ from typing import NoReturn
 from esd_build.net.answers import printable
 from esd_build.net.words import SafeConsole
 
-INTERRUPTED = 130
 # A log is wide enough for a digest; a terminal is as wide as it is.
 out = SafeConsole(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
 

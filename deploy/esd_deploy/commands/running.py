@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
+from esd_build.data.loading import INTERRUPTED
 from esd_build.data.paths import shown
 from esd_build.models.building import ModelBuilder
 from esd_build.net.words import say
-from esd_deploy.commands.console import INTERRUPTED, out, stop
+from esd_deploy.commands.console import out, stop
 from esd_deploy.commands.options import IMAGE_VARIABLE
 from esd_deploy.display.progress import Display, display
 from esd_deploy.plans import model_input

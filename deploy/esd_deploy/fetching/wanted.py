@@ -16,10 +16,13 @@ from esd_deploy.plans.paths import shortest
 _HOUSEKEEPING = re.compile(
     r"\.UNICORE_[^/]*/.*|UNICORE_SCRIPT_(EXIT_CODE|PID)|UNICORE_ALLOCATION_ID|UNICORE_Job_[^/]*|TSI_submit_[^/]*|bss_(submit|abort)_[^/]*"
 )
-# What the job's own scripts note for themselves (job/claim.sh, job/inventory.sh).
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 """Half a character, which no file's name has: Python writes a byte that is no UTF-8 as one of the others."""
+# What the job's own scripts note for themselves (job/claim.sh, job/inventory.sh).
 _NOTES = re.compile(r"esd/((originals|jobs|output|plain-names)(/.*)?|before\.list|claim|over|[^/]*\.part)")
+
+WITH_CONTENT = frozenset({"file", "folder"})
+"""Kinds of which something is lost where they do not come; a pipe or a link to elsewhere has nothing."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class Problem:
 
     @property
     def lost(self) -> bool:
-        return self.kind in {"file", "folder"}
+        return self.kind in WITH_CONTENT
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,6 @@ follow_job() { # until none of this run's jobs waits or runs; sets id to the one
     pause "$look_s"
   done
   worked || true
-  code=1
   if read -r number _ code 2>/dev/null <esd/ended && [ "$number" = "$id" ]; then return; fi
   code=1
 }

@@ -22,9 +22,10 @@ from typing import IO
 from esd_build.data.errors import UsageError
 from esd_deploy.plans.carried import Ignored, place_of, require_carried
 from esd_deploy.plans.content import PIECE, Content, File, OnDisk, whole
+from esd_deploy.sites.config import INPUT_MB
 
 PROGRAM = "run.py"
-MAX_BYTES = 10_000_000_000
+MAX_BYTES = INPUT_MB * 1_000_000
 """Of all files together, unpacked, where the site says nothing: a small archive may hold very much."""
 MAX_PROGRAM = 50_000_000
 MOST_FILES = 10_000

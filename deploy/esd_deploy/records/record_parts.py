@@ -5,7 +5,8 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
-from esd_build.registry import PublishedImage
+from esd_build.registry import UNVERIFIED_SOURCES, PublishedImage
+from esd_deploy.fetching.wanted import WITH_CONTENT
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.records.ending import Ending
@@ -39,7 +40,7 @@ class ImageRecord(Part):
             digest=str(image.reference.digest),
             sif_digest=image.sif_digest,
             size=image.size,
-            unverified_sources=image.annotations.get("eu.ebrains.esd.unverified-sources"),
+            unverified_sources=image.annotations.get(UNVERIFIED_SOURCES),
         )
 
 
@@ -102,7 +103,7 @@ class MissingRecord(Part):
 
     @property
     def lost(self) -> bool:
-        return self.kind in {"file", "folder"}
+        return self.kind in WITH_CONTENT
 
 
 class PullRecord(Part):

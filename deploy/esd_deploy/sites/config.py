@@ -37,13 +37,17 @@ queue: by a neuromorphic queue."""
 _MODES: Mapping[str, tuple[Mode, ...]] = {"unicore": ("container", "module", "login"), "nmpi": ("queue",)}
 
 
+INPUT_MB = 10_000
+"""Most MB (10^6 bytes) of all files that go with one job, where the site says nothing."""
+
+
 class Limits(Document):
     """What one job may ask for, checked before it is submitted."""
 
     nodes: int = Field(ge=1, description="most nodes in one job")
     time_s: int = Field(ge=1, description="longest run time of a job, in seconds")
     default_time_s: int = Field(600, ge=1, description="run time where the caller gives none, in seconds")
-    input_mb: int = Field(10_000, ge=1, description="most MB (10^6 bytes) of all files that go with one job; a queue carries 5")
+    input_mb: int = Field(INPUT_MB, ge=1, description="most MB (10^6 bytes) of all files that go with one job; a queue carries 5")
 
     @property
     def input_bytes(self) -> int:

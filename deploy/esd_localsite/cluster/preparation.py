@@ -69,7 +69,7 @@ def make_folders(layout: Layout) -> None:
             make_folder(path, mode=0o700)
         return
     user, munge = accounts.account(JOB_USER), accounts.account("munge")
-    stored = accounts.account("docker-registry")
+    stored = accounts.account(registry.USER)
     make_folder(layout.slurm_state, mode=0o700)
     make_folder(layout.munge, owner=munge.pw_uid, group=munge.pw_gid)
     make_folder(layout.registry, mode=0o750, owner=stored.pw_uid, group=stored.pw_gid)

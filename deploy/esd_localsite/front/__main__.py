@@ -6,19 +6,13 @@ import resource
 import sys
 from pathlib import Path
 
-import uvicorn
-from starlette.applications import Starlette
-
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.files.processes import drop_groups
-from esd_localsite.front.patience import PromptProtocol
 from esd_localsite.front.server import create_app
+from esd_localsite.front.serving import MOST_CONNECTIONS, serve
 from esd_localsite.unicore.endpoint import Endpoint
 
-_DRAIN_SECONDS = 3
-_MOST_CONNECTIONS = 4000
-"""Beyond them the answer is 503."""
 _SWITCH_S = 0.0005
 """How long a thread keeps the interpreter from the one that answers all clients; Python's own 5 ms add up to a wait at each step."""
 
@@ -41,27 +35,10 @@ def main() -> int:
     return 0
 
 
-def serve(config: EndpointConfig, app: Starlette) -> None:
-    """Answer requests, over TLS only."""
-    uvicorn.run(
-        app,
-        host=config.host,
-        port=config.port,
-        ssl_certfile=config.certificate,
-        ssl_keyfile=config.private_key,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=_DRAIN_SECONDS,
-        http=PromptProtocol,
-        limit_concurrency=_MOST_CONNECTIONS,
-    )
-
-
 def _open_many() -> None:
     """Room for twice as many files as there may be connections: the usual 1024 are used up by whoever opens as many."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    wanted = 2 * _MOST_CONNECTIONS
+    wanted = 2 * MOST_CONNECTIONS
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
 
 

@@ -159,10 +159,10 @@ class Gate:
             return known
 
     def _password(self, value: str, address: str) -> Identity | Refusal:
-        try:
-            name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        given = name_and_password(value)
+        if given is None:
             return Refusal.WRONG_CREDENTIALS
+        name, password = given
         if not self.may_try(name, password, address):
             return Refusal.TOO_MANY_GUESSES
         user = self.user_of_password(name, password, address)
@@ -232,3 +232,12 @@ def token_secret(path: Path) -> bytes:
 
 def _scrypt(password: str, salt: bytes) -> bytes:
     return hashlib.scrypt(password.encode(errors="replace"), salt=salt, n=2**14, r=8, p=1)
+
+
+def name_and_password(value: str) -> tuple[str, str] | None:
+    """Of `Authorization: Basic VALUE`; None where it holds neither."""
+    try:
+        name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+    except (binascii.Error, UnicodeDecodeError):
+        return None
+    return name, password

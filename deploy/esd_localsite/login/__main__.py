@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import ASGIApp, Message, Scope
 
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.front.patience import PromptProtocol
+from esd_localsite.front.serving import settings
 from esd_localsite.login.config import LoginConfig
 from esd_localsite.login.service import Door, create_app
 from esd_localsite.login.tokens import Signer
@@ -32,18 +32,7 @@ def main() -> int:
         print(f"error: {error}", file=sys.stderr)
         return 4
     app = create_app(Door(config.user, config.entry), Signer(Path(config.certificate).read_bytes(), Path(config.key).read_bytes()))
-    server = uvicorn.Config(
-        app,
-        host="127.0.0.1",
-        port=config.port,
-        ssl_certfile=config.certificate,
-        ssl_keyfile=config.key,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        http=PromptProtocol,
-        limit_concurrency=_MOST_CONNECTIONS,
-    )
+    server = settings(app, host="127.0.0.1", port=config.port, certificate=config.certificate, key=config.key, most=_MOST_CONNECTIONS)
     server.load()
     server.get_loop_factory()  # loads the loop's modules, which uvicorn otherwise does when the code may be out of reach
     asyncio.run(answer_once(app))

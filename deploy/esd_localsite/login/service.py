@@ -1,7 +1,5 @@
 """The token service as an ASGI application: one route, GET /token."""
 
-import base64
-import binascii
 from dataclasses import dataclass, field
 
 from starlette.applications import Starlette
@@ -11,7 +9,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from esd_localsite.identity.guesses import Guesses
-from esd_localsite.identity.users import UserEntry
+from esd_localsite.identity.users import UserEntry, name_and_password
 from esd_localsite.login.tokens import LIFE_S, Signer, granted
 
 _NOBODY = ""
@@ -31,10 +29,10 @@ class Door:
         if authorization is None:
             return _NOBODY
         scheme, _, value = authorization.partition(" ")
-        try:
-            name, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
-        except (binascii.Error, UnicodeDecodeError):
+        given = name_and_password(value.strip())
+        if given is None:
             return None
+        name, password = given
         if scheme.lower() != "basic" or not self.guesses.may_try(name, address):
             return None
         right = self.entry.accepts(password) and name == self.user  # the same work for a name that nobody has

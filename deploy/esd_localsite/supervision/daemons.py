@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from esd_localsite.cluster import registry
 from esd_localsite.cluster.network import inside
 from esd_localsite.state.layout import NODES, Layout
 
@@ -80,7 +81,7 @@ def slurmds(layout: Layout) -> tuple[Daemon, ...]:
 def docker_registry(layout: Layout) -> Daemon:
     """The OCI registry."""
     serve = ("docker-registry", "serve", str(layout.registry_config))
-    user, tied = ("docker-registry", ()) if layout.needs_root else (None, TIED)
+    user, tied = (registry.USER, ()) if layout.needs_root else (None, TIED)
     return Daemon("registry", (*tied, *serve), user=user, restarts=True)
 
 

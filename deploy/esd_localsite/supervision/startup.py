@@ -8,7 +8,7 @@ from esd_localsite.state.options import Server
 from esd_localsite.state.plan import SitePlan
 from esd_localsite.supervision import daemons, readiness, real_server
 from esd_localsite.supervision.daemons import Daemon
-from esd_localsite.unicorex.jars import jars_folder
+from esd_localsite.unicorex.jars import UNICOREX, kept
 from esd_localsite.unicorex.java import find_java
 from esd_localsite.unicorex.places import Places
 
@@ -45,5 +45,5 @@ def _unicore(layout: Layout, plan: SitePlan) -> tuple[Daemon, ...]:
     """This project's endpoint; or the real server, its TSI and the front before it."""
     if plan.options.server is Server.OWN:
         return (daemons.unicore(layout),)
-    java = real_server.server(layout, find_java(), jars_folder(Places(layout).jars))
+    java = real_server.server(layout, find_java(), kept(Places(layout).jars, UNICOREX))
     return (*((real_server.tsi(layout),) if layout.needs_root else ()), java, real_server.front(layout))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.files.processes import drop_groups
-from esd_localsite.front.__main__ import serve
+from esd_localsite.front.serving import serve
 from esd_localsite.unicore.endpoint import Endpoint
 from esd_localsite.unicorex.front import create_front
 from esd_localsite.unicorex.front_config import FrontConfig

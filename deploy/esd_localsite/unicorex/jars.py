@@ -65,18 +65,6 @@ class Caller:
         return cls({**environment, **own}, uid, entry.pw_gid)
 
 
-def provide_jars(
-    store: Path, environment: Mapping[str, str], progress: Callable[[str], None], resolve: Callable[..., None] | None = None
-) -> Path:
-    """The folder with UNICORE/X's files: see `provide`."""
-    return provide(store, UNICOREX, environment, progress, resolve)
-
-
-def jars_folder(store: Path) -> Path:
-    """Where UNICORE/X's files are kept."""
-    return kept(store, UNICOREX)
-
-
 def provide(
     store: Path,
     programs: Programs,

@@ -12,9 +12,8 @@ from esd_localsite.cluster.unicore_config import endpoint_config
 from esd_localsite.state.files import make_folder, write
 from esd_localsite.state.layout import SERVER_USER, Layout
 from esd_localsite.state.plan import SitePlan
-from esd_localsite.unicorex import configuration
+from esd_localsite.unicorex import configuration, jars
 from esd_localsite.unicorex.front_config import FrontConfig
-from esd_localsite.unicorex.jars import provide_jars
 from esd_localsite.unicorex.java import find_java
 from esd_localsite.unicorex.places import SERVER, TSI, Places
 from esd_localsite.unicorex.policy import policy
@@ -27,7 +26,7 @@ def provide(layout: Layout, tsi: Path | None, environment: Mapping[str, str], pr
     places = Places(layout)
     find_java()
     make_folder(places.folder)
-    provide_jars(places.jars, environment, progress)
+    jars.provide(places.jars, jars.UNICOREX, environment, progress)
     if layout.needs_root:
         install_tsi(tsi, places.jars, places.tsi, progress)
 

@@ -10,7 +10,7 @@ import pytest
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.unicorex import jars
-from esd_localsite.unicorex.jars import jars_folder, provide_jars
+from esd_localsite.unicorex.jars import kept, provide
 from esd_localsite.unicorex.listing import problems, read_list
 
 Resolve = Callable[..., None]
@@ -41,8 +41,8 @@ def silent(_text: str) -> None:
 
 def test_they_are_fetched_once_and_kept_by_content(tmp_path: Path) -> None:
     calls: list[Path] = []
-    folder = provide_jars(tmp_path, {}, silent, resolving(WANTED, calls))
-    assert provide_jars(tmp_path, {}, silent, resolving(WANTED, calls)) == folder == jars_folder(tmp_path)
+    folder = provide(tmp_path, jars.UNICOREX, {}, silent, resolving(WANTED, calls))
+    assert provide(tmp_path, jars.UNICOREX, {}, silent, resolving(WANTED, calls)) == folder == kept(tmp_path, jars.UNICOREX)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == WANTED
     assert len(calls) == 1
 
@@ -57,8 +57,8 @@ def test_they_are_fetched_once_and_kept_by_content(tmp_path: Path) -> None:
 )
 def test_other_files_are_refused_and_nothing_is_kept(tmp_path: Path, files: dict[str, bytes], said: str) -> None:
     with pytest.raises(LocalSiteError, match=re.escape(said)):
-        provide_jars(tmp_path, {}, silent, resolving(files, []))
-    assert not jars_folder(tmp_path).exists()
+        provide(tmp_path, jars.UNICOREX, {}, silent, resolving(files, []))
+    assert not kept(tmp_path, jars.UNICOREX).exists()
     assert list(tmp_path.iterdir()) == []
 
 
@@ -73,14 +73,14 @@ def test_maven_without_a_network_is_told_and_nothing_is_kept(tmp_path: Path) -> 
     environment = {"PATH": os.environ["PATH"], "MAVEN_OPTS": f"-Duser.home={tmp_path}"}
     store = tmp_path / "store"
     with pytest.raises(LocalSiteError, match=r"(?s)Maven cannot fetch UNICORE/X's programs: .*Is there a network\?.*settings\.xml"):
-        provide_jars(store, environment, silent)
+        provide(store, jars.UNICOREX, environment, silent)
     assert list(store.iterdir()) == []
 
 
 def test_damaged_ones_are_fetched_anew(tmp_path: Path) -> None:
-    folder, calls = provide_jars(tmp_path, {}, silent, resolving(WANTED, [])), []
+    folder, calls = provide(tmp_path, jars.UNICOREX, {}, silent, resolving(WANTED, [])), []
     (folder / "a-1.jar").write_bytes(b"damaged")
-    provide_jars(tmp_path, {}, silent, resolving(WANTED, calls))
+    provide(tmp_path, jars.UNICOREX, {}, silent, resolving(WANTED, calls))
     assert len(calls) == 1
     assert (folder / "a-1.jar").read_bytes() == b"one"
 

@@ -11,6 +11,7 @@ from ruamel.yaml import YAML
 from esd_build.data.certainty import letter
 from esd_build.data.project import Environment, Pin
 from esd_build.providers.spack.check import is_version
+from esd_build.providers.spack.environment import module_name
 from esd_build.providers.spack.manifest import Found, Manifest
 
 MANIFEST = "manifest"
@@ -70,13 +71,18 @@ def rewritten(release: Environment, manifest: Manifest, source: str) -> str:
 def unknown_to_recipes(release: Environment, checkout: Path) -> Iterator[str]:
     """Pins whose version the checkout's own recipe, `packages/<name>/package.py`, does not list."""
     for name, pin in release.pins.items():
-        package = pin.package or ""
-        recipe = next((p for n in (package, package.replace("-", "_")) if (p := checkout / "packages" / n / "package.py").is_file()), None)
-        if recipe is None or not package:
+        places = [checkout / "packages" / folder / "package.py" for folder in _folders(pin.package)]
+        recipe = next((path for path in places if path.is_file()), None)
+        if recipe is None:
             continue
         listed = re.findall(r"^\s*version\(\s*[\"']([^\"']+)[\"']", recipe.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
         if not any(is_version(version, pin.version) for version in listed):
             yield f"{name}: {recipe.relative_to(checkout)} has no version {pin.version} (it has {', '.join(listed[:6]) or 'none'})"
+
+
+def _folders(package: str | None) -> tuple[str, ...]:
+    """Where a recipe lies: by the package's name, or by that of a module (package API 2)."""
+    return (package, module_name(package)) if package else ()
 
 
 def _agrees(pin: Pin, said: Found) -> bool:

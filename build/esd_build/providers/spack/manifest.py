@@ -42,7 +42,6 @@ class Manifest:
 
     versions: Mapping[str, Found]
     unread: tuple[str, ...] = ()
-    source: str = "ebrains-spack-builds"
 
     @classmethod
     def read(cls, checkout: Path, site: str | None = None) -> "Manifest":
@@ -57,8 +56,10 @@ class Manifest:
         if site is not None:
             documents.choose(site, systems, what="system of site-config/")
         reading = manifest_files.read(checkout, [top, *(sorted((checkout / "site-config" / site).rglob("*.yaml")) if site else ())])
-        packages = dict.fromkeys(statement.package for statement in reading.statements)
-        return cls({name: _found([s for s in reading.statements if s.package == name]) for name in packages}, reading.unread)
+        said: dict[str, list[Statement]] = {}
+        for statement in reading.statements:
+            said.setdefault(statement.package, []).append(statement)
+        return cls({name: _found(statements) for name, statements in said.items()}, reading.unread)
 
     @classmethod
     def of_lock(cls, path: Path) -> "Manifest":
@@ -76,10 +77,13 @@ class Manifest:
         compilers = Counter(
             (str(c["name"]), str(c["version"])) for _, _, c in packages if isinstance(c, Mapping) and {"name", "version"} <= c.keys()
         )
-        found = {name: _locked({v for n, v, _ in packages if n == name}, path.name) for name in dict.fromkeys(n for n, _, _ in packages)}
+        versions: dict[str, set[str]] = {}
+        for name, told, _ in packages:
+            versions.setdefault(name, set()).add(told)
+        found = {name: _locked(several, path.name) for name, several in versions.items()}
         for (name, compiler), _ in compilers.most_common(1):
             found.setdefault(name, Found(compiler, path.name))
-        return cls(found, source=path.name)
+        return cls(found)
 
 
 def _locked(versions: set[str], where: str) -> Found:

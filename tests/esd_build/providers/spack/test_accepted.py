@@ -8,11 +8,12 @@ import pytest
 from esd_build.data.errors import UsageError
 from esd_build.data.project import Project
 from esd_build.data.reference import ImageReference
-from esd_build.product.publishing import UNVERIFIED, Publication, publish
+from esd_build.product.publishing import Publication, publish
 from esd_build.providers.plan import make_plan
 from esd_build.providers.spack import accepted, provider, sources
 from esd_build.providers.spack.accepted import Accepted
 from esd_build.providers.spack.sources import Source
+from esd_build.registry import UNVERIFIED_SOURCES
 
 RECIPE, OTHER = (hashlib.sha256(text).hexdigest() for text in (b"upstream's archive", b"the same files, packed again"))
 NEST = Source("nest", "3.8", "h", "ab/nest-3.8.tar.gz", "https://example.org/v3.8.tar.gz", RECIPE, "")
@@ -89,6 +90,6 @@ def test_the_recipe_in_the_build_folder_asks_for_it(tmp_path: Path) -> None:
 
 def test_such_an_image_stays_on_this_machine() -> None:
     repository = ImageReference.parse("docker-registry.ebrains.eu/hpc-containers/nest:25.02")
-    publication = Publication(Path("nest.sif"), repository, ("25.02",), {UNVERIFIED: f"nest@3.8 sha256:{OTHER}"}, {}, "0" * 64)
+    publication = Publication(Path("nest.sif"), repository, ("25.02",), {UNVERIFIED_SOURCES: f"nest@3.8 sha256:{OTHER}"}, {}, "0" * 64)
     with pytest.raises(UsageError, match=r"only a registry on this machine may have it"):
         publish(publication, None, say=print)  # type: ignore[arg-type]
