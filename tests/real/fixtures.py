@@ -63,8 +63,9 @@ def real_queue(request: pytest.FixtureRequest, real_folder: Path) -> Iterator[Re
 @pytest.fixture(scope="module")
 def machine(real_queue: RealQueue, real_folder: Path) -> Iterator[Machine]:
     """Runs the real queue's jobs with this machine's Python. Of one module: while unit tests run, no program may start."""
-    (real_folder / "machine").mkdir(exist_ok=True)
-    one = Machine(real_queue, real_folder / "machine")
+    folder = Path(tempfile.mkdtemp(prefix="machine-", dir=real_folder))
+    folder.chmod(0o755)
+    one = Machine(real_queue, folder)
     one.start()
     yield one
     one.stop()

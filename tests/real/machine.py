@@ -101,14 +101,17 @@ class Machine:
                 found = self.web.get(f"/jobs/next/{PLATFORM.name}")
                 if found.is_success:
                     self._run(found.json())
-            except (httpx.HTTPError, OSError, subprocess.TimeoutExpired) as error:  # the queue is away, which tests do to it
+            except httpx.HTTPError as error:  # the queue is away, which tests do to it
                 logging.getLogger(__name__).warning("the machine goes on after %s", error)
                 time.sleep(LOOK_S)
 
     def _run(self, job: dict[str, Any]) -> None:
         number, began = job["id"], time.monotonic()
         self._report(number, status="running")
-        code, log, files = self._executed(number, job)
+        try:
+            code, log, files = self._executed(number, job)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the job's owner must hear of it instead of waiting
+            code, log, files = 1, f"the machine could not run this job: {error!r}\n", []
         self.web.put(f"/jobs/{number}/log", content=log, headers={"Content-Type": "text/plain"}).raise_for_status()
         used = {"value": (time.monotonic() - began) / 3600, "units": "hours"}
         results = {"output_data": {"repository": "store", "files": files}} if files else {}
