@@ -54,6 +54,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--tsi", type=Path, default=os.environ.get("ESD_TSI"), help="UNICORE's TSI, an archive or a folder; also ESD_TSI")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Soaks and their like may take as long as they take."""
+    for item in items:
+        if item.get_closest_marker("long"):
+            item.add_marker(pytest.mark.timeout(0))
+
+
 def given_tsi(request: pytest.FixtureRequest) -> Path | None:
     """UNICORE's TSI: as given, else the archive beside the checkout. None: it is to be fetched."""
     given: Path | None = request.config.getoption("--tsi")
