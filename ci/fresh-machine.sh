@@ -44,7 +44,7 @@ need_tools() {
   done
   [ ${#missing[@]} = 0 ] && return
   printf '==> installing what makes a fresh machine: %s\n' "${missing[*]}"
-  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}"; } >/dev/null ||
+  { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"; } >/dev/null ||
     die 4 "apt-get could not install ${missing[*]}"
 }
 

@@ -7,6 +7,8 @@ policy=/usr/sbin/policy-rc.d
 policy_mark='# made by esd-images; goes when its set-up ends'
 export DEBIAN_FRONTEND=noninteractive
 
+lock_s=300 # how long another apt or dpkg is waited for
+
 quietly() { "$@" >"$log" 2>&1; }
 
 # The packages' own services must not start: the local site runs its own instances, on its own ports.
@@ -22,12 +24,17 @@ let_services_start() {
   if grep -qsx "$policy_mark" "$policy"; then rm -f "$policy"; fi
 }
 
+# A new machine often updates itself after its first start. apt waits for another one's installation, when told to, but never for its update.
 update_lists() {
-  quietly apt-get -qq -o APT::Update::Error-Mode=any -o Acquire::Retries=2 update || explain_apt "$log" 'apt-get update'
+  local end=$((SECONDS + lock_s))
+  until quietly apt-get -qq -o APT::Update::Error-Mode=any -o Acquire::Retries=2 update; do
+    grep -q 'Could not get lock' "$log" && [ "$SECONDS" -lt "$end" ] || explain_apt "$log" 'apt-get update'
+    sleep 2
+  done
 }
 
 install_packages() { # PACKAGE|FILE…
-  local options=(-y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold)
+  local options=(-y -qq --no-install-recommends -o "DPkg::Lock::Timeout=$lock_s" -o Dpkg::Options::=--force-confold)
   mkdir -p "$record"
   quietly apt-get -s "${options[@]}" install "$@" || explain_apt "$log" "installing $*"
   # Noted before it is done, so that an installation that is cut off can be undone, too. Lines with [version] are upgrades.

@@ -36,7 +36,7 @@ finish_interrupted_dpkg() {
   [ -n "$(dpkg --audit 2>/dev/null)$(ls -A /var/lib/dpkg/updates)" ] || return 0
   say 'finishing what an interrupted installation left'
   quietly dpkg --configure -a || true
-  quietly apt-get -y -qq --fix-broken --no-install-recommends install || explain_apt "$log" 'finishing an interrupted installation (dpkg --configure -a; apt-get -f install)'
+  quietly apt-get -y -qq -o "DPkg::Lock::Timeout=$lock_s" --fix-broken --no-install-recommends install || explain_apt "$log" 'finishing an interrupted installation (dpkg --configure -a; apt-get -f install)'
 }
 
 preflight() {
