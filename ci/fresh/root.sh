@@ -81,7 +81,7 @@ fill_root() {
   git -c safe.directory='*' clone --quiet --bare --no-local --depth 1 "file://$PWD" "$root/fresh/esd-images.git" 2>/dev/null ||
     die 4 "git cannot clone the committed HEAD of $PWD"
   chmod -R a+rX "$root/fresh/esd-images.git"
-  cp ci/fresh/*.sh "$root/fresh/"
+  cp ci/fresh/*.sh README.md "$root/fresh/"
   [ -z "${FRESH_TSI:-}" ] || cp "$FRESH_TSI" "$root/fresh/tsi.tar.gz"
   [ -z "$cold" ] || return 0
   [ "$user" = root ] || owner=1000

@@ -37,14 +37,14 @@ def test_wrong_usage_is_refused_before_anything_is_made(arguments: tuple[str, ..
 
 def test_continuous_integration_shows_a_fresh_machine_before_the_tests() -> None:
     lines = (ROOT / ".ci" / "run").read_text().splitlines()
-    assert re.search(r"make fresh SUITE=(bookworm|trixie) AS=(root|sudo)$", lines[-2])
-    assert lines[-1] == "exec make test"
+    assert re.search(r"make fresh SUITE=(bookworm|trixie) AS=(root|sudo)$", lines[-3])
+    assert lines[-1].endswith(" make test")
     assert "set -euo pipefail" in lines
 
 
 def test_the_newcomer_types_what_readme_says() -> None:
     newcomer = (ROOT / "ci" / "fresh" / "newcomer.sh").read_text() + (ROOT / "ci" / "fresh" / "steps.sh").read_text()
-    first_line = re.search(r"^\$ (?:sudo )?apt-get install ([a-z -]*[a-z])", (ROOT / "README.md").read_text(), re.MULTILINE)
+    first_line = re.search(r"^\$ .*apt-get install ([a-z -]*[a-z])", (ROOT / "README.md").read_text(), re.MULTILINE)
     assert first_line is not None
     assert f"apt-get install -y -qq {first_line[1]}" in newcomer
     assert "make demo" in newcomer
