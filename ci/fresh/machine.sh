@@ -57,8 +57,8 @@ move_to_own_disk() {
 bind_caches() {
   local root=$1 user=$2
   [ "$kept" != yes ] || return 0
-  mount --bind "$kept/pip-$user" "$root/fresh/pip"
-  mount --bind "$kept/uv-$user" "$root/fresh/uv"
+  mount --bind "$kept/$suite-pip-$user" "$root/fresh/pip"
+  mount --bind "$kept/$suite-uv-$user" "$root/fresh/uv"
 }
 
 if [ "$1" = --inside ]; then # in the machine's own namespaces; the network's cable is plugged in from outside

@@ -23,7 +23,7 @@ keep_tarball() {
   flock "$making"
   if [ -z "$(find "$tarball" -mtime -7 2>/dev/null)" ]; then
     printf '==> debootstrap: a new Debian (%s)\n' "$suite"
-    rm -rf "${kept:?}/$suite-apt" "$kept"/pip-* "$kept"/uv-*
+    rm -rf "${kept:?}/$suite-"*
     work=$place/debootstrap
     debootstrap --variant=minbase "$suite" "$work" "$mirror" >"$kept/$suite.log" 2>&1 ||
       die 4 "debootstrap failed: $(tail -n 3 "$kept/$suite.log") (all of it: $kept/$suite.log)"
@@ -85,8 +85,8 @@ fill_root() {
   [ -z "${FRESH_TSI:-}" ] || cp "$FRESH_TSI" "$root/fresh/tsi.tar.gz"
   [ -z "$cold" ] || return 0
   [ "$user" = root ] || owner=1000
-  mkdir -p "$kept/$suite-apt" "$kept/pip-$user" "$kept/uv-$user" "$root/fresh/images" "$root/fresh/pip" "$root/fresh/uv"
-  chown "$owner:$owner" "$kept/pip-$user" "$kept/uv-$user"
+  mkdir -p "$kept/$suite-apt" "$kept/$suite-pip-$user" "$kept/$suite-uv-$user" "$root/fresh/images" "$root/fresh/pip" "$root/fresh/uv"
+  chown "$owner:$owner" "$kept/$suite-pip-$user" "$kept/$suite-uv-$user"
   find "$kept/$suite-apt" -name '*.deb' -exec cp -t "$root/var/cache/apt/archives" {} +
   images=${ESD_IMAGES_CACHE:-$(getent passwd esd | cut -d: -f6)/.cache/esd-images}
   for part in images compiled wheels sources; do
