@@ -1,26 +1,26 @@
 #!/bin/sh
-# The last step of an image, called by its recipe as /opt/esd/bin/finish: leaves nothing behind that the build alone needed, and nothing
-# that differs from one build to the next (times, caches, logs). Arguments: folders with Python files besides the usual ones.
+# The last step of an image; its recipe calls it as /opt/esd/bin/finish. Removes what only the build needed and what differs between
+# builds (times, caches, logs). Arguments: further folders that contain Python files.
 set -eu
 rm -rf /opt/esd/wheels /opt/esd/sources /opt/esd/tools /opt/esd/build /root/.cache /usr/local/doc /usr/local/share/doc /usr/local/share/man
-# Not /tmp and /var/tmp: while an image is built, Apptainer shows the machine's own there.
+# /tmp and /var/tmp are left alone: during a build, Apptainer binds the machine's own folders there.
 find /var/lib/apt/lists /var/cache/apt /var/log /usr/share/man /usr/share/info /usr/share/locale -mindepth 1 -delete
 find /usr/share/doc -mindepth 2 -not -type d -not -name copyright -delete
 rm -f /var/cache/ldconfig/aux-cache /var/cache/debconf/*-old /var/lib/dpkg/*-old /etc/passwd- /etc/group- /etc/shadow- /etc/gshadow- \
     /etc/machine-id /var/lib/dbus/machine-id
-# The day of the build, as the day of each account's last change of password.
+# Each account's date of its last password change would be the day of the build.
 sed -i -E 's/^([^:]*:[^:]*):[0-9]+:/\1:20000:/' /etc/shadow
 
-# Tests of Python packages, and what else of them no run uses. astropy, which NESTML's units need, imports its test runner.
+# Tests of Python packages. astropy, which NESTML's units need, imports its own test runner.
 packages="/usr/local/lib $*"
 find $packages -type d \( -name tests -o -name test \) -path '*-packages/*' -not -path '*/astropy/tests' -prune -exec rm -rf {} +
-# Benchmarks of packages; tables of the earth's rotation (astropy's units need none); what is built for another MPI than the image has.
+# Benchmarks of packages, tables of the earth's rotation (astropy's units need none), modules for an MPI that the image lacks.
 find $packages -type d -name benchmarks -path '*-packages/*' -prune -exec rm -rf {} +
 find $packages \( -path '*/astropy_iers_data/data/eopc04.*' -o -path '*/astropy_iers_data/data/finals2000A.*' -o -name 'MPI.mpich.*.so' \) -delete
 find $packages -name '*.so*' -type f -exec strip --strip-unneeded {} +
 rm -rf /usr/lib/python3.*/test
 
-# Bytecode by content, not by time: it is the same in each build, and Python need not look at the source's time to use it.
+# Unchecked-hash bytecode is the same in each build, and Python uses it without comparing modification times.
 find /usr/lib/python3* /usr/share/python3 $packages -type d -name __pycache__ -prune -exec rm -rf {} +
 export PYTHONHASHSEED=0
 for folder in /usr/lib/python3.*/ /usr/lib/python3/ $packages; do

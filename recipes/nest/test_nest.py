@@ -37,7 +37,7 @@ def test_nest_was_built_for_clusters(build_info: dict[str, object]) -> None:
 
 
 def test_nest_tells_the_truth_about_its_place(host: Host, build_info: dict[str, object]) -> None:
-    """`/opt/nest` in every image; where Spack installed it, that is a link to its place in Spack's store."""
+    """NEST is at `/opt/nest` in every image. Where Spack installed it, that is a link into Spack's store."""
     prefix = build_info["prefix"]
     assert host.check_output("readlink -f /opt/nest") == prefix
     assert host.check_output("nest-config --prefix") == prefix
@@ -46,7 +46,7 @@ def test_nest_tells_the_truth_about_its_place(host: Host, build_info: dict[str, 
 
 
 def test_models_are_compiled_for_the_processor_that_nest_is(host: Host, environment: Environment) -> None:
-    """Otherwise a NESTML model runs slower than NEST's own, and rounds otherwise than in another image."""
+    """Otherwise a NESTML model runs slower than NEST's own models and rounds differently than in another image."""
     assert f"-march={march(environment.target)} " in host.check_output("nest-config --cflags")
 
 

@@ -1,4 +1,4 @@
-"""What users do with the spinnaker image: models for it, and whether a network fits. By the commands, on the image in dist/images/."""
+"""What users do with the spinnaker image: build models, and ask whether a network fits. Runs the commands on the image in dist/images/."""
 
 import json
 import subprocess
@@ -30,10 +30,10 @@ def run(program: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
 @pytest.fixture(autouse=True)
 def _this_image(image: Path) -> None:
     if image.resolve() != ROOT / "dist" / "images" / "spinnaker-edge.sif":
-        pytest.skip("the commands take the image that lies in dist/images/")
+        pytest.skip("the commands use the image in dist/images/")
 
 
-def test_for_spinnaker_a_model_is_generated_and_compiled_and_why_it_is_not_linked_is_said(tmp_path: Path) -> None:
+def test_a_model_for_spinnaker_is_generated_and_compiled_and_the_output_says_why_it_is_not_linked(tmp_path: Path) -> None:
     finished = run("esd-build", "model", "models/lif_exp.nestml", "--target", "spinnaker", "--output", str(tmp_path))
     assert finished.returncode == 0, finished.stdout
     assert "lif_exp: spinnaker: generated: passed" in finished.stdout
@@ -44,25 +44,25 @@ def test_for_spinnaker_a_model_is_generated_and_compiled_and_why_it_is_not_linke
     assert not list(tmp_path.rglob("*.aplx"))
 
 
-def test_a_model_that_spinnaker_cannot_express_is_said(tmp_path: Path) -> None:
+def test_a_model_that_spinnaker_cannot_express_is_reported(tmp_path: Path) -> None:
     finished = run("esd-build", "model", "models/izhikevich.nestml", "--target", "spinnaker", "--output", str(tmp_path))
     assert finished.returncode == 1
     assert "compiled: failed (#error" in finished.stdout
     assert "GSL library is required" in finished.stdout
 
 
-def test_an_archive_is_mapped_with_the_files_that_lie_in_it(tmp_path: Path) -> None:
+def test_an_archive_is_mapped_together_with_its_files(tmp_path: Path) -> None:
     packed = tmp_path / "net.zip"
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("run.py", MAPPED)
         archive.writestr("parts/size.txt", "300")
-    finished = run("esd-deploy", "plan", str(packed), "--site", "spinnaker", "--json")
+    finished = run("esd-deploy", "fit", str(packed), "--site", "spinnaker", "--json")
     assert finished.returncode == 0, finished.stderr
     assert json.loads(finished.stdout)["populations"]["cells"]["cores"] > 0
 
 
-def test_a_network_too_big_for_a_board_is_said_before_it_waits_in_a_queue() -> None:
+def test_a_network_too_big_for_a_board_is_refused_before_it_waits_in_a_queue() -> None:
     script = "examples/balanced_network/balanced_network.py"
-    finished = run("esd-deploy", "plan", script, "--site", "spinnaker", "--boards", "1", "--", "--neurons", "80000")
+    finished = run("esd-deploy", "fit", script, "--site", "spinnaker", "--boards", "1", "--", "--neurons", "80000")
     assert finished.returncode == 1
     assert "boards, 1 may be had; make it smaller" in finished.stderr
