@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make demo: from a recipe to spikes. Every step does nothing where its result is there already, so it may be interrupted.
+# make demo: from a recipe to spikes. Each step skips what exists already, so the demo can be interrupted and started again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 # shellcheck source=steps.sh
@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 bin=.venv/bin
 run_network() {
   record=$("$bin/esd-deploy" run examples/balanced_network/balanced_network.py --site local --image nest:edge --nodes 2 |
-    awk '{ print > "/dev/stderr"; last = $0 } END { print last }') # its last line is the path of the run record
+    awk '{ print > "/dev/stderr"; last = $0 } END { print last }') # the last line is the path of the run record
 }
 
 step '0/5  set-up' ci/setup.sh

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# make docs: the pages as a site in dist/docs, with the locked packages of requirements/docs.txt in an environment of their own.
+# make docs: builds the pages as a site in dist/docs. The locked packages of requirements/docs.txt get a virtual environment of their own.
 # docs.sh [build|serve]
 set -euo pipefail
 cd "$(dirname "$0")/.."

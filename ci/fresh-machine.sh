@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# A new machine, and a newcomer on it: a Debian made by debootstrap and nothing else, entered with namespaces of its own (processes,
-# mounts, host name, network), where the committed HEAD is cloned and README's commands are run. It leaves nothing behind but its cache.
+# Plays a newcomer on a new machine. debootstrap makes a minimal Debian, which runs in its own namespaces (processes, mounts, host name,
+# network). The newcomer clones the committed HEAD there and runs README's commands. Only the cache stays on this machine afterwards.
 #
 #   ci/fresh-machine.sh [--suite bookworm|trixie] [--as root|sudo] [--cold] [--break directory|package|mode] [--scenario NAME]
 #
-# Exit codes: 0 the newcomer got everything, 1 something that the newcomer did failed, 3 wrong usage, 4 no such machine can be made here.
+# Exit codes: 0 everything worked, 1 a step of the newcomer failed, 3 wrong usage, 4 this machine cannot make a fresh machine.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -31,41 +31,41 @@ read_options() {
     shift
   done
   [[ $suite =~ ^(bookworm|trixie)$ ]] || die 3 "--suite $suite: bookworm (Debian 12) or trixie (Debian 13)"
-  [[ $user =~ ^(root|sudo)$ ]] || die 3 "--as $user: root, or sudo (an ordinary user who may use sudo)"
+  [[ $user =~ ^(root|sudo)$ ]] || die 3 "--as $user: root or sudo (an ordinary user who may use sudo)"
   [[ $fault =~ ^(|directory|package|mode)$ ]] || die 3 "--break $fault: directory, package or mode"
-  [ -f "ci/fresh/$scenario.sh" ] || die 3 "--scenario $scenario: no ci/fresh/$scenario.sh"
+  [ -f "ci/fresh/$scenario.sh" ] || die 3 "--scenario $scenario: ci/fresh/$scenario.sh does not exist"
 }
 
 need_tools() {
-  [ "$(id -u)" = 0 ] || die 4 "needs root: it mounts, and makes namespaces that are not the user's (sudo make fresh …)"
+  [ "$(id -u)" = 0 ] || die 4 "needs root, to mount file systems and make namespaces (sudo make fresh …)"
   local missing=() pair
   for pair in debootstrap:debootstrap pasta:passt unshare:util-linux git:git; do
     command -v "${pair%:*}" >/dev/null || missing+=("${pair#*:}")
   done
   [ ${#missing[@]} = 0 ] && return
-  printf '==> installing what makes a fresh machine: %s\n' "${missing[*]}"
+  printf '==> installing the tools that make a fresh machine: %s\n' "${missing[*]}"
   { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=300 "${missing[@]}"; } >/dev/null ||
     die 4 "apt-get could not install ${missing[*]}"
 }
 
 need_namespaces() {
   unshare --mount --pid --uts --ipc --net --cgroup --fork true 2>/dev/null ||
-    die 4 "this machine lets root make no namespaces (a container without CAP_SYS_ADMIN?), so the fresh machine CANNOT BE SHOWN here"
+    die 4 "root cannot make namespaces here (a container without CAP_SYS_ADMIN?), so the fresh machine CANNOT BE SHOWN on this machine"
 }
 
-# The machine is one process tree under one PID namespace: killing its first process ends all, and returns when all are gone.
+# The machine is one process tree in one PID namespace: killing its first process ends all of them, and `wait` returns when they are gone.
 # shellcheck disable=SC2329 # by trap
 end_machine() {
   local first=''
   if [ -n "${machine:-}" ]; then
-    read -r first _ <"/proc/$machine/task/$machine/children" 2>/dev/null || true # the file has no end of line
+    read -r first _ <"/proc/$machine/task/$machine/children" 2>/dev/null || true # the file does not end with a newline
     [ -z "$first" ] || kill -KILL "$first" 2>/dev/null || true
     wait "$machine" 2>/dev/null || true
   fi
   rm -rf --one-file-system "$place"
 }
 
-# Roots of runs that were killed: their lock is free.
+# Removes the roots of killed runs: nobody holds their lock.
 sweep() {
   local old
   for old in "$places"/esd-fresh.*; do
@@ -74,7 +74,7 @@ sweep() {
 }
 
 run_machine() {
-  # From here on nothing may outlive this script, not even its SIGKILL.
+  # From here on no process may outlive this script, even if SIGKILL ends it.
   setpriv --pdeathsig KILL unshare --mount --pid --fork --kill-child --mount-proc \
     bash ci/fresh/machine.sh "$place/root" "$suite" "$user" "$scenario" "${cold:-$kept}" {held}<&- </dev/null &
   machine=$!
@@ -110,4 +110,4 @@ main() {
 }
 
 main "$@"
-exit # a checkout that changes while this runs must not change what runs
+exit # bash reads no further, so a checkout that changes meanwhile does not change what runs

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# make fuzz-long: every parser at an edge for SECONDS each, led by the code that the inputs reach (atheris, from requirements/fuzz.txt).
-# The corpus grows in dist/fuzz/PARSER; what is wrong is kept there as crash-*, and the exit code is 1.
+# make fuzz-long: fuzzes each parser of outside data for SECONDS, guided by coverage (atheris, from requirements/fuzz.txt).
+# The corpus grows in dist/fuzz/PARSER. Inputs that break a parser are kept as dist/fuzz/PARSER.crash-*, and the exit code is 1.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=${1:-120} only=${2:-}
 .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements/fuzz.txt ||
-  { printf 'fuzz-long: atheris cannot be installed for this Python; make fuzz needs nothing else\n' >&2; exit 4; }
+  { printf 'fuzz-long: cannot install atheris for this Python; make fuzz works without it\n' >&2; exit 4; }
 failed=0
 for parser in ${only:-record site-file zip tar.gz sif report unicore queue registry signature listing slurm site description shown}; do
   mkdir -p "dist/fuzz/$parser"

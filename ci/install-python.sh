@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Makes .venv with the locked, hash-checked packages of requirements/dev.txt and this project. Does nothing where that is done
-# already; may be interrupted and started again.
+# Makes .venv with this project and the locked, hash-checked packages of requirements/dev.txt. Does nothing if .venv is up to date.
+# Can be interrupted and started again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-trap 'exit 143' TERM # once what runs has ended: nothing goes on writing into .venv
+trap 'exit 143' TERM # bash runs this after the current command has ended, so that nothing still writes into .venv
 
 # shellcheck source=system/disk.sh
 . ci/system/disk.sh
@@ -13,14 +13,14 @@ die() {
   exit 4
 }
 
-explain() { # WHAT WAS PRINTED: on a full disk that says nothing
+explain() { # OUTPUT of the command that failed; on a full disk it may be empty
   local reason
-  if reason=$(full_disk . "$HOME" /tmp); then die "no .venv: $reason"; fi
+  if reason=$(full_disk . "$HOME" /tmp); then die "could not make .venv: $reason"; fi
   printf '%s\n' "$1" >&2
-  die 'no .venv: its whole log is in .venv/install.log; nothing is kept of it that a new start would use'
+  die 'could not make .venv: the log is .venv/install.log; the next start begins anew'
 }
 
-# The system's interpreter first: the job user must be able to run it, which a private one in a home folder does not allow.
+# The system's interpreter comes first: the job user must be able to run it, and cannot run one in somebody's home folder.
 find_python() {
   local candidate
   for candidate in ${PYTHON:-/usr/bin/python3 python3}; do
@@ -38,10 +38,10 @@ count=$(grep -c '^[a-z].*==' "$packages")
 noted() { "$@" >>.venv/install.log 2>&1; }
 pip() { noted .venv/bin/pip install --disable-pip-version-check --no-input "$@"; }
 
-# uv reads no configuration of pip's: where pip is told of another index, it is pip that installs.
+# uv does not read pip's configuration: if pip is configured for another index, pip installs.
 uv_knows_the_index() { ! .venv/bin/pip config list | grep -qE 'index-url|no-index|trusted-host|client-cert|proxy|constraint'; }
 
-# uv, itself locked and checked by its hash, does in seconds what pip does in a minute.
+# uv is locked and hash-checked like the other packages. It takes seconds where pip takes a minute.
 install_by_uv() {
   awk '/^uv==/ { on = 1 } on { print } on && !/\\$/ { exit }' "$packages" >.venv/uv.txt
   pip --require-hashes -r .venv/uv.txt || return

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs what Debian 12 and 13 lack for building images and running the local site: Slurm, munge, an OCI registry, Apptainer
-# with its helpers, and the unprivileged user that builds and jobs run as. Needs root or sudo. Does nothing where all is
-# there already; may be interrupted and started again. `make uninstall` undoes it.
-# SERVER=unicorex: also what the real UNICORE/X needs (Java, Maven).
+# with its helpers, and the unprivileged user that runs builds and jobs. Needs root or sudo. Does nothing if everything is
+# installed. Can be interrupted and started again. `make uninstall` undoes it.
+# SERVER=unicorex: also installs what the real UNICORE/X needs (Java, Maven).
 #
-#   ci/install-system.sh [first|rest]     first: what .venv needs; rest: the rest; without a word both
+#   ci/install-system.sh [first|rest]     first: what .venv needs; rest: everything else; no argument: both
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,7 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 . "$here/system/common.sh"
 
 part=${1:-all}
-# APPTAINER_DEB: a package of Apptainer that the user downloaded, to be installed instead of the mirror's.
+# APPTAINER_DEB: a package of Apptainer that the user downloaded; it is installed instead of the mirror's.
 [ -z "${APPTAINER_DEB:-}" ] || need_package "$APPTAINER_DEB"
 APPTAINER_DEB=${APPTAINER_DEB:+$(realpath "$APPTAINER_DEB")}
 export APPTAINER_DEB
@@ -29,15 +29,15 @@ fi
 . "$here/system/account.sh"
 keep_services_down
 
-stage=/var/lib/esd-images/stage # Apptainer's package, from the first part for the second
+stage=/var/lib/esd-images/stage # the first part puts Apptainer's package here, the second installs it
 needs_apptainer() { [ -n "$APPTAINER_DEB" ] || ! have_apptainer; }
 
 first() {
   preflight
   finish_interrupted_dpkg
-  if [ -n "$(missing_packages)" ] || ! have_apptainer; then timed 'looking at the package mirror' update_lists; fi
+  if [ -n "$(missing_packages)" ] || ! have_apptainer; then timed 'updating the package lists' update_lists; fi
   rm -rf "$stage"
-  if needs_apptainer; then # first: where it cannot be had, the rest is of no use
+  if needs_apptainer; then # comes first: without Apptainer the rest is useless
     mkdir -p "$stage"
     ESD_STAGE=$stage bash "$here/install-apptainer.sh" fetch
   fi

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make ci-local: the steps of ci/gitlab-ci.yml and ci/github-actions.yml, one after the other, against a registry and a site of this
-# machine that exist only for that: ci/local.sh NAME IMAGE ENV. What the pipelines keep as secrets is made anew and thrown away.
+# make ci-local: runs the steps of ci/gitlab-ci.yml and ci/github-actions.yml, one after the other: ci/local.sh NAME IMAGE ENV. They use a
+# registry and a local site that exist only for this pipeline, and temporary keys in place of the pipelines' secrets.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ step() {
   make --no-print-directory "$@" "IMAGE=$image" "ENV=$environment"
 }
 
-printf '==> a registry and a site for this pipeline (%s)\n' "$site"
+printf '==> starting a registry and a site for this pipeline (%s)\n' "$site"
 .venv/bin/esd-deploy local up --name "$site" >/dev/null
 status=/var/lib/esd-localsite/$site/status.json
 # shellcheck source=registry-login.sh

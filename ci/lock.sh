@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# Renews the lock files, or with ENV/IMAGE that one alone. They hold versions and hashes but no addresses: the index is whatever the machine's own configuration names.
+# Renews the lock files: all of them, or with ENV/IMAGE only that image's. They hold versions and hashes but no addresses: the index is the one
+# that this machine's own configuration names.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 lock() { .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url --no-emit-find-links --no-header "$@"; }
 
-lock_environment() { # the list of an environment, or of one image in it
+lock_environment() { # FILE: the list of an environment, or of one image in it
   local environment python
   environment=$(cut -d/ -f1-2 <<<"$1")
   python=$(sed -n 's/^python: *"\(.*\)"/\1/p' "$environment/release.yaml")
@@ -13,7 +14,7 @@ lock_environment() { # the list of an environment, or of one image in it
 }
 
 if [ $# -gt 0 ]; then
-  [ -f "spack-envs/$1/requirements.in" ] || { printf 'lock: spack-envs/%s/requirements.in: no such file; esd-build new writes one\n' "$1" >&2; exit 3; }
+  [ -f "spack-envs/$1/requirements.in" ] || { printf 'lock: spack-envs/%s/requirements.in does not exist; esd-build new writes one\n' "$1" >&2; exit 3; }
   lock_environment "spack-envs/$1/requirements.in"
   exit 0
 fi

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Pushes an image: push.sh NAME IMAGE [OPTION ...], with the options that built it. Without $REGISTRY it goes to the local site's, which must
-# be up. With MOVE=no the moving tag stays where it is: `make promote` moves it, once the image has proven itself. The reference is kept in
-# dist/images/NAME.reference.
+# Pushes an image: push.sh NAME IMAGE [OPTION ...], with the options that built it. Without $REGISTRY it pushes to the registry of the local
+# site, which must be up. With MOVE=no the moving tag stays where it is, and `make promote` moves it after validation. The reference is
+# written to dist/images/NAME.reference.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

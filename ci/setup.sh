@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make setup: what is missing on this machine, and .venv. Once Python is there, .venv is filled beside the rest of the packages, which takes
-# about as long. Does nothing where all is there; may be interrupted and started again.
+# make setup: installs what is missing on this machine, and .venv. Once Python is installed, .venv is filled while the remaining packages
+# are installed, which takes about as long. Does nothing if everything is installed. Can be interrupted and started again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Steps that say how long they took, and their sum: sourced by ci/demo.sh and ci/setup.sh.
+# Steps that print how long they took, and the sum. Sourced by ci/demo.sh.
 
 duration() { # SECONDS
   if [ "$1" -lt 60 ]; then printf '%d s' "$1"; else printf '%d min %d s' "$(($1 / 60))" "$(($1 % 60))"; fi
@@ -15,7 +15,7 @@ step() { # TITLE COMMAND…
   printf '    %s\n' "$(duration "$((SECONDS - start))")"
 }
 
-tell_times() { # TITLE: all steps, and their sum
+tell_times() { # TITLE: prints all steps and their sum
   printf '\n'
   printf '    %s\n' "${taken[@]}"
   printf '%s: %s\n' "$1" "$(duration "$SECONDS")"

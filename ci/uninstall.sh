@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# make uninstall: takes away what `make setup` put on this machine, as far as it noted that (in /var/lib/esd-images/setup): local sites, packages
-# that were not there before, the job user with its image cache, subordinate ids, the mode of /dev/fuse, .venv. Says what it leaves, and why.
+# make uninstall: removes what `make setup` installed, according to its record in /var/lib/esd-images/setup: local sites, packages that
+# were not installed before, the job user with its image cache, subordinate ids, the mode of /dev/fuse, and .venv. Says what it leaves and why.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,16 +14,16 @@ left=()
 remove_sites() {
   local folder name
   [ -d "$sites" ] || return 0
-  say "ending local sites, and removing $sites"
+  say "stopping local sites and removing $sites"
   for folder in "$sites"/*/; do
     name=$(basename "$folder")
     [ ! -d "$folder" ] || "$here/../.venv/bin/esd-deploy" local down --name "$name" --purge >/dev/null 2>"$log" ||
-      die "the local site '$name' does not end: $(tail -n 1 "$log"); end it with its own checkout: esd-deploy local down --name $name --purge"
+      die "the local site '$name' does not stop: $(tail -n 1 "$log"); stop it from its own checkout: esd-deploy local down --name $name --purge"
   done
   rm -rf "$sites"
 }
 
-# Packages that set-up brought and nothing else has come to need: as apt sees it, once they count as brought by others.
+# Packages that set-up installed and that nothing else needs: apt names them once they are marked as automatically installed.
 removable() {
   local name noted=()
   while read -r name; do
@@ -51,10 +51,10 @@ remove_packages() {
 remove_accounts() {
   local who range
   if [ -e "$record/made-$job_user" ] && id "$job_user" >/dev/null 2>&1; then
-    say "removing the user '$job_user' and its home folder (images that were built lie there)"
+    say "removing the user '$job_user' and its home folder, which holds the images that were built"
     userdel --remove "$job_user" 2>"$log" || left+=("user $job_user: $(tail -n 1 "$log")")
   elif id "$job_user" >/dev/null 2>&1; then
-    left+=("user $job_user and its home folder: the user was there before set-up")
+    left+=("user $job_user and its home folder: the user existed before set-up")
   fi
   while read -r who range; do
     if id "$who" >/dev/null 2>&1; then usermod --del-subuids "$range" --del-subgids "$range" "$who"; fi
@@ -70,10 +70,10 @@ tell_what_is_left() {
   for cache in dist runs; do
     [ ! -d "$here/../$cache" ] || left+=("$cache/ in this checkout: your images and results")
   done
-  if [ -n "$(apptainer_version)" ]; then left+=("$(command -v apptainer): set-up did not install it as a package"); fi
-  left+=("system accounts that removed packages had (slurm, munge, …): Debian keeps them, so that no other account gets their ids")
+  if [ -n "$(apptainer_version)" ]; then left+=("$(command -v apptainer): set-up did not install this file as a package"); fi
+  left+=("system accounts of removed packages (slurm, munge, …): Debian keeps them so that no other account gets their ids")
   left+=("apt's and dpkg's own lists, logs and backups")
-  say 'left as they are:'
+  say 'not removed:'
   for line in "${left[@]}"; do printf '    %s\n' "$line"; done
 }
 

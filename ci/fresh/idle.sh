@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A machine on which nothing happens, for FRESH_IDLE seconds: what the tests interrupt.
+# Does nothing for FRESH_IDLE seconds. The tests interrupt it.
 set -euo pipefail
 # shellcheck source=steps.sh
 . /fresh/steps.sh

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# The first process of a fresh machine, as seen from outside: machine.sh ROOT SUITE USER SCENARIO KEPT, where KEPT is the folder with downloads
-# of earlier machines, or `yes` in a cold one. It stands in a PID and a mount namespace,
-# connects the machine's network to this machine's by pasta, and ends with the machine. Called by ci/fresh-machine.sh.
+# The first process of a fresh machine, seen from outside: machine.sh ROOT SUITE USER SCENARIO KEPT. KEPT is the folder with downloads of
+# earlier machines, or `yes` for a cold machine. This script runs in its own PID and mount namespaces, connects the machine's network to
+# this machine's by pasta, and ends with the machine. Called by ci/fresh-machine.sh.
 set -euo pipefail
 
-# Not in the machine: it must not see what this script reads, nor this machine's mounts.
+# Moves this process into the machine. It must see neither the files that this script reads nor this machine's mounts.
 enter() {
   local root=$1 suite=$2 device
   mount --make-rprivate /
@@ -24,7 +24,7 @@ enter() {
     # shellcheck disable=SC2086 # three words
     mknod -m 666 "$root/dev/"${device%% *} c ${device#* }
   done
-  mknod -m 600 "$root/dev/fuse" c 10 229 # no udev has opened it: set-up must
+  mknod -m 600 "$root/dev/fuse" c 10 229 # there is no udev here to open it: set-up must do it
   mkdir "$root/dev/pts" "$root/dev/shm"
   mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$root/dev/pts"
   mount -t tmpfs -o mode=1777 tmpfs "$root/dev/shm"
@@ -42,7 +42,7 @@ enter() {
   rmdir /.outside
 }
 
-# The same root on a disk of its own, so that a disk can be full; what the machine is given and what it reports stay outside.
+# Copies the root to a disk of its own, which can become full. The machine's inputs and reports (/fresh) stay outside that disk.
 move_to_own_disk() {
   local root=$1
   truncate -s 8G "$root.disk"
@@ -61,16 +61,16 @@ bind_caches() {
   mount --bind "$kept/$suite-uv-$user" "$root/fresh/uv"
 }
 
-if [ "$1" = --inside ]; then # in the machine's own namespaces; the network's cable is plugged in from outside
+if [ "$1" = --inside ]; then # in the machine's own namespaces; pasta connects the network from outside
   shift
   root=$1 suite=$2 user=$3 scenario=$4 kept=$5
   enter "$root" "$suite"
-  # A shell makes what runs in its background deaf to Ctrl-C; a newcomer's terminal does not.
+  # A shell makes its background processes ignore Ctrl-C; a newcomer's terminal does not.
   exec env -i --default-signal=INT,QUIT PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM="${TERM:-dumb}" \
     bash /fresh/guest.sh "$user" "$scenario"
 fi
 
-# The network has a name, for pasta to find it; the name is seen in this mount namespace alone.
+# pasta finds the network by this name, which only this mount namespace can see.
 network=$1.net
 touch "$network"
 unshare --mount --pid --uts --ipc "--net=$network" --cgroup --fork --kill-child bash "$0" --inside "$@" </dev/null &

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What README tells a newcomer to do, in the order of README, and how long each step took (/fresh/times).
+# Runs README's commands in README's order, and records how long each step takes (/fresh/times).
 set -euo pipefail
 # shellcheck source=steps.sh
 . /fresh/steps.sh

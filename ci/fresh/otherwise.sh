@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# README's commands on a machine whose owner set it otherwise than those who wrote them: messages in German, files closed to others by default
-# (umask 077), no programs in /tmp, a far time zone.
+# Runs README's commands on a machine with unusual settings: German messages, umask 077, a /tmp that forbids programs (noexec), and a
+# distant time zone.
 set -euo pipefail
 # shellcheck source=steps.sh
 . /fresh/steps.sh
@@ -13,7 +13,7 @@ speak_german() {
   as_root mount -t tmpfs -o mode=1777,noexec,nosuid,nodev tmpfs /tmp
 }
 
-step 'German, a closed umask, a /tmp without programs' speak_german
+step 'German, umask 077, noexec on /tmp' speak_german
 export LANG=de_DE.UTF-8 LC_ALL=de_DE.UTF-8
 umask 077
 # shellcheck source=newcomer.sh

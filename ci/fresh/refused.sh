@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What set-up refuses, before minutes are spent, and in which words.
+# Checks what set-up refuses, how soon, and with which message.
 set -euo pipefail
 # shellcheck source=steps.sh
 . /fresh/steps.sh
@@ -9,7 +9,7 @@ refused() { # SECONDS WORDS COMMAND…
   shift 2
   if "$@" >/tmp/refused.log 2>&1; then fail "not refused: $*"; fi
   sed 's/^/    /' /tmp/refused.log
-  grep -qF -- "$words" /tmp/refused.log || fail "the message has not the words: $words"
+  grep -qF -- "$words" /tmp/refused.log || fail "the message lacks the words: $words"
   [ $((SECONDS - start)) -le "$limit" ] || fail "it took $((SECONDS - start)) s, more than $limit s"
 }
 
@@ -19,14 +19,14 @@ no_fuse() {
   as_root mknod -m 600 /dev/fuse c 10 229
 }
 
-no_namespaces() { # the kernel refuses them in a chroot, as many containers do
+no_namespaces() { # in a chroot the kernel refuses them, as in many containers
   as_root mkdir -p /mnt/closed
   as_root mount --rbind / /mnt/closed
   refused 20 'no user namespaces' as_root chroot /mnt/closed make -C "$PWD" setup
   as_root umount --lazy --recursive /mnt/closed
 }
 
-no_sid() { # a mirror of this suite alone
+no_sid() { # the mirror has only this suite
   local mirror=/srv/mirror/debian own=/etc/apt/sources.list uri suite file
   read -r _ uri suite _ <"$own"
   as_root mkdir -p "$mirror/dists/$suite/main/binary-amd64"
@@ -41,7 +41,7 @@ no_sid() { # a mirror of this suite alone
   as_root apt-get update -qq
 }
 
-# Debian unstable's package: Debian 12 has not what it asks for, on Debian 13 it is installed.
+# Debian unstable's package: Debian 12 lacks its dependencies, Debian 13 installs it.
 named_package() {
   local package=/srv/apptainer.deb
   as_root env ESD_STAGE=/srv/stage bash ci/install-apptainer.sh fetch
@@ -67,6 +67,6 @@ step 'no network' refused 90 'no network' as_root unshare --net make setup
 step 'no user namespaces' no_namespaces
 step 'a mirror without a suite' no_suite
 step 'a mirror without sid and testing' no_sid
-step 'a file that is no package' refused 20 'is no Debian package of apptainer' make setup APPTAINER_DEB=README.md
-step 'a file that is not there' refused 20 'no such file' make setup APPTAINER_DEB=/nowhere/apptainer.deb
+step 'a file that is not a package' refused 20 'is not a Debian package of apptainer' make setup APPTAINER_DEB=README.md
+step 'a file that does not exist' refused 20 'no such file' make setup APPTAINER_DEB=/nowhere/apptainer.deb
 step 'a package that the user names' named_package

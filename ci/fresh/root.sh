@@ -12,21 +12,21 @@ mirror_of() {
 
 need_mirror() {
   mirror=$(mirror_of debian) || { apt-get update -qq && mirror=$(mirror_of debian); } ||
-    die 4 "the apt sources of this machine name no mirror of Debian"
+    die 4 "this machine's apt sources name no Debian mirror"
 }
 
-# A tarball that is a week old is made anew, with the packages of apt and pip that earlier machines downloaded.
+# A tarball that is older than a week is rebuilt, and the packages that earlier machines of this suite downloaded are removed.
 keep_tarball() {
   local tarball=$kept/$suite.tar work
   mkdir -p "$kept"
   exec {making}>"$kept/$suite.lock"
   flock "$making"
   if [ -z "$(find "$tarball" -mtime -7 2>/dev/null)" ]; then
-    printf '==> debootstrap: a new Debian (%s)\n' "$suite"
+    printf '==> debootstrap: installing a new Debian (%s)\n' "$suite"
     rm -rf "${kept:?}/$suite-"*
     work=$place/debootstrap
     debootstrap --variant=minbase "$suite" "$work" "$mirror" >"$kept/$suite.log" 2>&1 ||
-      die 4 "debootstrap failed: $(tail -n 3 "$kept/$suite.log") (all of it: $kept/$suite.log)"
+      die 4 "debootstrap failed: $(tail -n 3 "$kept/$suite.log") (whole log: $kept/$suite.log)"
     rm -f "$work"/var/cache/apt/archives/*.deb
     tar -C "$work" --numeric-owner -cf "$tarball.part" .
     mv "$tarball.part" "$tarball"
@@ -42,7 +42,7 @@ unpack_root() {
   tar -C "$1" --numeric-owner -xpf "$kept/$suite.tar"
 }
 
-# What a person has set on a machine before: its name, mirror, resolver, proxy and certificates. Nothing of the project's.
+# Sets what the owner of a machine has set already: name, mirror, resolver, proxy and certificates. Nothing belongs to this project.
 configure_root() {
   local root=$1 security
   printf 'fresh-%s\n' "$suite" >"$root/etc/hostname"
@@ -53,13 +53,14 @@ configure_root() {
   [ -z "$security" ] || printf 'deb %s %s-security main\n' "$security" "$suite" >>"$root/etc/apt/sources.list"
   apt-config dump | grep -iE '^Acquire::(https?::|Retries|Check-|[a-z]*proxy)' >"$root/etc/apt/apt.conf.d/90machine" || true
   mkdir "$root/fresh"
-  mkdir -p "$root/usr/local/share/ca-certificates" # Java has no variable that names a bundle: it trusts what the machine trusts
+  mkdir -p "$root/usr/local/share/ca-certificates" # Java knows no variable that names a bundle: it trusts what the machine trusts
   cp --dereference /usr/local/share/ca-certificates/*.crt "$root/usr/local/share/ca-certificates/" 2>/dev/null || true
   cp "$(readlink -f /etc/ssl/certs/ca-certificates.crt)" "$root/fresh/ca.crt" 2>/dev/null || true
   write_environment >"$root/fresh/environment"
 }
 
-# The variables that tell pip, git and others about proxies, indexes and certificates. The bundle lies apart: ca-certificates writes its own.
+# Prints the variables that tell pip, git and others about proxies, indexes and certificates. The bundle is a separate file, because the
+# package ca-certificates overwrites its own.
 write_environment() {
   local name
   for name in $(compgen -e | grep -iE '^(PIP_.*|(https?|no|all)_proxy)$'); do
@@ -75,7 +76,7 @@ write_environment() {
   done
 }
 
-# The clone's source, the scripts that play the newcomer, and (unless cold) images and downloads that earlier builds left on this machine.
+# Copies the repository to clone, the scripts of the scenarios and, unless cold, images and downloads of earlier builds on this machine.
 fill_root() {
   local root=$1 images part owner=0
   git -c safe.directory='*' clone --quiet --bare --no-local --depth 1 "file://$PWD" "$root/fresh/esd-images.git" 2>/dev/null ||
@@ -92,10 +93,10 @@ fill_root() {
   for part in images compiled wheels sources; do
     [ ! -d "$images/$part" ] || cp -a "$images/$part" "$root/fresh/images/"
   done
-  chown -R 1000:1000 "$root/fresh/images" # the first user of a machine, and so the one who builds: the newcomer, or esd where that is root
+  chown -R 1000:1000 "$root/fresh/images" # the first user of a machine, who builds: the newcomer, or esd if the newcomer is root
 }
 
-# Packages that the machine downloaded, for the next one. Copied, not shared: apt lets one machine at a time into a folder.
+# Keeps the packages that the machine downloaded for the next one. A copy, because apt locks its folder for one machine at a time.
 keep_downloads() {
   [ -n "$cold" ] || find "$1/var/cache/apt/archives" -maxdepth 1 -name '*.deb' -exec cp --no-clobber -t "$kept/$suite-apt" {} + 2>/dev/null || true
 }

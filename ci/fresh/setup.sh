@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Only the set-up, twice: the second one finds all there. Then an image is started, and a site.
+# Runs only the set-up, twice: the second time there is nothing to do. Then starts an image and a site.
 set -euo pipefail
 # shellcheck source=steps.sh
 . /fresh/steps.sh
@@ -8,8 +8,8 @@ step 'apt-get install make git' first_line
 start_image() ( # as the account that builds
   local image
   image=$(find "${ESD_IMAGES_CACHE:-/nowhere}/images" -name 'base-*.sif' -print -quit 2>/dev/null)
-  [ -n "$image" ] || { printf '    no image is kept on this machine\n' && return 0; }
-  cd / # which esd may enter
+  [ -n "$image" ] || { printf '    this machine has no cached image\n' && return 0; }
+  cd / # esd may enter this folder
   as_root setpriv --reuid=esd --regid=esd --init-groups env HOME=/home/esd apptainer exec --no-home --pwd / "$image" python3 --version
 )
 

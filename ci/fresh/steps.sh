@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Steps of a newcomer: sourced by the scenarios, in the fresh machine.
+# The steps of a newcomer. The scenarios source this in the fresh machine.
 
 # shellcheck source=/dev/null
 . /fresh/environment
@@ -27,7 +27,7 @@ clone() {
   cd esd-images || return
 }
 
-# What the installer must not lose: a directory that its package brings empty, a package that it needs, a file's mode.
+# Breaks the installer on purpose: it loses a package's empty directories, a package that it needs, or a file's mode.
 # shellcheck disable=SC2016 # $tree is the installer's
 break_installer() {
   case $1 in
@@ -36,7 +36,7 @@ break_installer() {
     mode) sed -i 's/^  unpacked -R .*/&; chmod 644 "$tree"\/usr\/lib\/*\/apptainer\/bin\/starter/' ci/install-apptainer.sh ;;
     *) return 0 ;;
   esac
-  git diff --quiet && fail "the break '$1' changes nothing: the installer is written otherwise now"
+  git diff --quiet && fail "the break '$1' changes nothing: the text of the installer has changed"
   git --no-pager diff --unified=0 | grep '^[-+]'
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The real UNICORE/X: what is missing is named with the command that installs it, which does; then a job runs through the server's own TSI-less mode
-# and, where FRESH_TSI names an archive, through UNICORE's TSI and Slurm.
+# The real UNICORE/X. Without Java, the message names the command that installs it, and that command works. Then a job runs through UNICORE's
+# TSI and Slurm if FRESH_TSI names an archive, otherwise through the server's mode without TSI.
 set -euo pipefail
 # shellcheck source=steps.sh
 . /fresh/steps.sh

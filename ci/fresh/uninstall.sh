@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# What `make uninstall` leaves: the machine's files before set-up and after removal are compared, and may differ only in what is listed here.
+# Compares the machine's files before `make setup` and after `make uninstall`. They may differ only in the paths listed here.
 set -euo pipefail
 # shellcheck source=steps.sh
 . /fresh/steps.sh
 
-# apt's and dpkg's own book-keeping; backups and caches that Debian's tools write; what the checkout and pip hold.
+# The records of apt and dpkg, backups and caches that Debian's tools write, and the files of the checkout and of pip.
 expected='^/(fresh|proc|sys|dev|run|tmp|root|home)[/ ]
 ^/var/lib/(apt|dpkg|systemd|ucf|python)[/ ]
 ^/var/cache/(apt|debconf|ldconfig|man)[/ ]
@@ -13,7 +13,7 @@ expected='^/(fresh|proc|sys|dev|run|tmp|root|home)[/ ]
 ^/etc/(ld\.so\.cache|\.pwd\.lock|mailcap|machine-id)[ ]
 ^/etc/(passwd|group|shadow|gshadow)[ ]' # accounts of packages, which Debian keeps
 
-files() { # FILE: every file of the machine: kind, mode, owner, target; and each file's hash
+files() { # FILE: writes a list of all files: kind, mode, owner, target and hash
   local others
   others=$(tr '\n' '|' <<<"$expected" | sed 's/|$//')
   {
@@ -24,7 +24,7 @@ files() { # FILE: every file of the machine: kind, mode, owner, target; and each
 
 remove() {
   make uninstall
-  if id esd 2>/dev/null || [ -e /var/lib/esd-localsite ] || [ -e .venv ] || command -v apptainer; then fail 'something of set-up is still there'; fi
+  if id esd 2>/dev/null || [ -e /var/lib/esd-localsite ] || [ -e .venv ] || command -v apptainer; then fail 'something that set-up installed is still there'; fi
 }
 
 compare() {
@@ -40,4 +40,4 @@ files /tmp/before
 step 'make setup' make setup
 step 'local site up' .venv/bin/esd-deploy local up
 step 'make uninstall' remove
-step 'nothing is left but what is listed' compare
+step 'only listed paths are left' compare

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154 # the names of common.sh
-# The unprivileged user that builds (where the caller is root) and runs all jobs of the local site. Sourced by ci/install-system.sh, as root.
+# The unprivileged user that runs all jobs of the local site, and root's builds. Sourced by ci/install-system.sh, as root.
 
 make_job_user() {
   if ! id "$job_user" >/dev/null 2>&1; then
-    say "making the unprivileged user '$job_user' (builds as root and all jobs of the local site run as this user)"
+    say "creating the unprivileged user '$job_user', which runs root's builds and all jobs of the local site"
     mkdir -p "$record"
     touch "$record/made-$job_user"
     useradd --create-home --shell /bin/bash --comment 'esd-images builds and jobs' "$job_user"
@@ -14,10 +14,10 @@ make_job_user() {
   local home
   home=$(getent passwd "$job_user" | cut -d: -f6)
   setpriv --reuid="$job_user" --regid="$(id -g "$job_user")" --init-groups test -w "$home" ||
-    die "the user '$job_user' was there already, and cannot write to its home folder $home: make it (mkhomedir_helper $job_user), or give it to the user"
+    die "the user '$job_user' existed already and cannot write to its home folder $home: create it (mkhomedir_helper $job_user) or change its owner"
 }
 
-# Rootless builds map a range of ids. useradd gives one to those it makes; others may have none.
+# Rootless builds map a range of ids. useradd gives one to each new user; older users may have none.
 give_subordinate_ids() {
   local first
   has_subordinate_ids "$1" && return
@@ -28,7 +28,7 @@ give_subordinate_ids() {
 }
 
 open_fuse() {
-  # Debian's udev gives /dev/fuse mode 0666; a machine without udev may have kept it for root alone.
+  # Debian's udev gives /dev/fuse the mode 0666. Without udev, only root may be able to open it.
   fuse_is_open && return
   mkdir -p "$record"
   [ -e "$record/fuse-mode" ] || stat -L -c %a /dev/fuse >"$record/fuse-mode"

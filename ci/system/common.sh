@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2034 # the scripts that source this use the names
-# What set-up and removal share: sourced by ci/install-system.sh, ci/install-apptainer.sh and ci/uninstall.sh.
+# What set-up and removal share. Sourced by ci/install-system.sh, ci/install-apptainer.sh and ci/uninstall.sh.
 
-# Whatever the user has set: programs' answers are read here, and what is installed is for all users of the machine.
+# Override the user's settings: the scripts parse the output of programs, and all users must be able to read what is installed.
 export LC_ALL=C.UTF-8
 umask 022
 
@@ -11,7 +11,7 @@ umask 022
 
 job_user=esd
 minimum=1.3 # the first Apptainer with --sharens
-below=2     # nothing newer was tried
+below=2     # newer versions are not tested
 
 # What set-up did to this machine, so that `make uninstall` can undo it.
 record=${ESD_SETUP_RECORD:-/var/lib/esd-images/setup}
@@ -34,7 +34,7 @@ die() {
   exit 4
 }
 
-timed() { # TITLE COMMAND…: says what is done, and how long it took. Not to be used where a failure is caught: set -e must hold in it
+timed() { # TITLE COMMAND…: prints the title, and how long the command took. Never call it where a failure is caught: it relies on set -e
   local title=$1 start=$SECONDS
   shift
   say "$title"
@@ -53,8 +53,8 @@ missing_packages() {
 
 apptainer_version() { apptainer --version 2>/dev/null | awk '{print $3}'; }
 
-# Whether Apptainer is there as a whole: it starts, and has the folder that it mounts its sessions on. An unpacking that was cut off,
-# or one that leaves out a package's empty folders, has the program and not the folder.
+# Whether Apptainer is completely installed: it starts, and the folder on which it mounts its sessions exists. After an interrupted
+# unpacking, or one that skipped empty folders, the program exists but not the folder.
 have_apptainer() {
   local found sessions
   found=$(apptainer_version) && [ -n "$found" ] || return 1
@@ -65,7 +65,7 @@ have_apptainer() {
 
 need_package() { # FILE that the user named
   [ -f "$1" ] || die "APPTAINER_DEB=$1: no such file"
-  dpkg-deb --field "$1" Package 2>/dev/null | grep -qx apptainer || die "APPTAINER_DEB=$1 is no Debian package of apptainer"
+  dpkg-deb --field "$1" Package 2>/dev/null | grep -qx apptainer || die "APPTAINER_DEB=$1 is not a Debian package of apptainer"
 }
 
 fuse_is_open() { [ "$(stat -L -c %a /dev/fuse 2>/dev/null)" = 666 ]; }
@@ -83,14 +83,14 @@ explain_apt() {
   case $(cat "$log") in
     *'is expired (invalid since'* | *'is not valid yet'*)
       reason="the mirror's index is out of date, or this machine's clock is wrong (it says $(date +%F)). Correct the clock, or name another \
-mirror in /etc/apt; to accept an index of that age: printf 'Acquire::Check-Valid-Until \"false\";\\n' > /etc/apt/apt.conf.d/99old-index" ;;
+mirror in /etc/apt. To accept the old index: printf 'Acquire::Check-Valid-Until \"false\";\\n' > /etc/apt/apt.conf.d/99old-index" ;;
     *'No space left'* | *"don't have enough free space"*) reason="the disk is full: make room on / ($(df -h --output=avail / | tail -n 1 | tr -d ' ') free)" ;;
-    *'Could not get lock'*) reason='another apt or dpkg is at work on this machine: wait for it to end' ;;
+    *'Could not get lock'*) reason='another apt or dpkg is running on this machine: wait until it ends' ;;
     *'does not have a Release file'* | *'404  Not Found'*)
       reason="the mirror does not have it: $(grep -oE "repository '[^']+'|Failed to fetch [^ ]+" "$log" | head -n 1)" ;;
-    *'NO_PUBKEY'* | *'is not signed'*) reason='its signature cannot be checked: update the package debian-archive-keyring' ;;
+    *'NO_PUBKEY'* | *'is not signed'*) reason='the signature cannot be checked: update the package debian-archive-keyring' ;;
     *'Temporary failure'* | *'Could not resolve'* | *'ould not connect'* | *'Network is unreachable'* | *'Connection '* | *'Unable to connect'*)
-      reason='no network: the mirror cannot be reached (is a proxy missing in /etc/apt/apt.conf.d?)' ;;
+      reason='no network: apt cannot reach the mirror (is a proxy missing in /etc/apt/apt.conf.d?)' ;;
     *) reason=$(grep -E '^[EW]:|error' "$log" | tail -n 5) || true ;;
   esac
   die "$what failed: ${reason:-see $log}"

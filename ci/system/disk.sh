@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# A full disk, in one sentence: sourced by system/common.sh and install-python.sh. Logs cannot be trusted then: they are on the same disk.
+# Reports a full disk in one sentence. Sourced by system/common.sh and install-python.sh. Logs cannot show it: they are on the same disk.
 
-enough_mb=20 # less than this free: what just failed could not write
+enough_mb=20 # with less free space than this, a failed command is assumed to have failed for lack of it
 
-full_disk() { # PLACE…: the first place whose disk has no room, as text; 1 where all have some
+full_disk() { # PLACE…: prints the first place whose disk is full; returns 1 if none is
   local place free
   for place in "$@"; do
     free=$(df -m --output=avail "$place" 2>/dev/null | tail -n 1)

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # shellcheck disable=SC2154 # the names of common.sh
-# Installs Debian packages, and notes which were not there before. Sourced by ci/install-system.sh and ci/install-apptainer.sh, as root.
+# Installs Debian packages and records which are new. Sourced by ci/install-system.sh and ci/install-apptainer.sh, as root.
 
 log=/var/log/esd-images-install.log
 policy=/usr/sbin/policy-rc.d
@@ -11,7 +11,7 @@ lock_s=300 # how long another apt or dpkg is waited for
 
 quietly() { "$@" >"$log" 2>&1; }
 
-# The packages' own services must not start: the local site runs its own instances, on its own ports.
+# The packages' services must not start: the local site runs its own instances on its own ports.
 keep_services_down() {
   if [ ! -e "$policy" ]; then
     printf '#!/bin/sh\n%s\nexit 101\n' "$policy_mark" >"$policy"
@@ -37,7 +37,7 @@ install_packages() { # PACKAGE|FILE…
   local options=(-y -qq --no-install-recommends -o "DPkg::Lock::Timeout=$lock_s" -o Dpkg::Options::=--force-confold)
   mkdir -p "$record"
   quietly apt-get -s "${options[@]}" install "$@" || explain_apt "$log" "installing $*"
-  # Noted before it is done, so that an installation that is cut off can be undone, too. Lines with [version] are upgrades.
+  # Recorded before the installation starts, so that an interrupted one can be undone. Lines with [version] are upgrades.
   sed -nE 's/^Inst ([^ ]+) \([^[].*/\1/p' "$log" >>"$record/packages"
   quietly apt-get "${options[@]}" install "$@" || explain_apt "$log" "installing $*"
 }

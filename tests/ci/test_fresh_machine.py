@@ -22,9 +22,9 @@ def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
     ("arguments", "told"),
     [
         (("--suite", "sid"), "--suite sid: bookworm (Debian 12) or trixie (Debian 13)"),
-        (("--as", "me"), "--as me: root, or sudo"),
+        (("--as", "me"), "--as me: root or sudo"),
         (("--break", "all"), "--break all: directory, package or mode"),
-        (("--scenario", "nothing"), "no ci/fresh/nothing.sh"),
+        (("--scenario", "nothing"), "ci/fresh/nothing.sh does not exist"),
         (("--hot",), "unknown option --hot; usage: ci/fresh-machine.sh [--suite"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",

@@ -17,7 +17,7 @@ APT = {
     "refused": ("Could not connect to 127.0.0.1:9 - connect (111: Connection refused)", "no network"),
     "full": ("E: You don't have enough free space in /var/cache/apt/archives/.", "the disk is full"),
     "full, dpkg": ("dpkg: error: failed to write (No space left on device)", "the disk is full"),
-    "locked": ("E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7", "another apt or dpkg is at work"),
+    "locked": ("E: Could not get lock /var/lib/dpkg/lock-frontend. It is held by process 7", "another apt or dpkg is running"),
     "unsigned": ("W: GPG error: The following signatures couldn't be verified: NO_PUBKEY 6ED0E7B82643E131", "debian-archive-keyring"),
     "else": ("E: Unable to locate package munge", "Unable to locate package munge"),
 }
@@ -36,7 +36,7 @@ def test_why_apt_failed_is_said_in_one_message(shell: Shell, tmp_path: Path, cas
 def test_no_space(shell: Shell) -> None:
     finished = shell("need_space", source=(COMMON, PREFLIGHT), programs={"df": "printf 'Avail\\n500\\n'"})
     assert finished.returncode == 4
-    assert "no space: 500 MB free on /, set-up needs 2000 MB" in finished.stderr
+    assert "not enough space: 500 MB free on /, set-up needs 2000 MB" in finished.stderr
 
 
 def test_no_user_namespaces(shell: Shell) -> None:
@@ -49,7 +49,7 @@ def test_no_user_namespaces(shell: Shell) -> None:
 def test_no_debian(shell: Shell) -> None:
     finished = shell("command() { return 1; }; need_debian", source=(COMMON, PREFLIGHT))
     assert finished.returncode == 4
-    assert "this is no Debian: install by its own means ca-certificates debootstrap" in finished.stderr
+    assert "this is not Debian: install ca-certificates debootstrap" in finished.stderr
 
 
 APPTAINER = 'if [ "$1" = --version ]; then echo "apptainer version 1.4.5"; else echo "SESSIONDIR={folder}"; fi'
@@ -87,7 +87,7 @@ def test_versions_of_apptainer_are_bounded(shell: Shell, tmp_path: Path, version
     assert (shell(text, source=(COMMON,)).returncode == 0) is fits
 
 
-@pytest.mark.parametrize(("name", "told"), [("README.md", "is no Debian package of apptainer"), ("missing.deb", "no such file")])
+@pytest.mark.parametrize(("name", "told"), [("README.md", "is not a Debian package of apptainer"), ("missing.deb", "no such file")])
 def test_a_named_package_is_looked_at_first(shell: Shell, tmp_path: Path, name: str, told: str) -> None:
     (tmp_path / "README.md").write_text("text")
     finished = shell(f"need_package {name}", source=(COMMON,))
