@@ -4,8 +4,6 @@ import re
 
 APPTAINER = "1.3"
 """The first with --sharens."""
-PSPMIX_CLIENT = "4.2.3"
-"""psmgmt 6.7 and later serve no older OpenPMIx."""
 
 
 def said(text: str) -> str | None:

@@ -95,12 +95,6 @@ def _pmix(facts: Known) -> Finding:
     client = facts.labels.get(f"{LABEL}pmix")
     if client is None:
         return Finding("PMIx", "unknown", "the image has no label of its PMIx")
-    if facts.plan.site.mpi == "pspmix" and minimum.older(client, minimum.PSPMIX_CLIENT):
-        return Finding(
-            "PMIx",
-            "failed",
-            f"the image has PMIx {client}, this site's pspmix serves {minimum.PSPMIX_CLIENT} and later; use a newer image",
-        )
     if facts.plan.site.pmix is None:
         return Finding("PMIx", "unknown", f"image {client}; the site's version is not known (`pmix` in its configuration)")
     return Finding("PMIx", "passed", f"image {client}, site {facts.plan.site.pmix}; the job's wire-up check has the last word")

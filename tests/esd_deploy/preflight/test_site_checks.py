@@ -46,7 +46,6 @@ def test_what_fits_passes(facts):
 FAULTS = [
     ("architecture", lambda facts: on(facts, target="neoverse_v2")),
     ("processor", lambda facts: replace(facts, labels={**LABELS, "eu.ebrains.esd.target": "x86_64_v4"})),
-    ("PMIx", lambda facts: replace(facts, labels={**LABELS, "eu.ebrains.esd.pmix": "4.2.2"})),
     ("GPU", lambda facts: replace(on(facts, partitions={"batch": Partition()}), labels={**LABELS, "eu.ebrains.esd.gpu": "cuda12"})),
     ("Apptainer", lambda facts: replace(facts, probe=PROBE.model_copy(update={"apptainer": "1.2.5"}))),
     ("disk", lambda facts: replace(facts, probe=PROBE.model_copy(update={"scratch_free": 1500}))),

@@ -57,11 +57,6 @@ def pmix(observed: Observations) -> Verdict:
             f"srun gives the ranks no PMIx server (--mpi={observed.site.mpi}): no PMIX_NAMESPACE is set",
             f"`mpi`: a PMIx plugin instead of '{observed.site.mpi}' (see 'plugin'); no --cleanenv in `environment` (APPTAINER_CLEANENV)",
         )
-    if minimum.older(rank.pmix_client or "", minimum.PSPMIX_CLIENT):
-        return failed(
-            f"the image's {_pmix(rank.pmix_client)} is older than {minimum.PSPMIX_CLIENT}, which newer servers refuse",
-            "an image with OpenPMIx 5",
-        )
     promised = observed.site.pmix
     said = rank.pmix_server or "unknown"
     text = f"server {said}, client {_pmix(rank.pmix_client)}, security {rank.pmix_security}, storage {rank.pmix_storage}"
