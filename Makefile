@@ -33,7 +33,7 @@ TAGGED = $(IMAGE):$$(sed -nE 's/.*:([^@]+)@.*/\1/p' dist/images/$(NAME).referenc
 BIN := .venv/bin
 SCRIPTS := $(wildcard ci/*.sh ci/*/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
 
-.PHONY: fuzz fuzz-long help setup uninstall fresh fresh-all system python demo test test-unicorex coverage image plan contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
+.PHONY: fuzz fuzz-long help setup uninstall fresh fresh-all system python demo test test-unicorex coverage image plan matrix contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -67,6 +67,9 @@ image: setup  ## build dist/images/$(IMAGE)-$(ENV).sif  (IMAGE=nest ENV=edge; PR
 
 plan: python  ## show which stages would be built, and why
 	@$(BIN)/esd-build plan $(IMAGE) $(CHOSEN)
+
+matrix: python  ## the images that a pipeline builds, from recipes/ and spack-envs/ (NIGHTLY=yes: all of them), as GitHub and GitLab want them
+	@ci/matrix.sh
 
 contract: setup  ## check a built image against its contract
 	@$(BIN)/esd-build test $(IMAGE) $(CHOSEN)
@@ -102,8 +105,9 @@ check: python  ## lint and types
 	$(BIN)/mypy
 	$(BIN)/yamllint --strict .
 	$(BIN)/shellcheck $(SCRIPTS)
-	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci ci/gitlab-ci.yml
+	$(BIN)/check-jsonschema --builtin-schema vendor.gitlab-ci ci/gitlab-ci.yml ci/gitlab-images.yml
 	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows ci/github-actions.yml
+	$(BIN)/zizmor --offline --quiet --no-progress ci/github-actions.yml
 
 format: python  ## format the code with ruff
 	$(BIN)/ruff check --fix .

@@ -5,17 +5,13 @@ import os
 import signal
 import subprocess
 import sys
-import textwrap
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from rich.table import Table
 
-from esd_build.building.history import History, Standing
-from esd_build.building.stage import BuildPlan, Stage
-from esd_build.commands import esd, images, model, new, publish
+from esd_build.commands import esd, images, matrix, model, new, plan, publish
 from esd_build.commands import spack as spack_commands
 from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_environment, open_factory
 from esd_build.data import version
@@ -30,7 +26,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Build pinned Apptainer images from recipes and environments, check them, and publish them by digest.",
 )
-for panel, module in (("Images", new), ("Images", images), ("Registry", publish), ("Models", model)):
+for panel, module in (("Images", new), ("Images", plan), ("Images", images), ("Images", matrix), ("Registry", publish), ("Models", model)):
     for command in (*module.app.registered_commands, *module.app.registered_groups):
         command.rich_help_panel = panel
     app.add_typer(module.app)
@@ -68,21 +64,6 @@ def list_images(as_json: AsJson = False) -> None:
         built = (project.images / f"{recipe.name}-{environment.label}.sif").exists()
         table.add_row(recipe.name, environment.name, environment.provider, "yes" if built else "no", recipe.description)
     SafeConsole().print(table)
-
-
-@app.command(rich_help_panel="Images")
-def plan(
-    image: ImageName, env: EnvironmentName = "edge", provider: ProviderName = None, target: TargetName = None, as_json: AsJson = False
-) -> None:
-    """Show what would be built and why, and the hashes that decide it. Builds nothing."""
-    factory, recipe = open_factory(image, env, provider, target)
-    planned = factory.plan(recipe)
-    standings = History(factory.cache).standings(planned)
-    if not as_json:
-        _show_plan(planned, standings)
-        return
-    stages = [_described(stage, standings[stage.name]) for stage in planned.stages]
-    _print_json({"image": recipe.name, "environment": env, "file": planned.file_name, "stages": stages})
 
 
 @app.command("image", rich_help_panel="Images")
@@ -153,20 +134,6 @@ def main() -> NoReturn:
         say(f"esd-build: {told}", err=True)
         sys.exit(told.exit_code)
     sys.exit(0)
-
-
-def _described(stage: Stage, standing: Standing) -> dict[str, object]:
-    kept = standing.state == "kept"
-    return {"name": stage.name, "kind": stage.kind, "key": stage.key, "cached": kept, **vars(standing), "inputs": stage.inputs}
-
-
-def _show_plan(planned: BuildPlan, standings: Mapping[str, Standing]) -> None:
-    """A line for each stage, with what would happen to it and why; under it what its hash is made of."""
-    for stage in planned.stages:
-        standing = standings[stage.name]
-        say(f"{stage.name:<20}{stage.kind:<10}{stage.key or '?':<18}{standing.state:<9}{standing.why}")
-        inputs = ", ".join(f"{name} {(value or '?')[:8]}" for name, value in stage.inputs.items())
-        say(textwrap.fill(inputs, 120, initial_indent="    ", subsequent_indent="    ", break_long_words=False))
 
 
 def _print_json(content: object) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
+from esd_build.commands.matrix import GITLAB_JOBS
 from esd_build.data.project import Project
 
 PROJECT = Project(Path(__file__).parents[2])
@@ -19,9 +20,11 @@ def load(name: str) -> dict:
 
 
 def gitlab_commands() -> list[str]:
-    pipeline = load("gitlab-ci.yml")
-    jobs = [job for stage in pipeline["stages"] for job in pipeline.values() if isinstance(job, dict) and job.get("stage") == stage]
-    return [line for job in jobs for line in job["script"]]
+    found = []
+    for pipeline in map(load, ("gitlab-ci.yml", "gitlab-images.yml")):
+        jobs = [job for stage in pipeline["stages"] for job in pipeline.values() if isinstance(job, dict) and job.get("stage") == stage]
+        found += [line for job in jobs for line in job.get("script", ())]
+    return found
 
 
 def github_commands() -> list[str]:
@@ -35,19 +38,19 @@ def test_only_make_is_called_and_its_targets_exist(commands: list[str]) -> None:
 
 
 def test_all_do_the_same_steps_in_the_same_order() -> None:
-    assert [command.split()[1] for command in gitlab_commands()] == ["check", "test", *ORDER]
+    assert [command.split()[1] for command in gitlab_commands()] == ["check", "test", "matrix", *ORDER]
     publish = re.search(r"for step in ([a-z ]+);", (PROJECT.root / "ci" / "publish.sh").read_text())[1].split()
-    assert [*(c.split()[1] for c in github_commands() if c != "make publish"), *publish] == ["check", "test", *ORDER]
+    assert [*(c.split()[1] for c in github_commands() if c != "make publish"), *publish] == ["check", "test", "matrix", *ORDER]
     assert re.findall(r"^step ([a-z]+)", LOCAL, re.MULTILINE) == ORDER
 
 
-def test_matrices_name_images_and_environments_that_go_together() -> None:
-    gitlab = load("gitlab-ci.yml")[".images"]["parallel"]["matrix"][0]
-    github = load("github-actions.yml")["jobs"]["image"]["strategy"]["matrix"]
-    assert (gitlab["IMAGE"], gitlab["ENV"]) == (github["image"], github["environment"])
-    for image in gitlab["IMAGE"]:
-        for environment in gitlab["ENV"]:
-            assert PROJECT.environment(environment).provider in PROJECT.recipe(image).providers
+def test_no_pipeline_lists_images() -> None:
+    """What can be built is data, which `make matrix` reads."""
+    github, gitlab = load("github-actions.yml")["jobs"], load("gitlab-ci.yml")
+    assert github["image"]["strategy"]["matrix"] == "${{ fromJSON(needs.matrix.outputs.images) }}"
+    assert gitlab["images"]["trigger"]["include"] == [{"artifact": gitlab["matrix"]["artifacts"]["paths"][0], "job": "matrix"}]
+    assert (PROJECT.root / GITLAB_JOBS).is_file()
+    assert set(load("gitlab-images.yml")[".images"]) == {"tags"}
 
 
 def test_a_commit_is_looked_at_as_make_check_does() -> None:

@@ -33,8 +33,11 @@ def test_list_and_plan_for_machines(monkeypatch: pytest.MonkeyPatch, capsys: pyt
 def test_plan_for_people_has_a_hash_for_each_stage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert call(monkeypatch, "plan", "nest") == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines if not line.startswith(" ")] == ["base", "wheels", "sources", "nest/build", "nest"]
+    assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
+        "base", "wheels", "sources", "nest/build", "nest", "form:", "time:",
+    ]  # fmt: skip
     assert lines[0].endswith("never made here")
+    assert lines[-1].startswith("time: about 7 min on two free cores")
 
 
 @pytest.mark.parametrize(

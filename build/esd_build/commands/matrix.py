@@ -1,0 +1,39 @@
+"""The command `esd-build matrix`: the images that can be built, for a person or for a pipeline."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from esd_build.data.project import Project
+from esd_build.net.words import SafeConsole, say
+from esd_build.product import matrix
+from esd_build.product.forms import DURATION
+
+app = typer.Typer()
+GITLAB_JOBS = "ci/gitlab-images.yml"
+
+
+class Pipeline(StrEnum):
+    """Whose words the list is written in."""
+
+    GITHUB = "github"
+    GITLAB = "gitlab"
+
+
+@app.command("matrix")
+def matrix_command(
+    nightly: Annotated[bool, typer.Option("--nightly", help="All of them; without it those that are quick enough for every push.")] = False,
+    pipeline: Annotated[Pipeline | None, typer.Option("--for", help="As this pipeline wants them: a matrix, or a child pipeline.")] = None,
+) -> None:
+    """List the images that can be built: every recipe with every environment that it goes with."""
+    found = matrix.chosen(matrix.buildable(Project.find(Path.cwd())), nightly=nightly)
+    if pipeline is not None:
+        say(matrix.github(found) if pipeline is Pipeline.GITHUB else matrix.gitlab(found, GITLAB_JOBS), nl=pipeline is Pipeline.GITHUB)
+        return
+    table = Table("image", "environment", "provider", "form", "from nothing")
+    for one in found:
+        table.add_row(one.image, one.environment, one.provider, one.form, DURATION[one.form])
+    SafeConsole().print(table)
