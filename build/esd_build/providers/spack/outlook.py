@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from esd_build.data.errors import ToolError
 from esd_build.providers.spack import index
 from esd_build.providers.spack.sources import Missing, Source, absent
 
@@ -40,8 +41,11 @@ def outlook(sources: Sequence[Source], mirror: Path) -> Outlook:
 
 def _obstacle(source: Source) -> str:
     """Why a source cannot be fetched; empty where nothing says so."""
-    if source.index and index.address(source.index, source.sha256):
-        return ""
+    try:
+        if source.index and index.address(source.index, source.sha256):
+            return ""
+    except ToolError as error:
+        return str(error)
     if source.index and "/packages/" in source.url:
         return "the package index has no file with the recipe's checksum"
     if not source.url:

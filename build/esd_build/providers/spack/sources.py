@@ -153,7 +153,10 @@ def _fetch(source: Source, mirror: Path) -> str:
     """Fetch one file, from the package index where it is from there; returns why it is missing, or nothing."""
     if not source.sha256:
         return "its recipe has no checksum"
-    url = index.address(source.index, source.sha256) if source.index else None
+    try:
+        url = index.address(source.index, source.sha256) if source.index else None
+    except ToolError as error:
+        return str(error)
     if source.index and url is None and "/packages/" in source.url:
         return "the package index has no file with the recipe's checksum"
     target = mirror / source.path

@@ -115,3 +115,33 @@ def test_pip_says_where_files_are() -> None:
   Found link https://host/no-checksum.tar.gz (from https://index/neo/), version: 2
 """.format("1" * 64, "2" * 64)
     assert index.links(said) == {"1" * 64: "https://host/a/b/neo-1.tar.gz", "2" * 64: "file:///opt/wheels/neo-1-cp27.whl"}
+
+
+def test_pages_in_json_are_read_here_for_pip_keeps_their_checksums_to_itself() -> None:
+    said = """\
+Getting page https://index/simple/neo/
+Fetched page https://index/simple/neo/ as application/vnd.pypi.simple.v1+json
+  Found link https://host/a/neo-1.tar.gz (from https://index/simple/neo/), version: 1
+Fetched page https://other/neo/ as text/html
+"""
+    listed = [
+        {"filename": "neo-1.tar.gz", "url": "https://host/a/neo-1.tar.gz", "hashes": {"sha256": "1" * 64}},
+        {"filename": "neo-2.tar.gz", "url": "../../files/neo-2.tar.gz", "hashes": {"sha256": "2" * 64}},
+        {"filename": "neo-0.tar.gz", "url": "https://host/a/neo-0.tar.gz", "hashes": {}},
+    ]
+    assert index.pages(said) == ("https://index/simple/neo/",)
+    assert index.files("https://index/simple/neo/", {"files": listed}) == {
+        "1" * 64: "https://host/a/neo-1.tar.gz",
+        "2" * 64: "https://index/files/neo-2.tar.gz",
+    }
+
+
+def test_an_index_that_cannot_be_asked_is_not_one_without_the_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def address(_project: str, _checksum: str) -> str | None:
+        raise ToolError("the package index cannot be asked for neo")
+
+    monkeypatch.setattr(index, "address", address)
+    spack: Any = None
+    assert [str(one) for one in sources.fill(spack, [source()], tmp_path, lambda _line: None)] == [
+        "py-neo@1: the package index cannot be asked for neo"
+    ]
