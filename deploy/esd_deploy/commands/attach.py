@@ -1,9 +1,10 @@
-"""The command `esd-deploy attach`: wait for a run that was started before."""
+"""The command `esd-deploy attach`: wait for runs that were started before."""
 
 import typer
 
 from esd_deploy.commands import options
-from esd_deploy.commands.running import finish, going_on, known_run
+from esd_deploy.commands.running import going_on, known_run, require_good, show_end
+from esd_deploy.commands.several import Chosen, printed
 from esd_deploy.display.progress import display
 from esd_deploy.runs.site import RUNS
 
@@ -11,10 +12,29 @@ app = typer.Typer()
 
 
 @app.command()
-def attach(run_id: options.AnyRun, *, site: options.KnownSite = None, output: options.Output = RUNS, as_json: options.Json = False) -> None:
-    """Wait for a run that was submitted before and fetch its results. On another machine, give the job's URL or id, and --site."""
-    with display(quiet=as_json) as steps, going_on(run_id, output):
-        run = known_run(run_id, output, site, steps, adopt=True)
-        run.resume()
-        run.wait()
-    finish(run, as_json=as_json)
+def attach(
+    run_ids: options.AnyRuns = None,
+    *,
+    tag: options.OfTag = None,
+    site: options.KnownSite = None,
+    output: options.Output = RUNS,
+    as_json: options.Json = False,
+) -> None:
+    """Wait for a run that was submitted before and fetch its results. On another machine, give the job's URL or id, and --site.
+
+    Of many runs, `watch` follows all at once.
+    """
+    chosen = Chosen.of(run_ids, tag, output)
+    with printed(chosen, as_json=as_json) as found:
+
+        def one(run_id: str) -> None:
+            with display(quiet=as_json) as steps, going_on(run_id, output):
+                run = known_run(run_id, output, site, steps, adopt=True)
+                run.resume()
+                run.wait()
+            found.append(run.record)
+            if not as_json:
+                show_end(run)
+            require_good(run)
+
+        chosen.each(one)

@@ -1,23 +1,30 @@
-"""The command `esd-deploy cancel`: end a run at its site."""
+"""The command `esd-deploy cancel`: end runs at their sites."""
 
 import typer
 
 from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.running import known_run
+from esd_deploy.commands.several import Chosen
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()
 
 
 @app.command()
-def cancel(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS) -> None:
-    """End a run at its site, and say what state it was in."""
-    run = known_run(run_id, output, site, None)
-    before = (run.record if run.record.ended else run.refresh()).status
-    if run.record.ended:
-        say(f"{run_id}: had ended already ({before}); nothing was done")
-        return
-    after = run.cancel().status
-    how = f"cancelled at {run.record.site} (was {before}, is {after})"
-    say(f"{run_id}: {how}; `esd-deploy fetch {run_id}` brings what it made so far")
+def cancel(
+    run_ids: options.RunIds = None, *, tag: options.OfTag = None, site: options.KnownSite = None, output: options.Output = RUNS
+) -> None:
+    """End runs at their sites, and say what state each was in."""
+
+    def one(run_id: str) -> None:
+        run = known_run(run_id, output, site, None)
+        before = (run.record if run.record.ended else run.refresh()).status
+        if run.record.ended:
+            say(f"{run_id}: had ended already ({before}); nothing was done")
+            return
+        after = run.cancel().status
+        how = f"cancelled at {run.record.site} (was {before}, is {after})"
+        say(f"{run_id}: {how}; `esd-deploy fetch {run_id}` brings what it made so far")
+
+    Chosen.of(run_ids, tag, output).each(one)

@@ -12,6 +12,7 @@ from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.commands.running import RunFailedError
 from esd_deploy.records import record
+from esd_deploy.runs import selection
 from esd_deploy.runs.site import RUNS
 from esd_deploy.studies.compare import Comparison, Line, Tolerance, compare, spike_hash
 
@@ -29,6 +30,7 @@ def compare_command(
     as_json: options.Json = False,
 ) -> None:
     """Compare two runs: rates, CV, correlation, spikes, versions. Exit code 1 if their statistics disagree."""
+    a, b = selection.one(output, a), selection.one(output, b)
     records = [record.load(output, run_id) for run_id in (a, b)]
     hashes = [spike_hash(output / run_id) for run_id in (a, b)]
     found = compare(records[0], records[1], Tolerance(rate, coefficient), spikes=(hashes[0], hashes[1]))

@@ -1,13 +1,25 @@
 """Where the commands print what a person reads."""
 
 import sys
+from collections.abc import Iterable
 from typing import NoReturn
 
 from esd_build.net.answers import printable
-from esd_build.net.words import SafeConsole
+from esd_build.net.words import SafeConsole, say
 
 # A log is wide enough for a digest; a terminal is as wide as it is.
 out = SafeConsole(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+
+
+def printed_array(items: Iterable[str]) -> None:
+    """A JSON array, one item after the other: thousands of records need the memory of one. What was begun is closed, come what may."""
+    between = "[\n"
+    try:
+        for item in items:
+            say(between + item, nl=False)
+            between = ",\n"
+    finally:
+        say("[]" if between == "[\n" else "\n]")
 
 
 def stop(message: str, code: int) -> NoReturn:

@@ -1,4 +1,4 @@
-"""The command `esd-deploy delete`: remove a run at its site."""
+"""The command `esd-deploy delete`: remove runs at their sites."""
 
 from typing import Annotated
 
@@ -8,6 +8,7 @@ from esd_build.data.errors import UsageError
 from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.running import known_run
+from esd_deploy.commands.several import Chosen
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()
@@ -17,10 +18,21 @@ Even = Annotated[
 
 
 @app.command()
-def delete(run_id: options.RunId, *, site: options.KnownSite = None, output: options.Output = RUNS, force: Even = False) -> None:
+def delete(
+    run_ids: options.RunIds = None,
+    *,
+    tag: options.OfTag = None,
+    site: options.KnownSite = None,
+    output: options.Output = RUNS,
+    force: Even = False,
+) -> None:
     """Remove a run's job and its folder at the site; what was fetched stays here."""
-    run = known_run(run_id, output, site, None)
-    if not force and not run.record.complete:
-        raise UsageError(f"run '{run_id}' has not ended, or not all of it is here; `esd-deploy fetch {run_id}` first, or --force")
-    run.delete()
-    say(f"{run_id}: removed at {run.record.site}")
+
+    def one(run_id: str) -> None:
+        run = known_run(run_id, output, site, None)
+        if not force and not run.record.complete:
+            raise UsageError(f"run '{run_id}' has not ended, or not all of it is here; `esd-deploy fetch {run_id}` first, or --force")
+        run.delete()
+        say(f"{run_id}: removed at {run.record.site}")
+
+    Chosen.of(run_ids, tag, output).each(one)

@@ -9,6 +9,7 @@ from esd_build.data.errors import UsageError
 from esd_build.data.paths import shown
 from esd_build.net.words import say
 from esd_deploy.commands import options
+from esd_deploy.commands.several import Chosen
 from esd_deploy.records import record
 from esd_deploy.runs.site import RUNS
 
@@ -17,9 +18,12 @@ app = typer.Typer()
 
 @app.command()
 def export(
-    run_id: options.RunId,
+    run_ids: options.RunIds = None,
     *,
-    to: Annotated[Path | None, typer.Option(help="A folder, or a .zip file; default: <id>.crate.zip here.")] = None,
+    tag: options.OfTag = None,
+    to: Annotated[
+        Path | None, typer.Option(help="A folder, or a .zip file; of several runs the folder of all. Default: <id>.crate.zip here.")
+    ] = None,
     license_url: Annotated[
         str | None, typer.Option("--license", metavar="URL", help="Licence of script and results, e.g. https://spdx.org/licenses/CC-BY-4.0")
     ] = None,
@@ -28,8 +32,22 @@ def export(
     """Write a run as a Workflow Run RO-Crate: script, inputs, results, versions, image, in a form that others read."""
     from esd_deploy.studies import crate  # noqa: PLC0415 - the library takes a moment, which other commands need not wait
 
-    known = record.own(output, run_id)
     if license_url is not None and not license_url.startswith("https://"):
         raise UsageError(f"--license '{license_url}': expected a URL, e.g. https://spdx.org/licenses/{license_url}")
-    written = crate.write(known, output / run_id, to or Path(f"{run_id}.crate.zip"), license_url=license_url)
-    say(str(shown(written)))
+    chosen = Chosen.of(run_ids, tag, output)
+    if chosen.many and to is not None:
+        _make_folder(to)
+
+    def one(run_id: str) -> None:
+        own = Path(f"{run_id}.crate.zip")
+        target = own if to is None else to / own if chosen.many else to
+        say(str(shown(crate.write(record.own(output, run_id), output / run_id, target, license_url=license_url))))
+
+    chosen.each(one)
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--to {folder}: {error.strerror}; of several runs it is the folder of their crates") from error

@@ -68,14 +68,22 @@ Environment = Annotated[
 Output = Annotated[Path, typer.Option(help="Folder of all runs; this one gets its own in it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and no progress.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]
-RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, from `esd-deploy list`.", autocompletion=completion.runs)]
+RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, the beginning of it, or `last`.", autocompletion=completion.runs)]
+RunIds = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[ID]...", help="Runs: ids, beginnings of ids, or `last`.", autocompletion=completion.runs, show_default=False),
+]
+OfTag = Annotated[str | None, typer.Option("--tag", help="All runs with this tag.")]
 KnownSite = Annotated[
     str | None, typer.Option("--site", help="The run's site, if it was a YAML file of your own.", autocompletion=completion.sites)
 ]
-AnyRun = Annotated[
-    str,
+AnyRuns = Annotated[
+    list[str] | None,
     typer.Argument(
-        metavar="ID|URL", help="A run's id, or the URL of its job; one from another machine needs --site.", autocompletion=completion.runs
+        metavar="[ID|URL]...",
+        help="Runs: ids, beginnings of ids, `last`, or URLs of jobs; one from another machine needs --site.",
+        autocompletion=completion.runs,
+        show_default=False,
     ),
 ]
 ModeName = Annotated[

@@ -21,7 +21,7 @@ from esd_deploy.plans.request import Request
 from esd_deploy.preflight import local_checks, site_checks
 from esd_deploy.records import outcome, record
 from esd_deploy.records.record import RunRecord
-from esd_deploy.runs import rerun
+from esd_deploy.runs import rerun, selection
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import RUNS, Site
 from esd_deploy.sites import familiar
@@ -88,13 +88,23 @@ def print_plan(place: Site, plan: Plan) -> None:
 
 
 def finish(run: Run, *, as_json: bool) -> None:
-    """Show how a run ended; raises RunFailedError unless it succeeded."""
-    ended: RunRecord = run.record
+    """Show how a run ended; raises as `require_good`."""
     if as_json:
-        say(ended.model_dump_json(indent=2))
+        say(run.record.model_dump_json(indent=2))
     else:
-        out.print(outcome.table(ended))
-        say(str(shown(run.folder / record.FILE_NAME)))
+        show_end(run)
+    require_good(run)
+
+
+def show_end(run: Run) -> None:
+    """The table of an ended run, and where its record is."""
+    out.print(outcome.table(run.record))
+    say(str(shown(run.folder / record.FILE_NAME)))
+
+
+def require_good(run: Run) -> None:
+    """Raises RunFailedError unless the run succeeded, ToolError where results that are at the site could not be had."""
+    ended: RunRecord = run.record
     if not ended.succeeded:
         raise RunFailedError(outcome.failure(ended, run.folder))
     require_all(ended)
@@ -123,7 +133,8 @@ def going_on(run_id: str, output: Path) -> Iterator[None]:
 
 
 def known_run(run_id: str, output: Path, site: str | None, steps: Display | None, *, adopt: bool = False) -> Run:
-    """A run by its id; with `adopt` also one that this machine has no record of, by its id or its job's URL at `site`."""
+    """A run as selection.py names it; with `adopt` also one without a record on this machine, by its id or its job's URL at `site`."""
+    run_id = selection.one(output, run_id)
     strange = run_id.startswith("https://") or run_id not in record.known(output)
     if adopt and site and strange:
         return rerun.adopt(Site.load(site), run_id, runs=output, display=steps)

@@ -8,6 +8,7 @@ from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.records import outcome, record
 from esd_deploy.records.record import RunRecord
+from esd_deploy.runs import selection
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()
@@ -16,6 +17,7 @@ app = typer.Typer()
 @app.command()
 def show(run_id: options.RunId, *, output: options.Output = RUNS, as_json: options.Json = False) -> None:
     """Show what is known of a run on this machine: its table, and the files that came back."""
+    run_id = selection.one(output, run_id)
     known = record.load(output, run_id)
     if as_json:
         say(known.model_dump_json(indent=2))

@@ -1,12 +1,13 @@
 """What one run will do, complete before anything happens: plain data, from which a backend computes the job."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from esd_build.registry import PublishedImage
-from esd_deploy.plans import launch
+from esd_deploy.plans import launch, parameters
 from esd_deploy.plans.content import Content, File
 from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.parameters import Parameters
 from esd_deploy.sites.config import Mode, SiteConfig
 
 RUN_INDEX = "ESD_RUN_INDEX"
@@ -45,11 +46,17 @@ class Plan:
     """What people call the run."""
     environment: tuple[tuple[str, str], ...] = ()
     """Variables that the user asked for; the environment of `site` has them already."""
+    parameters: Parameters = ()
+    """Of a run of a sweep: its own values; `arguments` have them already."""
+
+    def with_parameters(self, own: Parameters, run_id: str) -> "Plan":
+        """One run of a sweep of this plan."""
+        return replace(self, run_id=run_id, parameters=own, arguments=parameters.arguments(self.arguments, own))
 
     @property
     def variables(self) -> tuple[tuple[str, str], ...]:
         """Environment variables that this run has besides those of `site`."""
-        return () if self.index is None else ((RUN_INDEX, str(self.index)),)
+        return (*(() if self.index is None else ((RUN_INDEX, str(self.index)),)), *parameters.variables(self.parameters))
 
     @property
     def script_sha256(self) -> str:

@@ -43,6 +43,9 @@ PREPARED = "PREPARED"
 """Before the site has the job; all other states are the site's."""
 
 
+Parameter = int | Annotated[float, Field(allow_inf_nan=False)] | str
+
+
 def _numbers(metrics: object) -> object:
     """An older esd-deploy wrote what is not a number (a mean over nothing, infinity) as null."""
     return {name: value for name, value in metrics.items() if value is not None} if isinstance(metrics, dict) else metrics
@@ -68,6 +71,8 @@ class RunRecord(Part):
     """What the user calls the run (-J)."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Variables that the user asked for (--env)."""
+    parameters: dict[str, Parameter] = Field(default_factory=dict)
+    """Of a run of a sweep: its own values; the job has them in $ESD_PARAM_<name>."""
     image: ImageRecord | None
     script: ScriptRecord
     staged: tuple[RunPath, ...] = ()
@@ -80,7 +85,7 @@ class RunRecord(Part):
     index: int | None = None
     """Which one it is of many runs of one submission, from 0."""
     job: JobRecord
-    states: tuple[StateRecord, ...]
+    states: Annotated[tuple[StateRecord, ...], Field(min_length=1)]
     status: str
     exit_code: int | None = None
     ending: EndingRecord | None = None
@@ -116,6 +121,7 @@ class RunRecord(Part):
             tags=plan.tags,
             name=plan.name,
             environment=dict(plan.environment),
+            parameters=dict(plan.parameters),
             image=ImageRecord.of(plan.image) if plan.image else None,
             script=_script(plan, staged),
             staged=tuple(staged or ()),

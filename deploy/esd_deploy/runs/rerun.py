@@ -11,7 +11,7 @@ from esd_build.registry import PublishedImage
 from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import Connection, GoneError
 from esd_deploy.display.progress import Display
-from esd_deploy.plans import paths
+from esd_deploy.plans import parameters, paths
 from esd_deploy.plans.content import OnDisk, require_same, sha256_of, whole
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import RUN_INDEX, Plan
@@ -55,6 +55,7 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         index=_index(known),
         name=known.name,
         environment=variables,
+        parameters=parameters.checked(known.parameters),
     )
 
 
@@ -95,7 +96,7 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
 
 
 _TRAVELS = (
-    *("id", "mode", "tags", "name", "environment", "image", "script", "staged", "launch"),
+    *("id", "mode", "tags", "name", "environment", "parameters", "image", "script", "staged", "launch"),
     *("nodes", "threads_per_rank", "shape", "time_limit_s", "index", "esd_images"),
 )
 """The keys of a record that are believed where it comes from a site."""

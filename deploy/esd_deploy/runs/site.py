@@ -1,7 +1,7 @@
 """The Python interface: `Site.load("local").submit("net.py", image="nest", nodes=2).wait()`."""
 
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -70,20 +70,26 @@ class Site:
         """The image of a word (`nest`, `nest:25.04`, a whole reference), as the registry of this site serves it."""
         return self._published(image.parse(word))
 
-    def start(self, planned: Plan, *, runs: Path = RUNS, display: Display | None = None, rerun_of: str | None = None) -> Run:
-        """A run that is written down under `runs`, but not submitted yet."""
-        return self._started(planned, runs, self.connect(), display, rerun_of)
-
-    def start_many(self, planned: Plan, count: int, *, runs: Path = RUNS, display: Display | None = None) -> Iterator[Run]:
-        """`count` runs of one plan over one connection, one after the other; each finds its number in `$ESD_RUN_INDEX`."""
-        connection = self.connect()
-        for number in range(count):
-            yield self._started(planned if count == 1 else numbered(planned, number), runs, connection, display)
-
-    def _started(self, planned: Plan, runs: Path, connection: Connection, display: Display | None, rerun_of: str | None = None) -> Run:
+    def start(
+        self,
+        planned: Plan,
+        *,
+        runs: Path = RUNS,
+        display: Display | None = None,
+        rerun_of: str | None = None,
+        connection: Connection | None = None,
+    ) -> Run:
+        """A run that is written down under `runs`, but not submitted yet. `connection`: one that is there already."""
+        connection = connection or self.connect()
         folder = runs / planned.run_id
         known = prepare(planned, self.backend.run_job(planned), folder, rerun_of=rerun_of, notice=(display or Silent()).progress)
         return Run(known, folder, connection, poll_s=self.config.poll_s, display=display, site=self.config)
+
+    def start_many(self, plans: Iterable[Plan], *, runs: Path = RUNS, display: Display | None = None) -> Iterator[Run]:
+        """A run of each plan over one connection, one after the other."""
+        connection = self.connect()
+        for one in plans:
+            yield self.start(one, runs=runs, display=display, connection=connection)
 
     def submit(  # noqa: PLR0913 - the whole of a run, by keyword
         self,
@@ -114,10 +120,10 @@ class Site:
         run.submit()
         return run
 
-    def run(self, run_id: str, *, runs: Path = RUNS, display: Display | None = None) -> Run:
+    def run(self, run_id: str, *, runs: Path = RUNS, display: Display | None = None, connection: Connection | None = None) -> Run:
         """A run that was submitted before, by its id; raises UsageError for an unknown one."""
         known = record.load(runs, run_id)
-        return Run(known, runs / run_id, self.connect(), poll_s=self.config.poll_s, display=display, site=self.config)
+        return Run(known, runs / run_id, connection or self.connect(), poll_s=self.config.poll_s, display=display, site=self.config)
 
     def _repr_html_(self) -> str:
         shown = ("description", "kind", "mpi", "partition", "modules", "target", "backend", "limits")
@@ -128,9 +134,9 @@ class Site:
         return self.look_up(there, self.endpoint)
 
 
-def numbered(planned: Plan, number: int) -> Plan:
-    """One of many runs of a plan."""
-    return replace(planned, run_id=new_id(), index=number)
+def numbered(planned: Plan, count: int) -> Iterator[Plan]:
+    """`count` runs of a plan; of several, each finds its number in `$ESD_RUN_INDEX`."""
+    yield from (planned,) if count == 1 else (replace(planned, run_id=new_id(), index=number) for number in range(count))
 
 
 def new_id() -> str:

@@ -15,6 +15,7 @@ from esd_deploy.plans.content import whole
 from esd_deploy.records import record
 from esd_deploy.records.staging import TRAVELLING
 from esd_deploy.runs import fleet, rerun
+from esd_deploy.runs.site import numbered
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 
 ENDPOINT = Endpoint("https://unicore.example.org:8080/EXAMPLE/rest/core", "registry.example.org", None, Credentials("s"), "")
@@ -58,6 +59,23 @@ def test_a_rerun_has_the_same_name_and_variables(place, script, tmp_path):
 
     assert (first.record.name, first.record.environment) == ("pilot", {"SCALE": "0.1 x"})
     assert (again.name, again.environment, again.site.environment["SCALE"]) == ("pilot", (("SCALE", "0.1 x"),), "0.1 x")
+
+
+def test_a_run_of_a_sweep_is_repeated_with_its_parameters(place, script, tmp_path):
+    plan = place.plan(rerun_request(script)).with_parameters((("g", 4.5),), "run-7")
+    first = place.start(plan, runs=tmp_path)
+
+    again = rerun.plan(first.record, first.folder, place.config)
+
+    assert (again.parameters, again.arguments, again.variables) == ((("g", 4.5),), ("--g=4.5",), (("ESD_PARAM_g", "4.5"),))
+
+
+def test_parameters_that_a_record_cannot_have_had_are_refused(place, script, tmp_path):
+    first = submitted(place, script, tmp_path / "runs")
+    forged = first.record.model_copy(update={"parameters": {"g": "$(touch evil)"}})
+
+    with pytest.raises(UsageError, match="a site's shell would read"):
+        rerun.plan(forged, first.folder, place.config)
 
 
 def test_variables_that_a_record_cannot_have_had_are_refused(place, script, tmp_path):
@@ -150,7 +168,7 @@ def test_a_site_that_fails_is_told_with_its_runs(place, script, tmp_path):
 
 def test_many_runs_of_one_plan_have_numbers(place, script, tmp_path, connection):
     planned = place.plan(rerun_request(script))
-    runs = list(place.start_many(planned, 3, runs=tmp_path))
+    runs = list(place.start_many(numbered(planned, 3), runs=tmp_path))
 
     assert [run.record.job.description.document()["Environment"]["ESD_RUN_INDEX"] for run in runs] == ["0", "1", "2"]
     assert len({run.id for run in runs}) == 3
@@ -158,7 +176,7 @@ def test_many_runs_of_one_plan_have_numbers(place, script, tmp_path, connection)
 
 
 def test_a_run_of_many_is_repeated_under_its_number(place, script, tmp_path):
-    runs = list(place.start_many(place.plan(rerun_request(script)), 2, runs=tmp_path))
+    runs = list(place.start_many(numbered(place.plan(rerun_request(script)), 2), runs=tmp_path))
     # Older records have the number in their job's description only.
     old = runs[1].record.model_copy(update={"index": None})
 

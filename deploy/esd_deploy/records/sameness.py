@@ -1,0 +1,53 @@
+"""When two runs are the same work: what they ran, on what, with which parameters. Whose results are here need not be made again."""
+
+from dataclasses import dataclass
+
+from esd_deploy.plans.content import sha256_of
+from esd_deploy.plans.parameters import Value
+from esd_deploy.plans.plan import Plan
+from esd_deploy.records.record import RunRecord
+
+
+@dataclass(frozen=True)
+class Sameness:
+    """Equal for runs that are the same work. Time limit, account, partition, tags and name say nothing of the results."""
+
+    site: str
+    mode: str
+    script: tuple[str, str]
+    inputs: frozenset[tuple[str, str]]
+    image: str | None
+    arguments: tuple[str, ...]
+    environment: frozenset[tuple[str, str]]
+    parameters: frozenset[tuple[str, Value]]
+    shape: tuple[int, int, int]
+
+
+def of_record(one: RunRecord) -> Sameness:
+    """Of a run that is known."""
+    return Sameness(
+        site=one.site,
+        mode=one.mode,
+        script=(one.script.name, one.script.sha256),
+        inputs=frozenset(one.script.inputs.items()),
+        image=one.image.digest if one.image else None,
+        arguments=one.script.arguments,
+        environment=frozenset(one.environment.items()),
+        parameters=frozenset(one.parameters.items()),
+        shape=(one.shape.nodes, one.shape.tasks_per_node, one.shape.threads) if one.shape else (one.nodes, 0, one.threads_per_rank),
+    )
+
+
+def of_plan(plan: Plan) -> Sameness:
+    """Of a run that might be made. Reads every byte of its inputs."""
+    return Sameness(
+        site=plan.site.name,
+        mode=plan.mode,
+        script=(plan.script_name, plan.script_sha256),
+        inputs=frozenset((path, sha256_of(content)) for path, content in plan.inputs),
+        image=str(plan.image.reference.digest) if plan.image else None,
+        arguments=plan.arguments,
+        environment=frozenset(plan.environment),
+        parameters=frozenset(plan.parameters),
+        shape=(plan.shape.nodes, plan.shape.tasks_per_node, plan.shape.threads),
+    )

@@ -1,0 +1,104 @@
+"""A sweep: one plan with many parameters, a run for each. What is done is not done again, and what was interrupted goes on."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from esd_build.data.errors import ToolError
+from esd_deploy.backends.connection import READY, Connection, GoneError
+from esd_deploy.display.progress import Display
+from esd_deploy.plans.parameters import Parameters
+from esd_deploy.plans.plan import Plan
+from esd_deploy.records import record, sameness
+from esd_deploy.records.lock import alone
+from esd_deploy.records.record import RunRecord
+from esd_deploy.records.sameness import Sameness
+from esd_deploy.runs import fleet
+from esd_deploy.runs.fleet import Fleet, Load
+from esd_deploy.runs.run import Run
+from esd_deploy.runs.site import Site, new_id
+
+LOCK = ".sweep.lock"
+Standing = Literal["new", "begun", "active", "done"]
+_RANK = {"begun": 1, "active": 2, "done": 3}
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a sweep: what it would be, and the run that is the same work already (None where there is none)."""
+
+    plan: Plan
+    known: RunRecord | None = None
+
+    @property
+    def standing(self) -> Standing:
+        """new · begun: written down and not yet submitted · active: at its site · done: it succeeded."""
+        return "new" if self.known is None else standing(self.known) or "new"
+
+    @property
+    def run_id(self) -> str:
+        """Of the run that there is, or would be."""
+        return self.known.id if self.known else self.plan.run_id
+
+
+def standing(one: RunRecord) -> Standing | None:
+    """How far a known run is; None for one that failed: its work is still to be done."""
+    if one.ended:
+        return "done" if one.succeeded else None
+    return "begun" if one.job.url is None or one.status == READY else "active"
+
+
+@contextmanager
+def alone_in(runs: Path, display: Display) -> Iterator[None]:
+    """While this lasts, no other sweep is submitted into that folder: two at once would each make the runs of the other."""
+    try:
+        runs.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ToolError(f"cannot make {runs}: {error.strerror}; choose another folder with --output") from error
+    with alone(runs / LOCK, wait=True, notice=lambda _text: display.step(f"another sweep is being submitted into {runs}; waiting for it")):
+        yield
+
+
+def members(plan: Plan, combinations: Iterable[Parameters], runs: Path, *, again: bool = False, load: Load = Site.load) -> list[Member]:
+    """A member for each combination. What seems active is asked about first: it may have failed since. With `again` all are new."""
+    wanted = [plan.with_parameters(one, new_id()) for one in combinations]
+    if again:
+        return [Member(one) for one in wanted]
+    base = sameness.of_plan(plan)
+    keys = [replace(base, arguments=one.arguments, parameters=frozenset(one.parameters)) for one in wanted]
+    known = _known(runs, frozenset(keys), load)
+    return [Member(one, known.get(key)) for one, key in zip(wanted, keys, strict=True)]
+
+
+def _known(runs: Path, wanted: frozenset[Sameness], load: Load) -> dict[Sameness, RunRecord]:
+    """The run of each work that is furthest."""
+    same = [(key, one) for one in fleet.records(runs) if standing(one) and (key := sameness.of_record(one)) in wanted]
+    active = [one.id for _, one in same if standing(one) == "active"]
+    gone = {one.id for one in Fleet(runs, load).refresh(active) if isinstance(one.cause, GoneError)} if active else set()
+    now = [(key, record.own(runs, one.id) if one.id in active else one) for key, one in same if one.id not in gone]
+    ranked = [(_RANK[how], key, one) for key, one in now if (how := standing(one))]
+    return {key: one for _, key, one in sorted(ranked, key=lambda found: found[0])}
+
+
+def submitted(place: Site, sweep: Sequence[Member], runs: Path, display: Display | None = None) -> Iterator[RunRecord]:
+    """The record of each member, in their order; those that are neither active nor done are submitted, over one connection.
+
+    Raises as `Run.submit`: all before it stay submitted, and the same sweep goes on from there.
+    """
+    connection: Connection | None = None
+    for one in sweep:
+        if one.known and one.standing in {"active", "done"}:
+            yield one.known
+            continue
+        connection = connection or place.connect()
+        run = _run(place, one, runs, display, connection)
+        run.submit()
+        yield run.record
+
+
+def _run(place: Site, one: Member, runs: Path, display: Display | None, connection: Connection) -> Run:
+    if one.known:
+        return place.run(one.known.id, runs=runs, display=display, connection=connection)
+    return place.start(one.plan, runs=runs, display=display, connection=connection)
