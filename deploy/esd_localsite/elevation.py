@@ -1,4 +1,4 @@
-"""Doing as root what only root can: through sudo, where it asks no password. The part behind sudo is `elevated.py`."""
+"""Runs as root what only root can do: through sudo, if it asks for no password. The part behind sudo is `elevated.py`."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from esd_localsite.state.programs import find_program
 from esd_localsite.supervision import daemons
 
 FAILED = 4
-"""Exit code of the part behind sudo where what was asked for failed, with its message on standard error."""
+"""Exit code of the part behind sudo if the request failed; its message is on standard error."""
 
 
 def is_root() -> bool:
@@ -21,7 +21,7 @@ def is_root() -> bool:
 
 
 def may_act(site: str) -> bool:
-    """Whether this process may do to the site what it is asked to, without help."""
+    """Whether this process may change the site without help."""
     return is_root() or not find_layout(site).needs_root
 
 
@@ -32,7 +32,7 @@ def sudo_command(arguments: Sequence[str], sudo: str) -> tuple[str, ...]:
 
 
 def as_root(arguments: Sequence[str], progress: Callable[[str], None]) -> None:
-    """Do `up NAME` or `down NAME` as root, passing its progress on. Raises LocalSiteError with its message where that fails."""
+    """Do `up NAME` or `down NAME` as root and pass its progress on. Raises LocalSiteError with its message if it fails."""
     sudo = find_program("sudo")
     if sudo is None:
         raise LocalSiteError(f"`local {arguments[0]}` needs root, and there is no sudo: run the command as root")

@@ -1,4 +1,4 @@
-"""Start, stop and ask after a local site: `up`, `down`, `status`."""
+"""Start, stop and query a local site: `up`, `down`, `status`."""
 
 import os
 import shutil
@@ -24,22 +24,22 @@ from esd_localsite.unicorex import preparation as real_server
 
 
 def _silent(_text: str) -> None:
-    """Say nothing."""
+    """Report no progress."""
 
 
 def status(name: str = "local") -> SiteStatus:
-    """How the site does; needs no root. Raises LocalSiteError for an impossible name."""
+    """The site's status; needs no root. Raises LocalSiteError for an invalid name."""
     return _status(find_layout(name))
 
 
 def look(name: str = "local") -> SiteStatus:
-    """How the site does, and what each of its parts answers now; takes at most 30 s. Needs no root."""
+    """The site's status and what each part answers now; takes at most 30 s. Needs no root."""
     layout = find_layout(name)
     return _looked(_status(layout), layout)
 
 
 def _looked(current: SiteStatus, layout: Layout) -> SiteStatus:
-    """The same status with the answers of a running site's parts, and in its detail who did not answer."""
+    """The status with the answers of a running site's parts; its detail names those that did not answer."""
     plan = SitePlan.read(layout)
     if current.state is not State.RUNNING or plan is None:
         return current
@@ -55,9 +55,9 @@ def _status(layout: Layout) -> SiteStatus:
 
 
 def up(name: str = "local", *, options: SiteOptions | None = None, progress: Callable[[str], None] = _silent) -> SiteStatus:
-    """Start the site unless it runs, and return when it can be used. `options`: None for those of its last start.
+    """Start the site unless it runs, and return when it is ready. `options`: None means those of the last start.
 
-    Raises LocalSiteError where it cannot start, where it runs with other options, or belongs to another checkout.
+    Raises LocalSiteError if it cannot start, runs with other options, or belongs to another checkout.
     """
     layout = _wanted_layout(name, options)
     current = _status(layout)
@@ -77,9 +77,9 @@ def up(name: str = "local", *, options: SiteOptions | None = None, progress: Cal
 
 
 def down(name: str = "local", *, purge: bool = False, progress: Callable[[str], None] = _silent) -> None:
-    """Stop the site and clean up behind it, also after a crash; harmless where nothing runs. `purge` removes its state as well.
+    """Stop the site and clean up, also after a crash; does nothing if it does not run. `purge` also removes its state.
 
-    Raises LocalSiteError where it belongs to another checkout that still exists.
+    Raises LocalSiteError if it belongs to another checkout that still exists.
     """
     layout = find_layout(name)
     if not layout.state.exists() or (not purge and _status(layout).state is State.STOPPED and not lock.is_locked(layout.lock)):
@@ -95,7 +95,7 @@ def down(name: str = "local", *, purge: bool = False, progress: Callable[[str], 
 
 
 def _claimed(current: SiteStatus) -> SiteStatus:
-    """The status of a site that this checkout may use. Raises LocalSiteError where it is another one's."""
+    """The status of a site that this checkout may use. Raises LocalSiteError if it belongs to another checkout."""
     foreign = current.owner is not None and Path(current.owner) != checkout()
     if foreign and current.state is State.RUNNING and Path(current.owner or "").exists():
         name = current.name
@@ -110,25 +110,25 @@ def _tell_age(layout: Layout, progress: Callable[[str], None]) -> None:
     plan = SitePlan.read(layout)
     if plan is not None and plan.code != code_fingerprint():
         name = layout.name
-        progress(f"it runs older code than this checkout has now: `{command('down', name)}` and `{command('up', name)}` renew it")
+        progress(f"it runs older code than this checkout has: `{command('down', name)}` and `{command('up', name)}` renew it")
 
 
 def _wanted_layout(name: str, options: SiteOptions | None) -> Layout:
-    """Where the site is, or will be. Raises LocalSiteError where one of the other kind has the name."""
+    """Where the site is, or will be. Raises LocalSiteError if a site of the other profile has the name."""
     if options is None:
         return find_layout(name)
     layout = find_layout(name, without_root=options.profile is Profile.NOBATCH)
     other = find_layout(name, without_root=layout.needs_root)
     if other.state.is_dir() and SitePlan.read(other) is not None:
         raise LocalSiteError(
-            f"there is a local site '{name}' of the other profile, in {other.state}: "
+            f"a local site '{name}' of the other profile exists in {other.state}: "
             f"`{command('down', name)} --purge` removes it, or use another --name"
         )
     return layout
 
 
 def _as_wanted(current: SiteStatus, layout: Layout, options: SiteOptions | None) -> SiteStatus:
-    """The status of a site that runs as it is wanted. Raises LocalSiteError where it runs with other options."""
+    """The status of a site that runs with these options. Raises LocalSiteError if it runs with others."""
     plan = SitePlan.read(layout)
     if options is None or plan is None or plan.options == options:
         return current
@@ -148,7 +148,7 @@ def _start(layout: Layout, options: SiteOptions | None, progress: Callable[[str]
 
 
 def _launch(layout: Layout, options: SiteOptions | None, progress: Callable[[str], None]) -> None:
-    """Prepare the site and start its supervisor; where that does not succeed, nothing of it stays."""
+    """Prepare the site and start its supervisor. If that fails, clean up."""
     try:
         with lock.holding(layout.lock) as held:
             progress("preparing")
@@ -160,13 +160,13 @@ def _launch(layout: Layout, options: SiteOptions | None, progress: Callable[[str
             layout.status.unlink(missing_ok=True)
             launch(layout, held, progress)
     except BaseException:
-        with lock.holding(layout.lock):  # until its last process is gone
+        with lock.holding(layout.lock):  # until its last process has ended
             _remove_interface(layout)
         raise
 
 
 def _provide_server(layout: Layout, options: SiteOptions | None, progress: Callable[[str], None]) -> None:
-    """With the real server: its programs, before anything is written."""
+    """With the real server: find or fetch its programs before anything is written."""
     old = SitePlan.read(layout)
     wanted = options or (old.options if old else SiteOptions())
     if wanted.server is Server.UNICOREX:

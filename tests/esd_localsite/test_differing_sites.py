@@ -27,7 +27,7 @@ def machine(tmp_path):
 
 def test_the_plugins_are_found(machine, tmp_path):
     assert mpi_plugins.slurm_plugins(tmp_path) == machine
-    with pytest.raises(LocalSiteError, match="no folder of Slurm's plugins"):
+    with pytest.raises(LocalSiteError, match="cannot find Slurm's plugins"):
         mpi_plugins.slurm_plugins(tmp_path / "usr")
 
 
@@ -107,6 +107,6 @@ def test_what_a_module_needs(tmp_path):
     with pytest.raises(LocalSiteError, match="there is no image"):
         plan_module("ESD/24.10", image, ())
     image.touch()
-    with pytest.raises(LocalSiteError, match=r"nothing is known of ESD/99: .*24\.10, "):
+    with pytest.raises(LocalSiteError, match=r"no packages are known for ESD/99: .*24\.10, "):
         plan_module("ESD/99", image, ())
     assert plan_module("my/99", image, ["neo==1"]).set.packages == ["neo==1"]

@@ -157,7 +157,7 @@ def test_a_supervisor_that_lives_in_another_container_is_not_guessed_by_its_numb
     layout = Layout("demo", tmp_path)
     layout.state.mkdir()
     with lock.holding(layout.lock), subprocess.Popen(("sleep", "60")) as innocent:
-        with pytest.raises(LocalSiteError, match="cannot be seen from here"):
+        with pytest.raises(LocalSiteError, match="is invisible here"):
             launcher.end(layout, innocent.pid)
         assert innocent.poll() is None
         innocent.kill()

@@ -1,4 +1,4 @@
-"""Who the site knows: its job user, further users, and their passwords."""
+"""The users of the site: the job user, further users, and their passwords."""
 
 import os
 import pwd
@@ -14,7 +14,7 @@ from esd_localsite.state.options import SiteOptions, UserOption
 
 
 def account(name: str) -> pwd.struct_passwd:
-    """The machine's account of that name. Raises LocalSiteError where there is none."""
+    """The machine's account of that name. Raises LocalSiteError if it does not exist."""
     try:
         return pwd.getpwnam(name)
     except KeyError as error:
@@ -28,7 +28,7 @@ def calling_user(environment: Mapping[str, str]) -> int | None:
 
 
 def keep_password(file: Path, owner: int | None) -> str:
-    """A password, made on first use and kept in `file`, which is given to `owner` (root reads it anyway)."""
+    """A password, created on first use and kept in `file`, which then belongs to `owner` (root can read it anyway)."""
     try:
         password = file.read_text().strip()
     except FileNotFoundError:
@@ -40,25 +40,25 @@ def keep_password(file: Path, owner: int | None) -> str:
 
 
 def keep_user_password(layout: Layout, user: UserOption, owner: int | None) -> str:
-    """A further user's password: what its file says now, or one that the site made."""
+    """A further user's password: from the user's file, or the one that the site made."""
     if user.password_file is None:
         return keep_password(layout.password_of(user.name), owner)
     try:
         password = user.password_file.read_text().strip()
     except OSError as error:
-        raise LocalSiteError(f"the password of '{user.name}' cannot be read from {user.password_file}: {error.strerror}") from error
+        raise LocalSiteError(f"cannot read the password of '{user.name}' from {user.password_file}: {error.strerror}") from error
     if not password:
         raise LocalSiteError(f"{user.password_file}, the password of '{user.name}', is empty")
     return password
 
 
 def keep_passwords(layout: Layout, options: SiteOptions, owner: int | None) -> dict[str, str]:
-    """All passwords by user; those that the site makes are made on first use."""
+    """All passwords by user. The site creates missing ones on first use."""
     further = {user.name: keep_user_password(layout, user, owner) for user in options.users}
     return {JOB_USER: keep_password(layout.password, owner), **further}
 
 
 def users_document(passwords: Mapping[str, str]) -> str:
-    """The UNICORE endpoint's users file: passwords only as salted hashes; a user's account has the user's name."""
+    """The UNICORE endpoint's users file. It holds passwords only as salted hashes; each account has the user's name."""
     users = UsersFile({name: UserEntry.of(password, name) for name, password in passwords.items()})
     return users.model_dump_json(indent=2) + "\n"

@@ -1,4 +1,4 @@
-"""The site's own certificate authority: made once, kept, so that whoever trusts it need not learn a new one at every start."""
+"""The site's own certificate authority: created once and kept, so that clients need not trust a new one after every start."""
 
 import ssl
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ _DAYS = 730
 
 
 def certificate_authority(files: TlsFiles) -> trustme.CA:
-    """The site's certificate authority, created (with its bundle) where there is none yet."""
+    """The site's certificate authority, created (with its bundle) if it does not exist yet."""
     if files.ca.is_file() and files.ca_key.is_file():
         return trustme.CA.from_pem(files.ca.read_bytes(), files.ca_key.read_bytes())
     authority = trustme.CA(organization_name=ORGANISATION)
@@ -52,7 +52,7 @@ def issue(authority: trustme.CA, files: TlsFiles, server: str, owner: int) -> No
 
 
 def _signed(authority: trustme.CA, key: ec.EllipticCurvePublicKey, server: str) -> x509.Certificate:
-    """The certificate. Its list of uses is not critical: UNICORE's servers and clients, and others in Java, refuse one that is."""
+    """The certificate. Its key usages are not critical: UNICORE and other Java programs refuse critical ones."""
     issuer = x509.load_pem_x509_certificate(authority.cert_pem.bytes())
     signer = serialization.load_pem_private_key(authority.private_key_pem.bytes(), password=None)
     assert isinstance(signer, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey)  # noqa: S101 - trustme makes these two

@@ -41,7 +41,7 @@ class PackageSet(BaseModel):
 
 @dataclass(frozen=True)
 class Module:
-    """One module to be made."""
+    """One module to install."""
 
     name: str
     image: Path
@@ -49,31 +49,31 @@ class Module:
 
 
 def known_sets() -> dict[str, PackageSet]:
-    """The sets that come with this program, by version."""
+    """The package sets that this program ships, by version."""
     read: dict[str, PackageSet] = TypeAdapter(dict[str, PackageSet]).validate_python(tomllib.loads(_flat(_SETS.read_text())))
     return read
 
 
 def _flat(text: str) -> str:
-    """Versions as keys: TOML takes the dot in `[24.10]` for a table in a table."""
+    """Versions are keys here: in `[24.10]`, TOML would read the dot as a nested table."""
     return "\n".join(f'["{line[1:-1]}"]' if line.startswith("[") and line.endswith("]") else line for line in text.splitlines())
 
 
 def plan_module(name: str, image: Path, packages: Sequence[str]) -> Module:
-    """What is to be installed: `packages`, or what is known of that version. Raises LocalSiteError."""
+    """The packages to install: `packages`, or the known set of that version. Raises LocalSiteError."""
     version = check_name(name).partition("/")[2]
     if not image.is_file():
-        raise LocalSiteError(f"there is no image {image}: `make image` builds one, or give --image FILE")
+        raise LocalSiteError(f"there is no image {image}: build it with `make image`, or give --image FILE")
     if packages:
         return Module(name, image, PackageSet(what=f"{', '.join(packages)}; everything else of the image", packages=list(packages)))
     sets = known_sets()
     if version not in sets:
-        raise LocalSiteError(f"nothing is known of {name}: say what it has (--with neo==0.13.3 …), or use {', '.join(sets)}")
+        raise LocalSiteError(f"no packages are known for {name}: name them (--with neo==0.13.3 …), or use {', '.join(sets)}")
     return Module(name, image, sets[version])
 
 
 def install(site: str, module: Module, progress: Callable[[str], None]) -> None:
-    """Install it at a site, in place of an earlier one of that name. Raises LocalSiteError where pip or the image fail."""
+    """Install it at a site, replacing an earlier one of that name. Raises LocalSiteError if pip or the image fails."""
     layout = find_layout(site)
     if not layout.modulefiles.is_dir():
         raise LocalSiteError(f"no local site '{site}' yet: `esd-deploy local up --name {site}` first")
@@ -96,7 +96,7 @@ def _python_of(image: Path, user: pwd.struct_passwd) -> str:
 
 
 def _install_packages(packages: Sequence[str], new: Path, python: str, user: pwd.struct_passwd) -> None:
-    """Without their dependencies, which are the image's. Two steps: pip refuses to build for another Python what has no wheel."""
+    """Without their dependencies, which the image has. In two steps, because pip does not build packages for another Python version."""
     wheels, target = new / "wheels", new / "site-packages"
     for folder in (wheels, target):
         make_folder(folder, owner=user.pw_uid)
@@ -105,7 +105,7 @@ def _install_packages(packages: Sequence[str], new: Path, python: str, user: pwd
     for package in packages:
         try:
             _as_user((*pip, "download", *wanted, "--dest", str(wheels), package), user)
-        except LocalSiteError:  # no wheel: pure Python, which any version makes the wheel of
+        except LocalSiteError:  # no wheel exists: pure Python, so any Python version can build it
             _as_user((*pip, "wheel", "--no-deps", "--wheel-dir", str(wheels), package), user)
     found = sorted(map(str, wheels.glob("*.whl")))
     _as_user((*pip, "install", *wanted, "--no-compile", "--target", str(target), *found), user)
@@ -132,7 +132,7 @@ exec apptainer --silent exec {binds} {image} {program} "$@"
 
 
 def _as_user(argv: Sequence[str], user: pwd.struct_passwd) -> str:
-    """Run a program as the job user: packages may bring code that runs when they are installed."""
+    """Run a program as the job user, because packages may run code when they are installed."""
     kept = {key: value for key, value in os.environ.items() if key.startswith("PIP_") or key.lower().endswith("_proxy")}
     other = user.pw_uid != os.geteuid()
     finished = subprocess.run(

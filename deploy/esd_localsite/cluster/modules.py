@@ -1,4 +1,4 @@
-"""The site's environment modules: what makes `module` known in jobs, and the text of a module file."""
+"""The site's environment modules: the shell code that defines `module` in jobs, and the text of a module file."""
 
 import re
 import shlex
@@ -13,7 +13,7 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*")
 
 
 def shell_start(modulefiles: Path, init: Path = INIT) -> str:
-    """What each bash of a job reads first. `module` becomes itself when it is called first: most shells never do."""
+    """What each bash of a job reads first. The first call of `module` loads the real one; most shells never call it."""
     return f"""\
 # Written at each start of the local site; read by every bash of its jobs (BASH_ENV).
 module() {{
@@ -29,14 +29,14 @@ module() {{
 
 
 def check_name(name: str) -> str:
-    """`NAME/VERSION`. Raises LocalSiteError for what is none."""
+    """Split `NAME/VERSION`. Raises LocalSiteError for any other form."""
     if not _NAME.fullmatch(name):
         raise LocalSiteError(f"'{name}' is not a module name: write NAME/VERSION, e.g. ESD/24.10")
     return name
 
 
 def module_file(name: str, what: str, root: Path, contents: Mapping[str, str]) -> str:
-    """A module file in Tcl: `root/bin` comes first in PATH; `contents` (software → version) is what `module help` tells."""
+    """A module file in Tcl: `root/bin` comes first in PATH; `module help` prints `contents` (software → version)."""
     versions = " ".join(f"{software} {version}," for software, version in sorted(contents.items())).rstrip(",")
     return f"""\
 #%Module1.0

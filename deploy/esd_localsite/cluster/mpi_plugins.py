@@ -1,4 +1,4 @@
-"""Which MPI plugins a site's Slurm offers: a folder of links to the machine's plugins, less those that the site is not to have."""
+"""Which MPI plugins a site's Slurm offers: a folder of links to the machine's plugins, without those that the site must not have."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,16 +12,16 @@ _ALWAYS = ("none",)
 
 
 def slurm_plugins(root: Path = Path("/")) -> Path:
-    """The machine's folder of Slurm plugins. Raises LocalSiteError where there is none."""
+    """The machine's folder of Slurm plugins. Raises LocalSiteError if there is none."""
     for pattern in _FOLDERS:
         for folder in sorted(root.glob(pattern.lstrip("/"))):
             if any(folder.glob("mpi_*.so")):
                 return folder
-    raise LocalSiteError(f"no folder of Slurm's plugins ({', '.join(_FOLDERS)}): run `make setup`, or start the site without --mpi")
+    raise LocalSiteError(f"cannot find Slurm's plugins ({', '.join(_FOLDERS)}): run `make setup`, or start the site without --mpi")
 
 
 def offer(machine: Path, folder: Path, names: Sequence[str]) -> None:
-    """Fill `folder` anew with the machine's plugins, of the MPI ones only `names`. Raises LocalSiteError for one that is missing."""
+    """Fill `folder` again with the machine's plugins, but only with the MPI plugins `names`. Raises LocalSiteError for a missing one."""
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
@@ -44,7 +44,7 @@ def _offer_one(machine: Path, folder: Path, name: str) -> None:
 
 
 def renamed(plugin: bytes, old: str, new: str) -> bytes:
-    """The plugin under another name: Slurm goes by the type that stands inside, not by the file's name."""
+    """The plugin under another name. Slurm reads the type inside the file, not the file's name."""
     before, after = f"mpi/{old}\0".encode(), f"mpi/{new}\0".encode()
     if plugin.count(before) != 1 or len(after) > len(before):
         raise LocalSiteError(f"Slurm's plugin '{old}' cannot be offered as '{new}' here")

@@ -1,6 +1,6 @@
-"""The site's network: a switch of its own, the two nodes and the login side on it; nothing else, and no way out.
+"""The site's network: its own switch, the two nodes and the login side; nothing else, and no route outside.
 
-The bridge lives in its own network namespace. So the machine gets one more interface (the login side's) and no bridge, and loses it when
+The bridge is in its own network namespace. So the machine gets only one more interface (the login side's) and loses it when
 the site's last process ends.
 """
 
@@ -28,7 +28,7 @@ class Batch:
 
 
 def network_batches(layout: Layout, plan: SitePlan) -> tuple[Batch, ...]:
-    """All that is set up, in order. The nodes get no default route: like on real sites, they reach nothing outside."""
+    """All steps in order. The nodes get no default route: as on real sites, they reach nothing outside."""
     return (_login_side(layout, plan), _switch(layout), *(_node(plan, node) for node in NODES))
 
 
@@ -57,12 +57,12 @@ def _node(plan: SitePlan, node: str) -> Batch:
 
 
 def inside(layout: Layout, namespace: str | None) -> tuple[str, ...]:
-    """What to put before a command so that it runs in that network namespace."""
+    """The prefix of a command that runs in that network namespace."""
     return () if namespace is None else ("nsenter", f"--net={layout.network(namespace)}", "--")
 
 
 def create_network(layout: Layout, plan: SitePlan) -> None:
-    """Make the namespaces and wire them. To be called in the supervisor's mount namespace, which keeps them."""
+    """Make the namespaces and connect them. Call it in the supervisor's mount namespace, which keeps them."""
     layout.networks.mkdir(exist_ok=True)
     run(("mount", "-t", "tmpfs", "-o", "mode=0700", "tmpfs", str(layout.networks)))
     for namespace in NAMESPACES:
@@ -73,14 +73,14 @@ def create_network(layout: Layout, plan: SitePlan) -> None:
 
 
 def mark(layout: Layout) -> str:
-    """What the site writes on its interface, for `ip link` and for itself: whose it is."""
+    """The mark of ownership that the site puts on its interface, for `ip link` and for itself."""
     return f"esd-localsite:{layout.state}:{layout.identity}"
 
 
 def remove_interface(layout: Layout) -> None:
-    """Remove the login side's interface at once; the kernel does it too when the switch is gone, but in its own time.
+    """Remove the login side's interface at once; the kernel does so later, after the switch is gone.
 
-    Raises LocalSiteError where an interface of that name is not the site's: nothing is touched then.
+    Raises LocalSiteError, and touches nothing, if the interface of that name is not the site's.
     """
     if (found := _interface(layout)) is None:
         return
@@ -93,13 +93,13 @@ def remove_interface(layout: Layout) -> None:
 
 
 def require_own(layout: Layout, link: Mapping[str, Any]) -> None:
-    """Raises LocalSiteError where `link` (one of `ip -details -json link`) is not the interface that the site itself made."""
+    """Raises LocalSiteError if the site did not make `link` (one of `ip -details -json link`)."""
     kind, alias = link.get("linkinfo", {}).get("info_kind"), link.get("ifalias")
     if kind != "veth" or alias not in {mark(layout), None}:  # None: a start that was killed between two lines of its batch
         whose = f"a {kind or 'physical'} interface" + (f", marked '{alias}'" if alias else "")
         raise LocalSiteError(
-            f"the local site '{layout.name}' would use the network interface {layout.interface}, which is there and not its own ({whose}): "
-            f"rename or remove that one (`ip link show {layout.interface}`), or use another --name"
+            f"the local site '{layout.name}' needs the network interface {layout.interface}, which exists and belongs to something else "
+            f"({whose}): rename or remove that one (`ip link show {layout.interface}`), or use another --name"
         )
 
 
@@ -109,6 +109,6 @@ def _interface(layout: Layout) -> Mapping[str, Any] | None:
 
 
 def used_networks() -> tuple[IPv4Network, ...]:
-    """Every network that the machine has a route to, but for the default one."""
+    """Every network that the machine has a route to, except the default route."""
     routes = json.loads(run(("ip", "-json", "-4", "route", "show", "table", "all", "type", "unicast")))
     return tuple(IPv4Network(route["dst"], strict=False) for route in routes if route["dst"] != "default")

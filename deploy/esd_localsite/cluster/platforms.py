@@ -9,11 +9,11 @@ from esd_localsite.state.layout import Layout
 from esd_localsite.state.plan import checkout
 
 BUILT = {"Demo": "nest-edge.sif", "SpiNNaker": "spinnaker-edge.sif"}
-"""The images of this checkout that platforms run, where they have been built."""
+"""The images of this checkout that platforms run, if they have been built."""
 
 
 def offer_built(layout: Layout) -> None:
-    """Give each platform the image that this checkout has built; a platform without one refuses jobs."""
+    """Give each platform the image that this checkout has built. A platform without an image refuses jobs."""
     make_folder(layout.platforms)
     for platform, name in BUILT.items():
         image = checkout() / "dist" / "images" / name
@@ -23,11 +23,11 @@ def offer_built(layout: Layout) -> None:
             if layout.needs_root:
                 take_image(image, target)
             else:
-                target.symlink_to(image)  # one's own checkout can be read
+                target.symlink_to(image)  # the checkout's owner can read it
 
 
 def take_image(image: Path, target: Path) -> None:
-    """The image under another name of the same file, which stays when `make image` makes a new one."""
+    """The image as a hard link, which stays when `make image` makes a new one."""
     try:
         os.link(image, target)
     except OSError:  # another disk

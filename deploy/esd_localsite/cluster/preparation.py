@@ -20,7 +20,7 @@ _REAL_SERVER_PORTS = ("server", "tsi", "tsi_reply")
 
 
 def prepare(layout: Layout, environment: Mapping[str, str], options: SiteOptions | None = None) -> SitePlan:
-    """Bring the state directory to what a start needs; what exists already (images, keys, jobs) is kept.
+    """Prepare the state directory for a start. Existing images, keys and jobs are kept.
 
     `options`: None keeps those of the last start.
     """
@@ -40,7 +40,7 @@ def prepare(layout: Layout, environment: Mapping[str, str], options: SiteOptions
 
 
 def write_registry(layout: Layout, plan: SitePlan, owner: int | None) -> None:
-    """The registry's configuration, the account that may write to it, and what its token service is told."""
+    """Writes the registry's configuration, the account that may push, and the token service's configuration."""
     write(layout.registry_config, registry.registry_config(layout, plan))
     told = registry.login_config(layout, plan, registry.keep_account(layout, owner))
     write(layout.login_config, told.model_dump_json(indent=2), mode=0o600)
@@ -61,7 +61,7 @@ def write_cluster(layout: Layout, plan: SitePlan) -> None:
 
 
 def make_folders(layout: Layout) -> None:
-    """All folders, each with the owner who writes there."""
+    """Make all folders, each with the owner who writes there."""
     for path in (layout.state, layout.slurm_conf.parent, layout.state / "log", layout.tls.folder, layout.unicore, layout.passwords):
         make_folder(path)
     if not layout.needs_root:
@@ -73,7 +73,7 @@ def make_folders(layout: Layout) -> None:
     make_folder(layout.slurm_state, mode=0o700)
     make_folder(layout.munge, owner=munge.pw_uid, group=munge.pw_gid)
     make_folder(layout.registry, mode=0o750, owner=stored.pw_uid, group=stored.pw_gid)
-    # Whoever has an account makes folders there; job directories have names that nobody guesses, and need not be listed.
+    # Every account makes folders there. Nobody can guess the names of job directories or list them.
     make_folder(layout.scratch, mode=0o1777, owner=user.pw_uid, group=user.pw_gid)
     make_folder(layout.uspace, mode=0o1733)
     for node in NODES:
@@ -83,7 +83,7 @@ def make_folders(layout: Layout) -> None:
 
 
 def make_plan(layout: Layout, old: SitePlan | None, options: SiteOptions | None = None) -> SitePlan:
-    """The site's place on this machine: where it was before, if that is still free."""
+    """The site's addresses and ports on this machine: the previous ones if they are still free."""
     ports = old.ports if old else None
     options = options or (old.options if old else SiteOptions())
     return SitePlan(
@@ -99,7 +99,7 @@ def make_plan(layout: Layout, old: SitePlan | None, options: SiteOptions | None 
 
 
 def _ports(layout: Layout, options: SiteOptions, old: Ports | None) -> Ports:
-    """Those of before, where they are free; the real server and its TSI have some more."""
+    """The previous ports if they are free. The real server and its TSI need further ports."""
     chosen = {
         role: choose_port(f"{layout.name} {role}", getattr(old, role, None), is_free)
         for role in ("slurmctld", "registry", "login", *(_REAL_SERVER_PORTS if options.server is Server.UNICOREX else ()))
@@ -108,7 +108,7 @@ def _ports(layout: Layout, options: SiteOptions, old: Ports | None) -> Ports:
 
 
 def _unicore_port(layout: Layout, options: SiteOptions, ports: Ports | None) -> int:
-    """The port that was asked for, and no other; without a wish, a free one. Raises LocalSiteError where it is taken."""
+    """The requested port, or any free port if none was requested. Raises LocalSiteError if the requested port is in use."""
     if options.unicore_port is None:
         return choose_port(f"{layout.name} unicore", ports.unicore if ports else None, is_free)
     if not is_free(options.unicore_port):
@@ -158,7 +158,7 @@ def write_secrets(layout: Layout, options: SiteOptions, owner: int | None) -> No
 
 
 def write_certificates(layout: Layout) -> None:
-    """The authority as it was, certificates anew."""
+    """Keep the authority and renew the certificates."""
     authority = certificates.certificate_authority(layout.tls)
     certificates.write_bundle(layout.tls, certificates.machine_bundle())
     certificates.issue(authority, layout.tls, registry.SERVER, _registry_user(layout))

@@ -17,11 +17,11 @@ SERVER = "registry"
 USER = "docker-registry"
 """The Unix account of registry and login, where there are accounts."""
 WRITER = "pusher"
-"""The one account; who gives none may read."""
+"""The only account. Clients without an account can pull."""
 
 
 class Account(BaseModel):
-    """The account as `$ESD_REGISTRY_LOGIN` wants it in a file."""
+    """The account as JSON, in the form of `$ESD_REGISTRY_LOGIN`."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -30,7 +30,7 @@ class Account(BaseModel):
 
 
 def registry_config(layout: Layout, plan: SitePlan) -> str:
-    """The configuration file: HTTPS on loopback only, so that the login side reaches it and the compute nodes do not."""
+    """The configuration file. The registry serves HTTPS on loopback only: the login side reaches it, the compute nodes do not."""
     return f"""\
 version: 0.1
 log:
@@ -57,20 +57,20 @@ auth:
 
 
 def keep_account(layout: Layout, owner: int | None) -> Account:
-    """The account that may write, made on first use, in a file that only `owner` reads (None: root). Raises LocalSiteError."""
+    """The account that may push, created on first use. Only `owner` (None: root) can read its file. Raises LocalSiteError."""
     path = layout.registry_login
     try:
         account = Account.model_validate_json(path.read_bytes())
     except FileNotFoundError:
         account = Account(username=WRITER, password=secrets.token_urlsafe(24))
     except ValidationError:
-        raise LocalSiteError(f"{path} is not an account of the registry any more: remove it, and the next start makes a new one") from None
+        raise LocalSiteError(f"{path} is damaged: remove it, and the next start creates a new account for the registry") from None
     write(path, account.model_dump_json() + "\n", mode=0o600, owner=owner)
     return account
 
 
 def login_config(layout: Layout, plan: SitePlan, account: Account) -> LoginConfig:
-    """What the token service is told; of the password the hash."""
+    """The token service's configuration, with the password as a hash."""
     if plan.ports.login is None:
         raise AssertionError("a plan that is made now has the port")
     files = {"certificate": str(layout.tls.certificate(SERVER)), "key": str(layout.tls.key(SERVER))}

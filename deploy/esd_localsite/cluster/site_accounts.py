@@ -1,4 +1,4 @@
-"""Unix accounts that exist inside a site only: an own /etc/passwd and /etc/group, seen by the site's processes and nobody else."""
+"""Unix accounts that exist only inside a site: its processes, and nobody else, see its own /etc/passwd and /etc/group."""
 
 import pwd
 from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +30,7 @@ class SiteAccount:
 
 
 def assign(names: Iterable[str], homes: Path, known: Mapping[str, int], taken: Callable[[int], bool]) -> tuple[SiteAccount, ...]:
-    """An account for each name. `known`: numbers given earlier, which stay with their names; new ones are those that nobody uses."""
+    """An account for each name. Names in `known` keep their numbers; new names get unused ones."""
     used = set(known.values())
     free = (uid for uid in range(_FIRST_ID, _LAST_ID + 1) if uid not in used and not taken(uid))
     try:
@@ -40,12 +40,12 @@ def assign(names: Iterable[str], homes: Path, known: Mapping[str, int], taken: C
 
 
 def known_accounts(homes: Path) -> dict[str, int]:
-    """Who has had an account at the site: told by the owners of the homes. They keep it, for their files and jobs are still there."""
+    """Everyone who has had an account at the site, by the owners of the homes. They keep it, because their files and jobs still exist."""
     return {home.name: home.stat().st_uid for home in sorted(homes.iterdir())} if homes.is_dir() else {}
 
 
 def merged(machine: str, lines: Iterable[str]) -> str:
-    """The machine's file with more lines; a name that it has already is the site's."""
+    """The machine's file plus lines for the site's accounts, which replace lines of the same name."""
     added = tuple(lines)
     names = {line.split(":")[0] for line in added}
     kept = (line for line in machine.splitlines() if line.split(":")[0] not in names)
@@ -53,7 +53,7 @@ def merged(machine: str, lines: Iterable[str]) -> str:
 
 
 def is_taken(uid: int) -> bool:
-    """Whether the machine has a user of that number."""
+    """Whether the machine has a user with that number."""
     try:
         pwd.getpwuid(uid)
     except KeyError:

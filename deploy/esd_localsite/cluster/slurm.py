@@ -8,19 +8,19 @@ from esd_localsite.state.plan import SitePlan
 
 
 def slurm_conf(layout: Layout, plan: SitePlan, cpus: int) -> str:
-    """slurm.conf. Each node offers all `cpus` of the machine: the two share them, as the reader of a timing must know."""
+    """slurm.conf. Each node offers all `cpus` of the machine. The two nodes share them, which affects timings."""
     return "\n".join((*_daemons(layout, plan), *_mpi(layout, plan), *_jobs(layout, plan.options.speed), *_nodes(plan, cpus), ""))
 
 
 def first_job_conf(plan: SitePlan) -> str:
-    """The file that slurm.conf includes: the number from which jobs are counted, which goes up each time the controller is started anew."""
+    """The file that slurm.conf includes: the first job number, which rises each time the controller is restarted."""
     return f"FirstJobId={plan.first_job}\n"
 
 
 def cgroup_conf(version: str) -> str:
-    """cgroup.conf for the Slurm that `slurmd -V` tells: nothing here uses cgroups, and containers often have none to write in.
+    """cgroup.conf for the version that `slurmd -V` reports. Nothing here uses cgroups, and in containers they are often not writable.
 
-    Slurm older than 23.11 cannot be told so. It looks at the machine's cgroups when it chooses a plugin, and gives up over some of them.
+    Slurm before 23.11 has no such setting. It inspects the machine's cgroups when it chooses a plugin, and fails on some of them.
     Once the plugin for the first version is chosen, it checks nothing.
     """
     found = re.search(r"(\d+)\.(\d+)", version)
@@ -33,9 +33,9 @@ def _daemons(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
         f"ClusterName={plan.name}",
         f"SlurmctldHost={LOGIN}({plan.address(LOGIN)})",
         f"SlurmctldPort={plan.ports.slurmctld}",
-        "CommunicationParameters=NoCtldInAddrAny",  # on the site's own network, not on every address that the machine has
+        "CommunicationParameters=NoCtldInAddrAny",  # on the site's own network only
         f"Include {layout.first_job}",
-        "SlurmUser=root",  # a user of its own could not write the state directory, and gains nothing on one machine
+        "SlurmUser=root",  # a separate user could not write the state directory, and would gain nothing on one machine
         "SlurmdUser=root",
         "AuthType=auth/munge",
         "CredType=cred/munge",
@@ -60,7 +60,7 @@ def _mpi(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
 
 def _jobs(layout: Layout, speed: Speed) -> tuple[str, ...]:
     return (
-        "ProctrackType=proctrack/linuxproc",  # needs no cgroups of its own, which containers and old kernels do not give
+        "ProctrackType=proctrack/linuxproc",  # works without cgroups, which containers and old kernels lack
         "TaskPlugin=task/none",
         "SelectType=select/cons_tres",
         "SelectTypeParameters=CR_CPU",
@@ -69,7 +69,7 @@ def _jobs(layout: Layout, speed: Speed) -> tuple[str, ...]:
         "SchedulerType=sched/backfill",
         *(() if speed is Speed.REALISTIC else ("SchedulerParameters=sched_interval=5,sched_min_interval=0,bf_interval=2",)),
         "KillWait=5",
-        "JobRequeue=0",  # a job that dies with its node has failed: nobody would expect a second run of it
+        "JobRequeue=0",  # a job that dies with its node has failed: nobody expects Slurm to run it again
         "DisableRootJobs=YES",
         "EnforcePartLimits=ALL",
         "JobAcctGatherType=jobacct_gather/none",

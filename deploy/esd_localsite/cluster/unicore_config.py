@@ -12,7 +12,7 @@ SERVER = "unicore"
 TIMES = {
     Speed.NORMAL: Times(),
     Speed.CI: Times(poll_seconds=0.1, grace_seconds=2.0, kill_seconds=1.0, submit_retry_seconds=0.5),
-    # Batch status every 10 to 30 s, 120 s of grace (facts, "Job life").
+    # Batch status every 10 to 30 s, 120 s of grace, as on real sites.
     Speed.REALISTIC: Times(poll_seconds=15.0, grace_seconds=120.0, kill_seconds=5.0, submit_retry_seconds=10.0),
 }
 
@@ -20,7 +20,7 @@ TIMES = {
 def endpoint_config(layout: Layout, plan: SitePlan) -> EndpointConfig:
     """The endpoint's settings. Jobs find the shared scratch space in SCRATCH, as on the real sites.
 
-    Programs on the login node, which alone reaches the registry, also find the certificate authorities to verify it with.
+    Programs on the login node, the only one that reaches the registry, also get the certificate authorities to verify it.
     """
     return EndpointConfig(
         site_name=plan.unicore_site,

@@ -1,4 +1,4 @@
-"""`esd-deploy local fault …`: break the site on purpose, and mend it."""
+"""`esd-deploy local fault …`: break the site on purpose, and repair it."""
 
 from typing import Annotated
 
@@ -35,7 +35,7 @@ def fault(
 
 
 def inject(name: str, fault: Fault) -> None:
-    """Switch a fault on, as root if need be."""
+    """Switch a fault on, as root if necessary."""
     if elevation.may_act(name):
         fault_switches.inject(name, fault)
     else:
@@ -44,7 +44,7 @@ def inject(name: str, fault: Fault) -> None:
 
 
 def clear(name: str, kinds: tuple[FaultKind, ...]) -> None:
-    """Switch faults off, as root if need be."""
+    """Switch faults off, as root if necessary."""
     if elevation.may_act(name):
         fault_switches.clear(name, kinds)
     else:

@@ -30,16 +30,16 @@ def up(  # noqa: PLR0913 - the options of a site, which are many
     tsi: Annotated[Path | None, typer.Option(help="With unicorex: UNICORE's TSI, as an archive or a folder; default: fetch it.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="The UNICORE endpoint's port.")] = None,
     site_name: Annotated[str | None, typer.Option(help="The site's name as UNICORE spells it.")] = None,
-    user: Annotated[list[str] | None, typer.Option(help="One more user, with an account of its own: NAME or NAME=PASSWORD_FILE.")] = None,
-    partition: Annotated[list[str] | None, typer.Option(help="A Slurm partition, the first is the default: NAME or NAME:MINUTES.")] = None,
-    mpi: Annotated[list[str] | None, typer.Option(help="An MPI plugin that Slurm offers, the first is the default, e.g. pspmix.")] = None,
+    user: Annotated[list[str] | None, typer.Option(help="A further user with a separate account: NAME or NAME=PASSWORD_FILE.")] = None,
+    partition: Annotated[list[str] | None, typer.Option(help="A Slurm partition, NAME or NAME:MINUTES; the first is the default.")] = None,
+    mpi: Annotated[list[str] | None, typer.Option(help="An MPI plugin that Slurm offers, e.g. pspmix; the first is the default.")] = None,
     ci_speed: Annotated[bool, typer.Option("--ci-speed", help="Shortest time constants, for tests.")] = False,
     realistic: Annotated[bool, typer.Option("--realistic", help="Time constants of an installed UNICORE server.")] = False,
     no_login_precommand: Annotated[bool, typer.Option("--no-login-precommand", help="Precommands run inside the batch job.")] = False,
-    token_seconds: Annotated[int | None, typer.Option(min=1, help="Life of the OIDC issuer's access tokens (300).")] = None,
+    token_seconds: Annotated[int | None, typer.Option(min=1, help="Lifetime of the OIDC issuer's access tokens in seconds (300).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Start the site unless it runs, and say how to reach it. Options hold until you give others."""
+    """Start the site unless it runs, and say how to reach it. Options are kept for later starts."""
     if ci_speed and realistic:
         raise typer.BadParameter("--ci-speed and --realistic exclude each other")
     choices = {
@@ -67,7 +67,7 @@ def down(name: Name = "local", purge: Purge = False) -> None:
 
 @app.command()
 def status(name: Name = "local", as_json: Json = False) -> None:
-    """Ask each part of the site whether it answers, and say how to reach it. Exit code 0 only where all of it runs."""
+    """Ask each part of the site whether it answers, and say how to reach it. Exit code 0 only if all parts run."""
     found = lifecycle.look(name)
     _show(found, as_json=as_json)
     if not found.usable:
@@ -83,7 +83,7 @@ def _progress(text: str) -> None:
 
 
 def _conclude(started: SiteStatus, name: str, *, as_json: bool) -> None:
-    """What `up` gives back: a site that answers. Raises LocalSiteError where one that ran before does not."""
+    """The result of `up`: a site that answers. Raises LocalSiteError if a site that already ran does not answer."""
     found = lifecycle.look(name) if started.state is State.RUNNING else started
     _show(found, as_json=as_json)
     if not found.usable:

@@ -1,4 +1,4 @@
-"""`esd-deploy local module`: give the site a module of software that differs from the image."""
+"""`esd-deploy local module`: give the site a software module that differs from the image."""
 
 from pathlib import Path
 from typing import Annotated
@@ -17,7 +17,7 @@ def module(
     image: Annotated[Path | None, typer.Option(help="The image below; default: dist/images/nest-edge.sif.")] = None,
     packages: Annotated[list[str] | None, typer.Option("--with", help="A package, e.g. neo==0.13.3; default: what VERSION has.")] = None,
 ) -> None:
-    """Install software behind `module load WHAT`: an image, with packages of other versions before its own."""
+    """Install software behind `module load WHAT`: an image, with other versions of some packages in front of its own."""
     file = (image or _built()).absolute()
     planned = module_install.plan_module(what, file, packages or ())
     if elevation.may_act(name):
@@ -29,7 +29,7 @@ def module(
 def _built() -> Path:
     """The image as `make image` leaves it in a checkout."""
     if not (checkout() / "pyproject.toml").is_file():
-        raise typer.BadParameter("there is no dist/images/ outside a checkout: name the image below by --image FILE")
+        raise typer.BadParameter("outside a checkout there is no dist/images/: name the image below with --image FILE")
     return checkout() / "dist" / "images" / "nest-edge.sif"
 
 

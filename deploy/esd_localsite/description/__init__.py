@@ -1,1 +1,1 @@
-"""What a job may ask for: JSON from a client to frozen values, within the limits of the site."""
+"""What a job may ask for: turns a client's JSON into frozen values, within the limits of the site."""

@@ -1,4 +1,4 @@
-"""The applications that the site knows by name, as an installed UNICORE server does: what a job may ask for instead of an executable."""
+"""The applications that the site knows by name, as an installed UNICORE server does. A job may name one instead of an executable."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from esd_localsite.description.resources import DescriptionError
 
 @dataclass(frozen=True)
 class Application:
-    """One application. Its `options` are parameters of a job, which become variables and, where they are given, arguments."""
+    """One application. Its `options` are parameters of a job; they become variables and, if given, arguments."""
 
     name: str
     version: str
@@ -19,7 +19,7 @@ class Application:
 
     @property
     def key(self) -> str:
-        """As the factory lists it."""
+        """The application as the factory lists it."""
         return f"{self.name}---v{self.version}"
 
 

@@ -16,7 +16,7 @@ class Times(_Strict):
     """All time constants, in seconds."""
 
     poll_seconds: PositiveFloat = 0.5
-    """How often running commands and the batch system are looked at."""
+    """How often the endpoint checks running commands and the batch system."""
     grace_seconds: PositiveFloat = 10.0
     """How long a job that left the batch system may take to show its exit code file (UNICORE: 120)."""
     kill_seconds: PositiveFloat = 5.0
@@ -36,14 +36,14 @@ _DEFAULT_RUNTIME_S = 900
 
 
 class Partition(_Strict):
-    """What a job may ask of one Slurm partition, and what it gets unasked."""
+    """What a job may ask of one Slurm partition, and the defaults."""
 
     max_nodes: PositiveInt
     max_runtime_s: PositiveInt
 
     @property
     def limits(self) -> dict[str, tuple[int, int]]:
-        """Resource → least and most, in bytes and seconds."""
+        """Resource → minimum and maximum, in bytes and seconds."""
         return {
             "Runtime": (1, self.max_runtime_s),
             "Nodes": (1, self.max_nodes),
@@ -54,7 +54,7 @@ class Partition(_Strict):
 
     @property
     def defaults(self) -> dict[str, str]:
-        """What a job that does not ask for it gets."""
+        """What a job gets that does not ask for it."""
         return {"Runtime": str(min(_DEFAULT_RUNTIME_S, self.max_runtime_s)), "Nodes": "1"}
 
 
@@ -72,20 +72,20 @@ class EndpointConfig(_Strict):
     uspace_dir: Path
     """Job directories, each owned by its user; visible on all nodes."""
     separate_users: bool = False
-    """Whether each user's jobs and files are those of the user's own account; else the endpoint's own (no change of rights)."""
+    """Whether each user's jobs and files belong to the user's own account; otherwise to the endpoint's own account."""
     environment: dict[str, str] = {}
     """Exported to login-node commands and to batch jobs."""
     login_environment: dict[str, str] = {}
     """Exported to login-node commands only."""
     platforms_dir: Path | None = None
-    """Images of the neuromorphic queue, `<platform>.sif`; None: there is no queue."""
+    """Images of the neuromorphic queue, `<platform>.sif`; None: this site has no queue."""
     login_precommand: bool = True
-    """Whether precommands may run on the login node; where not, they silently become part of the batch job (facts, "Job description")."""
+    """Whether precommands may run on the login node; otherwise they silently become part of the batch job, as in UNICORE."""
     slurm_conf: Path | None = None
     profile: Literal["slurm", "nobatch"] = "slurm"
     times: Times = Times()
     faults_file: Path | None = None
-    """The board of faults that are switched on; None: the endpoint has no faults on purpose."""
+    """The board of faults that are switched on; None: the endpoint shows no faults on purpose."""
     partitions: dict[str, Partition] = {}
     """By name; the first is the default. Empty: requests are left to the batch system to judge."""
 
@@ -103,12 +103,12 @@ class EndpointConfig(_Strict):
 
     @property
     def login_node_environment(self) -> dict[str, str]:
-        """What login-node commands find set besides the account's own variables."""
+        """Variables of login-node commands besides the account's own."""
         return {**self.batch_environment, **self.login_environment}
 
     @property
     def batch_environment(self) -> dict[str, str]:
-        """What the batch commands, and so batch jobs, find set besides the account's own variables."""
+        """Variables of the batch commands, and so of batch jobs, besides the account's own."""
         slurm = {"SLURM_CONF": str(self.slurm_conf)} if self.slurm_conf else {}
         return {**slurm, **self.environment}
 

@@ -1,4 +1,4 @@
-"""What a job shows to the web server that it imports a file from: `Credentials` of its description."""
+"""The `Credentials` of a job description, which the web server gets from which the job imports a file."""
 
 import base64
 from collections.abc import Callable, Mapping
@@ -8,27 +8,27 @@ from esd_localsite.description.fields import Json
 from esd_localsite.description.resources import DescriptionError
 
 TokenOf = Callable[[str], str | None]
-"""User → the token that the user showed last, if any."""
+"""User → the token that the user presented last, if any."""
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """`{"Username": …, "Password": …}` or `{"BearerToken": …}`; an empty token stands for the one that the server has of the user."""
+    """`{"Username": …, "Password": …}` or `{"BearerToken": …}`; an empty token stands for the user's token that the server knows."""
 
     user: str | None = None
     secret: str = field(default="", repr=False)
 
     def resolved(self, known: str | None) -> "Credentials":
-        """With the known token where none is written. Raises DescriptionError where there is none."""
+        """Fill in the known token if none is given. Raises DescriptionError if none is known."""
         if self.user is not None or self.secret:
             return self
         if not known:
-            raise DescriptionError("'BearerToken' is empty, and you showed no token to this server: write one, or log in with one")
+            raise DescriptionError("'BearerToken' is empty, and you presented no token to this server: write one, or log in with one")
         return Credentials(secret=known)
 
     @property
     def authorization(self) -> str:
-        """The header of that name."""
+        """The `Authorization` header."""
         if self.user is None:
             return f"Bearer {self.secret}"
         return "Basic " + base64.b64encode(f"{self.user}:{self.secret}".encode()).decode()

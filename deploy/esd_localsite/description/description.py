@@ -28,7 +28,7 @@ _OLD_WORDS = {"NORMAL": "BATCH", "INTERACTIVE": "ON_LOGIN_NODE"}
 
 @dataclass(frozen=True)
 class UserCommand:
-    """The precommand or postcommand of a job: one text for one shell, however many lines it has."""
+    """The precommand or postcommand of a job: one text for one shell, with any number of lines."""
 
     text: str | None = None
     on_login_node: bool = True
@@ -45,7 +45,7 @@ class UserCommand:
 
 @dataclass(frozen=True)
 class JobDescription:
-    """What a client asked for, checked as far as UNICORE checks it when the job comes."""
+    """What a client asked for, checked as far as UNICORE checks it on arrival."""
 
     executable: str | None = None
     arguments: tuple[str, ...] = ()
@@ -102,7 +102,7 @@ def parse_description(fields: Mapping[str, Json]) -> JobDescription:
 
 
 def tags_of(fields: Mapping[str, Json]) -> tuple[str, ...]:
-    """A description's tags, a list; they count even where the rest of it is wrong."""
+    """A description's tags, a list. They count even if the rest is wrong."""
     tags = fields.get("Tags")
     return tuple(map(str, tags)) if isinstance(tags, list) else ()
 
@@ -133,7 +133,7 @@ def _environment(fields: Mapping[str, Json]) -> tuple[tuple[str, str], ...]:
 
 
 def _with_project(fields: Mapping[str, Json]) -> Json:
-    """`Resources`, with a `Project` that stands beside them."""
+    """`Resources`, including a `Project` beside them."""
     resources, project = fields.get("Resources"), optional(fields, "Project")
     if project is None or not isinstance(resources or {}, dict):
         return resources

@@ -1,4 +1,4 @@
-"""Taking a client's JSON apart, key by key: every value is checked here. Raises DescriptionError, for the client."""
+"""Reads a client's JSON key by key and checks every value. Raises DescriptionError, whose message is for the client."""
 
 import ast
 import json
@@ -19,7 +19,7 @@ _LONGEST_LITERAL = 2**16
 
 
 def read_object(body: bytes) -> dict[str, Json]:
-    """The JSON object in a request's body; pyunicore's command line sends single quotes, which are taken too."""
+    """The JSON object in a request's body. Also accepts single quotes, which pyunicore's command line sends."""
     text = body.decode(errors="replace").strip() or "{}"
     try:
         value = json.loads(text)
@@ -35,7 +35,7 @@ def read_object(body: bytes) -> dict[str, Json]:
 
 
 def _check_storable(value: Json, depth: int) -> None:
-    """What is kept of a request must be JSON again: Python's own literals know more, and text may hold half of a character."""
+    """What is kept of a request must be valid JSON: Python literals allow more, and text may hold half a character."""
     if depth > _DEEPEST:
         raise DescriptionError("The request body is nested too deeply")
     if isinstance(value, dict):
@@ -49,15 +49,15 @@ def _check_storable(value: Json, depth: int) -> None:
         try:
             value.encode()
         except UnicodeEncodeError:
-            raise DescriptionError("The request body holds text that is no Unicode") from None
+            raise DescriptionError("The request body holds text that is not Unicode") from None
     elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
         raise DescriptionError("The request body holds a number that does not fit 64 bits")
     elif value is not None and not (isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))):
-        raise DescriptionError(f"The request body holds a value that JSON has not: {value!r:.40}")
+        raise DescriptionError(f"The request body holds a value that JSON cannot express: {value!r:.40}")
 
 
 def optional(fields: Mapping[str, Json], key: str) -> str | None:
-    """A string; None where there is none, or an empty one."""
+    """A string; None if it is missing or empty."""
     value = fields.get(key)
     if value is None or value == "":
         return None
@@ -78,7 +78,7 @@ def list_of_strings(fields: Mapping[str, Json], key: str) -> tuple[str, ...]:
 
 
 def lines(fields: Mapping[str, Json], key: str) -> str | None:
-    """A text of several lines: one string, or a list with a line each, of which each is ended."""
+    """A text of several lines: one string, or a list of lines, each of which gets a line end."""
     value = fields.get(key)
     if isinstance(value, list | tuple):
         return "".join(f"{line}\n" for line in list_of_strings(fields, key))
@@ -96,7 +96,7 @@ def map_of_strings(fields: Mapping[str, Json], key: str) -> dict[str, str]:
 
 
 def flag(fields: Mapping[str, Json], key: str, *, default: bool = False) -> bool:
-    """A truth, or the word `true`."""
+    """A boolean, or the word `true`."""
     return str(fields.get(key, default)).lower() == "true"
 
 

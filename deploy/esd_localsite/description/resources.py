@@ -36,7 +36,7 @@ class Resources:
     requested: tuple[tuple[str, str], ...] = ()
 
     def granted(self, partitions: Mapping[str, Partition]) -> "Granted":
-        """With the partition's defaults. Raises DescriptionError for what it does not give; asked when the job is handed over, as there."""
+        """The resources with the partition's defaults. Raises DescriptionError for what it lacks. As in UNICORE, checked at submission."""
         given = dict(self.requested)
         queue = given.pop("Queue", next(iter(partitions), None))
         if partitions and queue not in partitions:
@@ -53,7 +53,7 @@ class Resources:
 
 
 NO_REQUEST = Resources()
-"""The partition's defaults."""
+"""The defaults of the partition."""
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,16 @@ class Granted:
         elif self.number("TotalCPUs") > 0:
             yield f"--ntasks={self.number('TotalCPUs')}"
         if self.number("GPUsPerNode") > 0 and self.memory_mib > 0:
-            yield f"--gpus-per-node={self.memory_mib}"  # UNICORE/X hands the memory over here, up to 3.1.0; without memory, nothing
+            yield f"--gpus-per-node={self.memory_mib}"  # UNICORE/X up to 3.1.0 passes the memory here, or nothing if none was asked
 
     @property
     def memory_mib(self) -> int:
-        """MiB a node, by the server's 32 bits: 2 GiB and most multiples of it are none at all."""
+        """MiB per node, in the server's 32 bits: 2 GiB and most multiples of it become 0."""
         wrapped = (self.number("MemoryPerNode") + 2**31) % 2**32 - 2**31
         return wrapped // _MIB if wrapped >= 0 else -1
 
     def number(self, name: str) -> int:
-        """-1 where it is not asked for, or is not a number."""
+        """-1 if it is missing or not a number."""
         return _whole(dict(self.values).get(name, "")) or -1
 
 

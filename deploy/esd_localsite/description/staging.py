@@ -29,7 +29,7 @@ class LocalFile:
 
 @dataclass(frozen=True)
 class WebFile:
-    """A file that some other server gives away. Another UNICORE server is one: it knows no signature of this one, and gives nothing."""
+    """A file on some other web server. Another UNICORE server counts as one, and refuses: it does not know this server's signature."""
 
     url: str
 
@@ -50,7 +50,7 @@ class Import:
 
 @dataclass(frozen=True)
 class Export:
-    """A file that the job leaves, and where it goes."""
+    """A file that the job produces, and its destination."""
 
     path: str
     target: str
@@ -96,7 +96,7 @@ def place(address: str, own_hosts: frozenset[str], own_path: str) -> Place:
         return LocalFile(unquote(parts.path))
     if parts.scheme in {"http", "https"} and host:
         return WebFile(address)
-    raise DescriptionError(f"'{address}' cannot be reached from here: use https://, file:///, or inline://NAME with 'Data'")
+    raise DescriptionError(f"this site cannot reach '{address}': use https://, file:///, or inline://NAME with 'Data'")
 
 
 def _entries(fields: Mapping[str, Json], key: str) -> list[Mapping[str, Json]]:
@@ -112,7 +112,7 @@ def _entries(fields: Mapping[str, Json], key: str) -> list[Mapping[str, Json]]:
 
 
 def _fails(entry: Mapping[str, Json]) -> bool:
-    """`FailOnError`: UNICORE reads a string here, and overlooks everything else."""
+    """`FailOnError`: UNICORE reads a string here and ignores everything else."""
     said = entry.get("FailOnError", "true")
     return not isinstance(said, str) or said.lower() == "true"
 

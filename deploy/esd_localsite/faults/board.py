@@ -1,6 +1,6 @@
 """Faults that a site shows on purpose: a board (one JSON file) that the command line writes and the site's servers read.
 
-A file, so that a switch holds across a restart of the endpoint, and may be thrown while the endpoint is down.
+A file, because a switch must survive a restart of the endpoint, and works while the endpoint is down.
 """
 
 import fcntl
@@ -19,7 +19,7 @@ from esd_localsite.state.files import write
 
 
 class FaultKind(StrEnum):
-    """What can be made to go wrong."""
+    """The faults that can be switched on."""
 
     EXPIRED_SESSIONS = "expired-sessions"
     EXPIRED_TOKENS = "expired-tokens"
@@ -52,7 +52,7 @@ MEANING = {
     FaultKind.DISK_QUOTA: "uploads and imports exceed the quota; the login node's SCRATCH is an empty disk of --megabytes (default 16)",
     FaultKind.NODE_DOWN: "Slurm takes --node (default: the last one) down, and its jobs with it",
     FaultKind.ENDPOINT_DOWN: "the UNICORE endpoint is killed and stays away, for --seconds or until cleared",
-    FaultKind.ENDPOINT_RESTART: "the UNICORE endpoint is killed and started again; done when it answers",
+    FaultKind.ENDPOINT_RESTART: "the UNICORE endpoint is killed and restarted; the command returns when it answers",
     FaultKind.REGISTRY_DOWN: "the OCI registry is killed and stays away, for --seconds or until cleared",
     FaultKind.SERVER_DOWN: "the real UNICORE/X is killed and stays away, and its front says 503; for --seconds or until cleared",
     FaultKind.TSI_DOWN: "UNICORE's TSI is killed and stays away, for --seconds or until cleared",
@@ -62,11 +62,11 @@ MEANING = {
 
 
 STAY_AWAY = frozenset({FaultKind.ENDPOINT_DOWN, FaultKind.REGISTRY_DOWN, FaultKind.SERVER_DOWN, FaultKind.TSI_DOWN})
-"""A daemon is killed, and stays away for a time."""
+"""Faults that kill a daemon, which stays away for a time."""
 
 
 class Fault(BaseModel):
-    """One fault that is switched on. `times`: how often it strikes; None: until it is cleared."""
+    """One fault that is switched on. `times`: how often it strikes; None: until cleared."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -93,14 +93,14 @@ _FAULTS = TypeAdapter(tuple[Fault, ...])
 
 @dataclass
 class FaultBoard:
-    """The switches of one site. Safe between processes; asking costs one look at the file's date while nothing changes."""
+    """The switches of one site, shared between processes. While nothing changes, a query only reads the file's date."""
 
     path: Path
     _seen: tuple[int, int] | None = None
     _faults: tuple[Fault, ...] = ()
 
     def all(self) -> tuple[Fault, ...]:
-        """What is switched on. Raises LocalSiteError where the file is damaged."""
+        """The faults that are switched on. Raises LocalSiteError if the file is damaged."""
         try:
             status = self.path.stat()
         except FileNotFoundError:
@@ -111,7 +111,7 @@ class FaultBoard:
         return self._faults
 
     def shows(self, kind: FaultKind) -> Fault | None:
-        """The fault, if it is on; its count stays."""
+        """The fault, if it is on; does not count as a strike."""
         return next((fault for fault in self.all() if fault.kind is kind), None)
 
     def take(self, kind: FaultKind) -> Fault | None:
@@ -126,12 +126,12 @@ class FaultBoard:
         return fault
 
     def switch_on(self, fault: Fault) -> None:
-        """Switch a fault on; one of its kind that is on already is replaced."""
+        """Switch a fault on; it replaces an earlier one of its kind."""
         with self._changing() as write_back:
             write_back((*self._without(fault.kind), fault))
 
     def switch_off(self, kind: FaultKind) -> None:
-        """Switch a fault off; harmless where it is not on."""
+        """Switch a fault off; does nothing if it is not on."""
         with self._changing() as write_back:
             write_back(self._without(kind))
 
@@ -140,7 +140,7 @@ class FaultBoard:
 
     @contextmanager
     def _changing(self) -> Iterator[Callable[[tuple[Fault, ...]], None]]:
-        """One change at a time, by whichever process."""
+        """One change at a time, across processes."""
         lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)

@@ -1,4 +1,4 @@
-"""What every JSON document of the REST interface is made of."""
+"""What all JSON documents of the REST interface share."""
 
 from datetime import datetime
 from typing import TypeAlias

@@ -24,20 +24,20 @@ _FILE, _FOLDER, _PARENT = 0o640, 0o750, 0o755
 
 
 class PathError(Exception):
-    """A path does not stay in its storage, or is of no use; the message is for the client."""
+    """A path leads out of its storage or is unusable; the message is for the client."""
 
 
 @dataclass(frozen=True)
 class Storage:
-    """A directory tree. Paths that climb out are refused; links are followed as far as the job user could. Raises PathError, OSError."""
+    """A directory tree. Refuses paths that lead out; follows links as far as the job user could. Raises PathError, OSError."""
 
     root: Path
     account: Account
     any_name: bool = False
-    """Whether names with line breaks are taken, which UNICORE refuses."""
+    """Whether names may contain line breaks, which UNICORE refuses."""
 
     def path(self, name: str) -> Path:
-        """Where a name of this storage lies on disk: where UNICORE's TSI looks for it."""
+        """The path on disk of a name in this storage: where UNICORE's TSI looks for it."""
         name = self.account.replaced(name)
         parts = PurePosixPath("/" + name).parts[1:]
         if ".." in parts or "\0" in name or ("\n" in name and not self.any_name):
@@ -56,7 +56,7 @@ class Storage:
         return {**own, "content": content}
 
     def matching(self, name: str) -> tuple[str, ...]:
-        """The regular files that a name means: itself, all in a folder and below, or what a wildcard in its last part matches."""
+        """The regular files that a name means: the file, all files below a folder, or those that a wildcard in the last part matches."""
         path = self.path(name)
         with self.account.file_rights():
             opening.status(path.parent)
@@ -90,7 +90,7 @@ class Storage:
                 stream.write(piece)
 
     def writing(self, name: str) -> BinaryIO:
-        """Begin to write a file in place, making its folders; what breaks off leaves what came."""
+        """Begin to write a file in place, and make its folders. An interrupted upload leaves the part that arrived."""
         target = self.path(name)
         if target == self.root:
             raise PathError("A file needs a name")
@@ -107,7 +107,7 @@ class Storage:
             _make(self.path(name), _FOLDER, _PARENT)
 
     def remove(self, name: str) -> None:
-        """Remove a file, or a directory with everything in it, the storage's own too; nothing happens where there is none."""
+        """Remove a file or a directory with its content, even the storage's own. Does nothing if it does not exist."""
         path = self.path(name)
         with self.account.file_rights(), suppress(FileNotFoundError):
             opening.require_open_way(path)
@@ -158,7 +158,7 @@ def read_range(stream: BinaryIO, first: int, length: int) -> Iterator[bytes]:
 
 
 def _make(folder: Path, mode: int, parents: int) -> None:
-    """Make a folder and what it lies in, with these modes whatever the process's umask is; what is there stays as it is."""
+    """Make a folder and its parents with these modes, regardless of the process's umask. Existing folders stay unchanged."""
     missing = [path for path in (folder, *folder.parents) if not path.exists()]
     for path in reversed(missing):
         path.mkdir(exist_ok=True)
@@ -171,11 +171,11 @@ def _entries(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
             try:
                 yield entry, opening.status(entry)
             except OSError:
-                yield entry, entry.lstat()  # a link that leads nowhere, or where the job user may not look
+                yield entry, entry.lstat()  # a link that leads nowhere, or to a place that the job user may not read
 
 
 def _key(root: Path, entry: Path, status: os.stat_result) -> str:
-    """As with UNICORE, what JSON or a line of the TSI cannot hold is replaced: such a file is listed, and cannot be asked for."""
+    """Characters that JSON or a line of the TSI cannot hold are replaced. As with UNICORE, such a file is listed but cannot be fetched."""
     name = os.fsencode(entry.relative_to(root)).decode("utf-8", errors="replace").replace("\n", "?")
     return f"/{name}{'/' if stat.S_ISDIR(status.st_mode) else ''}"
 

@@ -23,12 +23,12 @@ _WEB_TIMEOUT_S = 30.0
 _LOOPBACK = ("127.0.0.1", "localhost")
 
 Meter = Callable[[int], None]
-"""Told of every piece that was written; may raise, which ends the move."""
+"""Called after every piece that was written; may raise to end the move."""
 
 
 @dataclass(frozen=True)
 class Asker:
-    """On whose behalf a file moves, and what that user says that a web server wants to see."""
+    """The user on whose behalf a file moves, and the credentials for web servers."""
 
     user: str
     credentials: Credentials | None = None
@@ -36,7 +36,7 @@ class Asker:
 
 @dataclass(frozen=True)
 class Mover:
-    """Knows what addresses mean at this server. Raises PathError, DescriptionError, OSError."""
+    """Resolves addresses at this server. Raises PathError, DescriptionError, OSError."""
 
     config: EndpointConfig
     storage_of: Callable[[str, str, Account], Storage]
@@ -44,7 +44,7 @@ class Mover:
     token_of: TokenOf
 
     def place(self, address: str) -> Place:
-        """What the address means."""
+        """Resolve an address."""
         parts = urlsplit(self.config.site_url)
         hosts = {f"{host}:{parts.port}" for host in (parts.hostname or "", *_LOOPBACK)}
         return place(address, frozenset(hosts), parts.path)
@@ -67,13 +67,13 @@ class Mover:
             case LocalFile(path):
                 _copy(source, name, Storage(Path("/"), source.account), path, meter)
             case WebFile(url):
-                raise PathError(f"'{url}' takes no files from here: fetch them there")
+                raise PathError(f"cannot send files to '{url}': fetch them from there")
 
     def _download(self, url: str, to: Storage, name: str, asker: Asker, meter: Meter) -> None:
         if asker.credentials and not url.startswith("https:"):
             raise PathError(f"'{url}' is not encrypted: 'Credentials' are shown to https:// addresses only")
         shown = asker.credentials and asker.credentials.resolved(self.token_of(asker.user))
-        headers = {"Authorization": shown.authorization} if shown else {}  # not to where a redirect leads: httpx sees to that
+        headers = {"Authorization": shown.authorization} if shown else {}  # httpx does not pass them on to where a redirect leads
         trusted = create_default_context(cafile=self.config.login_environment.get("SSL_CERT_FILE"))
         try:
             with httpx.stream("GET", url, headers=headers, verify=trusted, timeout=_WEB_TIMEOUT_S, follow_redirects=True) as answer:
@@ -81,7 +81,7 @@ class Mover:
                     raise PathError(f"'{url}' answers {answer.status_code}")
                 to.receive(name, _metered(answer.iter_bytes(_CHUNK), meter))
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            raise PathError(f"'{url}' cannot be read: {error or type(error).__name__}") from error
+            raise PathError(f"cannot read '{url}': {error or type(error).__name__}") from error
 
 
 def _copy(source: Storage, name: str, to: Storage, target: str, meter: Meter) -> None:

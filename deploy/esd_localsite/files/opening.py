@@ -1,4 +1,4 @@
-"""Opening what a user names: with openat2, which alone can be told what a path must not go through.
+"""Opens files that a user names, with openat2: only it can refuse paths that pass through certain places.
 
 The endpoint's own `/proc/self/fd` shows files that it holds open for others, and the kernel asks for no right to pass a link into it. So no
 such link is followed, and nothing of /proc is opened, wherever a user's links lead. Pipes and devices are not waited for, nor read.
@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import BinaryIO
 
 _LIBC = ctypes.CDLL(None, use_errno=True)
-_OPENAT2 = 437  # the same number on all processors
+_OPENAT2 = 437  # the same number on all architectures
 _AT_FDCWD = -100
 _NO_MAGIC_LINKS = 0x02
 _READ = os.O_RDONLY | os.O_NONBLOCK
 _LONGEST = 64 * 1024**2
-"""Bytes of what is read at once; whoever wants more reads in pieces."""
+"""Most bytes that are read at once; callers read larger files in pieces."""
 
 
 class _How(ctypes.Structure):
@@ -30,7 +30,7 @@ class _How(ctypes.Structure):
 
 
 def descriptor(path: Path | str, flags: int, mode: int = 0, *, folder: int = _AT_FDCWD) -> int:
-    """As os.open, but by no link into /proc. Raises OSError; ELOOP for such a link, EACCES for what lies in /proc."""
+    """As os.open, but refuses links into /proc. Raises OSError: ELOOP for such a link, EACCES for a file in /proc."""
     how = _How(flags | os.O_CLOEXEC, mode, _NO_MAGIC_LINKS)
     number: int = _LIBC.syscall(_OPENAT2, folder, os.fsencode(path), ctypes.byref(how), ctypes.sizeof(how))
     if number < 0:
@@ -48,7 +48,7 @@ def _proc() -> int:
 
 
 def regular(path: Path | str, *, folder: int = _AT_FDCWD) -> BinaryIO:
-    """A regular file, to read from. Raises IsADirectoryError for anything else: a pipe must not hold the endpoint, nor a device fill it."""
+    """Open a regular file to read. Raises IsADirectoryError for others: a pipe would block the endpoint, a device fill its memory."""
     number = descriptor(path, _READ, folder=folder)
     if not stat.S_ISREG(os.fstat(number).st_mode):
         os.close(number)
@@ -70,7 +70,7 @@ def tail(path: Path | str, most: int) -> bytes:
 
 
 def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Write a new file in the place of whatever has this name: a pipe or a link there is removed, and not written to."""
+    """Write a new file in place of an existing entry: a pipe or a link is removed and not written to."""
     with parent(path) as folder:
         part = f".{path.name[:200]}.{os.getpid()}.part"
         with suppress(FileNotFoundError):
@@ -82,7 +82,7 @@ def replace(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 @contextmanager
 def parent(path: Path) -> Iterator[int]:
-    """The folder that a name lies in, open: what is done in it by name cannot be led elsewhere meanwhile."""
+    """Open the folder that contains a name, so that nobody can redirect later operations on names in it."""
     number = descriptor(path.parent, os.O_PATH | os.O_DIRECTORY)
     try:
         yield number
@@ -91,7 +91,7 @@ def parent(path: Path) -> Iterator[int]:
 
 
 def status(path: Path) -> os.stat_result:
-    """As Path.stat, but by no link into /proc. Raises OSError."""
+    """As Path.stat, but refuses links into /proc. Raises OSError."""
     number = descriptor(path, os.O_PATH)
     try:
         return os.fstat(number)
@@ -100,7 +100,7 @@ def status(path: Path) -> os.stat_result:
 
 
 def require_open_way(path: Path) -> None:
-    """Raises OSError where the way to a name leads through a link into /proc; the part of it that is not there yet leads nowhere."""
+    """Raises OSError if the path to a name passes a link into /proc. The missing part of a path cannot lead anywhere."""
     for above in path.parents:
         try:
             status(above)

@@ -26,7 +26,7 @@ _ASK = 2**32 - 1  # setfsuid(-1) changes nothing and answers the present value
 
 @dataclass(frozen=True)
 class Account:
-    """The account that owns a job. `changes`: programs and file accesses have to change to it first."""
+    """The account that owns a job. `changes`: whether programs and file accesses must switch to it first."""
 
     name: str
     uid: int
@@ -37,11 +37,11 @@ class Account:
 
     @classmethod
     def of(cls, name: str | None) -> Self:
-        """The named account, or the endpoint's own. Raises LocalSiteError where that is impossible."""
+        """The named account, or the endpoint's own. Raises LocalSiteError if that is impossible."""
         try:
             entry = pwd.getpwuid(os.geteuid()) if name is None else pwd.getpwnam(name)
         except KeyError as error:
-            raise LocalSiteError(f"a user of the UNICORE endpoint has the account '{name}', which this machine does not know") from error
+            raise LocalSiteError(f"a user of the UNICORE endpoint has the account '{name}', which this machine does not have") from error
         changes = name is not None and entry.pw_uid != os.geteuid()
         if changes and os.geteuid() != 0:
             raise LocalSiteError(f"only root can run jobs as '{name}': start the endpoint as root, or set separate_users to false")
@@ -55,14 +55,14 @@ class Account:
         return tuple(entry.gr_name for entry in grp.getgrall() for number in numbers if entry.gr_gid == number)
 
     def in_group(self, name: str) -> Self:
-        """The account with another of its groups as the one of its programs and files. Raises KeyError for one that it is not in."""
+        """The account with another of its groups as the group of its programs and files. Raises KeyError if it is not a member."""
         if name not in self.group_names:
             raise KeyError(name)
         return dataclasses.replace(self, gid=grp.getgrnam(name).gr_gid)
 
     @contextlib.contextmanager
     def file_rights(self) -> Iterator[None]:
-        """File accesses of this thread are the job user's: what links lead to is judged by the kernel, and new files are that user's.
+        """Give this thread the job user's file rights: the kernel checks every access, and new files belong to that user.
 
         Linux keeps the file-system uid per thread for servers like this one; leaving root's also drops root's file capabilities.
         """
@@ -118,7 +118,7 @@ def account_of(name: str | None) -> Account:
 
 @dataclass(frozen=True)
 class Process:
-    """A process that can be found again after a restart of the endpoint: its id alone may be another's by then."""
+    """A process that the endpoint can find again after a restart. Another process may have its id by then, so it also has a start time."""
 
     pid: int
     start: int
@@ -157,7 +157,7 @@ class Launcher:
     _children: list["subprocess.Popen[bytes]"] = field(default_factory=list)
 
     def start(self, account: Account, argv: Sequence[str], *, environment: Mapping[str, str], cwd: Path) -> Process:
-        """Raises OSError where the command cannot be started."""
+        """Start a command. Raises OSError if that fails."""
         child = subprocess.Popen(
             argv,
             stdin=subprocess.DEVNULL,
@@ -175,27 +175,27 @@ class Launcher:
         return process
 
     def reap(self) -> None:
-        """Let the kernel forget the children that ended."""
+        """Reap the children that ended."""
         self._children[:] = [child for child in self._children if child.poll() is None]
 
 
 def drop_groups() -> None:
-    """Take root's own groups from the whole endpoint, so that they open nothing to `file_rights`."""
+    """Drop root's own groups for the whole endpoint, so that they give no access within `file_rights`."""
     if os.geteuid() == 0:
         os.setgroups(())
 
 
 def _set_thread_groups(groups: tuple[int, ...]) -> None:
-    """Supplementary groups of this thread only: the C library's own function would change those of all threads."""
+    """Set the supplementary groups of this thread only: the C library's function would change them for all threads."""
     number = _SYS_SETGROUPS.get(platform.machine())
     if number is None:
-        return  # without them less is open, never more
+        return  # without them a user has less access, never more
     if _LIBC.syscall(number, ctypes.c_size_t(len(groups)), (ctypes.c_uint32 * len(groups))(*groups)) != 0:
         raise LocalSiteError(f"the UNICORE endpoint could not take groups: {os.strerror(ctypes.get_errno())}")
 
 
 def _start_time(pid: int, *, zombies: bool = False) -> int | None:
-    """Start time of a process; None where there is none, or only its exit status is left."""
+    """Start time of a process; None if it does not exist or is a zombie."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except (FileNotFoundError, ProcessLookupError):

@@ -14,11 +14,11 @@ from esd_localsite.front.serving import MOST_CONNECTIONS, serve
 from esd_localsite.unicore.endpoint import Endpoint
 
 _SWITCH_S = 0.0005
-"""How long a thread keeps the interpreter from the one that answers all clients; Python's own 5 ms add up to a wait at each step."""
+"""How long a thread may keep the interpreter from the thread that answers all clients; Python's default of 5 ms adds up to long waits."""
 
 
 def main() -> int:
-    """Exit code 4 (a tool failed) with one message where the endpoint cannot start."""
+    """Exit code 4 (a tool failed) with one message if the endpoint cannot start."""
     parser = argparse.ArgumentParser(prog="esd_localsite.front", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="the endpoint's configuration (JSON)")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -36,7 +36,7 @@ def main() -> int:
 
 
 def _open_many() -> None:
-    """Room for twice as many files as there may be connections: the usual 1024 are used up by whoever opens as many."""
+    """Allow twice as many open files as connections: one client could use up the usual 1024."""
     most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     wanted = 2 * MOST_CONNECTIONS
     resource.setrlimit(resource.RLIMIT_NOFILE, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))

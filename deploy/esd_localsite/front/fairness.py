@@ -1,8 +1,8 @@
-"""Whose turn it is: each user has a line of their own, so that whoever asks much waits for themselves and not the others for them.
+"""Whose turn it is: each user has a separate queue, so that a user with many requests delays only their own.
 
-All requests share one interpreter, which works on one at a time: what counts is how many of a user's are in hand at once. Whoever has
-used more than the others, while they ask too, has one in hand. Requests that carry a file last as long as the file does, and mostly wait
-for the network: they have a lane of their own.
+All requests share one interpreter, which works on one at a time, so each user's requests in progress are limited. A user who has
+used more than the others, while they ask too, gets one. Requests that carry a file last as long as the transfer and mostly wait
+for the network: they have a separate lane.
 """
 
 import asyncio
@@ -23,19 +23,19 @@ GREEDY_AT_ONCE = 1
 FILES_AT_ONCE = 16
 GREEDY_FILES_AT_ONCE = 2
 MOST_WAITING = 200
-"""Of one user, in each lane; beyond them the answer is 429."""
+"""Waiting requests of one user, for each lane; beyond that the answer is 429."""
 _HALF_LIFE_S = 2.0
 _COUNTS_S = 0.02
-"""Whoever used less than this lately is nobody to be fair to."""
+"""Users who used less than this lately are never held back."""
 
 
 class TooManyError(Exception):
-    """A user has more requests waiting than anybody needs."""
+    """A user has too many waiting requests."""
 
 
 @dataclass
 class Line:
-    """One user's requests: those in hand, those that wait, and the seconds that they took lately (half as much every two seconds)."""
+    """One user's requests: in progress, waiting, and the seconds used lately (halved every two seconds)."""
 
     running: int = 0
     waiting: deque["asyncio.Future[None]"] = field(default_factory=deque)
@@ -43,14 +43,14 @@ class Line:
     at: float = 0.0
 
     def faded(self, now: float) -> float:
-        """What it used, until now."""
+        """The seconds used, decayed until now."""
         self.used *= 0.5 ** ((now - self.at) / _HALF_LIFE_S)
         self.at = now
         return self.used
 
 
 class Lane:
-    """The lines of all users. For one event loop. `clock` gives seconds."""
+    """The queues of all users, for one event loop. `clock` returns seconds."""
 
     def __init__(self, usual: int, greedy: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._usual, self._greedy = usual, greedy
@@ -59,7 +59,7 @@ class Lane:
 
     @asynccontextmanager
     async def turn(self, user: str) -> AsyncIterator[None]:
-        """Wait for one's turn. Raises TooManyError."""
+        """Wait for the user's turn. Raises TooManyError."""
         line = self._lines.setdefault(user, Line(at=self._clock()))
         await self._admitted(line)
         begun = self._clock()
@@ -82,13 +82,13 @@ class Lane:
         try:
             await mine
         except asyncio.CancelledError:
-            if mine.done() and not mine.cancelled():  # it was given a turn that it no longer wants
+            if mine.done() and not mine.cancelled():  # it got a turn that it no longer wants
                 line.running -= 1
                 self._go_on()
             raise
 
     def _go_on(self) -> None:
-        """Give turns to those who wait; forget whoever has nothing here any more."""
+        """Give turns to those who wait, and forget users without requests."""
         now = self._clock()
         for user, line in tuple(self._lines.items()):
             while line.waiting and line.running < self._most(line):
@@ -126,6 +126,6 @@ class Fairness:
 
 
 def _user(scope: Scope) -> str:
-    """The user; of those who gave no name, the address."""
+    """The user, or the address of an anonymous client."""
     identity = scope.get("identity")
     return identity.name if identity else f"from {(scope.get('client') or ('',))[0]}"

@@ -1,6 +1,6 @@
-"""Connections that say nothing: a request's head comes within seconds, or the connection is closed. uvicorn itself waits without end.
+"""Silent connections: a request's head must arrive within seconds, or the connection is closed. uvicorn itself waits forever.
 
-Of many that say nothing the oldest makes room: whoever has something to say says it at once.
+If there are too many silent connections, the oldest is closed: a real client sends its request at once.
 """
 
 import asyncio
@@ -10,14 +10,14 @@ import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 HEAD_S = 20.0
-"""From a request's first byte, or from the connection, to the end of its head."""
+"""Seconds from the connection, or from a request's first byte, to the end of its head."""
 
 MOST_SILENT = 300
-"""Connections from which no whole head has come yet."""
+"""Most connections that have not sent a whole head yet."""
 
 
 class PromptProtocol(H11Protocol):
-    """uvicorn's, with a time limit for the head."""
+    """uvicorn's protocol, with a time limit for the head."""
 
     _timer: asyncio.TimerHandle | None = None
     _silent: ClassVar[dict["PromptProtocol", None]] = {}

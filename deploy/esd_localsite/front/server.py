@@ -35,10 +35,10 @@ _log = logging.getLogger("esd_localsite.front")
 
 
 class Authentication:
-    """Names the caller of each request (`scope["identity"]`, None: anonymous), and answers with a security session."""
+    """Identifies the caller of each request (`scope["identity"]`, None: anonymous), and answers with a security session."""
 
     def __init__(self, app: ASGIApp, gate: Gate, below: str) -> None:
-        """`below`: the path that it watches over; what lies elsewhere looks after itself."""
+        """`below`: the path that it protects; other paths protect themselves."""
         self._app = app
         self._gate = gate
         self._below = below
@@ -51,7 +51,7 @@ class Authentication:
         session = headers.get(_SESSION)
         who = await run_in_threadpool(self._gate.identify, headers.get("Authorization"), session, (scope.get("client") or ("",))[0])
         if isinstance(who, Refusal):
-            # Empty, as UNICORE's: 403 for wrong credentials, 432 for a session that the client then drops.
+            # Empty, like UNICORE's: 403 for wrong credentials, 432 for a session that the client then drops.
             await Response(status_code=who.value)(scope, receive, send)
             return
         scope["identity"] = who
@@ -106,14 +106,14 @@ def create_app(endpoint: Endpoint) -> Starlette:
 
 
 def _also_with_slash(route: Route) -> Iterator[Route]:
-    """The links of a list end in a slash (`jobs/?offset=`), its own address does not."""
+    """Links of a list end in a slash (`jobs/?offset=`); the list's own address does not."""
     yield route
     if _LIST.fullmatch(route.path):
         yield Route(f"{route.path}/", route.endpoint, methods=list(route.methods or ()))
 
 
 def queue_of(endpoint: Endpoint) -> Queue | None:
-    """The neuromorphic queue, where the site has one."""
+    """The neuromorphic queue, if the site has one."""
     config = endpoint.config
     if config.platforms_dir is None:
         return None
@@ -122,7 +122,7 @@ def queue_of(endpoint: Endpoint) -> Queue | None:
 
 
 _BARE = frozenset({HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.UNSUPPORTED_MEDIA_TYPE})
-"""What UNICORE says without a word."""
+"""UNICORE's answers without a body."""
 
 
 def _error(status: int, message: str) -> Response:
@@ -145,7 +145,7 @@ def _bad_request(_request: Request, error: Exception) -> Response:
 
 
 def _file_error(request: Request, error: Exception) -> Response:
-    """What the kernel says of a file, in HTTP's words."""
+    """A file error of the kernel as an HTTP answer."""
     name = request.path_params.get("path", "")
     match error:
         case FileNotFoundError():

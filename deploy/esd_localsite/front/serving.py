@@ -1,4 +1,4 @@
-"""How the site's services listen: over TLS only, saying nothing of themselves, with an end to connections."""
+"""How the site's services listen: over TLS only, without naming their software, and with limits on connections."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from esd_localsite.front.patience import PromptProtocol
 
 _DRAIN_SECONDS = 3
 MOST_CONNECTIONS = 4000
-"""Beyond them the answer is 503."""
+"""Most connections; beyond that the answer is 503."""
 
 
 def settings(
@@ -23,7 +23,7 @@ def settings(
     most: int = MOST_CONNECTIONS,
     drain_s: int | None = None,
 ) -> uvicorn.Config:
-    """What uvicorn is told. `most`: connections at once; `drain_s`: seconds that open requests get at the end (None: all they need)."""
+    """uvicorn's settings. `most`: connections at once; `drain_s`: seconds that open requests get at the end (None: no limit)."""
     return uvicorn.Config(
         app,
         host=host,

@@ -1,4 +1,4 @@
-"""How often a password was wrong: whoever guesses is answered at once with no, before any costly look at what they guessed."""
+"""Counts wrong passwords. Further guesses are refused at once, before the costly check of the password."""
 
 import threading
 import time
@@ -6,14 +6,14 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 _FREE = 5
-"""Wrong passwords in a row that cost nothing: people mistype."""
+"""Wrong passwords in a row that have no consequence: people mistype."""
 _FIRST_S = 1.0
 _LONGEST_S = 60.0
 _KEPT = 10_000
 
 
 class Guesses:
-    """Wrong passwords, counted for each user at each address, and for each address. `clock` gives seconds."""
+    """Wrong passwords, counted for each user at each address, and for each address. `clock` returns seconds."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -21,12 +21,12 @@ class Guesses:
         self._wrong: OrderedDict[tuple[str, ...], tuple[int, float]] = OrderedDict()
 
     def may_try(self, user: str, address: str) -> bool:
-        """Whether another password is looked at now."""
+        """Whether another password may be checked now."""
         with self._lock:
             return all(self._clock() >= self._wrong.get(key, (0, 0.0))[1] for key in _keys(user, address))
 
     def was(self, user: str, address: str, *, right: bool) -> None:
-        """A password was looked at."""
+        """Record that a password was checked."""
         with self._lock:
             for key in _keys(user, address):
                 count = 0 if right else self._wrong.pop(key, (0, 0.0))[0] + 1

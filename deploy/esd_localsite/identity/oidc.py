@@ -1,7 +1,7 @@
 """The site's own OpenID Connect issuer, for tests: real tokens that really expire, signed with a key that clients can fetch.
 
 Follows RFC 6749 (password, refresh_token, authorization_code), RFC 8628 (device code) and OpenID Connect Discovery, as far as clients
-of EBRAINS' identity provider go. Any client id is taken, and no client secret is looked at: what is rehearsed is the user's side.
+of EBRAINS' identity provider go. It accepts any client id and ignores client secrets, because it exists to test the user's side.
 """
 
 import json
@@ -27,12 +27,12 @@ _MOST_GRANTS = 1000
 
 
 class GrantError(Exception):
-    """A token request is refused; the message is OAuth's word for the reason."""
+    """A token request is refused; the message is OAuth's error code."""
 
 
 @dataclass
 class Grant:
-    """A device or authorization code: who approved it, until when it holds."""
+    """A device or authorization code: who approved it, and until when it is valid."""
 
     expires: float
     user: str | None = None
@@ -41,7 +41,7 @@ class Grant:
 
 @dataclass(frozen=True)
 class Tokens:
-    """What a token request gives."""
+    """The answer to a token request."""
 
     access: str
     refresh: str
@@ -50,7 +50,7 @@ class Tokens:
 
 @dataclass
 class Issuer:
-    """Issues and checks tokens. Codes live in memory only: they end with the endpoint, as a login that is under way does."""
+    """Issues and checks tokens. Codes are kept in memory only: like a login in progress, they end with the endpoint."""
 
     url: str
     key: rsa.RSAPrivateKey
@@ -61,7 +61,7 @@ class Issuer:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def tokens(self, user: str) -> Tokens:
-        """New tokens for a user who has shown who they are."""
+        """New tokens for an authenticated user."""
         access = self._sign(user, "Bearer", self.access_seconds)
         return Tokens(access, self._sign(user, "Refresh", self.refresh_seconds), self.access_seconds)
 
@@ -73,7 +73,7 @@ class Issuer:
         return self.tokens(user)
 
     def user_of(self, token: str, kind: str = "Bearer") -> str | None:
-        """Whom a token stands for; None where it is not this issuer's, or expired."""
+        """The user of a token; None if this issuer did not issue it or it has expired."""
         try:
             options: Options = {"require": ["exp", "iat", "sub"], "verify_aud": False, "verify_exp": False, "verify_iat": False}
             claims = jwt.decode(token, self.key.public_key(), algorithms=[_ALGORITHM], issuer=self.url, options=options)
@@ -91,7 +91,7 @@ class Issuer:
         return self._new_grant(_CODE_SECONDS, user=user)
 
     def approve(self, user_code: str, user: str) -> bool:
-        """Let the device that shows `user_code` in; False where there is none."""
+        """Approve the device that shows `user_code`; False if there is none."""
         with self._lock:
             for grant in self._grants.values():
                 if user_code and grant.user_code == user_code and grant.expires > self.clock():
@@ -131,7 +131,7 @@ class Issuer:
         return {"keys": [{**public, "kid": self._key_id, "use": "sig", "alg": _ALGORITHM}]}
 
     def device_document(self) -> dict[str, object]:
-        """What a device gets that asks to be let in."""
+        """The answer to a device that asks to log in."""
         device_code, user_code = self.new_device()
         page = f"{self.url}/verify"
         return {
@@ -165,7 +165,7 @@ class Issuer:
 
 
 def signing_key(path: Path) -> rsa.RSAPrivateKey:
-    """The issuer's key: made once, kept, so that tokens survive a restart."""
+    """The issuer's key: created once and kept, so that tokens survive a restart."""
     try:
         loaded = serialization.load_pem_private_key(path.read_bytes(), password=None)
     except FileNotFoundError:
@@ -174,5 +174,5 @@ def signing_key(path: Path) -> rsa.RSAPrivateKey:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:  # noqa: PTH123 - mode from the start
             stream.write(loaded.private_bytes(*form))
     if not isinstance(loaded, rsa.RSAPrivateKey):
-        raise TypeError(f"{path} holds no RSA key")
+        raise TypeError(f"{path} does not hold an RSA key")
     return loaded

@@ -1,4 +1,4 @@
-"""Who may come in: the users file, security sessions, and issued tokens."""
+"""Who may log in: the users file, security sessions, and issued tokens."""
 
 import base64
 import binascii
@@ -24,7 +24,7 @@ from esd_localsite.identity.oidc import Issuer
 
 _SESSIONS_PER_USER = 5
 _HASHING = threading.Lock()
-"""One at a time: whoever guesses passwords shall not take all the memory."""
+"""One check at a time, so that password guessing cannot use up the memory."""
 _ALGORITHM = "HS256"
 _CLAIMS: Options = {"require": ["exp", "sub"], "verify_aud": False}
 
@@ -40,7 +40,7 @@ class UserEntry(BaseModel):
 
     @classmethod
     def of(cls, password: str, uid_name: str) -> "UserEntry":
-        """An entry for a new password; for whoever writes the users file."""
+        """An entry for a new password, for writing the users file."""
         salt = secrets.token_bytes(16)
         return cls(password_scrypt=_scrypt(password, salt).hex(), salt=salt.hex(), uid_name=uid_name)
 
@@ -53,7 +53,7 @@ class UsersFile(RootModel[dict[str, UserEntry]]):
 
     @classmethod
     def read(cls, path: Path) -> "UsersFile":
-        """Raises LocalSiteError that names the file and what is wrong in it, without its values."""
+        """Raises LocalSiteError that names the file and the wrong keys, but no values."""
         try:
             return cls.model_validate_json(path.read_text())
         except OSError as error:
@@ -83,12 +83,12 @@ class Refusal(Enum):
 @dataclass(frozen=True)
 class _Session:
     identity: Identity | None
-    """None: of those who gave no credentials."""
+    """None: the session of an anonymous client."""
     expires: float
 
 
 class Gate:
-    """Decides who a request comes from."""
+    """Decides whom a request comes from."""
 
     def __init__(
         self,
@@ -119,7 +119,7 @@ class Gate:
         scheme, _, value = (authorization or "").partition(" ")
         if session is not None:
             if scheme.lower() == "bearer":
-                self._token(value.strip())  # it may be a newer one, to be passed on
+                self._token(value.strip())  # it may be a newer one for other servers
             known = self._known(session)
             return known.identity if known else Refusal.UNKNOWN_SESSION
         if authorization is None:
@@ -129,7 +129,7 @@ class Gate:
         return (self._token(value.strip()) if scheme.lower() == "bearer" else None) or Refusal.WRONG_CREDENTIALS
 
     def open_session(self, identity: Identity | None) -> str:
-        """A new session; the user's least recently used ones make room. Whoever gave no credentials gets one too."""
+        """A new session, which replaces the user's least recently used one if there are too many. Anonymous clients get one too."""
         session = str(uuid.uuid4())
         with self._lock:
             own = [key for key, value in self._sessions.items() if value.identity == identity]
@@ -139,7 +139,7 @@ class Gate:
         return session
 
     def issue_token(self, identity: Identity, lifetime: float, *, renewable: bool = False, limited: bool = False) -> str:
-        """A token that stands for the user, as `Bearer`, for `lifetime` seconds. `limited`: good at this server only."""
+        """A bearer token of the user, for `lifetime` seconds. `limited`: valid at this server only."""
         now = int(self._clock())
         claims: dict[str, object] = {"etd": "true", "sub": identity.name, "iss": self._issuer, "iat": now, "exp": now + int(lifetime)}
         claims |= {"renewable": "true"} if renewable else {}
@@ -147,7 +147,7 @@ class Gate:
         return jwt.encode(claims, self._secret, algorithm=_ALGORITHM)
 
     def token_of(self, user: str) -> str | None:
-        """The token that the user showed last, to be passed on to other servers; kept in memory only."""
+        """The token that the user presented last, for requests to other servers; kept in memory only."""
         return self._shown.get(user)
 
     def _known(self, session: str) -> _Session | None:
@@ -169,19 +169,19 @@ class Gate:
         return (self.identity(user, "PASSWORD_FILE") if user else None) or Refusal.WRONG_CREDENTIALS
 
     def may_try(self, name: str, password: str, address: str) -> bool:
-        """Whether a password is looked at: one that was right before always, others while nobody guesses from there."""
+        """Whether to check a password: always if it was right before, else unless somebody guesses from that address."""
         return self._is_proved(name, self._digest(password)) or self._guesses.may_try(name, address)
 
     def user_of_password(self, name: str, password: str, address: str = "") -> str | None:
-        """The user, if the password is theirs. One that was right is known again without the slow hash, which also takes 16 MB a time."""
+        """The user, if the password is theirs. A password that was right is known again without the slow hash (16 MB each)."""
         digest = self._digest(password)
         if self._is_proved(name, digest):
             return name
         if not self._guesses.may_try(name, address):
             return None
-        # The same work for a name that nobody has: the time of an answer tells no names.
+        # Unknown names cost the same work, so that the time of an answer does not reveal which names exist.
         entry = self._users.get(name, self._nobody)
-        with _HASHING:  # others may have waited with the same one
+        with _HASHING:  # other requests may have waited with the same password
             right = self._is_proved(name, digest) or (self._guesses.may_try(name, address) and entry.accepts(password))
             right = right and name in self._users
             self._guesses.was(name, address, right=right)
@@ -196,7 +196,7 @@ class Gate:
         return hmac.compare_digest(self._proved.get(name, b""), digest)
 
     def identity(self, user: str, method: str) -> Identity | None:
-        """A known user."""
+        """The identity of a known user."""
         entry = self._users.get(user)
         return Identity(user, entry.uid_name, method) if entry else None
 
@@ -204,7 +204,7 @@ class Gate:
         known = self._user_of_token(value)
         if known is None or known[0] not in self._users:
             return None
-        if known[1] == "OAUTH":  # this server's own tokens are of no use elsewhere
+        if known[1] == "OAUTH":  # this server's own tokens are useless elsewhere
             self._shown[known[0]] = value
         return self.identity(*known)
 
@@ -221,7 +221,7 @@ class Gate:
 
 
 def token_secret(path: Path) -> bytes:
-    """The key that tokens are signed with: made once, kept, so that tokens survive a restart."""
+    """The key that signs tokens: created once and kept, so that tokens survive a restart."""
     try:
         with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as stream:  # noqa: PTH123 - mode from the start
             stream.write(secrets.token_bytes(32))
@@ -235,7 +235,7 @@ def _scrypt(password: str, salt: bytes) -> bytes:
 
 
 def name_and_password(value: str) -> tuple[str, str] | None:
-    """Of `Authorization: Basic VALUE`; None where it holds neither."""
+    """Name and password of `Authorization: Basic VALUE`; None if they cannot be decoded."""
     try:
         name, _, password = base64.b64decode(value, validate=True).decode().partition(":")
     except (binascii.Error, UnicodeDecodeError):

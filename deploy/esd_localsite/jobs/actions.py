@@ -1,4 +1,4 @@
-"""What is done for a job, and what is seen of it: scripts written, commands started, the batch system asked."""
+"""What is done for a job: writes scripts, starts commands, asks the batch system."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ class Actor:
     def perform(  # noqa: C901, PLR0911 - one line per action
         self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool
     ) -> Event:
-        """Do what the state says is pending. Raises OSError where the working directory or a program cannot be used."""
+        """Perform the pending action. Raises OSError if the working directory or a program cannot be used."""
         match record.state.pending:
             case Action.MAKE_FOLDER:
                 workspace.create()
@@ -69,7 +69,7 @@ class Actor:
                 return Done()
 
     def allocation_seen(self, record: JobRecord, workspace: Workspace) -> Event | None:
-        """What came of the question for an allocation; None while it waits."""
+        """The result of the request for an allocation; None while it waits."""
         asking = record.state.process is not None and Process.parse(record.state.process).is_alive  # before the look at the queue
         found = self.batch.find(record.id, workspace.account)
         state = batch_state(self.batch.words([found]).get(found, "")) if found else None
@@ -81,7 +81,7 @@ class Actor:
         return Failed(f"Could not allocate resources: {tail or 'salloc ended without a word'}")
 
     def command_ended(self, record: JobRecord, workspace: Workspace) -> CommandEnded | None:
-        """How the running login-node command ended; None while it runs."""
+        """How the login-node command ended; None while it runs."""
         alive = record.state.process is not None and Process.parse(record.state.process).is_alive
         if alive:
             return None
@@ -93,7 +93,7 @@ class Actor:
         return CommandEnded(code, self.clock(), workspace.output_tail(folder))
 
     def batch_seen(self, workspace: Workspace, word: str) -> BatchSeen:
-        """What the batch system's word and the exit code file together say."""
+        """What the batch system's state and the exit code file mean together."""
         return BatchSeen(batch_state(word), workspace.exit_code(), self.clock())
 
     def _command(self, text: str, kind: str, record: JobRecord, job: JobDescription, workspace: Workspace) -> Event:
@@ -117,7 +117,7 @@ class Actor:
 
     def _submit(self, record: JobRecord, job: JobDescription, workspace: Workspace, *, resumed: bool) -> Event:
         try:
-            # An order that got no answer may have been taken all the same.
+            # A command without an answer may still have been accepted.
             earlier = self.batch.find(record.id, workspace.account) if resumed or record.state.attempts > 1 else None
             return Submitted(earlier or self.batch.submit(self._submission(record, job, workspace)))
         except DescriptionError as error:
@@ -144,7 +144,7 @@ class Actor:
             Process.parse(record.state.process).stop(self.config.times.kill_seconds)
         if record.state.batch_id or job.job_type is JobType.ALLOCATE:
             try:
-                batch_id = record.state.batch_id or self.batch.find(record.id, owner)  # it may have been granted just now
+                batch_id = record.state.batch_id or self.batch.find(record.id, owner)  # the allocation may have been granted just now
                 if batch_id:
                     self.batch.cancel(batch_id, owner)
             except BatchError as error:

@@ -13,7 +13,7 @@ from esd_localsite.records.life import Batch
 _WAITING = {"PENDING", "CONFIGURING", "REQUEUED", "REQUEUE_HOLD", "REQUEUE_FED", "SPECIAL_EXIT", "RESV_DEL_HOLD"}
 _ENDED = {"COMPLETED", "FAILED", "TIMEOUT", "CANCELLED", "NODE_FAIL", "OUT_OF_MEMORY", "BOOT_FAIL", "DEADLINE", "REVOKED"}
 GONE = "GONE"
-"""The word for a job that the batch system no longer knows."""
+"""The state of a job that the batch system no longer knows."""
 
 _UNKNOWN = "Invalid job id"
 _ID = re.compile(r"\d{1,10}(_\d{1,10})?")
@@ -22,12 +22,12 @@ _DETAIL = re.compile(r"(?:^|\s)([A-Z][\w/:]*)=(.*?)(?=\s+[A-Z][\w/:]*=|\s*$)")
 
 
 class BatchError(Exception):
-    """The batch system did not take an order or did not answer; the message is its own."""
+    """The batch system refused a command or did not answer; the message is its own."""
 
 
 @dataclass(frozen=True)
 class Submission:
-    """What is to be handed over: a script in a job's directory."""
+    """What is submitted: a script in a job's directory."""
 
     account: Account
     job_id: str
@@ -38,11 +38,11 @@ class Submission:
 
 
 class BatchSystem(Protocol):
-    """What the engine needs of a batch system. Everything raises BatchError where the system does not answer."""
+    """What the engine needs from a batch system. All methods raise BatchError if the system does not answer."""
 
     @property
     def note(self) -> str:
-        """What a client should know of it; empty for the real thing."""
+        """What a client should know about it; empty for a real batch system."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class BatchSystem(Protocol):
         ...
 
     def submit(self, submission: Submission) -> str:
-        """Hand a script over; returns the batch system's id of the job."""
+        """Submit a script; returns the batch system's id of the job."""
         ...
 
     def find(self, job_id: str, owner: Account) -> str | None:
@@ -59,22 +59,22 @@ class BatchSystem(Protocol):
         ...
 
     def words(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
-        """The batch system's word for the state of each of these jobs."""
+        """The batch system's state of each of these jobs."""
         ...
 
     def details(self, batch_id: str, owner: Account) -> dict[str, str]:
-        """All that the batch system tells a job's owner of it; empty once it forgot it."""
+        """Everything that the batch system tells the owner about a job; empty once the job is forgotten."""
         ...
 
     def cancel(self, batch_id: str, owner: Account) -> None:
-        """End a job, with the rights of its owner and no more; harmless where it ended already."""
+        """End a job with the rights of its owner only; does nothing if it has ended."""
         ...
 
 
 def batch_state(word: str) -> Batch:
-    """The meaning of a Slurm state. A state not known here is taken as running: it will change.
+    """The meaning of a Slurm state. An unknown state counts as running: it will change.
 
-    So is COMPLETING: only what follows it tells a program's own end from a time limit.
+    So does COMPLETING: only the state after it tells a normal end from a time limit.
     """
     if word in _WAITING:
         return Batch.WAITING
@@ -82,12 +82,12 @@ def batch_state(word: str) -> Batch:
 
 
 def parse_queue(text: str) -> dict[str, str]:
-    """Batch id → state, of `squeue -h -o '%i|%T'`: nothing that a user may word is asked for, so no user can write a line of it."""
+    """Batch id → state, of `squeue -h -o '%i|%T'`: it asks for no text that users choose, so no user can forge a line."""
     return {match[1]: match[2] for match in map(_ROW.fullmatch, text.splitlines()) if match}
 
 
 def candidates(text: str, comment: str) -> tuple[str, ...]:
-    """The batch ids that `squeue -h -o '%i|%k'` seems to give for a comment, newest first: comments may hold such lines."""
+    """The batch ids that `squeue -h -o '%i|%k'` seems to give for a comment, newest first. Comments may contain such lines, too."""
     wanted = re.compile(rf"(\d+)\|{re.escape(comment)}")
     return tuple(sorted((match[1] for match in map(wanted.fullmatch, text.splitlines()) if match), key=int, reverse=True))
 
@@ -99,7 +99,7 @@ def parse_details(text: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Slurm:
-    """Slurm through its commands, each given by the account whose job it is about; the endpoint asks for the queue's states."""
+    """Slurm through its commands. The job's account runs them; the endpoint itself asks for the states of the queue."""
 
     operator: Account
     environment: Mapping[str, str]
@@ -113,7 +113,7 @@ class Slurm:
         return _checked(self._run(*argv, cwd=submission.directory, account=submission.account).strip().split(";")[0])
 
     def find(self, job_id: str, owner: Account) -> str | None:
-        """Among the owner's jobs; of several the newest, for a restarted job has several. A job that seems to be it is asked for alone."""
+        """The newest of the owner's jobs with this comment: a restarted job has several. Each candidate is then checked by itself."""
         ask = ("squeue", "--noheader", "--states=all", f"--user={owner.name}")
         for batch_id in candidates(self._run(*ask, "--format=%i|%k", account=owner), job_id):
             if self._comment(batch_id, ask, owner) == f"{job_id}\n":
@@ -121,7 +121,7 @@ class Slurm:
         return None
 
     def _comment(self, batch_id: str, ask: tuple[str, ...], owner: Account) -> str:
-        """The whole comment of one job; nothing of a job that there is not, which another one's comment names."""
+        """The whole comment of one job; empty if the job does not exist and only another job's comment names it."""
         try:
             return self._run(*ask, f"--jobs={batch_id}", "--format=%k", account=owner)
         except BatchError as error:
@@ -130,7 +130,7 @@ class Slurm:
             raise
 
     def words(self, batch_ids: Iterable[str]) -> Mapping[str, str]:
-        queue = parse_queue(self._run("squeue", "--noheader", "--format=%i|%T"))  # what has ended is not in it
+        queue = parse_queue(self._run("squeue", "--noheader", "--format=%i|%T"))  # jobs that have ended are not in it
         return {batch_id: queue.get(batch_id, GONE) for batch_id in batch_ids}
 
     def details(self, batch_id: str, owner: Account) -> dict[str, str]:
@@ -150,22 +150,22 @@ class Slurm:
         except subprocess.TimeoutExpired as error:
             raise BatchError(f"{argv[0]} gave no answer in {self.timeout:g} s") from error
         except OSError as error:
-            raise BatchError(f"{argv[0]} cannot be run: {error.strerror}") from error
+            raise BatchError(f"cannot run {argv[0]}: {error.strerror}") from error
         if done.returncode != 0:
             raise BatchError(done.stderr.strip() or f"{argv[0]} exited with code {done.returncode}")
         return done.stdout
 
 
 def _checked(batch_id: str) -> str:
-    """Raises BatchError for what is not an id of a job: it would be taken for an option, or for several jobs."""
+    """Raises BatchError if this is not a job id: Slurm would take it for an option, or for several jobs."""
     if not _ID.fullmatch(batch_id):
-        raise BatchError(f"'{batch_id[:40]!a}' is no id of a batch job")
+        raise BatchError(f"'{batch_id[:40]!a}' is not the id of a batch job")
     return batch_id
 
 
 @dataclass(frozen=True)
 class LocalProcesses:
-    """Batch scripts as processes of this machine: for tests, without Slurm. The batch id is the process."""
+    """Runs batch scripts as processes of this machine: for tests, without Slurm. The batch id names the process."""
 
     launcher: Launcher
     environment: Mapping[str, str]

@@ -16,7 +16,7 @@ from esd_localsite.records.shelf import Shelf
 
 @dataclass(frozen=True)
 class Origin:
-    """How a job came here."""
+    """How a job arrived."""
 
     group: str | None = None
     """The Unix group that the user chose."""
@@ -29,23 +29,23 @@ class Origin:
 
 MOST_JOBS = 20_000
 MOST_KEPT = 64 * 2**20
-"""Of one user: jobs, and characters of what is kept of them, in memory and on disk."""
+"""Limits for one user: jobs, and characters kept of them in memory and on disk."""
 
 DIRECT = Origin()
-"""As most jobs come."""
+"""How most jobs arrive."""
 
 
 def require_room(store: Shelf[JobRecord], owner: str) -> None:
-    """Raises DescriptionError where a user keeps so many jobs that another one would be at the cost of the others."""
+    """Raises DescriptionError if the user keeps so many jobs that another one would harm other users."""
     own = [record for record in store if record.owner == owner]
     if len(own) >= MOST_JOBS or store.size(own) >= MOST_KEPT:
-        raise DescriptionError(f"you keep {len(own)} jobs here, which is all that one user may: delete some")
+        raise DescriptionError(f"you keep {len(own)} jobs here, the most that one user may have: delete some")
 
 
 def new_record(
     config: EndpointConfig, identity: Identity, submitted: Mapping[str, Any], origin: Origin, *, login_node_closed: bool
 ) -> JobRecord:
-    """A job that has just come; its directory is not made yet."""
+    """A job that has just arrived; its directory does not exist yet."""
     job_id = str(uuid.uuid4())
     return JobRecord(
         id=job_id,

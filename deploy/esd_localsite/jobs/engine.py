@@ -1,7 +1,7 @@
-"""Drives the jobs: performs what `machine` decides, reports what came of it, and looks after what runs.
+"""Drives the jobs: performs what `machine` decides, reports the outcome, and watches running jobs.
 
-Each step is recorded before its action is performed, so an endpoint that was killed goes on where it was. What it had decided and
-perhaps done is done again; only a batch job is looked for first, because it must not run twice.
+Each step is recorded before its action is performed, so an endpoint that was killed continues where it was. It repeats an action that was
+decided on and perhaps performed. Only a batch job is looked for first, because it must not run twice.
 """
 
 import logging
@@ -38,7 +38,7 @@ from esd_localsite.records.workspace import Workspace
 
 _SLOW_AT_ONCE = 4
 _BUSY_S = 1.0
-"""How long the watch waits for one job: the others wait meanwhile."""
+"""How long the watch waits for one job, while the others wait."""
 _log = logging.getLogger("esd_localsite.front")
 
 
@@ -73,12 +73,12 @@ class Engine:
         self._watch = Watch(self._round, config.times.poll_seconds)
 
     def start(self) -> None:
-        """Take up the jobs of an earlier life, then look after all of them until `stop`."""
+        """Resume the jobs of an earlier process, then watch all of them until `stop`."""
         self._fresh = Turns(_SLOW_AT_ONCE, "new jobs")
         self._watch.start()
 
     def stop(self) -> None:
-        """Leave the jobs to themselves: they run on, and the next endpoint finds them."""
+        """Leave the jobs alone: they continue, and the next endpoint finds them."""
         self._watch.stop()
         if self._fresh:
             self._fresh.stop()
@@ -95,7 +95,7 @@ class Engine:
         return record
 
     def apply(self, job_id: str, event: Event) -> None:
-        """Let an event happen to a job, with all that follows at once. A job that is gone is left in peace."""
+        """Apply an event to a job, with all immediate consequences. Does nothing if the job is gone."""
         with self._lock(job_id):
             following: Event | None = event
             while following is not None and (record := self.store.get(job_id)) is not None:
@@ -108,7 +108,7 @@ class Engine:
                 self.store.save(record.model_copy(update=dict(changes)))
 
     def destroy(self, job_id: str) -> None:
-        """End the job, and remove its directory and the record of it."""
+        """End the job and remove its directory and its record."""
         with self._lock(job_id):
             self.apply(job_id, Aborted())
             if record := self.store.get(job_id):
@@ -121,7 +121,7 @@ class Engine:
         return Workspace(record.directory, account.in_group(record.group) if record.group else account)
 
     def details(self, record: JobRecord) -> dict[str, str]:
-        """What the batch system says of the job now. Raises BatchError where it does not answer, or no longer knows the job."""
+        """What the batch system says about the job now. Raises BatchError if it does not answer or no longer knows the job."""
         if record.state.batch_id is None:
             return {"rawDetailsData": "N/A"}
         found = self.batch.details(record.state.batch_id, self.workspace(record).account)
@@ -130,13 +130,13 @@ class Engine:
         return found
 
     def begin(self) -> None:
-        """Make the directories of the jobs that have come: a client may see a job before it has one."""
+        """Make the directories of new jobs: a client may see a job before it has one."""
         for record in self.store:
             if record.state.phase is Phase.CREATED:
                 self._guarded(partial(self._make_folder, record.id))
 
     def tick(self) -> None:
-        """Look once at everything that runs."""
+        """Check once everything that runs."""
         self.begin()
         self._launcher.reap()
         active = [record for record in self.store if not record.state.phase.is_final]
@@ -147,10 +147,10 @@ class Engine:
     def _look(self, job_id: str, words: Mapping[str, str]) -> None:
         lock = self._lock(job_id)
         if not lock.acquire(timeout=_BUSY_S):
-            _log.warning("job %s takes long; it is looked at again later", job_id)
+            _log.warning("job %s takes long; it is checked again later", job_id)
             return
         try:
-            # Looked at under the lock: between two looks a client may have aborted or removed the job.
+            # Checked under the lock: meanwhile a client may have aborted or removed the job.
             current = self.store.get(job_id)
             event = current and self._observer.event(current, words)
             if event:
@@ -159,7 +159,7 @@ class Engine:
             lock.release()
 
     def take_up(self) -> None:
-        """Perform what an earlier life of the endpoint had decided on and perhaps not done."""
+        """Perform what an earlier process of the endpoint had decided on and perhaps not done."""
         for record in self.store:
             if record.state.pending:
                 self._guarded(partial(self._resume, record.id))
@@ -174,7 +174,7 @@ class Engine:
         try:
             work()
         except Exception:  # noqa: BLE001 - one broken job must not end the watch over all others
-            _log.exception("a look at the jobs failed; the next one follows")
+            _log.exception("a check of the jobs failed; the next one follows")
 
     def _resume(self, job_id: str) -> None:
         with self._lock(job_id):
@@ -191,7 +191,7 @@ class Engine:
                 self.apply(job_id, self._made(record.model_copy(update={"state": pending})))
 
     def _made(self, record: JobRecord) -> Event:
-        """The directory comes before the description is read: it stays where that is wrong."""
+        """The directory is made before the description is read, and stays even if that is wrong."""
         made = self._act(record, description_of(record))
         try:
             parse_description(record.submitted)
@@ -235,7 +235,7 @@ class Engine:
             return Failed(f"Processing failed: {record.state.pending}: {error.strerror}: {error.filename}")
 
     def _perform_slowly(self, record: JobRecord, job: JobDescription) -> None:
-        """In a thread of its own; meanwhile the job may have been aborted, removed, or even restarted."""
+        """Runs in a separate thread; meanwhile the job may have been aborted, removed or restarted."""
         event = self._act(record, job)
         with self._lock(record.id):
             now = self.store.get(record.id)

@@ -1,4 +1,4 @@
-"""Faults on purpose, at the two edges of the endpoint: what clients send and get, and what the batch system says."""
+"""Faults on purpose, at the two edges of the endpoint: clients' requests and answers, and the batch system."""
 
 import asyncio
 import errno
@@ -21,11 +21,11 @@ _UNKNOWN_SESSION = 432
 
 
 class CutError(Exception):
-    """Ends a reply in the middle: the server closes the connection of a request whose handler fails after the first bytes."""
+    """Ends a reply in the middle: the server closes the connection if a handler fails after the first bytes."""
 
 
 class FaultyEdge:
-    """Middleware around everything else: answers wrongly, late, or half."""
+    """Middleware around everything else: answers wrongly, late or partly."""
 
     def __init__(self, app: ASGIApp, board: FaultBoard) -> None:
         self._app = app
@@ -81,20 +81,20 @@ def cutting(send: Send) -> Send:
 
 
 async def _cut_upload(receive: Receive, send: Send) -> None:
-    """Takes the first part of an upload and hangs up: nothing of it is kept."""
+    """Accepts the first part of an upload and hangs up. Nothing of it is kept."""
     await receive()
     await send({"type": "http.response.start", "status": 500, "headers": [(b"content-length", b"1")]})
     raise CutError
 
 
 def check_quota(board: FaultBoard, path: str) -> None:
-    """Raises the kernel's error for a full quota, where that fault is on."""
+    """Raises the kernel's error for a full quota if that fault is on."""
     if board.take(FaultKind.DISK_QUOTA):
         raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT), path)
 
 
 def carries_file(scope: Scope) -> bool:
-    """A download or an upload of a file's bytes, which HTTP headers tell from questions about it."""
+    """Whether this is a download or upload of a file's bytes; HTTP headers tell it from a query about the file."""
     headers = Headers(scope=scope)
     if "/files" not in str(scope["path"]):
         return False
@@ -108,7 +108,7 @@ def _unavailable(message: str) -> Response:
 
 
 class FaultyBatch:
-    """A batch system that fails where the board says so, and is itself otherwise."""
+    """A batch system that fails when the board says so, and otherwise works as usual."""
 
     def __init__(self, batch: BatchSystem, board: FaultBoard) -> None:
         self._batch = batch

@@ -1,7 +1,7 @@
-"""The life of a job: one pure function from a state and an event to the next state and what is to be done.
+"""The life of a job: one pure function from a state and an event to the next state and its action.
 
-Nothing here acts or reads a clock; the engine performs the actions and reports what came of them as further events. What a client is told
-of an end, and when, follows UNICORE/X (XNJS: JobProcessor, Execution).
+Nothing here acts or reads a clock; the engine performs the actions and reports their outcome as further events. What a client is told
+about an end, and when, follows UNICORE/X (XNJS: JobProcessor, Execution).
 """
 
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ from esd_localsite.records.life import (
 _NO_CODE = "Failed: Execution was not completed (no exit code file found), please check standard error file <stderr>"
 _NO_CODE_IN_BATCH = "Failed: Job did not complete normally on BSS, please check standard error file and job log for more information."
 _STOPPED_BY_ABORT = frozenset({Phase.LOGIN_NODE, Phase.ALLOCATING, Phase.QUEUED, Phase.RUNNING})
-"""Where an abort ends something; a pre- or postcommand goes on."""
+"""Phases in which an abort ends something; pre- and postcommands continue."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def _ordered(state: JobState, event: Created | Started | Aborted | Restarted, jo
         case Aborted():
             return _aborted(state)
         case Restarted():
-            # From where the files are there: nothing is staged in again, and the old exit code stays until there is another.
+            # Starts after stage-in: the files exist already, and the old exit code stays until there is a new one.
             again = JobState(phase=Phase.READY, started=True, exit_code=state.exit_code)
             return _begin(again, job, "Restarted.") if state.phase.is_final else Step(state)
 
@@ -174,7 +174,7 @@ def _command_ended(state: JobState, event: CommandEnded, job: JobDescription, ru
 
 
 def _still_waits(state: JobState, at: float, rules: Rules) -> bool:
-    """Whether an exit code may still come; a shared file system shows new files late."""
+    """Whether an exit code may still arrive; a shared file system shows new files late."""
     return state.wait_from is None or at < state.wait_from + rules.grace
 
 

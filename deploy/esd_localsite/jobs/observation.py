@@ -1,4 +1,4 @@
-"""What is seen of jobs that go on: their processes, and what the batch system says of them."""
+"""Observes running jobs: their processes, and what the batch system says about them."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -15,13 +15,13 @@ _log = logging.getLogger("esd_localsite.jobs")
 
 @dataclass(frozen=True)
 class Observer:
-    """Looks at one job after the other. Silence of the batch system says nothing about them: they keep their state until it answers."""
+    """Checks one job after the other. While the batch system does not answer, jobs keep their state."""
 
     actor: Actor
     workspace: Callable[[JobRecord], Workspace]
 
     def words(self, batch_ids: list[str]) -> Mapping[str, str]:
-        """The batch system's words for these jobs; none where it does not answer."""
+        """The batch system's states of these jobs; empty if it does not answer."""
         try:
             return self.actor.batch.words(batch_ids) if batch_ids else {}
         except BatchError as error:
@@ -29,7 +29,7 @@ class Observer:
             return {}
 
     def event(self, record: JobRecord, words: Mapping[str, str]) -> Event | None:
-        """What has happened to a job; None where nothing has."""
+        """What has happened to a job; None if nothing has."""
         state = record.state
         if state.pending is not None:
             return None

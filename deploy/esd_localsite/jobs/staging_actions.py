@@ -1,4 +1,4 @@
-"""Staging in and out, done: each file by itself, and what may fail without harm may."""
+"""Performs stage-in and stage-out file by file; files with `FailOnError: false` may fail."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ from esd_localsite.records.workspace import Workspace
 
 
 def is_slow(job: JobDescription) -> bool:
-    """Whether staging in waits for more than this machine's disk."""
+    """Whether stage-in waits for more than this machine's disk."""
     return any(file.data is None for file in job.imports)
 
 
@@ -52,7 +52,7 @@ def stage_out(record: JobRecord, job: JobDescription, workspace: Workspace, move
 
 
 def _attempt(work: Callable[[], None]) -> str | None:
-    """What went wrong; None where nothing did."""
+    """What went wrong; None if nothing did."""
     try:
         work()
     except (PathError, DescriptionError) as error:

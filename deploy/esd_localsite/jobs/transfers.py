@@ -1,4 +1,4 @@
-"""Transfers between storages of this server and elsewhere, each in a thread, and what is remembered of them."""
+"""Transfers between storages of this server and elsewhere, each in a thread, and their records."""
 
 import logging
 from concurrent.futures import ThreadPoolExecutor
@@ -16,7 +16,7 @@ _log = logging.getLogger("esd_localsite.front")
 
 
 class AbortedError(Exception):
-    """The user does not want it any more."""
+    """The user has cancelled the transfer."""
 
 
 class Transfers:
@@ -31,18 +31,18 @@ class Transfers:
                 self._note(record, status=TransferStatus.FAILED, message="The server was restarted")
 
     def start(self, record: TransferRecord) -> None:
-        """Begin; the record tells how it goes."""
+        """Begin a transfer; its record shows the progress."""
         self.shelf.save(record)
         self._pool.submit(self._run, record.id, Asker(record.owner))
 
     def abort(self, transfer_id: str) -> None:
-        """End it; harmless where it has ended."""
+        """End a transfer; does nothing if it has ended."""
         record = self.shelf.get(transfer_id)
         if record and not record.status.is_final:
             self._note(record, status=TransferStatus.ABORTED, message="Aborted.")
 
     def stop(self) -> None:
-        """Leave what runs to its end or to the end of the process."""
+        """Let running transfers end, by themselves or with the process."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _run(self, transfer_id: str, asker: Asker) -> None:
@@ -66,7 +66,7 @@ class Transfers:
             self._note(now, status=TransferStatus.FAILED if problem else TransferStatus.DONE, message=problem or "", transferred=done)
 
     def _move(self, record: TransferRecord, asker: Asker, meter: Meter) -> str | None:
-        """What went wrong; None where nothing did."""
+        """What went wrong; None if nothing did."""
         try:
             account = account_of(record.account)
             account = account.in_group(record.group) if record.group else account

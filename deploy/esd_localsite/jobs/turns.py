@@ -1,4 +1,4 @@
-"""Threads that work for all users in turn: whoever has a thousand things to do holds up nobody who has one."""
+"""Threads that work for all users in turn: a user with a thousand tasks does not delay a user with one."""
 
 import threading
 from collections import OrderedDict, deque
@@ -8,7 +8,7 @@ Work = Callable[[], None]
 
 
 class Turns:
-    """`threads` threads; of those who have work waiting, each gets one piece done in turn."""
+    """`threads` threads. Each user with waiting work gets one piece done in turn."""
 
     def __init__(self, threads: int, name: str) -> None:
         self._waiting: OrderedDict[str, deque[Work]] = OrderedDict()
@@ -19,13 +19,13 @@ class Turns:
             thread.start()
 
     def submit(self, user: str, work: Work) -> None:
-        """Have a piece of work done for a user; `work` raises nothing. After the end nothing is done any more."""
+        """Do a piece of work for a user; `work` must not raise. After the end, nothing more is done."""
         with self._change:
             self._waiting.setdefault(user, deque()).append(work)
             self._change.notify()
 
     def stop(self) -> None:
-        """Begin nothing new; what is being done goes on."""
+        """Begin nothing new; work in progress continues."""
         with self._change:
             self._ended = True
             self._waiting.clear()

@@ -1,4 +1,4 @@
-"""The thread that looks after all jobs, and the one that looks after it: a look that is stuck holds up no other."""
+"""The thread that watches all jobs, and the thread that watches it: a stuck check delays no other."""
 
 import logging
 import threading
@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 
 STUCK_S = 120.0
-"""A round longer than this is taken for stuck: each order to Slurm has a time limit of its own."""
+"""A longer round counts as stuck: each Slurm command has its own time limit."""
 _log = logging.getLogger("esd_localsite.unicore")
 
 
 class Watch:
-    """Calls `round_` (0, then 1, 2, …) every `poll_s` seconds; where a call does not come back, another thread goes on."""
+    """Calls `round_` (0, then 1, 2, …) every `poll_s` seconds; if a call does not return, another thread takes over."""
 
     def __init__(self, round_: Callable[[int], None], poll_s: float, *, stuck_s: float = STUCK_S) -> None:
         self._round = round_
@@ -29,7 +29,7 @@ class Watch:
         self._guard.start()
 
     def stop(self) -> None:
-        """Wait for the round that is going on, but for no stuck one."""
+        """Wait for the current round, unless it is stuck."""
         self._stopping.set()
         for thread in (self._thread, self._guard):
             if thread.is_alive():

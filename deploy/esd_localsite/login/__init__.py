@@ -1,1 +1,1 @@
-"""The registry's login: anybody may read, who has the site's password may write: `python -m esd_localsite.login --config FILE.json`."""
+"""The registry's login: anybody can pull, holders of the site's password can push: `python -m esd_localsite.login --config FILE.json`."""

@@ -22,7 +22,7 @@ _MOST_CONNECTIONS = 500
 
 
 def main() -> int:
-    """Exit code 4 (a tool failed) with one message where it cannot start."""
+    """Exit code 4 (a tool failed) with one message if it cannot start."""
     parser = argparse.ArgumentParser(prog="esd_localsite.login", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="its configuration (JSON)")
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
@@ -34,7 +34,7 @@ def main() -> int:
     app = create_app(Door(config.user, config.entry), Signer(Path(config.certificate).read_bytes(), Path(config.key).read_bytes()))
     server = settings(app, host="127.0.0.1", port=config.port, certificate=config.certificate, key=config.key, most=_MOST_CONNECTIONS)
     server.load()
-    server.get_loop_factory()  # loads the loop's modules, which uvicorn otherwise does when the code may be out of reach
+    server.get_loop_factory()  # load the loop's modules now: later the code may be unreadable
     asyncio.run(answer_once(app))
     become(config.account)
     uvicorn.Server(server).run()
@@ -42,7 +42,7 @@ def main() -> int:
 
 
 async def answer_once(app: ASGIApp) -> None:
-    """Load all that answering takes: afterwards the code may be out of reach."""
+    """Load everything that answering needs: later the code may be unreadable."""
     status: list[object] = []
     query = b"scope=repository:a:pull"
     scope: Scope = {"type": "http", "method": "GET", "path": "/token", "query_string": query, "headers": [], "client": None}
@@ -55,11 +55,11 @@ async def answer_once(app: ASGIApp) -> None:
 
     await app(scope, receive, send)
     if HTTPStatus.OK not in status:
-        raise AssertionError("the token service does not answer itself")
+        raise AssertionError("the token service cannot answer its own test request")
 
 
 def become(account: str | None) -> None:
-    """Give root away, for good."""
+    """Drop root's rights for good."""
     if account is not None:
         entry = pwd.getpwnam(account)
         os.setgroups(())

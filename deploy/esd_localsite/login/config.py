@@ -1,4 +1,4 @@
-"""What the token service is told: a file that only it reads."""
+"""The token service's configuration: a file that only it can read."""
 
 from pathlib import Path
 from typing import Self
@@ -10,7 +10,7 @@ from esd_localsite.identity.users import UserEntry
 
 
 class LoginConfig(BaseModel):
-    """Where it listens, with which certificate and key, and who may write."""
+    """Address, certificate and key of the service, and the account that may push."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -20,12 +20,12 @@ class LoginConfig(BaseModel):
     user: str
     entry: UserEntry
     account: str | None
-    """The Unix account that it serves in; None: the one that starts it."""
+    """The Unix account in which it serves; None: the account that starts it."""
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises LocalSiteError, without values of the file."""
+        """Raises LocalSiteError, which shows no values of the file."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except (OSError, ValidationError) as error:
-            raise LocalSiteError(f"{path}: not readable as the configuration of the registry's login ({type(error).__name__})") from None
+            raise LocalSiteError(f"cannot read {path} as the configuration of the registry's login ({type(error).__name__})") from None

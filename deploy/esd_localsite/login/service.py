@@ -18,14 +18,14 @@ _MOST_SCOPES = 20
 
 @dataclass(frozen=True)
 class Door:
-    """Who may write: one user. Wrong passwords are waited for, as at the UNICORE endpoint."""
+    """Only one user may push. Guessing passwords is slowed down, as at the UNICORE endpoint."""
 
     user: str
     entry: UserEntry
     guesses: Guesses = field(default_factory=Guesses)
 
     def name_of(self, authorization: str | None, address: str) -> str | None:
-        """The user; nobody's name for whoever gives none; None where name or password are wrong, or guessed at."""
+        """The user's name; the empty name for anonymous clients; None if name or password are wrong, or somebody guesses."""
         if authorization is None:
             return _NOBODY
         scheme, _, value = authorization.partition(" ")
@@ -35,7 +35,7 @@ class Door:
         name, password = given
         if scheme.lower() != "basic" or not self.guesses.may_try(name, address):
             return None
-        right = self.entry.accepts(password) and name == self.user  # the same work for a name that nobody has
+        right = self.entry.accepts(password) and name == self.user  # the same work for an unknown name
         self.guesses.was(name, address, right=right)
         return name if right else None
 

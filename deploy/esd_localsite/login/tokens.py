@@ -1,4 +1,4 @@
-"""Tokens for the site's registry, as the distribution project's token authentication wants them. Pure."""
+"""Tokens for the site's registry, in the form of the distribution project's token authentication. Pure."""
 
 import base64
 import time
@@ -22,13 +22,13 @@ Access = dict[str, object]
 
 @dataclass(frozen=True)
 class Signer:
-    """Signs with the registry's own key; its certificate comes along, and the registry knows the authority that signed that."""
+    """Signs with the registry's own key and includes its certificate. The registry knows the authority that signed the certificate."""
 
     certificate: bytes
     key: bytes
 
     def token(self, user: str, access: Iterable[Access], clock: Callable[[], float] = time.time) -> str:
-        """A token of five minutes for what `access` names."""
+        """A token for `access`, valid for five minutes."""
         now = int(clock())
         shown = base64.b64encode(x509.load_pem_x509_certificate(self.certificate).public_bytes(Encoding.DER)).decode()
         claims = {
@@ -39,7 +39,7 @@ class Signer:
 
 
 def granted(scopes: Iterable[str], *, may_write: bool) -> tuple[Access, ...]:
-    """What of the wanted scopes (`repository:esd/nest:pull,push`) is given; a part that is not given is left out, as registries do."""
+    """The granted part of the requested scopes (`repository:esd/nest:pull,push`). As in other registries, the rest is left out."""
     return tuple(access for scope in scopes for word in scope.split() if (access := _granted(word, may_write=may_write)) is not None)
 
 
@@ -48,7 +48,7 @@ def _granted(word: str, *, may_write: bool) -> Access | None:
     name, _, wanted = rest.rpartition(":")
     allowed = _WRITE if may_write else _READ
     if kind == "registry" and name == "catalog":
-        return {"type": kind, "name": name, "actions": ["*"]}  # the list of names, which whoever may read them may have
+        return {"type": kind, "name": name, "actions": ["*"]}  # the list of repositories, for everyone who can pull
     if kind != "repository" or not name:
         return None
     asked = allowed if wanted == "*" else allowed & set(wanted.split(","))

@@ -12,12 +12,12 @@ Document: TypeAlias = dict[str, object]
 
 
 def time_text(moment: datetime) -> str:
-    """As the service writes a time."""
+    """A time in the service's form."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def accepted_document(record: QueueRecord, status: QueueStatus) -> Document:
-    """A job that was just taken in."""
+    """A job that was just accepted."""
     request = record.request
     return {
         "id": record.number,
@@ -33,7 +33,7 @@ def accepted_document(record: QueueRecord, status: QueueStatus) -> Document:
 
 
 def job_document(record: QueueRecord, status: QueueStatus, ended: datetime | None, results: Document | None) -> Document:
-    """One job. `results` as `results_document` makes it; None while, or where, there are none."""
+    """One job. `results` as `results_document` makes it; None if there are none (yet)."""
     seconds = (ended - record.created).total_seconds() if ended else 0.0
     units = UNITS[str(record.request["hardware_platform"])]
     return {
@@ -48,7 +48,7 @@ def job_document(record: QueueRecord, status: QueueStatus, ended: datetime | Non
 
 
 def comment_document(number: int, place: int, comment: Comment) -> Document:
-    """A remark on a job, the `place`-th."""
+    """The remark number `place` on a job."""
     return {
         "id": place,
         "job_id": number,
@@ -60,7 +60,7 @@ def comment_document(number: int, place: int, comment: Comment) -> Document:
 
 
 def results_document(base: str, record: QueueRecord, key: str, outputs: Sequence[Output]) -> Document | None:
-    """Where the job's results are, if it has some; the addresses are open to whoever has them."""
+    """Where the job's results are, if it has any. Anyone who knows the addresses can fetch them."""
     files = [
         {
             "url": f"{base}/data/{record.number}/{key}/{quote(output.path)}",

@@ -1,4 +1,4 @@
-"""Who asks the queue for what: identity, the job asked about, bodies and parameters; refusals in the queue's own form and words."""
+"""Reads requests to the queue: identity, job, bodies and parameters. Refuses them in the queue's own form and words."""
 
 import json
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from esd_localsite.unicore.requests import raw_body
 T = TypeVar("T")
 _WHOLE: TypeAdapter[int] = TypeAdapter(int)
 _LARGEST_BODY = 8 * 2**20
-"""Bytes: here a job's code comes as text."""
+"""Bytes; requests contain a job's code as text."""
 
 
 class QueueError(HTTPException):
@@ -53,7 +53,7 @@ def base_of(request: HttpRequest) -> str:
 
 
 def identity_of(request: HttpRequest, *, missing: str = "You must provide either a token or an API key") -> Identity:
-    """Who asks, by a bearer token of the site's issuer."""
+    """The caller, by a bearer token of the site's issuer."""
     endpoint = endpoint_of(request)
     if endpoint.faults.take(FaultKind.NMPI_503):
         raise QueueError(503, "The neuromorphic computing platform is in maintenance")
@@ -78,27 +78,27 @@ def own_job(request: HttpRequest) -> QueueRecord:
 
 
 def checked(model: TypeAdapter[T], value: object, where: Sequence[str]) -> T:
-    """The value as the model wants it; raises QueueError that lists what is wrong, as the service does."""
+    """The value as the model; raises QueueError that lists what is wrong, as the service does."""
     try:
-        return model.validate_python(value, from_attributes=True)  # the service's words for what is not a document
+        return model.validate_python(value, from_attributes=True)  # the service's words for a body that is not a document
     except ValidationError as error:
         found = error.errors(include_url=False)
         raise QueueError(422, [{**one, "loc": [*where, *one["loc"]]} for one in found]) from error
 
 
 def number_asked(request: HttpRequest, name: str, usual: int) -> int:
-    """A whole number among the parameters."""
+    """An integer parameter."""
     return checked(_WHOLE, request.query_params.get(name, usual), ("query", name))
 
 
 def choices_asked(request: HttpRequest, name: str, kind: type[Enum]) -> set[str]:
-    """The values of a parameter that may be given several times."""
+    """The values of a parameter that may occur several times."""
     model: TypeAdapter[list[Enum]] = TypeAdapter(list[kind])  # type: ignore[valid-type]  # known at run time
     return {one.value for one in checked(model, request.query_params.getlist(name), ("query", name))}
 
 
 async def body_of(request: HttpRequest) -> Any:
-    """The body as JSON; None where there is none."""
+    """The body as JSON; None if it is empty."""
     try:
         return await run_in_threadpool(json.loads, (await raw_body(request, _LARGEST_BODY)).decode() or "null")
     except json.JSONDecodeError as error:

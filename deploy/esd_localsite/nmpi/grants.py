@@ -1,4 +1,4 @@
-"""Routes of the queue that are about no job: itself, collaboratories and their grants, tags, lengths of queues, login by a browser."""
+"""Routes of the queue that concern no job: the service itself, collaboratories and their grants, tags, queue lengths, browser login."""
 
 import uuid
 from collections import Counter
@@ -21,7 +21,7 @@ NOT_LOGGED_IN = "Not authenticated"
 
 
 def about(request: HttpRequest) -> Response:
-    """What answers here."""
+    """What service this is."""
     issuer = {"server": endpoint_of(request).config.oidc_url, "client-id": "esd-deploy", "collaboratory": f"{base_of(request)}/"}
     return JSONResponse(
         {
@@ -35,7 +35,7 @@ def about(request: HttpRequest) -> Response:
 
 
 def require_member(collabs: list[str]) -> None:
-    """Raises QueueError where one of the collaboratories is not there."""
+    """Raises QueueError if one of the collaboratories does not exist."""
     for collab in collabs:
         if collab not in COLLABS:
             raise QueueError(403, f"You do not have permission to view collab {collab}")
@@ -71,7 +71,7 @@ def collabs(request: HttpRequest) -> Response:
 
 
 def tags(request: HttpRequest) -> Response:
-    """The tags that a collaboratory's jobs have."""
+    """The tags of a collaboratory's jobs."""
     identity_of(request, missing=NOT_LOGGED_IN)
     collab = request.query_params.get("collab")
     if not collab:
@@ -80,7 +80,7 @@ def tags(request: HttpRequest) -> Response:
 
 
 def queue_length(request: HttpRequest) -> Response:
-    """How many jobs run and wait; for anybody."""
+    """How many jobs run and wait; open to everyone."""
     queue = queue_of(request)
     found = Counter((record.request["hardware_platform"], queue.status(record)) for record in queue.shelf)
     states = (QueueStatus.RUNNING, QueueStatus.SUBMITTED)
@@ -88,18 +88,18 @@ def queue_length(request: HttpRequest) -> Response:
 
 
 def for_machines(_request: HttpRequest) -> Response:
-    """What machines use to take jobs and to report: there are none here but the site itself."""
+    """The routes by which machines take jobs and report; unused here, because the site runs the jobs itself."""
     raise QueueError(401, NOT_LOGGED_IN)
 
 
 def login(request: HttpRequest) -> Response:
-    """Send a user who wants to log in with a password to the issuer."""
+    """Send a user who logs in by browser to the issuer."""
     target = urlencode({"redirect_uri": f"{base_of(request)}/auth"})
     return RedirectResponse(f"{endpoint_of(request).config.oidc_url}/auth?{target}", 302)
 
 
 def logged_in(request: HttpRequest) -> Response:
-    """Back from the issuer, with a code."""
+    """The user returns from the issuer with a code."""
     issuer = endpoint_of(request).issuer
     try:
         tokens = issuer.redeem(request.query_params.get("code", ""))

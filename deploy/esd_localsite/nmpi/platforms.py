@@ -7,7 +7,7 @@ SPINNAKER_SETTINGS = """\
 virtual_board = True
 version = 5
 """
-"""sPyNNaker's configuration for no hardware: networks are partitioned, placed and routed for one board, and nothing runs."""
+"""sPyNNaker's configuration without hardware: it partitions, places and routes networks for one board, and runs nothing."""
 
 UNITS = {
     "BrainScaleS": "wafer-hours",
@@ -19,9 +19,9 @@ UNITS = {
     "Test": "litres",
     "Demo": "hours",
 }
-"""What the service charges in, by platform."""
+"""The unit in which the service charges, by platform."""
 QUEUES = ("BrainScaleS", "BrainScaleS-ESS", "Spikey", "SpiNNaker", "BrainScaleS-2")
-"""The queues whose length the service tells, in its order."""
+"""The queues whose length the service reports, in its order."""
 
 
 @dataclass(frozen=True)
@@ -30,11 +30,11 @@ class Platform:
 
     name: str
     system: str
-    """What `{system}` in a command stands for: PyNN's name of the simulator."""
+    """The value of `{system}` in a command: PyNN's name of the simulator."""
     settings: str = ""
     """Text of `.spynnaker.cfg` in the job's home."""
     note: str = ""
-    """What a user must know of the results; stands at the end of each log."""
+    """What a user must know about the results; printed at the end of each log."""
 
 
 PLATFORMS = {

@@ -13,7 +13,7 @@ WORK = "work"
 """Folder of the job's code and results, below the job's directory."""
 HOME = "home"
 STARTED = "started"
-"""A file as old as the job's start: results are younger."""
+"""A file that marks the job's start: results are newer."""
 SCRIPT = "queue.sh"
 _ARCHIVE = "code.archive"
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
@@ -40,11 +40,11 @@ else:
 
 
 class RequestError(Exception):
-    """What no machine could run; the message is for the client. The queue takes such a job, as the service does, and it ends in error."""
+    """A request that no machine could run; the message is for the client. As in the service, such a job is accepted and fails."""
 
 
 def command_words(command: str, platform: Platform) -> tuple[str, ...]:
-    """The script and its arguments. Raises RequestError where the script is not among the job's code."""
+    """The script and its arguments. Raises RequestError if the script is not part of the job's code."""
     try:
         words = tuple(word.replace("{system}", platform.system) for word in shlex.split(command))
     except ValueError as error:
@@ -53,7 +53,7 @@ def command_words(command: str, platform: Platform) -> tuple[str, ...]:
         raise RequestError("command names no script")
     script = PurePosixPath(words[0])
     if script.is_absolute() or ".." in script.parts or "\0" in command or "\n" in command:
-        raise RequestError(f"command '{command}': the script must lie among the job's code")
+        raise RequestError(f"command '{command}': the script must be part of the job's code")
     return words
 
 
@@ -79,7 +79,7 @@ def refusal(reason: str) -> dict[str, Any]:
 
 
 def script(words: tuple[str, ...], platform: Platform, image: Path, *, hours: int, ignored: tuple[str, ...] = ()) -> str:
-    """The shell script: unpacks the code if need be, runs the command in the image, says what has to be known of the result."""
+    """The shell script: unpacks the code if necessary, runs the command in the image, and prints the platform's note."""
     container = f'apptainer --silent exec --home "$own_home" --bind "$PWD" --pwd "$PWD" {shlex.quote(str(image))}'
     remarks = [f"local site: hardware_config.{name} makes no difference here" for name in ignored]
     return "\n".join(
@@ -104,7 +104,7 @@ def script(words: tuple[str, ...], platform: Platform, image: Path, *, hours: in
 
 
 def _code(request: Request, name: str) -> list[dict[str, Any]]:
-    """The program's text, or where its archive is."""
+    """The program's text, or the address of its archive."""
     code = request.code
     parts = urlsplit(code) if re.match(r"[a-z+]{2,10}://\S+$", code) else None
     if parts is None:

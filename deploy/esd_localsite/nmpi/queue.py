@@ -1,4 +1,4 @@
-"""The queue's jobs: taken in, followed through the engine, remembered."""
+"""The queue's jobs: accepts them, follows them through the engine, and remembers them."""
 
 import hashlib
 import hmac
@@ -26,7 +26,7 @@ _FIRST_NUMBER = 1
 
 
 class NoCollabError(Exception):
-    """A collaboratory that is not there, or not open to the user."""
+    """A collaboratory that does not exist or is not open to the user."""
 
 
 class NoQuotaError(Exception):
@@ -45,7 +45,7 @@ class Queue:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def submit(self, identity: Identity, request: Request) -> QueueRecord:
-        """Take a job in. Raises NoCollabError, NoQuotaError; whatever else is wrong, the job itself says when it runs."""
+        """Accept a job. Raises NoCollabError, NoQuotaError; the job itself reports every other mistake when it runs."""
         if request.collab not in COLLABS:
             raise NoCollabError("You do not have access to this collab or there is no collab with this id")
         if request.hardware_platform not in COLLABS[request.collab]:
@@ -67,23 +67,23 @@ class Queue:
         return record
 
     def find(self, number: str) -> QueueRecord | None:
-        """The job of that number."""
+        """The job with that number."""
         return self.shelf.get(number)
 
     def status(self, record: QueueRecord) -> QueueStatus:
-        """Where the job stands now."""
+        """The job's status now."""
         job = self.engine.store.get(record.job)
         if record.removed or job is None:
             return QueueStatus.REMOVED
         return _status(job)
 
     def ended(self, record: QueueRecord) -> datetime | None:
-        """When it ended; None while it has not."""
+        """When it ended; None if it has not."""
         job = self.engine.store.get(record.job)
         return job.ended if job else record.ended
 
     def log(self, record: QueueRecord) -> str:
-        """What the job has said, and for a failure what the engine says of it."""
+        """The job's output and, after a failure, the engine's message."""
         job = self.engine.store.get(record.job)
         if job is None:
             return ""
@@ -91,7 +91,7 @@ class Queue:
         return said + (f"local site: {job.state.message}\n" if job.state.phase is Phase.FAILED else "")
 
     def outputs(self, record: QueueRecord) -> tuple[Output, ...]:
-        """What the job left; empty while it runs."""
+        """The job's result files; empty while it runs."""
         job = self.engine.store.get(record.job)
         if job is None or not self.status(record).is_final:
             return ()
@@ -102,7 +102,7 @@ class Queue:
         return tuple(Output(**output) for output in record.outputs)
 
     def change(self, number: int, changed: Callable[[QueueRecord], QueueRecord]) -> QueueRecord | None:
-        """Change what is remembered of a job; None where there is none any more."""
+        """Change the record of a job; None if it no longer exists."""
         with self._lock:
             record = self.shelf.get(str(number))
             if record is not None:
@@ -110,17 +110,17 @@ class Queue:
             return record
 
     def remove(self, record: QueueRecord) -> None:
-        """End the job and take it from the lists; its number stays taken."""
+        """End the job and remove it from the lists; its number is not used again."""
         ended = self.ended(record)
         self.change(record.number, lambda old: old.model_copy(update={"removed": True, "outputs": (), "ended": ended}))
         self.engine.destroy(record.job)
 
     def key(self, record: QueueRecord) -> str:
-        """What makes the addresses of a job's results unguessable: they are given without a login, as those of the service are."""
+        """A secret that makes the addresses of a job's results unguessable: like the service, this queue serves them without a login."""
         return hmac.new(self.secret, f"nmpi {record.number}".encode(), hashlib.sha256).hexdigest()
 
     def _description(self, request: Request) -> dict[str, Any]:
-        """The engine's job: the request's, or one that says why it cannot be."""
+        """The engine's job for the request, or one that says why it cannot run."""
         platform = PLATFORMS[request.hardware_platform]
         image = self.images / f"{platform.name}.sif"
         if not image.is_file():

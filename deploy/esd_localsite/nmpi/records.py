@@ -1,4 +1,4 @@
-"""What the queue remembers of its jobs."""
+"""What the queue remembers about its jobs."""
 
 import os
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ _URL: TypeAdapter[AnyUrl] = TypeAdapter(AnyUrl)
 
 
 class QueueStatus(StrEnum):
-    """Where a job stands, in the service's words and order; `validated` and `mapped` it does not use yet."""
+    """The status of a job, in the service's words and order. The service does not use `validated` and `mapped` yet."""
 
     SUBMITTED = "submitted"
     VALIDATED = "validated"
@@ -32,7 +32,7 @@ Tag = Annotated[str, StringConstraints(min_length=2, max_length=100, strip_white
 
 
 class DataItem(BaseModel):
-    """A file that is somewhere: an input of a job."""
+    """A file at an address: an input of a job."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -44,7 +44,7 @@ class DataItem(BaseModel):
 
 
 class CommentBody(BaseModel):
-    """What a client says of a job."""
+    """A remark that a client sends."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -52,7 +52,7 @@ class CommentBody(BaseModel):
 
 
 class Comment(BaseModel):
-    """A remark that is kept."""
+    """A stored remark."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -62,7 +62,7 @@ class Comment(BaseModel):
 
 
 class Request(BaseModel):
-    """What a client asks for. More is taken, and passed over, as the service does."""
+    """A client's request. Like the service, ignores further keys."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -76,7 +76,7 @@ class Request(BaseModel):
 
 
 class Output(BaseModel):
-    """One file that a job left: path below its folder, bytes, SHA-1.
+    """One result file of a job: path below its folder, bytes, SHA-1.
 
     `raw` is the path in hex where it is not UTF-8: then `path` shows such bytes, and control characters, as `%E9`.
     """
@@ -105,6 +105,6 @@ class QueueRecord(Record):
     comments: tuple[Comment, ...] = ()
     removed: bool = False
     ended: datetime | None = None
-    """Known once the job has been removed."""
+    """Set once the job has been removed."""
     outputs: tuple[dict[str, Any], ...] | None = None
-    """Known once the job has ended."""
+    """Set once the job has ended."""

@@ -1,4 +1,4 @@
-"""What a job left: files younger than its start, below its working folder; found and read with the user's rights."""
+"""A job's results: files newer than its start, below its working folder, found and read with the user's rights."""
 
 import hashlib
 import logging
@@ -14,18 +14,18 @@ from esd_localsite.nmpi.records import Output
 from esd_localsite.records.workspace import Workspace
 
 _KEPT_BACK = ("reports", "application_generated_data_files")
-"""Folders that the service does not give back."""
+"""Folders that the service does not return."""
 _log = logging.getLogger(__name__)
 _CHUNK = 1024 * 1024
 _MOST = 10_000
 _LARGEST = 64 * 1024**3
-"""Bytes of a result that is still hashed: a file with holes may claim any size."""
+"""Largest result that is hashed, in bytes: a sparse file may claim any size."""
 LONGEST_LOG = 4 * 1024**2
-"""Bytes at a log's end that are shown."""
+"""Bytes at the end of a log that are shown."""
 
 
 def outputs(workspace: Workspace) -> tuple[Output, ...]:
-    """All results. Links are passed over: what they lead to is not the job's."""
+    """All results. Skips links, because their targets do not belong to the job."""
     root = workspace.directory / WORK
     storage = Storage(root, workspace.account, any_name=True)
     with workspace.account.file_rights():
@@ -38,7 +38,7 @@ def outputs(workspace: Workspace) -> tuple[Output, ...]:
 
 
 def log(workspace: Workspace) -> str:
-    """What the job has said so far."""
+    """The job's output so far."""
     try:
         with workspace.account.file_rights():
             text = opening.tail(workspace.directory / "stdout", LONGEST_LOG + 1)
@@ -64,7 +64,7 @@ def _younger(root: Path, since: int) -> Iterator[Path]:
 
 
 def _readable(storage: Storage, paths: Iterable[str]) -> Iterator[Output]:
-    """One file that cannot be read, or that vanishes, keeps no other from its user."""
+    """A file that vanishes or cannot be read is skipped; the user still gets the others."""
     for path in paths:
         try:
             yield _output(storage, path)
@@ -73,7 +73,7 @@ def _readable(storage: Storage, paths: Iterable[str]) -> Iterator[Output]:
 
 
 def _shown(path: str) -> str:
-    """A path as a record and an address can hold it."""
+    """A path in a form that fits into a record and an address."""
     plain = (one if one.isprintable() else "".join(f"%{byte:02X}" for byte in os.fsencode(one)) for one in path)
     return "".join(plain)
 

@@ -1,4 +1,4 @@
-"""Routes of the queue: jobs and what belongs to them. What is about no job is in `grants`."""
+"""Routes of the queue: jobs and what belongs to them. The other routes are in `grants`."""
 
 import hmac
 
@@ -88,12 +88,12 @@ def show(request: HttpRequest) -> Response:
 
 
 def show_log(request: HttpRequest) -> Response:
-    """What the job has said: text."""
+    """The job's output, as text."""
     return PlainTextResponse(queue_of(request).log(own_job(request)))
 
 
 def show_results(request: HttpRequest) -> Response:
-    """What the job left. Without results the service fails, and so does this."""
+    """The job's results. Without results the service fails, and so does this queue."""
     results = _results(request, own_job(request))
     if results is None:
         raise QueueError(500, "")
@@ -101,7 +101,7 @@ def show_results(request: HttpRequest) -> Response:
 
 
 def remove(request: HttpRequest) -> Response:
-    """Take a job from the lists."""
+    """Remove a job from the lists."""
     queue_of(request).remove(own_job(request))
     return JSONResponse(None)
 
@@ -140,7 +140,7 @@ async def change_tags(request: HttpRequest) -> Response:
 
 
 def data(request: HttpRequest) -> Response:
-    """The bytes of a result: for whoever has the address, as with the service."""
+    """The bytes of a result, for anyone who knows the address, as in the service."""
     queue, path = queue_of(request), request.path_params["path"]
     record = queue.find(request.path_params["job"])
     if record is None or not hmac.compare_digest(request.path_params["key"].encode(), queue.key(record).encode()):
@@ -160,7 +160,7 @@ def with_slash(request: HttpRequest) -> Response:
 
 
 def routes() -> list[Route]:
-    """All routes of the queue: at the server's root, where its client looks for them."""
+    """All routes of the queue, at the server's root, where its client expects them."""
     job = "/jobs/{job}"
     return [
         Route("/", grants.about),

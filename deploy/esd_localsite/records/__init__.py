@@ -1,1 +1,1 @@
-"""What is kept of jobs on disk: their records, storages and working folders."""
+"""What is kept on disk about jobs: records, storages and working folders."""

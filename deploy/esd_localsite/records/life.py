@@ -1,4 +1,4 @@
-"""The words of a job's life: its phases, what is to be done, what can happen. `machine` joins them."""
+"""The vocabulary of a job's life: phases, actions, events. `machine` connects them."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Phase(StrEnum):
-    """Where a job stands; several phases are one status to the client."""
+    """The phase of a job; several phases are one status for the client."""
 
     CREATED = "CREATED"
     STAGING_IN = "STAGING_IN"
@@ -57,7 +57,7 @@ STATUS = {
 
 
 class Action(StrEnum):
-    """What the engine is to do after a step."""
+    """What the engine must do after a step."""
 
     MAKE_FOLDER = "MAKE_FOLDER"
     STAGE_IN = "STAGE_IN"
@@ -71,7 +71,7 @@ class Action(StrEnum):
 
 
 class JobState(BaseModel):
-    """Everything that the next step depends on, besides the description. Persisted."""
+    """Everything except the description on which the next step depends. Persisted."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")  # what an earlier version kept may be there still
 

@@ -1,4 +1,4 @@
-"""What the endpoint remembers of its jobs and transfers."""
+"""What the endpoint remembers about its jobs and transfers."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -17,7 +17,7 @@ Service: TypeAlias = Literal["unicore", "nmpi"]
 
 
 class JobRecord(Record):
-    """One job: what was asked for, where it stands, what happened."""
+    """One job: request, state and log."""
 
     model_config = ConfigDict(extra="ignore")  # what an earlier version kept may be there still
 
@@ -32,25 +32,25 @@ class JobRecord(Record):
     directory: Path
     tags: tuple[str, ...] = ()
     service: Service = "unicore"
-    """Which of the endpoint's services it came through."""
+    """The service of the endpoint through which it arrived."""
     ended: datetime | None = None
     allocation: str | None = None
     """For a task in an allocation: the allocation's batch id."""
     site: str = "default"
-    """The target system that took it."""
+    """The target system that accepted it."""
     unreadable: bool = False
-    """The description is wrong: the job is nothing but its directory."""
+    """Whether the description is wrong: then the job is only its directory."""
     login_process: str | None = None
-    """The last process on the login node that was the job's own, not a pre- or postcommand; see `processes.Process`."""
+    """The job's last own process on the login node (not a pre- or postcommand); see `processes.Process`."""
     login_node_closed: bool = False
-    """The site let nothing run on the login node when the job came."""
+    """Whether the site ran nothing on the login node when the job arrived."""
     terminates: datetime | None = None
-    """When the job and its directory are removed; None: thirty days after it came."""
+    """When the job and its directory are removed; None: thirty days after its arrival."""
     state: JobState = JobState()
     log: tuple[str, ...] = ()
 
     def noting(self, *lines: str) -> "JobRecord":
-        """With more lines in the log, in UNICORE's form."""
+        """The record with more lines in its log, in UNICORE's form."""
         stamp = datetime.now(UTC).astimezone().strftime("%a %b %d %H:%M:%S %Z %Y")
         return self.model_copy(update={"log": (*self.log, *(f"{stamp}: {line}" for line in lines))})
 
@@ -73,14 +73,14 @@ def description_of(record: JobRecord) -> JobDescription:
 
 
 def _in_batch(job: JobDescription) -> JobDescription:
-    """What becomes of a job where nothing runs on the login node: all of it, silently, is batch work."""
+    """The job at a site that runs nothing on the login node: everything silently becomes batch work."""
     job_type = JobType.BATCH if job.job_type is JobType.LOGIN_NODE else job.job_type
     commands = {name: replace(getattr(job, name), on_login_node=False) for name in ("precommand", "postcommand")}
     return replace(job, job_type=job_type, **commands)
 
 
 class TransferStatus(StrEnum):
-    """Where a transfer stands."""
+    """The status of a transfer."""
 
     CREATED = "CREATED"
     RUNNING = "RUNNING"
@@ -105,7 +105,7 @@ class TransferRecord(Record):
     address: str
     """The other place."""
     sends: bool
-    """From `storage` to `address`; else the other way."""
+    """True: from `storage` to `address`; False: the other direction."""
     status: TransferStatus = TransferStatus.CREATED
     message: str = ""
     transferred: int = 0
@@ -113,7 +113,7 @@ class TransferRecord(Record):
 
 
 class ClientTransferRecord(Record):
-    """A file of a storage that a client may send or fetch at an address of its own, without logging in."""
+    """A file of a storage that a client may send or fetch at a separate address, without logging in."""
 
     owner: str
     account: str | None
@@ -124,7 +124,7 @@ class ClientTransferRecord(Record):
 
 
 class SiteRecord(Record):
-    """A target system that a client made for itself."""
+    """A target system that a client created."""
 
     owner: str
     tags: tuple[str, ...] = ()

@@ -1,7 +1,7 @@
 """The shell scripts of a job, as UNICORE/X and its TSI for Slurm make them: pure functions from a description to exact text.
 
-What a user writes stands in them as it is: unquoted, in one shell. That is how quotes run twice, how an `exit` ends the script before
-it has noted its code, and how `$HOME` and `$USER` are replaced wherever they stand.
+The user's text is inserted unquoted, in one shell. Therefore quotes are evaluated twice, an `exit` ends the script before
+it has recorded its exit code, and `$HOME` and `$USER` are replaced everywhere.
 """
 
 import re
@@ -20,19 +20,19 @@ _UNUSUAL = re.compile(r"[^0-9a-zA-Z.:=~/]")
 
 @dataclass(frozen=True)
 class Who:
-    """For whom a script is: the user's name in UNICORE, and what the TSI makes of every text for that user's account."""
+    """The user of a script: the name in UNICORE, and the TSI's replacements in each text for that user's account."""
 
     dn: str
     replaced: Callable[[str], str]
 
 
 def command_folder(kind: str) -> str:
-    """Where the login-node pre- or postcommand leaves its output and exit code: `.UNICORE_PRE_0`, in the working directory."""
+    """The folder for output and exit code of a pre- or postcommand on the login node: `.UNICORE_PRE_0`, in the working directory."""
     return f".UNICORE_{kind}_0"
 
 
 def command_file(kind: str, name: str) -> str:
-    """The name of such a command's exit code or number, in its folder."""
+    """The name of the file with such a command's exit code or process id."""
     return f"{kind}_0_{name}"
 
 
@@ -57,8 +57,8 @@ def user_script(job: JobDescription, granted: Granted, directory: Path, who: Who
 def submit_script(job_id: str, job: JobDescription, granted: Granted, directory: Path, script: str) -> str:
     """`bss_submit_*`: the file given to sbatch.
 
-    Slurm sees success even where the program failed: the exit code is in a file. The comment is ours: by it the batch job is found again
-    where the endpoint died between the submission and the record of it.
+    Slurm sees success even if the program failed: the exit code is in a file. The comment is ours: it identifies the batch job
+    if the endpoint died between the submission and its record.
     """
     options = (
         *_common_options(job_id, job, granted),
@@ -71,7 +71,7 @@ def submit_script(job_id: str, job: JobDescription, granted: Granted, directory:
 
 
 def allocation_script(job_id: str, job: JobDescription, granted: Granted, directory: Path) -> str:
-    """Asks for nodes and keeps nothing but them: `salloc --no-shell`, which ends when they are granted."""
+    """Requests an allocation without a program: `salloc --no-shell` ends when the nodes are granted."""
     options = " ".join((*_common_options(job_id, job, granted), f"--chdir={directory}"))
     return (
         f"#!/bin/bash\ncd {directory} || exit 1\n{{ salloc --no-shell {options} > stdout 2>&1 ; echo $? > {EXIT_CODE_FILE}\n"
@@ -85,7 +85,7 @@ def login_script(job: JobDescription, directory: Path, who: Who) -> str:
 
 
 def command_script(text: str, kind: str, job: JobDescription, directory: Path, who: Who) -> str:
-    """A pre- or postcommand on the login node, in the working directory: its text is the executable, and only its end is redirected."""
+    """A pre- or postcommand on the login node, in the working directory. Its text is the executable; only its end is redirected."""
     folder = command_folder(kind)
     command = JobDescription(executable=text)
     redirect = _redirected(f"{folder}/stdout", f"{folder}/stderr")

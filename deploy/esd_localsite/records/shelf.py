@@ -15,11 +15,11 @@ _log = logging.getLogger("esd_localsite.unicore")
 
 
 class UnkeptError(LocalSiteError):
-    """A record that would not survive a restart; it is not kept."""
+    """A record that would not survive a restart, and therefore is not kept."""
 
 
 class Record(BaseModel):
-    """A value that is kept. Immutable: a reader needs no lock."""
+    """A stored value. Immutable, so readers need no lock."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
@@ -34,7 +34,7 @@ class Shelf(Generic[R]):
     """All records of one kind, oldest first."""
 
     def __init__(self, folder: Path, kind: type[R]) -> None:
-        """A record that cannot be read is set aside and told: none vanishes silently, and none keeps the others from being served."""
+        """An unreadable record is set aside and logged: it does not vanish silently, and does not block the others."""
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         found = (_read(path, kind) for path in folder.glob("*.json"))
@@ -49,18 +49,18 @@ class Shelf(Generic[R]):
         return self._records.get(record_id)
 
     def save(self, record: R) -> None:
-        """Durable before it counts: what is seen through the endpoint survives its end."""
+        """Write the record to disk before clients can see it, so that what they saw survives a crash."""
         text = _readable(record)
         write(self._folder / f"{record.id}.json", text, mode=0o600, durable=True)
         self._records[record.id] = record
         self._sizes[record.id] = len(text)
 
     def show(self, record: R) -> None:
-        """Let it be seen, without keeping it: for what changes often and does not matter after a restart."""
+        """Show the record without writing it: for values that change often and do not matter after a restart."""
         self._records[record.id] = record
 
     def size(self, records: Iterable[R]) -> int:
-        """Characters that these records take."""
+        """The size of these records in characters."""
         return sum(self._sizes.get(record.id, 0) for record in records)
 
     def remove(self, record_id: str) -> None:
@@ -70,12 +70,12 @@ class Shelf(Generic[R]):
 
 
 def _readable(record: Record) -> str:
-    """The record as text that has been read back. Raises UnkeptError where it cannot be."""
+    """The record as text, after a test that it can be read back. Raises UnkeptError if it cannot."""
     try:
         text = record.model_dump_json(warnings="none")
         type(record).model_validate_json(text)
     except (ValueError, RecursionError) as error:
-        raise UnkeptError(f"this holds what cannot be kept ({type(error).__name__}): {record.id}") from error
+        raise UnkeptError(f"this cannot be stored ({type(error).__name__}): {record.id}") from error
     return text
 
 
@@ -84,7 +84,7 @@ def _read(path: Path, kind: type[R]) -> R | None:
         return kind.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
         aside = path.parent / "set-aside" / path.name
-        _log.error("the record %s cannot be read, and is set aside as %s: %s", path, aside, str(error)[:500])
+        _log.error("cannot read the record %s; it is set aside as %s: %s", path, aside, str(error)[:500])
         aside.parent.mkdir(exist_ok=True, mode=0o700)
         path.replace(aside)
         return None

@@ -1,4 +1,4 @@
-"""Which storages there are for whom: a user's home, and the working directories of the user's jobs."""
+"""The storages of a user: the home folder and the working directories of the user's jobs."""
 
 import re
 
@@ -19,7 +19,7 @@ def job_of_storage(storage: str) -> str | None:
 
 
 def storage_of(jobs: Shelf[JobRecord], storage: str, user: str, account: Account) -> Storage:
-    """A storage of this server that the user may have. Raises PathError."""
+    """A storage of this server that the user may use. Raises PathError."""
     if storage == HOME:
         return Storage(account.home, account)
     record = jobs.get(job_of_storage(storage) or "")

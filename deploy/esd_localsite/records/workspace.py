@@ -1,4 +1,4 @@
-"""A job's directory: made, filled and read with the job user's rights."""
+"""A job's directory: created, filled and read with the job user's rights."""
 
 import contextlib
 import re
@@ -19,7 +19,7 @@ _LONGEST_TEXT = 2**20
 
 @dataclass(frozen=True)
 class Workspace:
-    """One working directory. Everything raises OSError where the job user may not, or the disk is full."""
+    """One working directory. All methods raise OSError if the job user lacks the rights or the disk is full."""
 
     directory: Path
     account: Account
@@ -27,10 +27,10 @@ class Workspace:
     def create(self) -> None:
         with self.account.file_rights():
             self.directory.mkdir(mode=0o750, exist_ok=True)
-            self.directory.chmod(0o750)  # whatever this process's umask is
+            self.directory.chmod(0o750)  # regardless of this process's umask
 
     def make_folder(self, name: str) -> None:
-        """A folder in it, which may be there already."""
+        """Make a folder in it, which may exist already."""
         with self.account.file_rights():
             (self.directory / name).mkdir(mode=0o750, exist_ok=True)
 
@@ -43,7 +43,7 @@ class Workspace:
         path = self.directory / name
         with self.account.file_rights():
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
-            opening.replace(path, text.encode(), mode)  # whatever has this name: a pipe there would hold the endpoint
+            opening.replace(path, text.encode(), mode)  # remove whatever has this name: a pipe would block the endpoint
             path.chmod(mode)
         return path
 

@@ -1,1 +1,1 @@
-"""What a site was given on this machine, and where its things lie."""
+"""What a site uses on this machine: addresses, ports, paths."""

@@ -1,4 +1,4 @@
-"""Writing files and folders: whole or not at all, and never readable by more users than they are meant for."""
+"""Writes files and folders completely or not at all, and never readable by more users than intended."""
 
 import os
 import shutil
@@ -9,9 +9,9 @@ from pathlib import Path
 
 
 def write(path: Path, content: bytes | str, *, mode: int = 0o644, owner: int | None = None, durable: bool = False) -> None:
-    """Replace `path` at once; its owner and mode hold before its name is there to be opened. `owner`: a user id.
+    """Replace `path` atomically; owner and mode are set before anyone can open it. `owner`: a user id.
 
-    `durable`: the content is on the disk before the name is.
+    `durable`: the content reaches the disk before the name does.
     """
     data = content.encode() if isinstance(content, str) else content
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
@@ -31,7 +31,7 @@ def write(path: Path, content: bytes | str, *, mode: int = 0o644, owner: int | N
 
 @contextmanager
 def whole_folder(target: Path) -> Iterator[Path]:
-    """A new folder, which becomes `target` at the end, in place of an earlier one; after an error nothing is left. All may read it."""
+    """A new folder that replaces `target` at the end; after an error nothing is left. Everyone can read it."""
     if not target.parent.is_dir():
         make_folder(target.parent)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".new-") as temporary:
@@ -45,7 +45,7 @@ def whole_folder(target: Path) -> Iterator[Path]:
 
 
 def make_folder(path: Path, *, mode: int = 0o755, owner: int | None = None, group: int = -1) -> None:
-    """Make a folder with exactly this mode and owner, or bring an existing one to them."""
+    """Make a folder with exactly this mode and owner, or correct an existing one."""
     path.mkdir(parents=True, exist_ok=True)
     path.chmod(mode)
     if owner is not None:
@@ -53,7 +53,7 @@ def make_folder(path: Path, *, mode: int = 0o755, owner: int | None = None, grou
 
 
 def tail(path: Path, lines: int = 15) -> str:
-    """The last lines of a log; an empty text where there is none."""
+    """The last lines of a log; empty if there is none."""
     try:
         return "\n".join(path.read_text(errors="replace").splitlines()[-lines:])
     except OSError:

@@ -1,4 +1,4 @@
-"""Ctrl-C, once: what cleans up after it is not cut off by a second one."""
+"""Handles Ctrl-C once: a second one does not interrupt the clean-up."""
 
 import signal
 import threading
@@ -9,9 +9,9 @@ from types import FrameType
 
 @contextmanager
 def one_interrupt() -> Iterator[None]:
-    """The first Ctrl-C ends the work inside; more of them count only when the clean-up is over.
+    """The first Ctrl-C ends the work inside; further ones count only after the clean-up.
 
-    One Ctrl-C under sudo arrives twice: from the terminal, and passed on by sudo. A second one in the clean-up would leave a connection
+    Under sudo, one Ctrl-C arrives twice: from the terminal and from sudo. A second one during the clean-up would leave a connection
     open whose end the supervisor waits for, and `up` would wait for the supervisor.
     """
     if threading.current_thread() is not threading.main_thread() or signal.getsignal(signal.SIGINT) is signal.SIG_IGN:

@@ -1,4 +1,4 @@
-"""Where everything of a local site lies: names and paths, nothing that acts."""
+"""The names and paths of a local site. Nothing here acts."""
 
 import hashlib
 import re
@@ -17,16 +17,16 @@ NODES = ("c1", "c2")
 JOB_USER = "esd"
 """The unprivileged account of all jobs, and the name of the one UNICORE user."""
 SERVER_USER = "unicorex"
-"""The account of the real UNICORE/X, which exists inside the site only: never root, and no user's, whose jobs could read its secrets."""
+"""The account of the real UNICORE/X, which exists only inside the site: neither root nor a user, whose jobs could read its secrets."""
 SERVER_NAMES = ("127.0.0.1", "localhost")
-"""What the site's certificates vouch for: its servers listen on loopback only."""
+"""The names in the site's certificates: its servers listen on loopback only."""
 
 _NAME = re.compile(r"[a-z][a-z0-9-]{0,30}")
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The state directory of the site `name`. Raises LocalSiteError for a name that no host or path could carry."""
+    """The state directory of the site `name`. Raises LocalSiteError for a name that is invalid in a host name or path."""
 
     name: str
     root: Path = STATE_ROOT
@@ -34,7 +34,7 @@ class Layout:
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):
             raise LocalSiteError(
-                f"'{self.name}' cannot name a local site: use lower-case letters, digits and '-', at most 31, a letter first"
+                f"'{self.name}' cannot name a local site: use at most 31 lower-case letters, digits and '-', beginning with a letter"
             )
 
     @property
@@ -43,7 +43,7 @@ class Layout:
 
     @property
     def needs_root(self) -> bool:
-        """Whether the site is one of the machine's, with nodes and a network; else it is one user's, without."""
+        """Whether the site belongs to the machine and has nodes and a network; otherwise it belongs to one user."""
         return self.root != user_root()
 
     @property
@@ -53,7 +53,7 @@ class Layout:
 
     @property
     def operations(self) -> Path:
-        """Locked by one `up` or `down` at a time, of all sites: so that no two of them choose the same network or port."""
+        """Locked by one `up` or `down` at a time, for all sites, so that no two of them choose the same network or port."""
         return self.root / ".lock"
 
     @property
@@ -62,7 +62,7 @@ class Layout:
 
     @property
     def plan(self) -> Path:
-        """What the site was given on this machine (addresses, ports): kept, so that they stay the same."""
+        """The site's addresses and ports on this machine; kept, so that they stay the same."""
         return self.state / "site.json"
 
     @property
@@ -83,7 +83,7 @@ class Layout:
 
     @property
     def first_job(self) -> Path:
-        """The part of slurm.conf that says from which number on jobs are counted."""
+        """The part of slurm.conf that sets the first job number."""
         return self.slurm_conf.with_name("first-job.conf")
 
     @property
@@ -108,12 +108,12 @@ class Layout:
 
     @property
     def registry_login(self) -> Path:
-        """The account that may write to the registry, for the eyes of whoever started the site."""
+        """The account that may push to the registry; only the user who started the site can read it."""
         return self.state / "registry-login.json"
 
     @property
     def login_config(self) -> Path:
-        """What the registry's token service is told."""
+        """The configuration of the registry's token service."""
         return self.state / "login.json"
 
     @property
@@ -130,7 +130,7 @@ class Layout:
 
     @property
     def mpi_plugins(self) -> Path:
-        """Slurm's plugin folder, where the site chooses its MPI plugins."""
+        """Slurm's plugin folder, if the site chooses its MPI plugins."""
         return self.state / "slurm" / "plugins"
 
     @property
@@ -140,7 +140,7 @@ class Layout:
 
     @property
     def software(self) -> Path:
-        """What the modules lead to."""
+        """The software behind the modules."""
         return self.state / "software"
 
     @property
@@ -173,7 +173,7 @@ class Layout:
         return self.state / "passwords"
 
     def password_of(self, user: str) -> Path:
-        """Where the password is that the site made for a user."""
+        """The file with the password that the site made for a user."""
         return self.password if user == JOB_USER else self.passwords / user
 
     @property
@@ -200,11 +200,11 @@ class Layout:
 
     @property
     def networks(self) -> Path:
-        """Where the network namespaces are mounted: in the supervisor's mount namespace only, so that they end with it."""
+        """Where the network namespaces are mounted: only in the supervisor's mount namespace, so that they end with it."""
         return self.state / "net"
 
     def network(self, namespace: str) -> Path:
-        """The file that stands for one network namespace."""
+        """The file of one network namespace."""
         return self.networks / namespace
 
     def node(self, node: str) -> Path:
@@ -213,9 +213,9 @@ class Layout:
 
     @property
     def identity(self) -> str:
-        """Which state directory this is, by device and inode; "" before it is there.
+        """The identity of the state directory, by device and inode; "" before it exists.
 
-        The same path names another directory in another root file system, which may share this machine's network.
+        In another root file system, which may share this machine's network, the same path names another directory.
         """
         try:
             found = self.state.stat()
@@ -230,12 +230,12 @@ class Layout:
 
 
 def user_root() -> Path:
-    """Where the sites are that need no root: in the caller's own folders."""
+    """Where sites without root are: in the caller's own folders."""
     return platformdirs.user_state_path("esd-localsite")
 
 
 def find_layout(name: str, *, without_root: bool | None = None) -> Layout:
-    """The site of that name: the caller's own if there is one, else the machine's. `without_root`: for one that is to be made."""
+    """The site of that name: the caller's own if it exists, else the machine's. `without_root`: for a new site."""
     own = Layout(name, user_root())
     if own.state.is_dir() if without_root is None else without_root:
         return own
@@ -244,7 +244,7 @@ def find_layout(name: str, *, without_root: bool | None = None) -> Layout:
 
 @dataclass(frozen=True)
 class TlsFiles:
-    """The site's certificate authority and what it signed."""
+    """The files of the site's certificate authority and of the certificates that it signed."""
 
     folder: Path
 
@@ -258,7 +258,7 @@ class TlsFiles:
 
     @property
     def bundle(self) -> Path:
-        """The machine's certificate authorities and the site's: what login-node programs verify with."""
+        """The machine's certificate authorities and the site's, for programs on the login node."""
         return self.folder / "ca-bundle.pem"
 
     def certificate(self, server: str) -> Path:

@@ -1,4 +1,4 @@
-"""The locks that tell whether a site lives: held by processes, so that no crash leaves one behind."""
+"""The locks that show whether a site runs. Processes hold them, so a crash leaves none behind."""
 
 import fcntl
 import os
@@ -15,7 +15,7 @@ _OPEN = 0o022
 
 
 def is_locked(path: Path) -> bool:
-    """Whether some process holds the lock; asks for it for a moment, as a reader, which needs no rights."""
+    """Whether some process holds the lock. Takes it for a moment as a reader, which needs no rights."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -31,7 +31,7 @@ def is_locked(path: Path) -> bool:
 
 @contextmanager
 def holding(path: Path, flags: int = os.O_RDWR | os.O_CREAT) -> Iterator[int]:
-    """Wait for the lock, and hold it; gives the file's descriptor. A process that inherits that holds the lock as well."""
+    """Wait for the lock and hold it; returns the file's descriptor. A process that inherits the descriptor holds the lock, too."""
     descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
@@ -53,8 +53,8 @@ def _umask(mask: int) -> Iterator[None]:
 def operation(layout: Layout, progress: Callable[[str], None]) -> Iterator[None]:
     """One `up` or `down` at a time on the machine: a second one says so, and waits.
 
-    Sites with nodes also wait for those of other root file systems that share the network, such as a container's. Their state directories
-    know nothing of each other, and both would take the same free network. What root makes meanwhile, also in the
+    Sites with nodes also wait for sites in other root file systems that share the network, such as containers. Their state directories
+    know nothing of each other, and both would take the same free network. Files that root creates meanwhile, also in the
     daemons that are started, serves other accounts: the caller's umask does not count.
     """
     with _umask(_OPEN) if layout.needs_root else nullcontext():
@@ -73,7 +73,7 @@ def _alone(layout: Layout, progress: Callable[[str], None]) -> Iterator[None]:
 
 
 def supervisor_pid(layout: Layout) -> int | None:
-    """The supervisor's process id, as it wrote it into the lock that it holds; None where nobody holds it."""
+    """The supervisor's process id, from the lock file; None if nobody holds the lock."""
     if not is_locked(layout.lock):
         return None
     text = layout.lock.read_text().strip()

@@ -1,4 +1,4 @@
-"""What one site is to be like: chosen at `up`, kept with the site, so that a later `up` without options starts the same site."""
+"""The options of one site: chosen at `up` and kept, so that a later `up` without options starts the same site."""
 
 import re
 from enum import StrEnum
@@ -21,7 +21,7 @@ class Profile(StrEnum):
     SLURM = "slurm"
     """Slurm with two nodes; needs root or sudo."""
     NOBATCH = "nobatch"
-    """Batch scripts as processes of the caller, no nodes, no network of their own; needs no root."""
+    """Batch scripts run as processes of the caller, without nodes and without a separate network; needs no root."""
 
 
 class Server(StrEnum):
@@ -38,9 +38,9 @@ class Speed(StrEnum):
 
     NORMAL = "normal"
     CI = "ci"
-    """As short as can be, for tests."""
+    """As short as possible, for tests."""
     REALISTIC = "realistic"
-    """Those of a UNICORE server as it is installed."""
+    """Those of an installed UNICORE server."""
 
 
 class _Strict(BaseModel):
@@ -56,11 +56,11 @@ class PartitionOption(_Strict):
 
 
 class UserOption(_Strict):
-    """One more UNICORE user, with a Unix account of the same name that exists inside the site only."""
+    """A further UNICORE user, with a Unix account of the same name that exists only inside the site."""
 
     name: UserName
     password_file: Path | None = None
-    """Where the password is read from at each start; None: the site makes one."""
+    """The file from which the password is read at each start; None: the site makes one."""
 
 
 class SiteOptions(_Strict):
@@ -69,19 +69,19 @@ class SiteOptions(_Strict):
     profile: Profile = Profile.SLURM
     server: Server = Server.OWN
     tsi: Path | None = None
-    """With the real server: an archive or a folder that holds UNICORE's TSI; None: from its public repository."""
+    """With the real server: an archive or folder with UNICORE's TSI; None: fetch it from its public repository."""
     unicore_site: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] | None = None
     """The site's name as UNICORE spells it; None: the local site's name in capitals."""
     unicore_port: int | None = Field(default=None, ge=1, le=65535)
-    """The endpoint's port; None: one that is free."""
+    """The endpoint's port; None: any free port."""
     speed: Speed = Speed.NORMAL
     mpi: tuple[Word, ...] = ()
-    """MPI plugins that Slurm offers, the first as its default; empty: all that the machine's Slurm has."""
+    """MPI plugins that Slurm offers, the first is the default; empty: all plugins of the machine's Slurm."""
     partitions: tuple[PartitionOption, ...] = (PartitionOption(name="batch"),)
     users: tuple[UserOption, ...] = ()
     login_precommand: bool = True
     token_seconds: int | None = Field(default=None, ge=1)
-    """Life of the OIDC issuer's access tokens."""
+    """Lifetime of the OIDC issuer's access tokens."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -99,7 +99,7 @@ class SiteOptions(_Strict):
 
     @classmethod
     def of(cls, **choices: object) -> Self:
-        """From words of the command line. Raises LocalSiteError that lists everything wrong with them."""
+        """The options from the command line. Raises LocalSiteError that lists everything wrong with them."""
         try:
             return cls.model_validate(choices)
         except ValidationError as error:
@@ -116,11 +116,11 @@ def parse_partition(text: str) -> PartitionOption:
 
 
 def parse_user(text: str) -> UserOption:
-    """`NAME` or `NAME=PASSWORD_FILE`: never the password itself, which every user of the machine could read in the list of processes."""
+    """`NAME` or `NAME=PASSWORD_FILE`. Never the password itself: every user of the machine could read it in the process list."""
     name, equals, file = text.partition("=")
     path = Path(file).absolute() if equals else None
     if path is not None and not path.is_file():
-        raise LocalSiteError(f"--user {text}: there is no file {path}; after '=' goes the name of a file that holds the password")
+        raise LocalSiteError(f"--user {text}: no file {path}; after '=' give the name of a file that holds the password")
     try:
         return UserOption(name=name, password_file=path)
     except ValidationError as error:
@@ -128,7 +128,7 @@ def parse_user(text: str) -> UserOption:
 
 
 def parse_tsi(path: Path) -> Path:
-    """An archive or a folder that is there; root reads it too, so by its full name."""
+    """An existing archive or folder, by its full path, because root reads it too."""
     if not path.exists():
-        raise LocalSiteError(f"--tsi {path}: there is no such archive or folder")
+        raise LocalSiteError(f"--tsi {path}: no such archive or folder")
     return path.absolute()

@@ -1,4 +1,4 @@
-"""What one site is given on this machine: its network, its ports; chosen once, then remembered."""
+"""The network and ports of one site on this machine: chosen once, then remembered."""
 
 import hashlib
 import zlib
@@ -16,7 +16,7 @@ from esd_localsite.state.layout import LOGIN, NODES, Layout
 from esd_localsite.state.options import SiteOptions
 
 _NETWORKS = tuple(IPv4Network("10.231.0.0/16").subnets(new_prefix=24))
-_PORTS = range(20000, 32000)  # below the kernel's range for outgoing connections, which would take them at random
+_PORTS = range(20000, 32000)  # below the kernel's range for outgoing connections, which could occupy them at random
 _FIRST_NODE = 11
 _T = TypeVar("_T")
 
@@ -30,9 +30,9 @@ class Ports(BaseModel):
     registry: int
     unicore: int
     login: int | None = None
-    """Of the registry's token service; None in the plan of an older version."""
+    """The registry's token service; None in the plan of an older version."""
     server: int | None = None
-    """The real server's own port, behind the front; this and the following: only where there is such a server."""
+    """The real server's own port, behind the front. Only sites with the real server have this and the following ports."""
     tsi: int | None = None
     tsi_reply: int | None = None
 
@@ -52,11 +52,11 @@ class SitePlan(BaseModel):
     node_memory_mb: int
     options: SiteOptions = SiteOptions()
     starts: int = 1
-    """How many times the site was started. Slurm's job numbers begin anew at each start, from here: see `first_job`."""
+    """How often the site was started. The first job number of each start depends on it: see `first_job`."""
 
     @property
     def first_job(self) -> int:
-        """No job of an earlier start has this number or a greater one, so that nobody takes a new job for an old one.
+        """All jobs of earlier starts have smaller numbers, so that nobody takes a new job for an old one.
 
         Slurm's largest number is 67 043 328.
         """
@@ -82,7 +82,7 @@ class SitePlan(BaseModel):
 
     @property
     def oidc_url(self) -> str:
-        """The issuer of the tokens that the site takes."""
+        """The issuer of the tokens that the site accepts."""
         return f"{self.nmpi_url}/{self.unicore_site}/oidc"
 
     @property
@@ -91,7 +91,7 @@ class SitePlan(BaseModel):
 
     @classmethod
     def read(cls, layout: Layout) -> Self | None:
-        """The remembered plan; None for a site that never was up. Raises LocalSiteError where the file is damaged."""
+        """The remembered plan; None for a site that was never up. Raises LocalSiteError if the file is damaged."""
         try:
             return cls.model_validate_json(layout.plan.read_text())
         except FileNotFoundError:
@@ -106,13 +106,13 @@ class SitePlan(BaseModel):
 def choose_network(name: str, remembered: IPv4Network | None, taken: Iterable[IPv4Network]) -> IPv4Network:
     """The remembered network, else the first of 10.231.0.0/16 that overlaps nothing in `taken`.
 
-    The search starts at a place of the name's own, so that sites keep apart even while one of them is down.
+    The search starts at a place that depends on the name, so that sites differ even while one of them is down.
     """
     used = tuple(taken)
     for network in _candidates(name, _NETWORKS, remembered):
         if not any(network.overlaps(other) for other in used):
             return network
-    raise LocalSiteError("no free /24 network in 10.231.0.0/16: take a site down (`esd-deploy local down --name …`)")
+    raise LocalSiteError("no free /24 network in 10.231.0.0/16: stop a site (`esd-deploy local down --name …`)")
 
 
 def choose_port(role: str, remembered: int | None, is_free: Callable[[int], bool]) -> int:
@@ -130,7 +130,7 @@ def _candidates(key: str, everything: Sequence[_T], first: _T | None) -> Iterabl
 
 @cache
 def checkout() -> Path:
-    """The checkout that this code runs from, or its virtual environment where it was installed from a package."""
+    """The checkout from which this code runs, or the virtual environment into which it was installed."""
     package = Path(__file__).resolve().parents[1]
     root = package.parents[1]
     return root if (root / "pyproject.toml").is_file() else package
@@ -138,7 +138,7 @@ def checkout() -> Path:
 
 @cache
 def code_fingerprint() -> str:
-    """A hash of this package's source: tells that a running site was started by other code than this."""
+    """A hash of this package's source: shows whether other code started a running site."""
     package = Path(__file__).resolve().parents[1]
     digest = hashlib.sha256()
     for source in sorted(package.rglob("*.py")):

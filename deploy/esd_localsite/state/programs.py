@@ -1,4 +1,4 @@
-"""Outside programs: the one place that runs them, and the check that they are there."""
+"""Outside programs: the only place that runs them, and the check that they are installed."""
 
 import os
 import shlex
@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from esd_localsite.errors import LocalSiteError
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""Where the site's programs are looked for: an ordinary user's own search path lacks the sbin folders."""
+"""Where the site looks for programs: an ordinary user's PATH lacks the sbin folders."""
 PACKAGES = {
     "slurmctld": "slurmctld",
     "slurmd": "slurmd",
@@ -27,7 +27,7 @@ PACKAGES = {
 
 
 OWN_PACKAGES = {program: PACKAGES[program] for program in ("docker-registry", "setsid", "setpriv")}
-"""What a site needs that is one user's."""
+"""The programs that a user's own site needs."""
 
 
 def find_program(name: str) -> str | None:
@@ -36,7 +36,7 @@ def find_program(name: str) -> str | None:
 
 
 def require_programs(needed: Mapping[str, str] = PACKAGES, find: Callable[[str], str | None] = find_program) -> None:
-    """Raise one LocalSiteError that names all that is missing, with Debian's packages."""
+    """Raise one LocalSiteError that names all missing programs with their Debian packages."""
     missing = [program for program in needed if find(program) is None]
     if missing:
         packages = sorted({needed[program] for program in missing})
@@ -46,14 +46,14 @@ def require_programs(needed: Mapping[str, str] = PACKAGES, find: Callable[[str],
 
 
 def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment of the site's programs: the same whoever starts the site."""
+    """The environment of the site's programs: the same for every user who starts the site."""
     return {"PATH": PATH, "LANG": "C.UTF-8", **(extra or {})}
 
 
 def run(argv: Sequence[str], *, text: str = "", extra: Mapping[str, str] | None = None, timeout: float = 30) -> str:
-    """Run a program to its end with `text` as its input; returns what it printed.
+    """Run a program to its end with `text` as its input; returns its output.
 
-    Raises LocalSiteError with the command and its words where it fails, is missing, or takes longer than `timeout` seconds.
+    Raises LocalSiteError with the command and its message if it fails, is missing, or takes longer than `timeout` seconds.
     """
     command = shlex.join(argv)
     try:

@@ -1,4 +1,4 @@
-"""What a local site is and how it does, in the form that others read: `esd-deploy local status --json`."""
+"""The description and status of a local site, in the form that others read: `esd-deploy local status --json`."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -12,7 +12,7 @@ from esd_localsite.state.plan import SitePlan
 
 
 class State(StrEnum):
-    """Whether the site can be used; everything else is said in the status's detail."""
+    """Whether the site is usable; the status's detail has the rest."""
 
     RUNNING = "running"
     STOPPED = "stopped"
@@ -20,7 +20,7 @@ class State(StrEnum):
 
 
 class Answer(BaseModel):
-    """What one part of a site said when it was asked, or why it did not answer."""
+    """The answer of one part of a site, or why it did not answer."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +29,7 @@ class Answer(BaseModel):
 
 
 class SiteStatus(BaseModel):
-    """One local site. Addresses are None until the site was started for the first time."""
+    """One local site. Addresses are None until its first start."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -39,7 +39,7 @@ class SiteStatus(BaseModel):
     registry: str | None
     """Host and port of the HTTPS registry, reachable from the login side only."""
     registry_login_file: Path | None = None
-    """The account that may write to the registry, for `$ESD_REGISTRY_LOGIN`; readable by whoever started the site. Anybody may pull."""
+    """The account that may push, for `$ESD_REGISTRY_LOGIN`; readable by the user who started the site. Everyone may pull."""
     nmpi_url: str | None
     oidc_url: str | None = None
     server: Server = Server.OWN
@@ -53,7 +53,7 @@ class SiteStatus(BaseModel):
     """The checkout that started it."""
     detail: str
     answers: dict[str, Answer] = Field(default_factory=dict)
-    """Part → what it said, asked just now; empty in the status file, and where the site does not run."""
+    """Part → its answer, asked just now; empty in the status file, and if the site does not run."""
 
     @property
     def silent(self) -> tuple[str, ...]:
@@ -62,12 +62,12 @@ class SiteStatus(BaseModel):
 
     @property
     def usable(self) -> bool:
-        """Whether the site runs, as far as its parts were asked."""
+        """Whether the site runs and all parts that were asked answered."""
         return self.state is State.RUNNING and not self.silent
 
     @property
     def recorded(self) -> str:
-        """The status file: what does not change while the site runs."""
+        """The content of the status file: what does not change while the site runs."""
         return self.model_dump_json(indent=2, exclude={"answers"}) + "\n"
 
     @classmethod
@@ -107,7 +107,7 @@ def judge(layout: Layout, recorded: SiteStatus | None, *, alive: bool) -> SiteSt
 
 
 def read_record(layout: Layout) -> SiteStatus | None:
-    """What the supervisor recorded last; None where there is nothing, or nothing that this version understands."""
+    """What the supervisor recorded last; None if there is nothing, or nothing that this version understands."""
     try:
         return SiteStatus.model_validate_json(layout.status.read_text())
     except (OSError, ValidationError):

@@ -1,1 +1,1 @@
-"""The site's processes: started in order, watched, broken on purpose, ended."""
+"""The site's processes: starts them in order, watches them, breaks them on purpose, ends them."""

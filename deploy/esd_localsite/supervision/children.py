@@ -1,4 +1,4 @@
-"""The supervisor's children: started, watched, ended. For a process that is init of its own process namespace."""
+"""The supervisor's children: starts, watches and ends them. For a process that is init of its own process namespace."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ from esd_localsite.supervision.events import Events
 
 _MOST_RESTARTS = 5
 _RESTART_WINDOW_S = 120.0
-"""A daemon that ends more often than that in this time is broken, and not started again."""
+"""A daemon that ends more often in this time is broken and not restarted."""
 
 
 class DaemonEndedError(LocalSiteError):
@@ -25,7 +25,7 @@ class DaemonEndedError(LocalSiteError):
 
 
 class Children:
-    """The running daemons. As init, this process also reaps what they leave behind (every job of Slurm's, for one)."""
+    """The running daemons. As init, this process also reaps orphans (such as every Slurm job)."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
@@ -35,7 +35,7 @@ class Children:
         self._restarts: dict[str, list[float]] = {}
 
     def start(self, daemon: Daemon) -> None:
-        """Start a daemon, its output going to its log, which starts anew."""
+        """Start a daemon with a new log for its output."""
         program = find_program(daemon.argv[0]) or daemon.argv[0]
         user = account(daemon.user) if daemon.user else None
         with self._layout.log(daemon.name).open("wb") as log:
@@ -52,26 +52,26 @@ class Children:
                 start_new_session=True,
             )
         self._running[process.pid] = daemon
-        process.returncode = 0  # this class waits for it: Popen must not
+        process.returncode = 0  # this class waits for the process: Popen must not
 
     def kill(self, name: str) -> None:
-        """End a daemon as a crash would, on purpose: that is no failure of the site. Raises LocalSiteError where it does not run."""
+        """Kill a daemon on purpose, as in a crash; this is not a failure of the site. Raises LocalSiteError if it does not run."""
         pid = next((pid for pid, daemon in self._running.items() if daemon.name == name), None)
         if pid is None:
-            raise LocalSiteError(f"no daemon '{name}' runs (there are {', '.join(sorted(d.name for d in self._running.values()))})")
+            raise LocalSiteError(f"no daemon '{name}' runs (running: {', '.join(sorted(d.name for d in self._running.values()))})")
         self._killed[name] = self._running.pop(pid)
-        end = os.killpg if self._killed[name].restarts else os.kill  # the TSI's workers would serve on without it
+        end = os.killpg if self._killed[name].restarts else os.kill  # without it, the TSI's workers would continue to serve
         end(pid, signal.SIGKILL)
         with contextlib.suppress(ChildProcessError):
             os.waitpid(pid, 0)  # its port is free when this returns
 
     def start_again(self, name: str) -> None:
-        """Start a daemon that was killed; harmless where it runs."""
+        """Start a daemon that was killed; does nothing if it runs."""
         if name in self._killed:
             self.start(self._killed.pop(name).anew)
 
     def check(self, *, restart: bool = False) -> None:
-        """Take notice of all that ended. Raises DaemonEndedError, with the end of its log, if a daemon did that is not started anew."""
+        """Handle all processes that ended. Raises DaemonEndedError, with the end of the log, for a daemon that is not restarted."""
         self._reap()
         while self._ended:
             daemon, code = self._ended.pop(0)
@@ -87,7 +87,7 @@ class Children:
         return daemon.restarts and len(recent) < _MOST_RESTARTS
 
     def _keep_log(self, daemon: Daemon) -> None:
-        """The log of the one that ended, beside that of the new one."""
+        """Keep the log of the daemon that ended beside the new one."""
         log = self._layout.log(daemon.name)
         with contextlib.suppress(FileNotFoundError):
             log.replace(log.with_suffix(".old.log"))
@@ -102,7 +102,7 @@ class Children:
             pass  # none left
 
     def stop(self, events: Events) -> None:
-        """Ask all daemons to end, the last started first; each gets some seconds. The kernel ends what does not listen."""
+        """Ask all daemons to end, the last started first; each gets some seconds. The kernel ends the others."""
         for pid in reversed(list(self._running)):
             os.kill(pid, signal.SIGTERM)
             deadline = monotonic() + self._running[pid].stop_seconds
@@ -112,6 +112,6 @@ class Children:
 
 
 def ended_message(daemon: Daemon, code: int, log: Path) -> str:
-    """What a user is told about a daemon that ended by itself."""
+    """The message about a daemon that ended by itself."""
     how = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
     return f"{daemon.name} {how}; its log is {log}, which ends with:\n{tail(log)}"

@@ -1,4 +1,4 @@
-"""Orders to a running site: kill one of its daemons, start it again. One line of JSON over a socket that only root can use."""
+"""Orders to a running site: kill or restart one of its daemons. One line of JSON over a socket that only root can use."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ DONE = b"done\n"
 
 
 class Verb(StrEnum):
-    """What is to happen to a daemon."""
+    """What to do with a daemon."""
 
     KILL = "kill"
     START = "start"
@@ -33,7 +33,7 @@ class Order(BaseModel):
 
 
 def give(layout: Layout, order: Order) -> None:
-    """Have the site's supervisor do it; returns when it is done. Raises LocalSiteError where nobody listens or the order is refused."""
+    """Send an order to the supervisor; returns when it is done. Raises LocalSiteError if nobody listens or the order is refused."""
     try:
         with socket.socket(socket.AF_UNIX) as connection:
             connection.settimeout(_TIMEOUT_S)
@@ -60,7 +60,7 @@ def listen(path: Path) -> socket.socket:
 
 
 def receive(listener: socket.socket) -> tuple[Order, socket.socket] | None:
-    """The order of the one who knocks, and where the answer goes; None where it was none."""
+    """The next order, and the connection for the answer; None if the message was not an order."""
     connection, _ = listener.accept()
     connection.settimeout(_TIMEOUT_S)
     try:

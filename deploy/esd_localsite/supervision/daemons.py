@@ -1,4 +1,4 @@
-"""The programs that make up the site: pure descriptions of what is started, as whom, with what to see."""
+"""The programs of the site: pure descriptions of command, account and namespaces."""
 
 import sys
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ _NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpf
 _COUNT_ON = (
     """last=$(sed -n 's/^FirstJobId=//p' "$1"); echo "FirstJobId=$((last + 250))" >"$1.part"; mv "$1.part" "$1"; shift; exec "$@\""""
 )
-# Without a process namespace: a daemon whose supervisor was killed is killed too.
+# Without a process namespace: kill the daemon if its supervisor is killed.
 TIED = ("setpriv", "--pdeathsig", "KILL", "--")
 
 
@@ -31,15 +31,15 @@ class Daemon:
     """None: the supervisor's own."""
     environment: Mapping[str, str] = field(default_factory=dict)
     restarts: bool = False
-    """Whether it is started anew when it ends by itself; else the site ends with it."""
+    """Whether it is restarted when it ends by itself; otherwise the site ends with it."""
     argv_anew: tuple[str, ...] = ()
-    """How it is started anew, where that differs."""
+    """The command for a restart, if it differs."""
     stop_seconds: float = 5.0
-    """How long it may take to end when asked."""
+    """How long it may take to end on request."""
 
     @property
     def anew(self) -> "Daemon":
-        """The daemon as it is started after it ended by itself."""
+        """The daemon as it is restarted after it ended by itself."""
         return replace(self, argv=self.argv_anew or self.argv)
 
 
@@ -56,9 +56,9 @@ def munged(layout: Layout) -> Daemon:
 
 
 def slurmctld(layout: Layout) -> Daemon:
-    """Slurm's controller, on the login side. `-c`: it forgets the jobs of before, which ended with the site and must not run again.
+    """Slurm's controller, on the login side. `-c`: it forgets earlier jobs, which ended with the site and must not run again.
 
-    Where it ended alone, the jobs still run, and it takes them up.
+    If only the controller ended, the jobs still run, and it resumes them.
     """
     plain = ("slurmctld", "-D", "-f", str(layout.slurm_conf))
     anew = ("sh", "-ec", _COUNT_ON, "sh", str(layout.first_job), *plain)
@@ -86,7 +86,7 @@ def docker_registry(layout: Layout) -> Daemon:
 
 
 def registry_login(layout: Layout) -> Daemon:
-    """The registry's token service. It starts as root, for a checkout may be closed to others, and goes on in the registry's account."""
+    """The registry's token service. It starts as root, to read the checkout, and continues in the registry's account."""
     argv = (sys.executable, "-m", "esd_localsite.login", "--config", str(layout.login_config))
     user, tied = ("root", ()) if layout.needs_root else (None, TIED)
     return Daemon("login", (*tied, *argv), user=user, environment=python_environment(), restarts=True)
@@ -97,7 +97,7 @@ FLAT_MEMORY = {"MALLOC_MMAP_THRESHOLD_": "1048576"}
 
 
 def unicore(layout: Layout) -> Daemon:
-    """The UNICORE endpoint, which acts for the users and therefore starts as root, where there is more than one account."""
+    """The UNICORE endpoint. It acts for the users, so it starts as root if there is more than one account."""
     argv = (sys.executable, "-m", "esd_localsite.front", "--config", str(layout.unicore_config))
     if not layout.needs_root:
         return Daemon("unicore", (*TIED, *argv), user=None, environment={**python_environment(), **FLAT_MEMORY}, restarts=True)
@@ -105,10 +105,10 @@ def unicore(layout: Layout) -> Daemon:
 
 
 def slurm_environment(layout: Layout) -> dict[str, str]:
-    """Which Slurm the site's programs speak to."""
+    """Variables that tell the site's programs which Slurm to use."""
     return {"SLURM_CONF": str(layout.slurm_conf)}
 
 
 def python_environment() -> dict[str, str]:
-    """Makes another interpreter find this code, however this one found it."""
+    """Variables with which another interpreter finds this code."""
     return {"PYTHONPATH": str(Path(__file__).resolve().parents[2]), "PYTHONUNBUFFERED": "1"}

@@ -1,4 +1,4 @@
-"""What wakes the supervisor: signals (a child's end among them), and the going away of the `up` that waits for the site."""
+"""What wakes the supervisor: signals (such as a child's end), and the end of the `up` that waits for the site."""
 
 import os
 import selectors
@@ -7,12 +7,12 @@ import socket
 
 
 class Events:
-    """Waits for events instead of sleeping. `caller` is the connection to the waiting `up`; without it nobody wants the site."""
+    """Waits for events. `caller` is the connection to the waiting `up`; if it closes, nobody wants the site."""
 
     def __init__(self, caller: socket.socket, control: socket.socket) -> None:
         self.stop_asked = False
         self.order_waits = False
-        """Someone knocks at `control`."""
+        """Whether an order waits at `control`."""
         self._caller = caller
         self._control = control
         self._signals, self._writer = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
@@ -23,7 +23,7 @@ class Events:
         self._catch_signals()
 
     def _catch_signals(self) -> None:
-        """Init of a process namespace gets only the signals that it asks for."""
+        """Handle signals: init of a process namespace gets only the signals that it asks for."""
         signal.set_wakeup_fd(self._writer, warn_on_full_buffer=False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -33,7 +33,7 @@ class Events:
         self.stop_asked = True
 
     def forget_caller(self) -> None:
-        """From now on the site lives on its own."""
+        """From now on the site runs without the waiting `up`."""
         if self._caller.fileno() >= 0:
             self._selector.unregister(self._caller)
             self._caller.close()

@@ -1,4 +1,4 @@
-"""Throwing the fault switches of a running site: what the board cannot do alone is done here, as root."""
+"""Switches faults of a running site: does, as root, what the board alone cannot do."""
 
 import re
 import time
@@ -30,13 +30,13 @@ _OF_THE_OWN_SERVER = frozenset({FaultKind.SBATCH_FAILS, FaultKind.JOB_LOST, Faul
 _OF_THE_REAL_SERVER = frozenset({FaultKind.SERVER_DOWN, FaultKind.TSI_DOWN})
 _OF_CLUSTERS = frozenset({FaultKind.NODE_DOWN, FaultKind.DISK_QUOTA})
 _PAST = frozenset({FaultKind.ENDPOINT_RESTART})
-"""Over when the command is: nothing to clear."""
+"""Faults that end with the command: there is nothing to clear."""
 
 
 def inject(name: str, fault: Fault) -> None:
-    """Switch a fault on. With `seconds`, a daemon that is down comes back, and this returns when it answers.
+    """Switch a fault on. With `seconds`, a daemon that is down is restarted, and this returns when it answers.
 
-    Raises LocalSiteError where the site is not up, or the fault not possible there.
+    Raises LocalSiteError if the site is not up or cannot show the fault.
     """
     layout, plan = _running(name)
     _require_possible(layout, plan, fault.kind)
@@ -52,12 +52,12 @@ def inject(name: str, fault: Fault) -> None:
 
 
 def clear(name: str, kinds: Sequence[FaultKind] = ()) -> tuple[FaultKind, ...]:
-    """Switch faults off (without `kinds`: all), and mend what they broke; returns which were on. Returns when the site answers again."""
+    """Switch faults off (without `kinds`: all) and repair the damage. Returns those that were on, when the site answers again."""
     layout, plan = _running(name)
     board = FaultBoard(layout.faults)
     cleared = [fault for fault in board.all() if not kinds or fault.kind in kinds]
     if not kinds or FaultKind.DISK_QUOTA in kinds:
-        _unmount_small_disk(layout)  # whatever the board says: a quota that was used up left its disk
+        _unmount_small_disk(layout)  # even if the board does not list it: a quota that was used up left its disk
     for fault in cleared:
         if fault.kind in _DAEMONS:
             _bring_up(layout, plan, fault.kind)
@@ -91,7 +91,7 @@ def _require_possible(layout: Layout, plan: SitePlan, kind: FaultKind) -> None:
 
 
 def _daemons(plan: SitePlan, kind: FaultKind) -> tuple[str, ...]:
-    """What a fault takes down. The endpoint is two where the real server stands behind its front."""
+    """The daemons that a fault takes down. With the real server, the endpoint is two daemons."""
     both = plan.options.server is Server.UNICOREX and kind in {FaultKind.ENDPOINT_DOWN, FaultKind.ENDPOINT_RESTART}
     return (*_DAEMONS[kind], *(("unicorex",) if both else ()))
 
@@ -115,13 +115,13 @@ def _bring_up(layout: Layout, plan: SitePlan, kind: FaultKind) -> None:
     deadline = time.monotonic() + _ANSWER_TIMEOUT_S
     while not answers(layout, plan):
         if time.monotonic() > deadline:
-            raise LocalSiteError(f"{daemons[-1]} does not answer again; its log is {layout.log(daemons[-1])}")
+            raise LocalSiteError(f"{daemons[-1]} still does not answer; its log is {layout.log(daemons[-1])}")
         time.sleep(_ASK_EVERY_S)
 
 
 def _set_node(layout: Layout, node: str, *changes: str) -> None:
     if node not in NODES:
-        raise LocalSiteError(f"'{node}' is not a node of the local site; there are {', '.join(NODES)}")
+        raise LocalSiteError(f"'{node}' is not a node of the local site; its nodes are {', '.join(NODES)}")
     run(("scontrol", "update", f"NodeName={node}", *changes), extra={"SLURM_CONF": str(layout.slurm_conf)})
 
 
@@ -133,13 +133,13 @@ def _resume_node(layout: Layout, node: str) -> None:
 
 
 def may_resume(told: str) -> bool:
-    """Whether a node that `scontrol show node` tells of is down or drained."""
+    """Whether the node in the output of `scontrol show node` is down or drained."""
     state = re.search(r"\bState=(\S+)", told)
     return state is not None and bool({"DOWN", "DRAIN", "FAIL"} & set(re.split(r"[+*]", state[1])))
 
 
 def _mount_small_disk(layout: Layout, megabytes: int) -> None:
-    """Over SCRATCH, as the login side sees it: the nodes have mounts of their own, and keep the old one."""
+    """Mount over SCRATCH, on the login side only: the nodes have their own mounts and keep the old one."""
     _unmount_small_disk(layout)
     options = f"size={megabytes}m,mode=0755,uid={JOB_USER},gid={JOB_USER}"
     _in_site(layout, "mount", "-t", "tmpfs", "-o", options, _SMALL_DISK, str(layout.scratch))
@@ -154,7 +154,7 @@ def _unmount_small_disk(layout: Layout) -> None:
 
 
 def small_disks(mounts: str, scratch: str) -> int:
-    """How many of them lie over SCRATCH, by a process's `mounts`."""
+    """How many disks are mounted over SCRATCH, according to a process's `mounts`."""
     return sum(line.split()[:2] == [_SMALL_DISK, scratch] for line in mounts.splitlines())
 
 

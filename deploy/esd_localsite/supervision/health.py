@@ -1,6 +1,6 @@
-"""Who answers now? Each part of a running site is asked, all at once; a supervisor that lives proves nothing of that.
+"""Asks each part of a running site, all at once, whether it answers. A living supervisor does not prove that.
 
-A network that somebody took away, a frozen daemon, a node that Slurm gave up: the supervisor sees none of them.
+The supervisor does not notice a removed network, a frozen daemon, or a node that Slurm has given up.
 """
 
 import socket
@@ -21,22 +21,22 @@ _HTTP_S = 10.0
 _SLURMD_PORT = 6818
 """Slurm's default, which slurm.conf leaves as it is: each node has a network of its own."""
 _OUT_OF_USE = ("down", "drain", "fail", "unknown", "inval", "error", "*")
-"""Found in the word that `sinfo` has for a node that takes no jobs; `*`: the controller did not reach it."""
+"""Parts of `sinfo`'s state of a node that accepts no jobs; `*`: the controller did not reach it."""
 _POLITE = frozenset({httpx.codes.OK, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN})
 
 Question = Callable[[], str]
-"""Returns what was answered; raises LocalSiteError, OSError or httpx.HTTPError where that is not as it should be."""
+"""Returns the answer; raises LocalSiteError, OSError or httpx.HTTPError if it is not as expected."""
 
 
 def ask(layout: Layout, plan: SitePlan) -> dict[str, Answer]:
-    """Part → its answer, of all parts that this site has; takes as long as the slowest, at most 30 s."""
+    """Part → answer, for all parts of this site. Takes as long as the slowest, at most 30 s."""
     asked = questions(layout, plan)
     with ThreadPoolExecutor(len(asked)) as pool:
         return dict(zip(asked, pool.map(_answer, asked.values()), strict=True))
 
 
 def questions(layout: Layout, plan: SitePlan) -> Mapping[str, Question]:
-    """Who is asked what: the controller, the nodes, UNICORE's TSI, the registry and its login, the UNICORE endpoint, the queue."""
+    """The question for each part: the controller, the nodes, UNICORE's TSI, the registry and its login, the UNICORE endpoint, the queue."""
     cluster: dict[str, Question] = {}
     if layout.needs_root:
         cluster = {"controller": lambda: _controller(layout), **{node: _NodeQuestion(layout, plan, node) for node in NODES}}
@@ -62,7 +62,7 @@ def _connects(what: str, address: tuple[str, int]) -> str:
     where = "{} at {}:{}".format(what, *address)
     try:
         with socket.create_connection(address, timeout=_HTTP_S):
-            return f"{where} takes connections"
+            return f"{where} accepts connections"
     except OSError as error:
         raise LocalSiteError(f"{where}: {error}") from error
 
@@ -72,7 +72,7 @@ def _controller(layout: Layout) -> str:
 
 
 class _NodeQuestion:
-    """Whether its slurmd takes connections, and Slurm gives it jobs."""
+    """Whether its slurmd accepts connections, and Slurm gives it jobs."""
 
     def __init__(self, layout: Layout, plan: SitePlan, node: str) -> None:
         self._layout, self._node = layout, node
@@ -86,16 +86,16 @@ class _NodeQuestion:
         except OSError as error:
             raise LocalSiteError(f"{where}: {error}") from error
         if source != self._login:  # over the machine's default route, where anything may answer
-            raise LocalSiteError(f"{where}: the site's network is gone from this machine")
+            raise LocalSiteError(f"{where}: this machine no longer has the site's network")
         told = _slurm(self._layout, "sinfo", "--noheader", "--Node", f"--nodes={self._node}", "--format=%T|%E")
         return judge_node(told.splitlines()[0] if told else "unknown|")
 
 
 def judge_node(told: str) -> str:
-    """The state in `STATE|REASON` of `sinfo`; raises LocalSiteError where no job would get the node."""
+    """The state in `STATE|REASON` of `sinfo`; raises LocalSiteError if no job would get the node."""
     state, _, reason = told.partition("|")
     if any(word in state.lower() for word in _OUT_OF_USE):
-        raise LocalSiteError(f"Slurm calls it {state}" + (f" ({reason})" if reason not in {"", "none"} else ""))
+        raise LocalSiteError(f"Slurm reports its state as {state}" + (f" ({reason})" if reason not in {"", "none"} else ""))
     return state
 
 

@@ -27,7 +27,7 @@ _NAMESPACES = ("unshare", "--pid", "--mount", "--uts", "--fork", "--kill-child",
 def launch(layout: Layout, held: int, progress: Callable[[str], None]) -> None:
     """Start the supervisor and return when the site is ready. `held`: the site's lock, which the supervisor inherits.
 
-    Raises LocalSiteError where the site does not come up. Should the caller end meanwhile, the supervisor ends too.
+    Raises LocalSiteError if the site does not come up. If the caller ends meanwhile, the supervisor ends, too.
     """
     ours, theirs = socket.socketpair()
     with ours, ours.makefile("r") as reports:
@@ -35,7 +35,7 @@ def launch(layout: Layout, held: int, progress: Callable[[str], None]) -> None:
             _spawn(layout, held, theirs.fileno())
         if not follow(reports, progress):
             log = layout.log("supervisor")
-            raise LocalSiteError(f"the local site ended while it started; its log is {log}, which ends with:\n{tail(log)}")
+            raise LocalSiteError(f"the local site ended during its start; its log is {log}, which ends with:\n{tail(log)}")
 
 
 def _spawn(layout: Layout, held: int, connection: int) -> None:
@@ -57,9 +57,9 @@ def _spawn(layout: Layout, held: int, connection: int) -> None:
 
 
 def end(layout: Layout, pid: int) -> None:
-    """End the supervisor: in order if it can, else by force. While it holds the lock, its process id is no one else's.
+    """End the supervisor: in order if possible, otherwise by force. While it holds the lock, its process id is unique.
 
-    Raises LocalSiteError where that id is not the supervisor's here: it lives in another container, which shares the state directory.
+    Raises LocalSiteError if the id is not the supervisor's here: it runs in another container that shares the state directory.
     """
     try:
         process = os.pidfd_open(pid)
@@ -81,16 +81,16 @@ def end(layout: Layout, pid: int) -> None:
 
 
 def _require_visible(layout: Layout, pid: int, words: Sequence[str]) -> None:
-    """Raises LocalSiteError where the lock is held, but process `pid` (its command line: `words`) does not run the site."""
+    """Raises LocalSiteError if the lock is held, but process `pid` (command line `words`) does not run the site."""
     if not {layout.name, str(layout.root)} <= set(words) and not _let_go(layout):
         raise LocalSiteError(
-            f"the local site '{layout.name}' is run by a process that cannot be seen from here (number {pid} in {layout.lock}): "
+            f"the local site '{layout.name}' is run by a process that is invisible here (number {pid} in {layout.lock}): "
             "the state directory is shared with another container, or with the machine around this one; stop the site there"
         )
 
 
 def _let_go(layout: Layout) -> bool:
-    """Whether the lock is free, or is so soon: what was killed has no command line any more, and holds the lock until it is gone."""
+    """Whether the lock is free, or will be soon: a killed process has no command line, but holds the lock until it is gone."""
     deadline = time.monotonic() + _GOING_S
     while lock.is_locked(layout.lock):
         if time.monotonic() > deadline:
@@ -100,7 +100,7 @@ def _let_go(layout: Layout) -> bool:
 
 
 def _words(pid: int) -> tuple[str, ...]:
-    """A process's command line; empty where it has ended."""
+    """A process's command line; empty if it has ended."""
     try:
         return tuple(Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace").split("\0"))
     except OSError:

@@ -1,4 +1,4 @@
-"""Does it answer? Questions to the site's daemons, each asked until it is answered with yes."""
+"""Questions to the site's daemons, each repeated until the answer is yes."""
 
 import socket
 import ssl
@@ -13,7 +13,7 @@ from esd_localsite.state.programs import run
 
 
 def munge_answers(layout: Layout) -> bool:
-    """Munge's socket takes connections."""
+    """Munge's socket accepts connections."""
     with socket.socket(socket.AF_UNIX) as client:
         return client.connect_ex(str(layout.munge_socket)) == 0
 
@@ -30,18 +30,18 @@ def nodes_idle(layout: Layout) -> bool:
 
 
 def registry_answers(layout: Layout, plan: SitePlan) -> bool:
-    """The registry speaks the OCI protocol and sends us for a token, which its login gives; with certificates of the site's authority."""
+    """The registry speaks the OCI protocol and asks for a token, which its login issues; both have certificates of the site's authority."""
     asked = _status(f"https://{plan.registry}/v2/", layout.tls.ca), _status(f"https://127.0.0.1:{plan.ports.login}/token", layout.tls.ca)
     return asked == (httpx.codes.UNAUTHORIZED, httpx.codes.OK)
 
 
 def unicore_answers(layout: Layout, plan: SitePlan) -> bool:
-    """The UNICORE endpoint answers: who asks without a name may be refused, but politely."""
+    """The UNICORE endpoint answers; it may refuse an anonymous client, but with a proper answer."""
     return _status(plan.unicore_url, layout.tls.ca) in {httpx.codes.OK, httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN}
 
 
 def server_takes_jobs(layout: Layout, plan: SitePlan) -> bool:
-    """The real UNICORE/X has a target system for the site's user: it answers some seconds before, and refuses all jobs until then."""
+    """The real UNICORE/X has a target system for the site's user. It answers some seconds earlier, but refuses all jobs until then."""
     verify = ssl.create_default_context(cafile=str(layout.tls.ca))
     login, accept = (JOB_USER, layout.password.read_text().strip()), {"Accept": "application/json"}
     try:
@@ -61,7 +61,7 @@ def has_target(core: object, factories: object, *, with_tsi: bool) -> bool:
 
 
 def tsi_answers(layout: Layout, plan: SitePlan) -> bool:  # noqa: ARG001 - asked like the others
-    """UNICORE's TSI takes connections; whom it obeys, its certificates say."""
+    """UNICORE's TSI accepts connections. It obeys only peers with the right certificate."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", plan.ports.tsi or 0)) == 0
 

@@ -1,4 +1,4 @@
-"""The programs that a site with the real server has besides the others: pure descriptions."""
+"""The additional programs of a site with the real server: pure descriptions."""
 
 import sys
 from pathlib import Path
@@ -11,15 +11,15 @@ from esd_localsite.unicorex.places import SERVER, TSI, Places
 _HEAP_MB = 384
 _JAVA = (
     f"-Xmx{_HEAP_MB}m",
-    "-XX:+UseSerialGC",  # the smallest, on a machine whose processors are for the jobs
-    "-XX:+ExitOnOutOfMemoryError",  # the supervisor starts it anew; half a server would answer wrongly
+    "-XX:+UseSerialGC",  # the smallest garbage collector: the processors are for the jobs
+    "-XX:+ExitOnOutOfMemoryError",  # the supervisor restarts it; a partly broken server would answer wrongly
     "-XX:-UsePerfData",
-    "-XX:TieredStopAtLevel=1",  # starts with half the work; what it then does is waiting
+    "-XX:TieredStopAtLevel=1",  # halves the work at the start; afterwards the server mostly waits
 )
 
 
 def server(layout: Layout, java: Path, jars: Path) -> Daemon:
-    """UNICORE/X. With a TSI it acts for nobody; without, jobs are its own processes and inherit its environment."""
+    """UNICORE/X. With a TSI it runs nothing itself; without one, jobs are its own processes and inherit its environment."""
     places = Places(layout)
     settings = (f"-Djava.io.tmpdir={places.data}", f"-Dlog4j.configurationFile={places.logging}")
     argv = (str(java), *_JAVA, *settings, "-cp", f"{jars}/*", "eu.unicore.uas.UAS", str(places.main), SERVER)
@@ -38,7 +38,7 @@ def tsi(layout: Layout) -> Daemon:
 
 
 def front(layout: Layout) -> Daemon:
-    """The front, in the place of the site's own endpoint."""
+    """The front, in place of this project's endpoint."""
     argv = (sys.executable, "-m", "esd_localsite.unicorex", "--config", str(Places(layout).front))
     environment = {**python_environment(), **FLAT_MEMORY}
     if not layout.needs_root:
@@ -47,5 +47,5 @@ def front(layout: Layout) -> Daemon:
 
 
 def _job_environment(layout: Layout) -> dict[str, str]:
-    """What jobs find set, as at the site's own endpoint."""
+    """Variables of jobs, as at this project's endpoint."""
     return {"SCRATCH": str(layout.scratch), "BASH_ENV": str(layout.shell_start), "SSL_CERT_FILE": str(layout.tls.bundle)}

@@ -1,4 +1,4 @@
-"""What the supervisor tells the `up` that waits for it: one JSON document a line."""
+"""What the supervisor reports to the waiting `up`: one JSON document a line."""
 
 import socket
 from collections.abc import Callable, Iterable
@@ -10,7 +10,7 @@ from esd_localsite.errors import LocalSiteError
 
 
 class Kind(StrEnum):
-    """What a report means for the one who waits."""
+    """What a report means for the waiting `up`."""
 
     PROGRESS = "progress"
     READY = "ready"
@@ -26,7 +26,7 @@ class Report(BaseModel):
     text: str = ""
 
     def send(self, connection: socket.socket) -> bool:
-        """Send it; False where the one who waited has gone away."""
+        """Send it; False if the waiting `up` has gone away."""
         try:
             connection.sendall(self.model_dump_json().encode() + b"\n")
         except OSError:

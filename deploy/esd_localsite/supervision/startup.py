@@ -1,4 +1,4 @@
-"""The order in which a site comes up: pure, so that it can be read and tested before anything starts."""
+"""The order in which a site starts: pure, so that it can be read and tested before anything starts."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from esd_localsite.unicorex.places import Places
 
 @dataclass(frozen=True)
 class Stage:
-    """Some daemons that start together, and the question that must be answered with yes before the next stage starts."""
+    """Daemons that start together, and the question that needs the answer yes before the next stage starts."""
 
     title: str
     daemons: tuple[Daemon, ...]
@@ -23,7 +23,7 @@ class Stage:
 
 
 def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
-    """All stages in order; the registry takes its time to start and nothing waits for it, so it comes early and is asked late."""
+    """All stages in order. The registry starts slowly and nothing waits for it, so it starts early and is asked late."""
     registry, unicore = (daemons.docker_registry(layout), daemons.registry_login(layout)), _unicore(layout, plan)
     ends = (
         Stage("registry", (), lambda: readiness.registry_answers(layout, plan)),
@@ -42,7 +42,7 @@ def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
 
 
 def _unicore(layout: Layout, plan: SitePlan) -> tuple[Daemon, ...]:
-    """This project's endpoint; or the real server, its TSI and the front before it."""
+    """This project's endpoint, or the real server with its TSI and front."""
     if plan.options.server is Server.OWN:
         return (daemons.unicore(layout),)
     java = real_server.server(layout, find_java(), kept(Places(layout).jars, UNICOREX))

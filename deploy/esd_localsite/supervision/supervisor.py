@@ -1,7 +1,7 @@
 """The process that is the site: `python -m esd_localsite.supervision.supervisor NAME ROOT CONNECTION`, started by `up`.
 
-It is init of a process namespace and owns the mount namespace that keeps the site's networks. When it ends, for whatever reason, the
-kernel ends every process, mount and network of the site. A site without root has no namespaces: there it ends what is left by itself.
+It is init of a process namespace and owns the mount namespace that keeps the site's networks. Whenever it ends, the
+kernel ends every process, mount and network of the site. A site without root has no namespaces: there it ends the rest itself.
 """
 
 import contextlib
@@ -32,7 +32,7 @@ _ASK_EVERY_S = 0.1
 
 
 class StoppedError(Exception):
-    """Someone asked the site to end while it was starting."""
+    """Someone asked the site to end during its start."""
 
 
 class Supervisor:
@@ -47,7 +47,7 @@ class Supervisor:
         self._children = Children(layout)
 
     def live(self) -> None:
-        """The site's whole life. Leaves a record of how it ended."""
+        """Run the site to its end, and record how it ended."""
         try:
             self._start()
             self._watch()
@@ -101,7 +101,7 @@ class Supervisor:
                 self._obey()
 
     def _obey(self) -> None:
-        """Do what someone orders through the control socket."""
+        """Carry out an order from the control socket."""
         received = control.receive(self._control)
         if received is None:
             return
@@ -123,7 +123,7 @@ class Supervisor:
 
 
 def isolate(layout: Layout) -> None:
-    """Make the namespaces that `unshare` gave this process the site's own: its processes, host names and host name."""
+    """Set up the namespaces that `unshare` gave this process: processes, names of hosts, and the host name."""
     run(("mount", "-t", "proc", "proc", "/proc"))
     for own, shared in ((layout.hosts, "/etc/hosts"), (layout.passwd, "/etc/passwd"), (layout.group, "/etc/group")):
         run(("mount", "--bind", str(own), shared))
@@ -131,12 +131,12 @@ def isolate(layout: Layout) -> None:
 
 
 def own_pid() -> int:
-    """This process's id as everybody else sees it: /proc is still the one of the namespace outside."""
+    """This process's id as seen from outside: /proc still belongs to the outer namespace."""
     return int(Path("/proc/self").readlink().name)
 
 
 def end_descendants() -> None:
-    """Kill what is left of the site: jobs, and what they started."""
+    """Kill what is left of the site: jobs and their processes."""
     while children := Path(f"/proc/self/task/{os.getpid()}/children").read_text().split():
         for child in children:
             with contextlib.suppress(ProcessLookupError):
@@ -146,13 +146,13 @@ def end_descendants() -> None:
 
 
 def adopt_orphans() -> None:
-    """Without a process namespace: become the parent of whatever the daemons leave behind, so that it can be ended."""
+    """Without a process namespace: become the parent of orphans that the daemons leave, so that they can be ended."""
     if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
         raise LocalSiteError(f"prctl: {os.strerror(ctypes.get_errno())}")
 
 
 def main(name: str, root: str, connection: str) -> None:
-    """Be the supervisor of the site `name` below `root`. `connection`: an inherited socket's number."""
+    """Supervise the site `name` below `root`. `connection`: an inherited socket's number."""
     layout = Layout(name, Path(root))
     layout.lock.write_text(f"{own_pid()}\n")
     plan = SitePlan.read(layout)

@@ -1,4 +1,4 @@
-"""Files that clients send and fetch at an address of their own: made after a login, used without one. UCC and Java clients do all so."""
+"""Files that clients send and fetch at a separate address: requested after a login, used without one. UCC and Java clients do so."""
 
 import uuid
 from datetime import UTC, datetime
@@ -24,24 +24,24 @@ _KIND = "client-server-transfers"
 
 
 async def new_import(request: Request) -> Response:
-    """A file is about to come: `{"file": …, "protocol": "BFT"}`."""
+    """A client announces an upload: `{"file": …, "protocol": "BFT"}`."""
     return await _new(request, is_export=False)
 
 
 async def new_export(request: Request) -> Response:
-    """A file is about to be fetched."""
+    """A client announces a download."""
     return await _new(request, is_export=True)
 
 
 def list_transfers(request: Request) -> Response:
-    """The caller's."""
+    """The caller's transfers."""
     endpoint, owner = endpoint_of(request), owner_of(request)
     urls = [endpoint.urls.of(_KIND, record.id) for record in endpoint.client_transfers if record.owner == owner]
     return listing(request, _KIND, urls, endpoint.urls.of(_KIND, ""))
 
 
 def show_transfer(request: Request) -> Response:
-    """One of them."""
+    """One transfer."""
     return answer(request, client_transfer_document(_own(request), endpoint_of(request).config))
 
 
@@ -52,7 +52,7 @@ def delete_transfer(request: Request) -> Response:
 
 
 async def put_bytes(request: Request) -> Response:
-    """The bytes of an import; whoever knows the address may send them."""
+    """The bytes of an import; everyone who knows the address may send them."""
     record, storage = await run_in_threadpool(_open, request, is_export=False)
     check_quota(endpoint_of(request).faults, record.file)
     await receive_file(request, storage, record.file)

@@ -1,4 +1,4 @@
-"""The running endpoint: its parts, put together once, and what every route needs of a request."""
+"""The running endpoint: its parts, assembled once, and what every route needs from a request."""
 
 import os
 from dataclasses import dataclass
@@ -45,7 +45,7 @@ class Endpoint:
     def build(cls, config: EndpointConfig) -> "Endpoint":
         """Prepare folders, users and jobs; nothing runs yet. Raises LocalSiteError."""
         _make_folder(config.state_dir, 0o700)
-        # Separate users make their folders there, which have names that nobody guesses.
+        # Separate users make their folders there; nobody can guess their names.
         _make_folder(config.uspace_dir, 0o1733 if config.separate_users else 0o755)
         users = UsersFile.read(config.users_file)
         if config.separate_users:
@@ -76,7 +76,7 @@ def endpoint_of(request: Request) -> Endpoint:
 
 
 def identity_of(request: Request) -> Identity:
-    """Who is asking. Raises HTTPException 403 for the anonymous."""
+    """The caller. Raises HTTPException 403 for an anonymous client."""
     identity: Identity | None = request.scope["identity"]
     if identity is None:
         raise HTTPException(403, "Access denied: log in first")
@@ -84,13 +84,13 @@ def identity_of(request: Request) -> Identity:
 
 
 def owner_of(request: Request) -> str | None:
-    """Whose things a list shows; None, nobody's, for the anonymous."""
+    """Whose things a list shows; None, nobody's, for an anonymous client."""
     identity: Identity | None = request.scope["identity"]
     return identity.name if identity else None
 
 
 def account_of_caller(request: Request) -> Account:
-    """The Unix account of whoever asks, in the group that was chosen.
+    """The Unix account of the caller, in the chosen group.
 
     Raises HTTPException 403, also for an account or group that is not theirs.
     """
@@ -112,7 +112,7 @@ def preferences(request: Request) -> dict[str, str]:
 
 
 def job_of(request: Request, job_id: str) -> JobRecord:
-    """The caller's job. Raises HTTPException 404 where there is none, 403 where it is another's."""
+    """The caller's job. Raises HTTPException 404 if it does not exist, 403 if it belongs to another user."""
     identity = identity_of(request)
     record = endpoint_of(request).engine.store.get(job_id)
     if record is None:

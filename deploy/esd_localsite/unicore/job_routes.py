@@ -25,14 +25,14 @@ _FAILED = "Could not submit job"
 
 
 def list_jobs(request: Request) -> Response:
-    """The caller's jobs, oldest first; with `tags`, those that bear all of them."""
+    """The caller's jobs, oldest first; with `tags`, those that have all of them."""
     endpoint, owner, tags = endpoint_of(request), owner_of(request), wanted_tags(request)
     own = [r for r in endpoint.engine.store if r.owner == owner and r.service == "unicore" and tags <= set(r.tags)]
     return listing(request, "jobs", [endpoint.urls.of("jobs", record.id) for record in own], endpoint.urls.of("jobs", ""))
 
 
 async def create_job(request: Request) -> Response:
-    """Any JSON object makes a job; what is wrong with it shows in the job (facts, "Easily got wrong", 5)."""
+    """Any JSON object makes a job. As in UNICORE, mistakes show in the job."""
     return await _create(request, SITE)
 
 
@@ -76,7 +76,7 @@ def delete_job(request: Request) -> Response:
 
 
 def job_details(request: Request) -> Response:
-    """What the batch system says, word by word, while it remembers the job."""
+    """What the batch system says, verbatim, while it remembers the job."""
     record = job_of(request, request.path_params["job"])
     try:
         return answer(request, {**endpoint_of(request).engine.details(record)})
@@ -85,7 +85,7 @@ def job_details(request: Request) -> Response:
 
 
 def job_submitted(request: Request) -> Response:
-    """The description as it was sent."""
+    """The description as the client sent it."""
     return answer(request, dict(job_of(request, request.path_params["job"]).submitted))
 
 
@@ -119,7 +119,7 @@ def routes() -> list[Route]:
 
 async def _create(request: Request, site: str) -> Response:
     endpoint, identity = endpoint_of(request), identity_of(request)
-    account_of_caller(request)  # refuses a group that is not the caller's
+    account_of_caller(request)  # refuses a group of which the caller is not a member
     group = preferences(request).get("group")
     fields = await json_body(request, _FAILED)
     record = await run_in_threadpool(endpoint.engine.create, identity, fields, Origin(group=group, site=site))

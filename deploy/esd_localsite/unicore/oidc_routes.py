@@ -1,4 +1,4 @@
-"""Routes of the issuer: discovery, keys, tokens, and the two forms that a person would fill in."""
+"""Routes of the issuer: discovery, keys, tokens, and the two forms for people."""
 
 import html
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ _DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
 
 
 def discovery(request: Request) -> Response:
-    """Where everything is."""
+    """The addresses of the issuer's routes."""
     return JSONResponse(_issuer(request).discovery())
 
 
@@ -38,7 +38,7 @@ async def token(request: Request) -> Response:
 
 
 def userinfo(request: Request) -> Response:
-    """Who a token stands for."""
+    """The user of a token."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     user = _issuer(request).user_of(value.strip()) if scheme.lower() == "bearer" else None
     if user is None:
@@ -49,7 +49,7 @@ def userinfo(request: Request) -> Response:
 
 
 async def device(request: Request) -> Response:
-    """A device asks to be let in."""
+    """A device asks to log in."""
     try:
         return JSONResponse(_issuer(request).device_document())
     except GrantError as error:
@@ -63,7 +63,7 @@ def verify_form(request: Request) -> Response:
 
 
 async def verify(request: Request) -> Response:
-    """The user lets a device in."""
+    """The user approves a device."""
     form = await _form(request)
     user = await run_in_threadpool(_user_of_password, request, form)
     if user is None:
@@ -73,13 +73,13 @@ async def verify(request: Request) -> Response:
 
 
 def login_form(request: Request) -> Response:
-    """The page where a user logs in for a service that sent them here."""
+    """The page where a user logs in for a service that redirected them here."""
     target = urlencode({"redirect_uri": request.query_params.get("redirect_uri", "")})
     return _page(html.escape(f"{_issuer(request).url}/auth?{target}", quote=True), "")
 
 
 async def login(request: Request) -> Response:
-    """Back to the service, with a code. Only to this server: an issuer that sends codes anywhere gives accounts away."""
+    """Redirect to the service with a code. Only to this server: an issuer that sends codes anywhere would give accounts away."""
     target = request.query_params.get("redirect_uri", "")
     if urlsplit(target)[:2] != urlsplit(_issuer(request).url)[:2]:
         return JSONResponse({"error": "invalid_request", "error_description": "redirect_uri is not a place of this server"}, 400)

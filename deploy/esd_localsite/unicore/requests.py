@@ -16,11 +16,11 @@ from esd_localsite.unicore.answers import links
 
 _PAGE = 200
 _BODY_S = 60
-"""For a body that is a document."""
+"""Time limit for a body that is a document."""
 _PIECE_S = 60
-"""Between two pieces of a file."""
+"""Time limit between two pieces of a file."""
 _LARGEST_DOCUMENT = 2**20
-"""Bytes. While a document is read, nobody else is answered: a large one is a way to stop the site."""
+"""Bytes. While it parses a document, the server answers nobody else: a large document could stop the site."""
 _READ_AT_ONCE = 2**14
 _LONG = 500
 """Entries of a folder."""
@@ -37,7 +37,7 @@ def answer(request: Request, document: Document, status: int = 200) -> JSONRespo
 
 
 class LongJson(JSONResponse):
-    """A long document, written piece by piece: the usual writer keeps the interpreter from everybody else until it is done."""
+    """A long document, written piece by piece: the usual encoder blocks the interpreter for everyone else until it is done."""
 
     def render(self, content: object) -> bytes:
         writer = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
@@ -45,7 +45,7 @@ class LongJson(JSONResponse):
 
 
 async def raw_body(request: Request, most: int = _LARGEST_DOCUMENT) -> bytes:
-    """The request's body. Raises HTTPException 413 where it is too large to be anything but a file, 408 where it stops half-way."""
+    """The request's body. Raises HTTPException 413 if it is too large for a document, 408 if it stops half-way."""
     body = bytearray()
     try:
         async with asyncio.timeout(_BODY_S):
@@ -59,7 +59,7 @@ async def raw_body(request: Request, most: int = _LARGEST_DOCUMENT) -> bytes:
 
 
 async def prompt_pieces(request: Request) -> AsyncIterator[bytes]:
-    """A file's bytes as they come. Raises HTTPException 408 where nothing more comes."""
+    """A file's bytes as they arrive. Raises HTTPException 408 if nothing more arrives."""
     pieces = request.stream()
     while True:
         try:
@@ -73,7 +73,7 @@ async def prompt_pieces(request: Request) -> AsyncIterator[bytes]:
 
 
 async def json_body(request: Request, what: str = "Error") -> dict[str, Json]:
-    """The request's JSON object. Raises HTTPException: 415 where another kind is announced, 500 where it is none."""
+    """The request's JSON object. Raises HTTPException: 415 for another content type, 500 if it is not an object."""
     if not request.headers.get("content-type", "application/json").startswith("application/json"):
         raise HTTPException(415)
     body = await raw_body(request)
@@ -100,5 +100,5 @@ def listing(request: Request, name: str, urls: Sequence[str], own_url: str, page
 
 
 def wanted_tags(request: Request) -> frozenset[str]:
-    """The tags that a list is to be reduced to."""
+    """The tags that filter a list."""
     return frozenset(filter(None, request.query_params.get("tags", "").replace(" ", ",").replace("+", ",").split(",")))

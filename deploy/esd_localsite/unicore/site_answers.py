@@ -1,4 +1,4 @@
-"""The documents about a site: who asks, what there is, what it offers. Pure; as UNICORE/X 2.9.0 answers (tests/contract)."""
+"""The documents about a site: caller, resources, offers. Pure; in the form of UNICORE/X 2.9.0 (tests/contract)."""
 
 from datetime import datetime
 
@@ -13,7 +13,7 @@ _SERVER = "CN=local site,O=ESD,C=EU"
 _AUTHORITY = "CN=local site CA,O=ESD,C=EU"
 _UMASK = "0027"
 ANONYMOUS: Document = {"dn": "CN=ANONYMOUS,O=UNKNOWN,OU=UNKNOWN", "role": {"selected": "anonymous"}, "xlogin": {}}
-"""The `client` block of who gave no credentials."""
+"""The `client` block of an anonymous client."""
 
 
 def client_document(identity: Identity, groups: tuple[str, ...], group: str | None) -> Document:
@@ -47,7 +47,7 @@ def core_document(config: EndpointConfig, client: Document, up_since: datetime, 
 
 
 def _offer(config: EndpointConfig) -> Document:
-    """What the site's partitions and applications are."""
+    """The site's partitions and applications."""
     resources = {
         name: {resource: f"{least}-{most}" for resource, (least, most) in partition.limits.items()}
         for name, partition in config.partitions.items()
@@ -63,7 +63,7 @@ def _offer(config: EndpointConfig) -> Document:
 
 
 def factory_document(config: EndpointConfig) -> Document:
-    """The one target system factory: which partitions there are, and what may be asked of them."""
+    """The only target system factory: the partitions and their limits."""
     urls = Urls(config.site_url)
     own = urls.of("factories", FACTORY)
     found = links(self=own, sites=urls.of("sites"), applications=f"{own}/applications")
@@ -71,13 +71,13 @@ def factory_document(config: EndpointConfig) -> Document:
 
 
 def application_document(application: Application) -> Document:
-    """One application, and which parameters it takes."""
+    """One application and its parameters."""
     options = {name: {"Type": kind} for name, kind in application.options}
     return {"ApplicationName": application.name, "ApplicationVersion": application.version, "Options": options}
 
 
 def site_document(config: EndpointConfig, site: SiteRecord, jobs: int) -> Document:
-    """A target system, which takes jobs."""
+    """A target system, which accepts jobs."""
     urls = Urls(config.site_url)
     own = urls.of("sites", site.id)
     return {
@@ -91,7 +91,7 @@ def site_document(config: EndpointConfig, site: SiteRecord, jobs: int) -> Docume
 
 
 def storage_factory_document(config: EndpointConfig) -> Document:
-    """The storage factory, which makes no storages here."""
+    """The storage factory, which creates no storages here."""
     own = Urls(config.site_url).of("storagefactories", STORAGE_FACTORY)
     return {**resource(config, _SERVER), "storageDescriptions": {}, "_links": links(self=own)}
 

@@ -26,7 +26,7 @@ _EMPTY_LISTS = ("reservations", "tasks")
 
 
 def core(request: Request) -> Response:
-    """The site, and who the caller is at it."""
+    """The site, and the caller's identity at it."""
     endpoint = endpoint_of(request)
     client = _client(request)
     return answer(request, site_answers.core_document(endpoint.config, client, endpoint.up_since, endpoint.engine.batch.note))
@@ -51,7 +51,7 @@ def registry(request: Request) -> Response:
 
 
 def factories(request: Request) -> Response:
-    """The list of target system factories: one, and none for the anonymous."""
+    """The list of target system factories: one, or none for an anonymous client."""
     return _fixed(request, "factories", FACTORY)
 
 
@@ -85,7 +85,7 @@ def storage_factory(request: Request) -> Response:
 
 
 def sites(request: Request) -> Response:
-    """The target systems of the caller: the default one, and those that the caller made."""
+    """The target systems of the caller: the default one, and those that the caller created."""
     endpoint, owner, tags = endpoint_of(request), owner_of(request), wanted_tags(request)
     own = [record.id for record in endpoint.sites if record.owner == owner and tags <= set(record.tags)]
     ids = [*([SITE] if owner and not tags else []), *own]
@@ -107,7 +107,7 @@ def site(request: Request) -> Response:
 
 
 def jobs_of_site(request: Request) -> Response:
-    """The jobs that it took."""
+    """The jobs that it accepted."""
     record, urls = site_of(request), endpoint_of(request).urls
     return listing(request, "jobs", _jobs_at(request, record), urls.of("sites", record.id, "jobs"), _JOBS_OF_A_SITE)
 
@@ -125,13 +125,13 @@ NOT_MODIFIABLE = "Property not found or cannot be modified!"
 
 
 def delete_site(request: Request) -> Response:
-    """Forget a target system; its jobs stay."""
+    """Remove a target system; its jobs stay."""
     endpoint_of(request).sites.remove(site_of(request).id)
     return Response(status_code=204)
 
 
 def empty_list(request: Request) -> Response:
-    """A kind of resource of which this site has none."""
+    """A kind of resource that this site does not have."""
     kind = request.url.path.rpartition("/")[2]
     return listing(request, kind, (), endpoint_of(request).urls.of(kind, ""))
 

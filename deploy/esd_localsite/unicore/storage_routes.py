@@ -91,13 +91,13 @@ def make_directory(request: Request) -> Response:
 
 
 def remove_file(request: Request) -> Response:
-    """Remove a file, or a whole directory; without a path, all that is in the storage."""
+    """Remove a file or a whole directory; without a path, everything in the storage."""
     storage_of_request(request).remove(_name(request))
     return Response(status_code=204)
 
 
 def parse_range(header: str | None, size: int) -> tuple[int, int] | None:
-    """First byte and length of a `Range`, at most to the file's end; None where the whole file is meant. Raises HTTPException 416."""
+    """First byte and length of a `Range`, at most to the file's end; None for the whole file. Raises HTTPException 416."""
     if header is None:
         return None
     match = _RANGE.fullmatch(header)
@@ -135,7 +135,7 @@ def storage_of_request(request: Request) -> Storage:
     endpoint, storage_id = endpoint_of(request), request.path_params["storage"]
     account, job = account_of_caller(request), job_of_storage(storage_id)
     if job is not None:
-        job_of(request, job)  # 403 where it is another's
+        job_of(request, job)  # 403 if it belongs to another user
     try:
         return storage_of(endpoint.engine.store, storage_id, identity_of(request).name, account)
     except PathError as error:
@@ -143,7 +143,7 @@ def storage_of_request(request: Request) -> Storage:
 
 
 def _seen(request: Request, storage: Storage) -> StorageSeen:
-    """A job's directory comes a moment after the job; where it cannot be made the job fails, and the storage stays without one."""
+    """A job's directory appears a moment after the job. If it cannot be made, the job fails and the storage has none."""
     storage_id, owner, urls = request.path_params["storage"], identity_of(request).name, endpoint_of(request).urls
     job = job_of_storage(storage_id)
     if job is None:
@@ -174,7 +174,7 @@ def send_file(request: Request, storage: Storage, name: str) -> Response:
 
 
 class FileBytes(StreamingResponse):
-    """Part of a file, which is closed at the end also where the client goes away: Starlette leaves that to chance."""
+    """Part of a file. Closes it at the end even if the client goes away, which Starlette does not guarantee."""
 
     def __init__(self, stream: BinaryIO, first: int, length: int, headers: Mapping[str, str], *, whole: bool) -> None:
         super().__init__(read_range(stream, first, length), 200 if whole else 206, headers, "application/octet-stream")
@@ -188,7 +188,7 @@ class FileBytes(StreamingResponse):
 
 
 async def receive_file(request: Request, storage: Storage, name: str) -> None:
-    """Write what comes, in place: where it breaks off, its part stays."""
+    """Write the body in place as it arrives; after an interruption, the part that arrived stays."""
     stream = await run_in_threadpool(storage.writing, name)
     try:
         async for chunk in prompt_pieces(request):

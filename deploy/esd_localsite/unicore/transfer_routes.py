@@ -28,19 +28,19 @@ def list_transfers(request: Request) -> Response:
 async def create_transfer(request: Request) -> Response:
     """`{"file": …, "source" or "target": …}`, for the storage in the path."""
     fields = await json_body(request)
-    account_of_caller(request)  # refuses a group that is not the caller's
+    account_of_caller(request)  # refuses a group of which the caller is not a member
     record = _record(request, fields)
     await run_in_threadpool(endpoint_of(request).transfers.start, record)
     return Response(status_code=201, headers={"Location": endpoint_of(request).urls.of("transfers", record.id)})
 
 
 def show_transfer(request: Request) -> Response:
-    """How it goes."""
+    """A transfer's progress."""
     return answer(request, transfer_document(_own(request), endpoint_of(request).config))
 
 
 def delete_transfer(request: Request) -> Response:
-    """End it, and forget it."""
+    """End a transfer and remove its record."""
     transfers, record = endpoint_of(request).transfers, _own(request)
     transfers.abort(record.id)
     transfers.shelf.remove(record.id)

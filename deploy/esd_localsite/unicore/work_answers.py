@@ -1,4 +1,4 @@
-"""The documents about a user's own things: jobs, storages, files, transfers. Pure; as UNICORE/X 2.9.0 answers (tests/contract)."""
+"""The documents about a user's own things: jobs, storages, files, transfers. Pure; in the form of UNICORE/X 2.9.0 (tests/contract)."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -49,7 +49,7 @@ def client_transfer_document(record: ClientTransferRecord, config: EndpointConfi
 
 
 def job_document(record: JobRecord, job: JobDescription, config: EndpointConfig) -> Document:
-    """A job's properties. `exitCode` is a string, and absent while there is none."""
+    """A job's properties. `exitCode` is a string, and absent while it is unknown."""
     state = record.state
     exit_code = {} if state.exit_code is None else {"exitCode": str(state.exit_code)}
     queue = dict(job.resources.requested).get("Queue") or next(iter(config.partitions), "N/A")
@@ -89,7 +89,7 @@ def _job_type(record: JobRecord, job: JobDescription) -> str:
 
 
 def _consumed(record: JobRecord) -> Document:
-    """Seconds, as text, of what is known."""
+    """The known times, in seconds as text."""
     known: dict[str, str] = {} if record.state.phase in {Phase.CREATED, Phase.STAGING_IN} else {"stage-in": "0"}
     if record.ended:
         known["total"] = str(round((record.ended - record.created).total_seconds()))
@@ -112,7 +112,7 @@ def _job_links(record: JobRecord, urls: Urls) -> dict[str, dict[str, str]]:
 
 @dataclass(frozen=True)
 class StorageSeen:
-    """What is said of a storage. `root` and `free` (bytes) are None where its directory is not there yet, or never will be."""
+    """The facts about a storage. `root` and `free` (bytes) are None if its directory does not exist (yet)."""
 
     id: str
     owner: str
@@ -124,7 +124,7 @@ class StorageSeen:
 
 
 def storage_document(seen: StorageSeen, config: EndpointConfig) -> Document:
-    """A storage. A client that sees no `resourceStatus` would wait for ever."""
+    """A storage. Without `resourceStatus`, a client would wait forever."""
     url = Urls(config.site_url).of("storages", seen.id)
     found = {
         "self": {"href": url},

@@ -1,5 +1,5 @@
 """The real UNICORE/X server with UNICORE's own TSI, on the site's Slurm: `local up --server unicorex`.
 
-Nothing of UNICORE lies here. Maven fetches the server by `pom.xml`; each file is checked against `jars.sha256`. The TSI comes from an
+This folder contains nothing of UNICORE. Maven fetches the server by `pom.xml`; each file is checked against `jars.sha256`. The TSI is an
 archive, a folder or its public repository, checked against `tsi.sha256`. This room writes their configuration and runs the front.
 """

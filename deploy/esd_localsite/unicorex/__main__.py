@@ -15,7 +15,7 @@ from esd_localsite.unicorex.front_config import FrontConfig
 
 
 def main() -> int:
-    """Exit code 4 (a tool failed) with one message where the front cannot start."""
+    """Exit code 4 (a tool failed) with one message if the front cannot start."""
     parser = argparse.ArgumentParser(prog="esd_localsite.unicorex", description=__doc__)
     parser.add_argument("--config", type=Path, required=True, help="the front's configuration (JSON)")
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")

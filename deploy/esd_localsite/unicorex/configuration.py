@@ -1,4 +1,4 @@
-"""What the server and the TSI are told: their configuration as text, pure. The keys are UNICORE's own."""
+"""The configuration of the server and the TSI as text; pure. The keys are UNICORE's own."""
 
 import json
 from collections.abc import Iterable, Mapping
@@ -17,12 +17,12 @@ _DEFAULT_RUNTIME_S = 3600
 
 @dataclass(frozen=True)
 class Times:
-    """The constants that a site chooses. The two minutes that the server waits for the exit code of a lost job are none of them."""
+    """The time constants that a site chooses. The two minutes that the server waits for the exit code of a lost job are fixed."""
 
     status_ms: int
-    """How often the batch system is asked."""
+    """How often the server asks the batch system."""
     files_s: int
-    """How long a file may take to show up on the shared file system."""
+    """How long a file may take to appear on the shared file system."""
     resubmit_s: int
 
 
@@ -44,7 +44,7 @@ def properties(entries: Mapping[str, object]) -> str:
 
 
 def server_properties(places: Places, plan: SitePlan, token_secret: str, home: Path) -> str:
-    """The server's main file. `home`: the home folder of the one user that the embedded TSI has."""
+    """The server's main file. `home`: the home folder of the embedded TSI's only user."""
     return properties(
         {
             **_network(places, plan),
@@ -82,7 +82,7 @@ def _network(places: Places, plan: SitePlan) -> dict[str, object]:
 
 
 def _access(places: Places, plan: SitePlan, token_secret: str) -> dict[str, object]:
-    """Passwords by file, tokens by the site's issuer, accounts by file, rights by the policy."""
+    """Passwords and accounts come from files, tokens from the site's issuer, rights from the policy."""
     login, attributes = "container.security.rest.authentication", "container.security.attributes"
     return {
         f"{login}.order": "FILE OAUTH",
@@ -116,7 +116,7 @@ def _storages(places: Places, home: Path) -> dict[str, object]:
 
 
 def _remote(plan: SitePlan) -> dict[str, object]:
-    """The TSI, over TLS with certificates on both sides: else whoever has an account could connect, and act as any user."""
+    """The TSI, over TLS with certificates on both sides: otherwise everyone with an account could connect and act as any user."""
     return {
         "coreServices.targetsystemfactory.tsiMode": "remote",
         "CLASSICTSI.machine": "127.0.0.1",
@@ -148,7 +148,7 @@ def _jobs(places: Places, times: Times) -> dict[str, object]:
 
 
 def tsi_properties(places: Places, plan: SitePlan) -> str:
-    """The TSI's settings. It obeys the server's certificate only. Batch jobs do not inherit what is for the login node."""
+    """The TSI's settings. It obeys only the server's certificate. Batch jobs do not inherit the login node's variables."""
     tls = places.layout.tls
     return properties(
         {
@@ -204,7 +204,7 @@ def _resources(plan: SitePlan, longest_s: int, cpus: int) -> dict[str, str]:
 
 
 def accounts_document(users: Iterable[str], account: str | None) -> str:
-    """User → role and account. `account`: the one of all users; None: each has one of their own name."""
+    """User → role and account. `account`: the account of all users; None: each user has an account of the same name."""
     entries = {dn(user): {"role": ["user"], "xlogin": [account or user], "group": []} for user in users}
     return json.dumps(entries, indent=2) + "\n"
 
@@ -222,7 +222,7 @@ logger.cxf.level = off
 
 
 def policy_settings(places: Places) -> str:
-    """Which policies hold."""
+    """Which policies apply."""
     return properties(
         {"localpdp.directory": places.policies, "localpdp.filesWildcard": "*.xml", "localpdp.combiningAlg": "first-applicable"}
     )

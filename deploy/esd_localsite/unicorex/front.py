@@ -1,4 +1,4 @@
-"""The front before the server: the site's name in the path, the issuer and the queue beside it, and the faults on the wire.
+"""The front of the server: adds the site's name to the path, the issuer, the queue, and the faults on the network.
 
 It stands where a real site has UNICORE's gateway. It takes `/SITE` off the path and tells the server its outside address
 (`X-UNICORE-Gateway`), from which the server makes all links. Bodies pass through piece by piece; nothing is kept.
@@ -31,7 +31,7 @@ _HOP = frozenset(
 _OURS = frozenset({b"date", b"server"})
 _TIMEOUT = {"connect": 5.0, "read": 600.0, "write": 600.0, "pool": 60.0}
 _LIMITS = httpx.Limits(max_connections=60, max_keepalive_connections=20, keepalive_expiry=5.0)
-"""The server has 64 threads; a connection that rests is left before the server leaves it."""
+"""The server has 64 threads. The front closes an idle connection before the server does."""
 _log = logging.getLogger("esd_localsite.unicorex")
 
 
@@ -93,7 +93,7 @@ def _away(message: str, status: HTTPStatus) -> Response:
 
 
 def create_front(endpoint: Endpoint, upstream: str, trust: ssl.SSLContext) -> Starlette:
-    """The application: issuer and queue by itself; all else below the site's name is the server's."""
+    """The application: serves issuer and queue itself, and passes everything else below the site's name to the server."""
     transport = httpx.AsyncHTTPTransport(verify=trust, limits=_LIMITS, trust_env=False)
 
     @contextlib.asynccontextmanager

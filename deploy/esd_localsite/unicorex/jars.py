@@ -24,7 +24,7 @@ _SHOWN = 4
 
 @dataclass(frozen=True)
 class Programs:
-    """What Maven is to fetch: by which POM, which files of which kind must come."""
+    """What Maven must fetch: the POM, the kind of files, and their list."""
 
     name: str
     pom: Path
@@ -37,7 +37,7 @@ class Programs:
 
     @property
     def key(self) -> str:
-        """Another list is another folder."""
+        """The store's folder for this list of files."""
         return hashlib.sha256(self.listed.encode()).hexdigest()[:16]
 
     def files(self, folder: Path) -> list[str]:
@@ -49,7 +49,7 @@ UNICOREX = Programs("UNICORE/X", _HERE / "pom.xml", _HERE / "jars.sha256")
 
 @dataclass(frozen=True)
 class Caller:
-    """Whose Maven it is: the person behind sudo, with their settings (mirror, proxy) and their own cache."""
+    """The account that runs Maven: the person behind sudo, with their settings (mirror, proxy) and their cache."""
 
     environment: Mapping[str, str]
     uid: int | None = None
@@ -72,7 +72,7 @@ def provide(
     progress: Callable[[str], None],
     resolve: Callable[..., None] | None = None,
 ) -> Path:
-    """The folder with exactly the listed files, fetched on first use. Raises LocalSiteError if they are missing or have other hashes."""
+    """The folder with exactly the listed files, fetched on first use. Raises LocalSiteError if files are missing or differ."""
     wanted, folder = read_list(programs.listed), kept(store, programs)
     if folder.is_dir() and not problems(folder, wanted, programs.files(folder)):
         return folder
@@ -86,7 +86,7 @@ def provide(
 
 
 def kept(store: Path, programs: Programs) -> Path:
-    """Where the listed files are kept."""
+    """The folder of the listed files."""
     return store / f"{programs.hashes.stem}-{programs.key}"
 
 
@@ -122,7 +122,7 @@ def maven(target: Path, programs: Programs, caller: Caller) -> None:
 
 
 def _refused(name: str, said: str) -> str:
-    """What Maven's many lines come to."""
+    """A summary of Maven's many lines."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
     errors = [line.removeprefix("[ERROR]").strip() for line in plain.splitlines() if line.startswith("[ERROR]")]
     reason = next(filter(None, errors), plain.strip()[-500:] or "it said nothing")
@@ -141,7 +141,7 @@ def _others(name: str, found: tuple[str, ...]) -> str:
 
 
 def _keep(fetched: Path, folder: Path, programs: Programs) -> None:
-    """Into the store, whole or not at all; readable by all, for the server's account. Checked where nobody else can write any more."""
+    """Move the files into the store, completely or not at all, readable by everyone. They are checked where nobody else can write."""
     with whole_folder(folder) as new:
         for name in programs.files(fetched):
             shutil.copyfile(fetched / name, new / name)

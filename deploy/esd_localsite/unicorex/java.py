@@ -1,4 +1,4 @@
-"""Java and Maven: found, and new enough."""
+"""Finds Java and Maven, and checks that they are new enough."""
 
 import re
 from collections.abc import Callable
@@ -13,7 +13,7 @@ _VERSION = re.compile(r'version "(?:1\.)?(\d+)')
 
 
 def find_java(find: Callable[[str], str | None] = find_program, ask: Callable[..., str] = run) -> Path:
-    """The Java runtime. Raises LocalSiteError where there is none, or one that is too old for UNICORE/X."""
+    """The Java runtime. Raises LocalSiteError if it is missing or too old for UNICORE/X."""
     found = find("java")
     if found is None:
         raise LocalSiteError(
@@ -30,13 +30,13 @@ def find_java(find: Callable[[str], str | None] = find_program, ask: Callable[..
 
 
 def java_version(said: str) -> int:
-    """The major version that `java --version` (or `-version`) tells; 0 where it tells none."""
+    """The major version in the output of `java --version` (or `-version`); 0 if it has none."""
     match = _VERSION.search(said) or re.search(r"^\S+ (\d+)[.\s]", said, re.MULTILINE)
     return int(match[1]) if match else 0
 
 
 def find_maven(find: Callable[[str], str | None] = find_program) -> str:
-    """Maven. Raises LocalSiteError where there is none."""
+    """Maven. Raises LocalSiteError if it is missing."""
     found = find("mvn")
     if found is None:
         raise LocalSiteError(f"Maven fetches UNICORE/X's programs, and this machine has no `mvn` (Debian package: maven); {INSTALLS}")

@@ -1,4 +1,4 @@
-"""Lists of files with their hashes, as `sha256sum` writes them: what is fetched must be exactly what was tried."""
+"""Lists of files with their hashes, as `sha256sum` writes them: fetched files must be exactly the tested ones."""
 
 import hashlib
 import re
@@ -20,7 +20,7 @@ def read_list(text: str) -> dict[str, str]:
 
 
 def problems(folder: Path, wanted: Mapping[str, str], present: Iterable[str]) -> tuple[str, ...]:
-    """What differs between a folder and the list, in words; `present`: the paths that the folder has, of the kind that is listed."""
+    """The differences between a folder and the list, in words. `present`: the folder's paths of the listed kind."""
     here = set(present)
     missing = (f"{name} is missing" for name in wanted if name not in here)
     added = (f"{name} is not in the list" for name in sorted(here - set(wanted)))

@@ -1,4 +1,4 @@
-"""Where the server's and the TSI's files lie: names and paths, nothing that acts."""
+"""The paths of the server's and the TSI's files. Nothing here acts."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,7 +23,7 @@ class Places:
 
     @property
     def configuration(self) -> Path:
-        """What root writes and the server only reads."""
+        """The folder that root writes and the server only reads."""
         return self.folder / "conf"
 
     @property
@@ -55,12 +55,12 @@ class Places:
 
     @property
     def accounts(self) -> Path:
-        """Which account each user has."""
+        """The file with each user's account."""
         return self.configuration / "accounts.json"
 
     @property
     def credential(self) -> Path:
-        """The server's key and certificate in one file, as it wants them."""
+        """The server's key and certificate in one file, as it expects them."""
         return self.configuration / "server.pem"
 
     @property
@@ -69,7 +69,7 @@ class Places:
 
     @property
     def secret(self) -> Path:
-        """What the server's tokens are signed with: made once, so that they survive a restart."""
+        """The key that signs the server's tokens: created once, so that they survive a restart."""
         return self.folder / "token.key"
 
     @property
@@ -93,5 +93,5 @@ class Places:
 
     @property
     def jars(self) -> Path:
-        """Where the server's programs are kept, one folder for each list of hashes: outside of any checkout, for all sites."""
+        """The store of the server's programs, one folder for each list of hashes: outside of any checkout, for all sites."""
         return self.layout.root / ".unicorex"

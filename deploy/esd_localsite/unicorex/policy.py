@@ -1,4 +1,4 @@
-"""The server's access policy (XACML 2): owners do what they like, users submit and make storages, everyone reads what is public.
+"""The server's access policy (XACML 2): owners may do everything, users may submit and make storages, everyone may read what is public.
 
 UNICORE/X from 2.9.3 on has such a policy built in; this version needs one.
 """

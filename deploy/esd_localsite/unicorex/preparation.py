@@ -22,7 +22,7 @@ from esd_localsite.unicorex.users import password_lines
 
 
 def provide(layout: Layout, tsi: Path | None, environment: Mapping[str, str], progress: Callable[[str], None]) -> None:
-    """Java, the server's programs and the TSI: what can be missing, asked for before anything else. Raises LocalSiteError."""
+    """Finds Java, the server's programs and the TSI before anything else, because they may be missing. Raises LocalSiteError."""
     places = Places(layout)
     find_java()
     make_folder(places.folder)
@@ -32,7 +32,7 @@ def provide(layout: Layout, tsi: Path | None, environment: Mapping[str, str], pr
 
 
 def configure(layout: Layout, plan: SitePlan, environment: Mapping[str, str]) -> None:
-    """All files of the server, the TSI and the front; after the site's own."""
+    """Write all files of the server, the TSI and the front; call it after the site's own preparation."""
     places, owner = Places(layout), _server_id(layout)
     passwords = accounts.keep_passwords(layout, plan.options, accounts.calling_user(environment))
     for folder in (places.configuration, places.trusted, places.policies):
@@ -58,12 +58,12 @@ def configure(layout: Layout, plan: SitePlan, environment: Mapping[str, str]) ->
 
 
 def _server_id(layout: Layout) -> int:
-    """The user id that the server has."""
+    """The server's user id."""
     return known_accounts(layout.homes)[SERVER_USER] if layout.needs_root else os.geteuid()
 
 
 def _certify(layout: Layout, owner: int) -> None:
-    """Certificates of the server (key and certificate in one file) and of the TSI; both know each other by them."""
+    """Certificates of the server (key and certificate in one file) and of the TSI, by which they recognize each other."""
     places, authority = Places(layout), certificates.certificate_authority(layout.tls)
     certificates.issue(authority, layout.tls, SERVER, owner)
     key, certificate = layout.tls.key(SERVER), layout.tls.certificate(SERVER)
@@ -74,7 +74,7 @@ def _certify(layout: Layout, owner: int) -> None:
 
 
 def _token_secret(places: Places) -> str:
-    """What the server's tokens are signed with."""
+    """The key that signs the server's tokens."""
     if not places.secret.exists():
         write(places.secret, secrets.token_hex(32) + "\n", mode=0o600)
     return places.secret.read_text().strip()

@@ -27,7 +27,7 @@ _SOURCE = re.compile(r"(?:^|/)(lib/\w+\.py|slurm/BSS\.py|CHANGES\.md)$")
 
 @dataclass(frozen=True)
 class Repository:
-    """Where the pinned version is fetched from, by commit."""
+    """The repository and commit of the pinned version."""
 
     url: str = "https://github.com/UNICORE-EU/tsi"
     commit: str = "c522894cfbc4e7e0d7cdc4b2253c774bbb6b6b43"
@@ -39,7 +39,7 @@ def install_tsi(
     """Put the TSI for Slurm into `target`, ready to run; returns its version.
 
     `given`: an archive or a folder; None: the pinned version, fetched once and kept in `store`.
-    Raises LocalSiteError where it cannot be fetched, is not a TSI, or does not fit the server.
+    Raises LocalSiteError if it cannot be fetched, is not a TSI, or does not fit the server.
     """
     if given is not None:
         with opened(given) as folder:
@@ -52,7 +52,7 @@ def install_tsi(
 
 
 def assemble(folder: Path, target: Path, version: str) -> str:
-    """What the TSI's own installer does: the library, with Slurm's variant in the place of the general one, and the version filled in."""
+    """What the TSI's own installer does: copies the library, replaces general files by Slurm's variant, and fills in the version."""
     library = {path.name: path for path in (folder / "lib").glob("*.py")}
     library["BSS.py"] = folder / "slurm" / "BSS.py"
     shutil.rmtree(target, ignore_errors=True)
@@ -63,24 +63,22 @@ def assemble(folder: Path, target: Path, version: str) -> str:
 
 
 def differences(folder: Path) -> tuple[str, ...]:
-    """How the sources differ from the pinned ones, in words."""
+    """The differences between the sources and the pinned ones, in words."""
     return problems(folder, read_list((_HERE / "tsi.sha256").read_text()), _sources(folder))
 
 
 def version_of(folder: Path, given: Path) -> str:
-    """The version of sources that a user named. Raises LocalSiteError where the server could not work with them."""
+    """The version of sources that the user named. Raises LocalSiteError if the server cannot work with them."""
     if not (folder / "lib" / "TSI.py").is_file() or not (folder / "slurm" / "BSS.py").is_file():
-        raise LocalSiteError(f"--tsi {given}: no TSI is in it: lib/TSI.py and slurm/BSS.py are looked for")
+        raise LocalSiteError(f"--tsi {given}: this is not a TSI: it lacks lib/TSI.py or slurm/BSS.py")
     if not differences(folder):
         return PINNED
     changes = folder / "CHANGES.md"
     told = re.search(r"^Version (\d+\.\d+\.\d+)", changes.read_text(errors="replace"), re.MULTILINE) if changes.is_file() else None
     if told is None:
-        raise LocalSiteError(
-            f"--tsi {given}: it has no CHANGES.md that names its version, and the server compares versions. {PINNED} was tried"
-        )
+        raise LocalSiteError(f"--tsi {given}: it has no CHANGES.md that names its version, which the server needs. Tested: {PINNED}")
     if tuple(map(int, told[1].split(".")))[:2] >= _TOO_NEW:
-        raise LocalSiteError(f"--tsi {given}: TSI {told[1]} does not work with UNICORE/X 2.9.0, which needs one before 10.2; take {PINNED}")
+        raise LocalSiteError(f"--tsi {given}: TSI {told[1]} does not work with UNICORE/X 2.9.0, which needs one before 10.2; use {PINNED}")
     return told[1]
 
 
@@ -95,12 +93,12 @@ def opened(given: Path) -> Iterator[Path]:
             with tarfile.open(given) as archive:
                 _unpack(archive, Path(temporary))
         except (OSError, tarfile.TarError) as error:
-            raise LocalSiteError(f"--tsi {given}: it is neither a readable tar archive nor a folder: {error}") from error
+            raise LocalSiteError(f"--tsi {given}: this is neither a readable tar archive nor a folder: {error}") from error
         yield Path(temporary)
 
 
 def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
-    """The sources alone, and only ordinary files: whatever else an archive has is left there."""
+    """Unpack only ordinary files among the sources; ignore everything else in the archive."""
     for member in archive:
         match = _SOURCE.search(member.name)
         if match and member.isfile() and member.size <= _LARGEST:
@@ -111,7 +109,7 @@ def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
 
 
 def fetch(target: Path, repository: Repository) -> None:
-    """The pinned commit into `target`, whole or not at all; checked file by file. Raises LocalSiteError."""
+    """Fetch the pinned commit into `target`, completely or not at all; check each file. Raises LocalSiteError."""
     with whole_folder(target) as clone:
         _git(("init", "-q", str(clone)), repository)
         _git(("-C", str(clone), "fetch", "-q", "--depth", "1", repository.url, repository.commit), repository)
@@ -128,7 +126,7 @@ def _git(arguments: tuple[str, ...], repository: Repository) -> None:
     program = find_program("git")
     advice = "give the TSI with --tsi ARCHIVE or --tsi FOLDER"
     if program is None:
-        raise LocalSiteError(f"UNICORE's TSI is fetched by git, which this machine lacks (Debian package: git); or {advice}")
+        raise LocalSiteError(f"git must fetch UNICORE's TSI, and this machine lacks it (Debian package: git); or {advice}")
     quiet = environment({"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "0"})
     try:
         finished = subprocess.run(
@@ -144,11 +142,11 @@ def _git(arguments: tuple[str, ...], repository: Repository) -> None:
         raise LocalSiteError(f"{repository.url} did not answer within {_FETCH_TIMEOUT_S} s: {advice}") from error
     if finished.returncode != 0:
         reason = finished.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise LocalSiteError(f"UNICORE's TSI cannot be fetched from {repository.url}: {reason[0]}; {advice}")
+        raise LocalSiteError(f"cannot fetch UNICORE's TSI from {repository.url}: {reason[0]}; {advice}")
 
 
 def _sources(folder: Path) -> list[str]:
-    """The files that make up a TSI for Slurm."""
+    """The files of a TSI for Slurm."""
     return [
         *(f"lib/{path.name}" for path in (folder / "lib").glob("*.py")),
         *(["slurm/BSS.py"] if (folder / "slurm" / "BSS.py").is_file() else []),

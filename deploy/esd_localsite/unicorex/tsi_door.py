@@ -1,7 +1,7 @@
-"""Starts UNICORE's TSI behind a door that survives whoever is not the server: `python tsi_door.py LIBRARY SETTINGS`.
+"""Starts UNICORE's TSI behind a door that keeps out everyone but the server: `python tsi_door.py LIBRARY SETTINGS`.
 
-TSI 10.1.3 ends when a TLS handshake fails, and waits for ever for one that never comes: any connection to its port would take it down.
-Run as a script, by itself: jobs inherit the TSI's environment, which must not name this package's folder.
+TSI 10.1.3 ends when a TLS handshake fails, and waits forever for one that never comes: any connection to its port could stop it.
+It runs as a plain script: jobs inherit the TSI's environment, which must not name this package's folder.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ HANDSHAKE_S = 5.0
 
 
 class Door:
-    """The listening socket, as the TSI uses one: gives connections of peers with a certificate of the site's, and forgets all others."""
+    """The listening socket for the TSI: returns connections of peers with a certificate of the site, and drops all others."""
 
     def __init__(self, listener: ssl.SSLSocket, log: Callable[[str], object]) -> None:
         self._listener = listener
@@ -30,7 +30,7 @@ class Door:
         self._listener.close()
 
     def accept(self) -> tuple[ssl.SSLSocket, Any]:
-        """The next peer that shows a certificate. Raises OSError where the listener itself is gone."""
+        """The next peer that shows a certificate. Raises OSError if the listener is gone."""
         while True:
             connection, address = socket.socket.accept(self._listener)
             connection.settimeout(HANDSHAKE_S)
@@ -45,7 +45,7 @@ class Door:
 
 
 def guarded(setup: Callable[..., ssl.SSLSocket]) -> Callable[..., ssl.SSLSocket | Door]:
-    """The TSI's own function that puts TLS around a socket, with a door before the one that listens."""
+    """Wraps the TSI's own function that puts TLS around a socket, so that the listening socket gets a door."""
 
     def setup_ssl(config: object, plain: socket.socket, log: Any, server_mode: bool = False) -> ssl.SSLSocket | Door:
         around = setup(config, plain, log, server_mode)
@@ -55,7 +55,7 @@ def guarded(setup: Callable[..., ssl.SSLSocket]) -> Callable[..., ssl.SSLSocket 
 
 
 def main(library: str, settings: str) -> int:
-    """Be the TSI."""
+    """Run the TSI."""
     sys.path[0] = library
     tls: Any = importlib.import_module("SSL")
     tls.setup_ssl = guarded(tls.setup_ssl)

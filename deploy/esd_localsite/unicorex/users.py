@@ -1,4 +1,4 @@
-"""The server's list of users: what its authenticator by file reads."""
+"""The server's list of users, for its file-based authenticator."""
 
 import hashlib
 import secrets
@@ -12,7 +12,7 @@ def _salt() -> str:
 
 
 def password_lines(passwords: Mapping[str, str], salt: Callable[[], str] = _salt) -> str:
-    """`user:md5(salt + password):salt:DN`, one line each: the one form that the server reads. Only its account may read the file."""
+    """`user:md5(salt + password):salt:DN`, one line each: the only form that the server reads. Only its account may read the file."""
     return "".join(_line(user, password, salt()) for user, password in passwords.items())
 
 

@@ -48,5 +48,5 @@ def test_its_own_interface_is_known_by_its_mark(layout: Layout, alias: str | Non
     "link", [{}, {"linkinfo": {"info_kind": "bridge"}}, {"linkinfo": {"info_kind": "veth"}, "ifalias": "esd-localsite:/sites/demo:1.2"}]
 )
 def test_an_interface_that_is_not_its_own_is_refused(layout: Layout, link: dict[str, object]) -> None:
-    with pytest.raises(LocalSiteError, match=rf"{layout.interface}, which is there and not its own .*or use another --name"):
+    with pytest.raises(LocalSiteError, match=rf"{layout.interface}, which exists and belongs to something else .*or use another --name"):
         require_own(layout, link)

@@ -133,6 +133,6 @@ def test_the_account_is_made_once_and_for_the_eyes_of_one(tmp_path: Path, plan: 
 
 def test_a_broken_configuration_is_told_without_its_values(tmp_path: Path) -> None:
     (tmp_path / "login.json").write_text('{"entry": "the hash"}')
-    with pytest.raises(LocalSiteError, match="not readable") as error:
+    with pytest.raises(LocalSiteError, match="cannot read") as error:
         LoginConfig.read(tmp_path / "login.json")
     assert "the hash" not in str(error.value)

@@ -67,7 +67,7 @@ def test_sites_that_are_not_possible(choices):
 
 def test_where_the_tsi_is(tmp_path):
     assert parse_tsi(tmp_path) == tmp_path
-    with pytest.raises(LocalSiteError, match="there is no such archive or folder"):
+    with pytest.raises(LocalSiteError, match="no such archive or folder"):
         parse_tsi(tmp_path / "none")
 
 

@@ -54,7 +54,7 @@ def test_what_is_no_tsi_is_refused(tmp_path: Path) -> None:
     with pytest.raises(LocalSiteError, match="neither a readable tar archive"):
         install_tsi(tmp_path / "text.tar", tmp_path / "store", tmp_path / "tsi", silent)
     (tmp_path / "empty").mkdir()
-    with pytest.raises(LocalSiteError, match="no TSI is in it"):
+    with pytest.raises(LocalSiteError, match="this is not a TSI"):
         install_tsi(tmp_path / "empty", tmp_path / "store", tmp_path / "tsi", silent)
 
 
