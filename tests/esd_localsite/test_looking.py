@@ -57,7 +57,7 @@ def test_a_network_that_was_taken_away_is_seen(site: SiteStatus) -> None:
     found = lifecycle.look(site.name)
     assert (found.state, found.silent) == (State.RUNNING, ("controller", "c1", "c2"))
     assert "no answer from controller, c1, c2; `esd-deploy local down" in found.detail
-    assert "network is gone" in found.answers["c1"].said
+    assert "no longer has the site's network" in found.answers["c1"].said
     lifecycle.down(site.name)
     lifecycle.up(site.name)
     assert lifecycle.look(site.name).usable
@@ -145,7 +145,7 @@ def test_an_interface_of_somebody_else_is_not_touched(site: SiteStatus) -> None:
     programs.run(("ip", "link", "add", layout.interface, "type", "veth", "peer", "name", f"x{os.getpid()}"))
     try:
         programs.run(("ip", "link", "set", layout.interface, "alias", "somebody-else"))
-        with pytest.raises(LocalSiteError, match=r"not its own \(a veth interface, marked 'somebody-else'\)"):
+        with pytest.raises(LocalSiteError, match=r"belongs to something else \(a veth interface, marked 'somebody-else'\)"):
             lifecycle.up(site.name)
         assert lifecycle.status(site.name).state is State.STOPPED
         programs.run(("ip", "link", "show", layout.interface))

@@ -113,7 +113,7 @@ def archive(kind, files):
 @pytest.mark.parametrize(
     ("fields", "says"),
     [
-        ({"command": "../x"}, "the script must lie among the job's code"),
+        ({"command": "../x"}, "the script must be part of the job's code"),
         ({"hardware_platform": "SpiNNaker"}, "platform SpiNNaker has no image at this site"),
         ({"code": "drive://demo/net"}, "only the text of a program"),
     ],

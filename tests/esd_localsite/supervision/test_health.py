@@ -24,7 +24,7 @@ def test_a_node_that_takes_jobs(told: str) -> None:
 @pytest.mark.parametrize("told", ["idle*|none", "down|fault", "down*|Not responding", "drained|by hand", "draining|soon", "unknown|"])
 def test_a_node_that_takes_none_is_named_with_slurms_reason(told: str) -> None:
     state, _, reason = told.partition("|")
-    with pytest.raises(LocalSiteError, match=f"calls it {state.replace('*', '.')}") as caught:
+    with pytest.raises(LocalSiteError, match=f"reports its state as {state.replace('*', '.')}") as caught:
         health.judge_node(told)
     assert reason in {"", "none"} or f"({reason})" in str(caught.value)
 

@@ -46,7 +46,7 @@ def test_credentials_of_an_import():
     assert parse_credentials(LOGIN).authorization == "Basic ZXNkOmdlaGVpbQ=="
     assert parse_credentials({"Credentials": {"BearerToken": "t"}}).resolved("other").authorization == "Bearer t"
     assert Credentials().resolved("mine").authorization == "Bearer mine"
-    with pytest.raises(DescriptionError, match="you showed no token"):
+    with pytest.raises(DescriptionError, match="you presented no token"):
         Credentials().resolved(None)
     assert "geheim" not in repr(parse_credentials(LOGIN))
 

@@ -97,5 +97,5 @@ def test_a_repository_with_other_files_under_the_commit_is_refused(sources: Path
     with pytest.raises(LocalSiteError, match="has another TSI under commit"):
         tsi.fetch(tmp_path / "store" / "tsi", tsi.Repository(str(sources), commit))
     assert not (tmp_path / "store" / "tsi").exists()
-    with pytest.raises(LocalSiteError, match=r"cannot be fetched from .*give the TSI with --tsi"):
+    with pytest.raises(LocalSiteError, match=r"cannot fetch UNICORE.s TSI from .*give the TSI with --tsi"):
         tsi.fetch(tmp_path / "store" / "tsi", tsi.Repository(str(tmp_path / "nowhere"), commit))
