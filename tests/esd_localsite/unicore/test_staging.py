@@ -98,7 +98,7 @@ def test_imports_from_another_job_from_disk_and_inline(client, directory, finish
         ("file:///root/.profile-that-is-not-there", "No such file or directory"),
         ("{dir}x/files/one.txt", "No such storage"),
         ("UFTP:{dir}/files/one.txt", "Protocol 'UFTP' is not available"),
-        ("https://127.0.0.1:1/x", "cannot be read"),
+        ("https://127.0.0.1:1/x", "cannot read"),
     ],
 )
 def test_an_import_that_fails_fails_the_job_and_says_why(client, directory, finish, source, said):
