@@ -10,7 +10,7 @@ __all__ = ["Site", "gather"]
 
 
 def __getattr__(name: str) -> object:
-    """Loaded when they are asked for: `esd-deploy` itself must be able to say that it was interrupted while it loads."""
+    """Loads names on first use: `esd-deploy` must be able to report an interruption while it loads."""
     if name == "gather":
         from esd_deploy.runs.aio import gather  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""What a site must be able to do for a run, in a run's own words. unicore.py does it; tests do it with a plain fake."""
+"""What a site must do for a run, in terms of runs. unicore.py and nmpi.py implement it; tests use a plain fake."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -13,24 +13,24 @@ SUCCESSFUL = "SUCCESSFUL"
 FAILED = "FAILED"
 RUNNING = "RUNNING"
 READY = "READY"
-"""A job that has all its parts but was not started."""
+"""A job that has all its parts but is not started."""
 ENDED = frozenset({SUCCESSFUL, FAILED})
 
 
 class ConnectionLostError(ToolError):
-    """The site did not answer this time; it may the next time."""
+    """The site did not answer this time; a later request may succeed."""
 
 
 class AwayError(ConnectionLostError):
-    """By the site's own word a part of it is away that serves every path: what one path was asked for says nothing of that path."""
+    """The site reports that a part of it is down that serves every path; so the failure says nothing about the requested path."""
 
 
 class RefusedError(ToolError):
-    """The site does not let this caller in."""
+    """The site refuses this caller."""
 
 
 class FullError(ToolError):
-    """The caller's space at the site is used up: trying again helps only when somebody has made room."""
+    """The caller's space at the site is used up: a retry helps only after somebody has made room."""
 
 
 class GoneError(ToolError):
@@ -39,7 +39,7 @@ class GoneError(ToolError):
 
 @dataclass(frozen=True)
 class JobState:
-    """A job as the site sees it; `status` in UNICORE's words. `batch_id` is the batch system's own, where it has one."""
+    """A job as the site sees it; `status` in UNICORE's words. `batch_id` is the batch system's id, if any."""
 
     status: str
     message: str = ""
@@ -54,18 +54,18 @@ class JobState:
 
 
 class EndedError(ToolError):
-    """The job has ended before it had what it needs; `state` says how."""
+    """The job ended before it received its files; `state` says how."""
 
     def __init__(self, state: JobState) -> None:
-        super().__init__(f"the job has ended before it got its files: {state.status}, {state.message or 'without a word'}")
+        super().__init__(f"the job ended before it received its files: {state.status}, {state.message or 'without a word'}")
         self.state = state
 
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A file in a job's folder; `path` is what the server said and not yet to be trusted. Without `size` it is read to its end.
+    """A file in a job's folder; `path` comes from the server and is not trusted yet. Without `size` it is read to its end.
 
-    With a `problem` it is a folder that the server did not list, or something that it does not give.
+    With a `problem` it is a folder that the server did not list, or something that it cannot serve.
     """
 
     path: str
@@ -76,37 +76,37 @@ class RemoteFile:
 
 
 class Connection(Protocol):
-    """A live connection to a site. Every method may raise ConnectionLostError or, for good, ToolError."""
+    """A live connection to a site. Every method may raise ConnectionLostError (worth a retry) or ToolError (final)."""
 
     def script_job(self, spec: JobSpec) -> SiteJob:
-        """A job of shell scripts, as such a site takes it. Raises UsageError where it runs none."""
+        """A job of shell scripts in this site's form. Raises UsageError if the site runs no shell scripts."""
 
     def find(self, tag: str) -> Sequence[str]:
         """URLs of the caller's jobs with this tag, all of them."""
 
     def create(self, description: JobDescription) -> str:
-        """Make a job that waits for its files; its URL. Not repeatable: ask `find` after a lost answer."""
+        """Make a job that waits for its files; returns its URL. Not repeatable: call `find` after a lost answer."""
 
     def upload(self, job: str, path: str, content: Content) -> None:
         """Put one file into the job's folder; repeatable."""
 
     def start(self, job: str) -> None:
-        """All files are there; repeatable."""
+        """Start the job: all files are there; repeatable."""
 
     def state(self, job: str) -> JobState:
-        """How the job stands now."""
+        """The job's state now."""
 
     def details(self, job: str) -> Mapping[str, str]:
-        """What the batch system says of the job; empty where it says nothing."""
+        """What the batch system says about the job; empty if nothing."""
 
     def files(self, job: str) -> Sequence[RemoteFile]:
-        """All files in the job's folder and below; a folder that cannot be listed is one with a `problem` and keeps no other back."""
+        """All files in the job's folder and below. A folder that cannot be listed appears with a `problem`; the others are still listed."""
 
     def read(self, job: str, path: str, offset: int = 0) -> AbstractContextManager[Iterator[bytes]]:
-        """One file's content from a byte on, in pieces."""
+        """One file's content from an offset on, in pieces."""
 
     def abort(self, job: str) -> None:
-        """End the job; nothing happens to one that has ended."""
+        """End the job; does nothing if it has ended."""
 
     def delete(self, job: str) -> None:
-        """Remove the job and its folder at the site; nothing happens where it is gone."""
+        """Remove the job and its folder at the site; does nothing if it is gone."""

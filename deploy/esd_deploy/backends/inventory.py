@@ -1,6 +1,6 @@
-"""What was in a job's folder at its end, as the job noted it (job/inventory.sh), and what follows for each thing that is there. Pure.
+"""The content of a job's folder at its end, as the job noted it (job/inventory.sh), and what follows for each entry. Pure.
 
-The server's own list cannot be relied upon alone: it follows links, leaves out what it cannot read, and stops at a depth.
+The server's own list is not enough: it follows links, leaves out what it cannot read, and stops at a certain depth.
 """
 
 import posixpath
@@ -18,7 +18,7 @@ _KINDS = {"f": "file", "d": "folder", "l": "link", "p": "pipe", "s": "socket", "
 
 @dataclass(frozen=True)
 class Entry:
-    """One thing in the folder. `size` in bytes; `path` may hold bytes that are not UTF-8, as surrogates."""
+    """One entry of the folder. `size` in bytes; `path` may hold bytes that are not UTF-8, as surrogates."""
 
     path: str
     kind: str
@@ -27,7 +27,7 @@ class Entry:
     mode: str = "644"
     readable: bool = True
     target: str = ""
-    """Of a link: what it names."""
+    """The target of a link."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Inventory:
         return any("/".join(parents[: depth + 1]) in self.links for depth in range(len(parents)))
 
     def inside(self, link: Entry) -> str | None:
-        """A link's target relative to the link's own folder, where it stays inside the job's folder; else None."""
+        """A link's target relative to the link's own folder, if it stays inside the job's folder; else None."""
         here = posixpath.dirname(f"{self.root}/{link.path}")
         leads_to = posixpath.normpath(posixpath.join(here, link.target))
         if leads_to == self.root or leads_to.startswith(f"{self.root}/"):
@@ -64,7 +64,7 @@ class Inventory:
 
 
 def parse(listed: bytes, hashes: bytes) -> Inventory:
-    """Of what job.sh wrote; what is not a line of it is left out."""
+    """Parse what job.sh wrote; skip every other line."""
     root, *fields = listed.decode("utf-8", errors="surrogateescape").split("\0")
     found = (_entry(line, target) for line, target in zip(fields[::2], fields[1::2], strict=False))
     return Inventory(root, {one.path: one for one in found if one}, parse_hashes(hashes))
@@ -76,7 +76,7 @@ def links(listed: bytes) -> frozenset[str]:
 
 
 def parse_hashes(content: bytes) -> dict[str, str]:
-    """Path → SHA-256 in hex, of what `sha256sum --zero` printed for `./path`s."""
+    """Path → SHA-256 in hex, from the output of `sha256sum --zero` for `./path`s."""
     lines = (line.partition("  ") for line in content.decode("utf-8", errors="surrogateescape").split("\0"))
     return {path.removeprefix("./"): digest for digest, _, path in lines if re.fullmatch(r"[0-9a-f]{64}", digest)}
 
@@ -90,9 +90,9 @@ def _entry(line: str, target: str) -> Entry | None:
 
 
 def why_not(one: Entry, inventory: Inventory) -> str:
-    """Why something that is not a plain, readable file cannot come; empty where it can."""
+    """Why this entry cannot be fetched; empty if it can."""
     if not one.readable and one.kind in {"file", "folder"}:
-        return f"the job left it with mode {one.mode}: it cannot be read; `chmod` it in the script"
+        return f"the job left it with mode {one.mode}, so it cannot be read; `chmod` it in the script"
     if one.kind in {"pipe", "socket", "device"}:
         return f"a {one.kind}, which has no content that could be fetched"
     if one.kind == "link" and inventory.inside(one) is None:

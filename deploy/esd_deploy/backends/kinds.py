@@ -1,17 +1,16 @@
 """How a run becomes a job at a site: one backend for each `kind` of site, chosen here.
 
 To add a kind: write a module whose `BACKEND` is a `Backend`, name it in `_MODULES`, and give it settings in sites/config.py and an address
-in sites/endpoint.py. The rest of
-esd-deploy only knows `Plan` (what is to be done), `Connection` (what a site must be able to do, connection.py) and `RunRecord`:
+in sites/endpoint.py. The rest of esd-deploy only knows `Plan` (what to do), `Connection` (what a site must do) and `RunRecord`:
 
 * `Site` has the backend of its kind, and takes connections and jobs from it. `endpoint` has the address (`endpoint.url`: of UNICORE, or of
-  the queue), the certificate authority, and `endpoint.credentials.bearer()`, which gives a valid token whenever it is called.
+  the queue), the certificate authority, and `endpoint.credentials.bearer()`, which returns a valid token at every call.
 * `run_job(plan)` is pure: `RunRecord.of` keeps its description, `staging.prepare` writes its files into the run's folder.
-* `connection.script_job(spec)` is what a validation, a probe, a look at the image cache run by; a queue runs no shell scripts, and says so.
+* Validations, probes and queries of the image cache run through `connection.script_job(spec)`; a queue runs no shell scripts and raises.
 * `Run.submit` calls `connection.find(tag)`, `create(description)`, `upload(job, path, content)` for each file, `start(job)`. A queue whose
   jobs take the script with the submission returns its URL from `create` and does nothing in `upload` and `start`.
 * `Run.wait` calls `state` until its `status` is SUCCESSFUL or FAILED (translate the queue's own words), then `files` and `read`.
-* The record's `versions`, `metrics` come from `esd/versions.json` and `metrics.json` among the results, if they are there.
+* The record's `versions` and `metrics` come from `esd/versions.json` and `metrics.json` among the results, if the job wrote them.
 """
 
 from dataclasses import dataclass
@@ -33,7 +32,7 @@ class Backend(Protocol):
     """One way of running jobs."""
 
     def connect(self, endpoint: Endpoint) -> Connection:
-        """A live connection; raises ToolError where the site does not answer or does not let the caller in."""
+        """A live connection; raises ToolError if the site does not answer or refuses the caller."""
 
     def run_job(self, plan: Plan) -> SiteJob:
         """The job of a run: JSON types only, no secret. Pure."""
@@ -51,7 +50,7 @@ class UnicoreBackend:
 
 
 _MODULES = {"nmpi": "esd_deploy.backends.nmpi"}
-"""Kinds that live in a module of their own, whose `BACKEND` is the backend: loaded when a site of that kind is used."""
+"""Kinds whose backend is the `BACKEND` of another module, loaded when a site of that kind is used."""
 
 
 def backend(kind: str) -> Backend:

@@ -1,6 +1,6 @@
 """A neuromorphic job queue (EBRAINS NMPI, version 3): the only module that knows its words, states and errors.
 
-This speaks the REST interface. The service's own client waits without a time limit, keeps the token in a file that others can read, and
+This uses the REST interface. The service's own client waits without a time limit, keeps the token in a file that others can read, and
 writes results to whatever path the server names.
 """
 
@@ -41,7 +41,7 @@ _PAGE = 100
 _LOG_END = 64 * 1024
 """Bytes of a failed job's log that are read at once."""
 _PLAIN = {"Accept-Encoding": "identity"}
-"""For results: the length that is told shall be that of the file, not of what a server made of it for the way."""
+"""For results: the announced length must be that of the file, not of a compressed transfer."""
 _STATES = {"submitted": "QUEUED", "validated": "QUEUED", "mapped": "QUEUED", "running": "RUNNING", "finished": SUCCESSFUL}
 _ENDS = {"error": "the queue reports an error", "removed": "aborted: the job was removed from the queue"}
 
@@ -56,7 +56,7 @@ class NmpiConnection:
 
     @classmethod
     def open(cls, endpoint: Endpoint) -> "NmpiConnection":
-        """Connect; TLS is always verified. That the queue knows the user shows with the first question."""
+        """Connect; TLS is always verified. The first request shows whether the queue knows the user."""
         return cls(endpoint, client(endpoint.ca_file))
 
     def script_job(self, spec: JobSpec) -> SiteJob:
@@ -80,13 +80,13 @@ class NmpiConnection:
         """Nothing to do: a queue's job carries its files with it."""
 
     def start(self, job: str) -> None:
-        """Nothing to do: a queue's job waits for no start."""
+        """Nothing to do: a queue's job needs no start."""
 
     def state(self, job: str) -> JobState:
         answer = self._job(job)
         status = _STATES.get(answer.status, FAILED if answer.status in _ENDS else "")
         if not status:
-            raise ToolError(f"{self._endpoint.url} names a state '{answer.status}' of {job} that the queue's interface does not have")
+            raise ToolError(f"{self._endpoint.url} reports for {job} the state '{answer.status}', which queues do not define")
         code = {SUCCESSFUL: 0, FAILED: None if answer.status == "removed" else 1}.get(status)
         log = tuple(self._log_end(job).splitlines()[-200:]) if status == FAILED else ()
         return JobState(status, _ENDS.get(answer.status, answer.status), code, log, batch_id=str(answer.id), tags=frozenset(answer.tags))
@@ -99,7 +99,7 @@ class NmpiConnection:
         return {name: value for name, value in known.items() if value}
 
     def files(self, job: str) -> Sequence[RemoteFile]:
-        """All results, and the log: that has no length before it comes."""
+        """All results, and the log, whose length is unknown in advance."""
         found = [
             RemoteFile(path, self._size(one) if one.size is None and not one.problem else one.size, problem=one.problem)
             for path, one in outputs(self._job(job), self._endpoint.url).items()
@@ -114,13 +114,13 @@ class NmpiConnection:
         with self._errors(), allowed(FILE), ask as response:
             self._check(response, what)
             if _encoded(response):
-                raise ToolError(f"{what} comes compressed although it was asked for uncompressed; fetch it yourself from {url}")
+                raise ToolError(f"the server compresses {what} although that was not requested; fetch it yourself from {url}")
             yield _from(response.iter_bytes(), offset if response.status_code == httpx.codes.OK else 0)
 
     def abort(self, job: str) -> None:
-        """The queue's interface has no cancelling by users; nothing happens to a job that has ended."""
+        """The queue's interface does not let users cancel jobs. Does nothing for a job that has ended."""
         if not self.state(job).ended:
-            raise UsageError(f"{job}: a neuromorphic queue's jobs cannot be cancelled by their user; it ends by itself, or at its timeout")
+            raise UsageError(f"{job}: users cannot cancel jobs of a neuromorphic queue; it ends by itself, or at its timeout")
 
     def delete(self, job: str) -> None:
         try:
@@ -132,7 +132,7 @@ class NmpiConnection:
         return read(self._get(job, params={"with_log": "false"}), JOB)
 
     def _log_end(self, job: str) -> str:
-        """The last words of the log, which may be long; nothing where there is none any more."""
+        """The end of the log, which may be long; empty if it no longer exists."""
         end = b""
         with suppress(GoneError), self.read(job, LOG) as pieces:
             for piece in pieces:
@@ -140,7 +140,7 @@ class NmpiConnection:
         return end.decode("utf-8", errors="replace")
 
     def _size(self, output: Output) -> int | None:
-        """In bytes; None where it is not told, or cannot be fetched just now: then the result itself is asked for, which says why."""
+        """In bytes; None if unknown or not available just now: then the request for the result itself says why."""
         ask = followed(self._http, "HEAD", output.url, lambda one: _PLAIN | self._headers(one, 0))
         with suppress(ConnectionLostError, GoneError, RefusedError), self._errors(), ask as response:
             self._check(response, f"the result {output.url}")
@@ -158,7 +158,7 @@ class NmpiConnection:
         return self._ask("GET", self._own(path), **options)
 
     def _ask(self, method: str, url: str, **options: object) -> Answer:
-        """One question to the queue; a token that is refused is renewed once."""
+        """One request to the queue; a refused token is renewed once."""
         with self._errors():
             response = self._http.request(method, url, headers=self._headers(url, 0), **options)  # type: ignore[arg-type]  # passed through
             if response.status_code == httpx.codes.UNAUTHORIZED and self._endpoint.credentials.renew():
@@ -167,7 +167,7 @@ class NmpiConnection:
         return Answer(response, self._endpoint.url)
 
     def _headers(self, url: str, offset: int) -> dict[str, str]:
-        """The token goes to the queue only, not to where results lie."""
+        """Only the queue gets the token, not the servers that hold results."""
         ours = origin(url) == origin(self._endpoint.url)
         token = {"Authorization": f"Bearer {self._endpoint.credentials.bearer()}"} if ours else {}
         return {**token, **({"Range": f"bytes={offset}-"} if offset else {})}
@@ -185,11 +185,11 @@ class NmpiConnection:
         except IssuerAwayError as error:
             raise AwayError(str(error)) from error
         except httpx.LocalProtocolError as error:  # its text quotes the header, and so the secret
-            raise ToolError(f"{self._endpoint.url}: a header cannot be sent; does the token hold a line break?") from error
+            raise ToolError(f"{self._endpoint.url}: cannot send a header; does the token contain a line break?") from error
         except httpx.TransportError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise ToolError(
-                    f"the certificate of {self._endpoint.url} is not trusted; correct ca_file, do not go on without ({error})"
+                    f"the certificate of {self._endpoint.url} is not trusted; correct ca_file, do not continue without ({error})"
                 ) from error
             raise ConnectionLostError(
                 f"{self._endpoint.url} does not answer ({error or type(error).__name__}); {self._endpoint.hint}"
@@ -203,7 +203,7 @@ def _encoded(response: httpx.Response) -> bool:
 
 
 def _from(pieces: Iterator[bytes], offset: int) -> Iterator[bytes]:
-    """What follows the first `offset` bytes: for a server that sends all though a part was asked for."""
+    """Skip the first `offset` bytes: for a server that sends everything although a part was requested."""
     for piece in pieces:
         if offset < len(piece):
             yield piece[offset:]

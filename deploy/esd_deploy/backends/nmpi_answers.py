@@ -1,4 +1,4 @@
-"""What a neuromorphic queue answers, as models: what is not needed is not looked at."""
+"""The answers of a neuromorphic queue, as models; unneeded keys are ignored."""
 
 from dataclasses import dataclass
 from typing import TypeVar
@@ -17,7 +17,7 @@ class _Lenient(BaseModel):
 
 
 class OutputFile(_Lenient):
-    """One result; `path` and `url` are what the server said and not yet to be trusted. Size in bytes."""
+    """One result; `path` and `url` come from the server and are not trusted yet. Size in bytes."""
 
     url: str
     path: str | None = None
@@ -63,7 +63,7 @@ JOBS: TypeAdapter[list[JobAnswer]] = TypeAdapter(list[JobAnswer])
 
 
 def read(answer: Answer, expected: TypeAdapter[T]) -> T:
-    """The answer as a model; raises ToolError where it is something else."""
+    """The answer as a model; raises ToolError if it has another form."""
     content = answer.response.content
     try:
         return expected.validate_python(parsed(content, "its answer") if content else None)

@@ -1,7 +1,7 @@
 """The job of a run at a neuromorphic queue (NMPI, job queue v3): its description. Pure; the only place that knows its keys.
 
 A queue carries the text of one program, without arguments or environment. So a run's script, inputs, arguments and variables travel
-inside a program that lays them out at the far end (job/queue.py).
+inside a program that unpacks them at the far end (job/queue.py).
 """
 
 import base64
@@ -16,14 +16,14 @@ from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.plan import Plan
 
 MAX_CODE = 5_000_000
-"""Bytes of a job's program that we dare to send; the service's own limit is not documented."""
+"""Largest program of a job in bytes; the service's own limit is not documented."""
 _SHORTEST_TAG, _LONGEST_TAG = 2, 100
 COMMAND = "run.py {system}"
 """The service's own default: it writes the program to run.py, and puts its backend's name for {system}."""
 
 
 class NmpiDescription(JobDescription):
-    """A job as the queue takes it."""
+    """A job in the queue's form."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,17 +40,17 @@ class NmpiDescription(JobDescription):
 
 
 def description(plan: Plan) -> NmpiDescription:
-    """What is posted to `/jobs/`. Raises UsageError where something is missing that only the user knows."""
+    """What is posted to `/jobs/`. Raises UsageError if something is missing that only the user knows."""
     settings = plan.site.nmpi
     collab = plan.site.account or (settings and settings.collab)
     if settings is None or not collab:
         raise UsageError(
-            f"site '{plan.site.name}' charges a collaboratory, and none is named: give --account COLLAB, "
+            f"site '{plan.site.name}' charges a collaboratory, and you named none: give --account COLLAB, "
             f"or set nmpi.collab in {plan.site.file or f'site-configs/{plan.site.name}.yaml'}"
         )
     for tag in plan.tags:
         if not _SHORTEST_TAG <= len(tag.strip()) <= _LONGEST_TAG:
-            raise UsageError(f"tag '{tag[:200]}': a neuromorphic queue takes tags of {_SHORTEST_TAG} to {_LONGEST_TAG} characters")
+            raise UsageError(f"tag '{tag[:200]}': a neuromorphic queue accepts tags of {_SHORTEST_TAG} to {_LONGEST_TAG} characters")
     hours = max(1, -(-plan.time_s // 3600))
     config = {"timeout": hours, **settings.hardware_config} if settings.platform == "SpiNNaker" else dict(settings.hardware_config)
     return NmpiDescription(
@@ -63,7 +63,7 @@ def description(plan: Plan) -> NmpiDescription:
 
 
 def program(plan: Plan) -> str:
-    """The program that a queue runs: Python text, no secret in it. Raises UsageError where it is too long to send."""
+    """The program that a queue runs: Python text without secrets. Raises UsageError if it is too long to send."""
     texts, binaries = {}, {}
     _require_short(sum(map(size_of, plan.own_files.values())))
     for name, one in plan.own_files.items():
@@ -86,6 +86,6 @@ def program(plan: Plan) -> str:
 
 
 def _require_short(length: int) -> None:
-    """Before anything is read, and of what comes of it: bytes that are no text take more room."""
+    """Called before anything is read and for the finished program, which is larger if files are binary."""
     if length > MAX_CODE:
         raise UsageError(f"script and inputs of the run have {length / 1e6:.1f} MB, a queue's job carries at most {MAX_CODE / 1e6:.0f} MB")

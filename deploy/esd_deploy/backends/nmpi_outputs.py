@@ -1,4 +1,4 @@
-"""Where a queue's job left its results: paths and addresses as the queue names them, each looked at before it is used."""
+"""Where a queue's job left its results: paths and addresses that the queue names, each checked before use."""
 
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -10,7 +10,7 @@ from esd_deploy.backends.nmpi_answers import JobAnswer, OutputFile
 
 @dataclass(frozen=True)
 class Output:
-    """One result: its address, its size in bytes if it is told, and what is wrong with the address."""
+    """One result: its address, its size in bytes if known, and what is wrong with the address."""
 
     url: str
     size: int | None
@@ -24,16 +24,16 @@ def outputs(job: JobAnswer, queue: str) -> dict[str, Output]:
 
 
 def _path(file: OutputFile) -> str:
-    """As the queue says; where it says none, the last part of the address."""
+    """The queue's path; if it gives none, the last part of the address."""
     return file.path or unquote(PurePosixPath(urlsplit(file.url).path).name) or "result"
 
 
 def _output(file: OutputFile, queue: str) -> Output:
-    """Fetched over TLS alone: what the queue names without it, as it does for SpiNNaker's own store, is asked for with it."""
+    """Results are fetched only over TLS. An address of this queue without TLS, such as SpiNNaker's own store, is requested with TLS."""
     url = urljoin(queue, file.url)
     parts = urlsplit(url)
     if parts.scheme == "http" and ":" not in parts.netloc:
         url, parts = parts._replace(scheme="https").geturl(), parts._replace(scheme="https")
     if parts.scheme == "https":
         return Output(url, file.size)
-    return Output(url, file.size, f"it lies at {printable(url, 500)}, which is not https; nothing was asked there")
+    return Output(url, file.size, f"its address {printable(url, 500)} is not https; nothing was fetched from there")

@@ -24,7 +24,9 @@ def meaning(status: int, text: str, what: str, endpoint: Endpoint) -> ToolError:
                 f"{endpoint.url} does not accept this token: it has expired, or EBRAINS did not issue it; get a new one ({text})"
             )
         case 403:
-            return RefusedError(f"{endpoint.url} refuses: the collaboratory has no quota for this platform, or you are no member ({text})")
+            return RefusedError(
+                f"{endpoint.url} refuses: the collaboratory has no quota for this platform, or you are no member ({text})"
+            )
         case 404 | 410:
             return NotThereError(f"{what} is no longer there ({text or status}): jobs and results are removed after a time", text)
         case 503:
@@ -37,7 +39,7 @@ def meaning(status: int, text: str, what: str, endpoint: Endpoint) -> ToolError:
 
 
 def said(response: httpx.Response) -> str:
-    """The reason in an error answer: `detail` or `error`, else the text's beginning."""
+    """The reason in an error answer: `detail` or `error`, else the beginning of the text."""
     try:
         content = parsed(response.content, "the reason")
     except ToolError:

@@ -1,4 +1,4 @@
-"""UNICORE, through pyunicore: with unicore_http.py the only module that knows its words (facts: UNICORE's REST API, pyunicore 2.0)."""
+"""UNICORE, through pyunicore: with unicore_http.py the only module that knows its words (UNICORE's REST API, pyunicore 2.0)."""
 
 import time
 from collections import OrderedDict
@@ -57,12 +57,12 @@ class UnicoreConnection:
                 found += page
                 if len(page) < _PAGE:
                     break
-            # A server that does not know the filter would give all jobs.
+            # A server that does not know the filter would return all jobs.
             return [url for url in found if tag in self.state(url).tags]
 
     def create(self, description: JobDescription) -> str:
         with errors(self._endpoint):
-            # No files here, for a failed upload must not make a second job.
+            # No files here, because a failed upload must not make a second job.
             return str(self._client.new_job(description.document(), autostart=False).resource_url)
 
     def upload(self, job: str, path: str, content: Content) -> None:
@@ -78,7 +78,7 @@ class UnicoreConnection:
             return unicore_answers.state(self._job(job).properties)
 
     def details(self, job: str) -> Mapping[str, str]:
-        """A batch system forgets a job minutes after its end, and the server then answers 500: its own log may know more."""
+        """A batch system forgets a job minutes after its end, and the server then answers 500. The server's log may know more."""
         resource = self._job(job)
         with errors(self._endpoint):
             try:
@@ -98,7 +98,7 @@ class UnicoreConnection:
         return tuple(unicore_names.real(found, lambda: unicore_names.parse(self._text(job, unicore_names.LIST))))
 
     def _lister(self, job: str, folder: Storage) -> unicore_folder.Lister:
-        """Lists one folder; the reason where the site does not list that one, though it knows job and caller."""
+        """List one folder; returns the reason if the site does not list it although it knows job and caller."""
 
         def listed(path: str) -> unicore_folder.Content | str:
             try:
@@ -124,7 +124,7 @@ class UnicoreConnection:
             url = f"{folder.resource_url}/files/{quote(link.path if link else path, errors='surrogateescape')}"
             with PathFile(folder, url, path).raw(offset=offset) as response:
                 pieces = response.iter_bytes(_PIECE)
-                # A server may give the whole file where a part of it was asked for.
+                # A server may send the whole file although a part was requested.
                 yield _without(pieces, offset) if offset and response.status_code == 200 else pieces
 
     def abort(self, job: str) -> None:
@@ -142,7 +142,7 @@ class UnicoreConnection:
         return Job(self._transport, url, cache_time=0)
 
     def _text(self, job: str, path: str) -> bytes:
-        """What the job noted for us; nothing where it did not come to its end."""
+        """What the job noted for us; None if it did not reach its end."""
         try:
             with self.read(job, path) as pieces:
                 return gathered(pieces, f"{job}: {path}", _MOST_NOTED)
@@ -150,7 +150,7 @@ class UnicoreConnection:
             return b""
 
     def _folder(self, job: str, *, still_to_run: bool = False) -> Storage:
-        """A job's folder; it never changes, and asking for it takes several requests. Raises EndedError where the job has none."""
+        """A job's folder. It never changes, and finding it takes several requests. Raises EndedError if the job has none."""
         known = self._folders.get(job)
         if known is not None:
             return known
@@ -163,7 +163,7 @@ class UnicoreConnection:
     def _made(self, job: str, *, still_to_run: bool) -> Storage:
         """The folder as soon as the server has made it: for its first moments UNICORE calls it INITIALIZING.
 
-        Where it cannot be made the job fails, and a storage remains whose paths lead nowhere. Raises EndedError.
+        If the server cannot make it, the job fails, and the storage's paths lead nowhere. Raises EndedError.
         """
         for pause in _pauses():
             properties = self._job(job).properties
@@ -181,7 +181,7 @@ class UnicoreConnection:
 
 
 def _pauses() -> Iterator[float]:
-    """Seconds between two looks at a folder that is being made: short ones first, `_FOLDER_S` seconds together."""
+    """Pauses in seconds while a folder is being made: short ones first, `_FOLDER_S` seconds in total."""
     waited, pause = 0.0, 0.05
     while waited < _FOLDER_S:
         yield pause
@@ -189,13 +189,11 @@ def _pauses() -> Iterator[float]:
 
 
 def _from_registry(transport: PooledTransport, endpoint: Endpoint) -> str:
-    """The base URL of the named site, as the UNICORE registry gives it. Raises UsageError with the nearest name."""
+    """The base URL of the named site, from the UNICORE registry. Raises UsageError with the nearest name."""
     known = Registry(transport, endpoint.url).site_urls
     url = str(known[choose(str(endpoint.site_name), known, what=f"site of the UNICORE registry {endpoint.url}:")])
     if not url.startswith("https://"):
-        raise ToolError(
-            f"the UNICORE registry {endpoint.url} gives '{url}' for {endpoint.site_name}; a token is not sent there without TLS"
-        )
+        raise ToolError(f"the UNICORE registry {endpoint.url} gives '{url}' for {endpoint.site_name}; tokens are not sent without TLS")
     transport.allow(url)
     return url
 

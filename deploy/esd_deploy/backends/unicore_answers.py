@@ -8,14 +8,14 @@ from esd_build.net.answers import printable
 from esd_deploy.backends.connection import JobState
 
 _NOTE = "Detailed job information from batch system:"
-"""What UNICORE/X writes into a job's log where a batch job left no exit code."""
+"""What UNICORE/X writes into a job's log if a batch job left no exit code."""
 _MOST_LINES = 1000
 _NOTHING = {"rawDetailsData"}
-"""The key of details that no batch system gave: of a job on a login node."""
+"""The key of details that do not come from a batch system: of a job on a login node."""
 
 
 def state(properties: Mapping[str, Any]) -> JobState:
-    """A job's document. `exitCode` is a JSON string, and there only where the job left one."""
+    """A job's document. `exitCode` is a JSON string, present only if the job left one."""
     code = properties.get("exitCode")
     return JobState(
         printable(properties["status"], 100),
@@ -35,7 +35,7 @@ def details(found: object) -> dict[str, str]:
 
 
 def noted_details(log: Sequence[str]) -> dict[str, str]:
-    """The details that the server wrote into the job's log when the job ended; empty where it did not."""
+    """The details that the server wrote into the job's log at the job's end; empty if it did not."""
     for line in reversed(log):
         _, found, text = line.partition(_NOTE)
         if found:

@@ -1,6 +1,6 @@
-"""Walking through a job's folder as UNICORE lists it, which follows links: so a folder may seem to hold itself. Pure.
+"""Walks through a job's folder as UNICORE lists it. UNICORE follows links, so a folder may seem to contain itself. Pure.
 
-UNICORE does not say what is a link. A folder that lists the very same files as one that it lies in, to the second, is one that leads back.
+UNICORE does not mark links. A folder that lists exactly the same files as one of its parents, with the same times, is a link to it.
 """
 
 from collections.abc import Callable, Container, Iterator, Mapping
@@ -16,18 +16,18 @@ Content = Mapping[str, Mapping[str, Any]]
 Lister = Callable[[str], Content | str]
 """The content of a folder, or why it cannot be listed."""
 _MOST = 50_000
-"""Folders; more are told, not listed."""
+"""Most folders that are listed; further ones are only reported."""
 _MOST_FILES = 200_000
 _NOTES = LIST.partition("/")[0]
 _REPEATS = 8
-"""So many folders may lie in each other that hold nothing but one folder of the same name and time."""
+"""Most nested folders that each contain only one folder of the same name and time."""
 _Signature = frozenset[tuple[object, ...]]
 _Folder = tuple[str, tuple[_Signature, ...]]
-"""A path, and what the folders list that it lies in."""
+"""A path, and the lists of its parent folders."""
 
 
 def walk(listed: Lister, noted_links: Callable[[], Container[str]]) -> tuple[RemoteFile, ...]:
-    """All files, and what cannot be listed. `noted_links`: asked where the job has noted which paths are links."""
+    """All files, and what cannot be listed. `noted_links` returns the paths that the job noted as links."""
     found: list[RemoteFile] = []
     waiting: list[_Folder] = [(f"/{_NOTES}/", ()), ("/", ())]
     skip: Container[str] = ()
@@ -42,7 +42,7 @@ def walk(listed: Lister, noted_links: Callable[[], Container[str]]) -> tuple[Rem
         if isinstance(content, str):
             found += _unlisted(name, content)
         elif _leads_back(_signature(path, content), above):
-            found.append(RemoteFile(name, None, problem="it contains its own folder: a link leads back", kind="link"))
+            found.append(RemoteFile(name, None, problem="it contains its own folder: a link leads back to it", kind="link"))
         else:
             _take(path, content, above, found, waiting)
         waiting.sort(key=lambda one: one[0].strip("/") == _NOTES)  # what the job noted comes first
@@ -52,14 +52,14 @@ def walk(listed: Lister, noted_links: Callable[[], Container[str]]) -> tuple[Rem
 
 
 def _unlisted(name: str, why: str) -> Iterator[RemoteFile]:
-    """A folder that cannot be listed; of the job's own some files are known to be there."""
+    """A folder that cannot be listed. In the job's own folder, some files are known to exist."""
     yield RemoteFile(name, None, problem=why, kind="folder")
     if not name:
         yield from (RemoteFile(path, None) for path in ("stdout", "stderr"))
 
 
 def _take(base: str, content: Content, above: tuple[_Signature, ...], found: list[RemoteFile], waiting: list[_Folder]) -> None:
-    """Note the files of a folder, and the folders in it that are to be looked at; none that claims to lie elsewhere."""
+    """Note the files of a folder and its subfolders to visit; ignore entries that claim to be elsewhere."""
     inside = (*above, _signature(base, content))
     if len(found) + len(content) > _MOST_FILES:
         raise ToolError(
@@ -78,7 +78,7 @@ def _leads_back(signature: _Signature, above: tuple[_Signature, ...]) -> bool:
 
 
 def _signature(base: str, content: Content) -> _Signature:
-    """What two lists of one folder have in common: names, kinds, sizes, times."""
+    """What identifies the list of a folder: names, kinds, sizes, times."""
     return frozenset(
         (str(path).removeprefix(base).strip("/"), bool(one["isDirectory"]), one.get("size"), one.get("lastAccessed"))
         for path, one in content.items()

@@ -24,15 +24,15 @@ from esd_deploy.sites.oidc import IssuerAwayError
 _REFUSED = frozenset({401, 403})
 _BUSY = frozenset({408, 425, 429, 432})
 _MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, httpx.InvalidURL, httpx.StreamError)
-"""What reading raises where an answer has another shape than UNICORE's."""
+"""What reading raises if an answer does not have UNICORE's form."""
 _FULL = r"quota exceeded|no space left"
 """The kernel's words for EDQUOT and ENOSPC, which a server passes on in its own 500."""
 _AWAY = r"TSIUnavailable|communicating to the TSI"
-"""UNICORE/X in a 500, while the TSI, which reads and writes all files, does not answer it: its list of jobs it still gives."""
+"""UNICORE/X in a 500, while the TSI, which reads and writes all files, does not answer. The list of jobs still works."""
 
 
 class PooledTransport(Transport):  # type: ignore[misc]
-    """pyunicore's transport, on one pool of connections and one security session; a refused token is renewed once and the request repeated.
+    """pyunicore's transport, on one pool of connections and one security session. Renews a refused token once and repeats the request.
 
     pyunicore opens a new TLS connection for each request and forgets the security session with each resource.
     """
@@ -52,13 +52,13 @@ class PooledTransport(Transport):  # type: ignore[misc]
         response = self._answer(method.__name__, options)
         self.check_error(response)
         if response.content and "json" in response.headers.get("content-type", ""):
-            parsed(response.content, str(response.url))  # pyunicore reads it again, and takes whatever Python's own parser takes
+            parsed(response.content, str(response.url))  # pyunicore parses it again, and accepts whatever Python's own parser accepts
         self.settings_changed = False
         return response
 
     @contextmanager
     def get_stream(self, **options: Any) -> Iterator[httpx.Response]:
-        """A download; pyunicore checks the status of everything but these: an error page would become the file."""
+        """A download. pyunicore checks the status of everything else; without this check an error page would become the file."""
         response = self._answer("GET", options, stream=True)
         try:
             if response.status_code >= 400:
@@ -69,23 +69,23 @@ class PooledTransport(Transport):  # type: ignore[misc]
             response.close()
 
     def allow(self, url: str) -> None:
-        """Let requests go to one more server: what a UNICORE registry gave for the site that was asked for."""
+        """Allow requests to one more server: the one that a UNICORE registry gave for the requested site."""
         self._origins.add(origin(url))
 
     def _require_known(self, url: str) -> None:
-        """Credentials go to the site's own server only, whatever a record or a server names."""
+        """Credentials go only to the site's own server, whatever a record or a server names."""
         if origin(url) not in self._origins:
             raise UsageError(f"{url} is not at {', '.join(sorted(self._origins))}: no credentials are sent there; is it another site's?")
 
     def _answer(self, method: str, options: dict[str, Any], *, stream: bool = False) -> httpx.Response:
-        """The answer to a request of any kind: asked again, whole, where the session was forgotten or the token has ended."""
+        """The answer to a request. Repeats it completely if the server forgot the session or the token has expired."""
         asked = options.pop("headers", {})
         self._require_known(str(options["url"]))
 
         def send(session: str | None) -> httpx.Response:
             content = options.get("content")
             if isinstance(content, io.IOBase):
-                content.seek(0)  # asked again, a file is sent again from its beginning
+                content.seek(0)  # a repeated request sends a file from its beginning
             headers = self._headers({"headers": {**asked, **({HEADER: session} if session else {})}})
             with allowed(FILE if stream else ANSWER):
                 return self._http.send(self._http.build_request(method.upper(), headers=headers, **options), stream=stream)
@@ -122,7 +122,7 @@ def errors(endpoint: Endpoint) -> Iterator[None]:
     except IssuerAwayError as error:
         raise AwayError(str(error)) from error
     except httpx.LocalProtocolError as error:  # its text quotes the header, and so the secret
-        raise ToolError(f"{endpoint.url}: a header cannot be sent; does the token or the password hold a line break?") from error
+        raise ToolError(f"{endpoint.url}: cannot send a header; does the token or the password contain a line break?") from error
     except httpx.HTTPError as error:
         raise meaning(error, endpoint) from error
     except _MISSHAPEN as error:
@@ -135,7 +135,7 @@ def meaning(error: httpx.HTTPError, endpoint: Endpoint) -> ToolError:
     said = printable(error)
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
         trusted = endpoint.ca_file or "the machine's certificate authorities"
-        return ToolError(f"the certificate of {endpoint.url} is not signed by {trusted}; correct ca_file, do not go on without ({error})")
+        return ToolError(f"the certificate of {endpoint.url} is not signed by {trusted}; correct ca_file, never continue without ({error})")
     if isinstance(error, httpx.TransportError):
         return ConnectionLostError(f"{endpoint.url} does not answer ({said or type(error).__name__}); {endpoint.hint}")
     found = re.match(r"\d{3}", str(error))
@@ -143,10 +143,10 @@ def meaning(error: httpx.HTTPError, endpoint: Endpoint) -> ToolError:
     if status in _REFUSED:
         return _refused(endpoint)
     if status in {404, 410}:
-        return GoneError(f"{endpoint.url} no longer knows this: {said}; jobs are removed when their life time is over")
+        return GoneError(f"{endpoint.url} no longer knows this: {said}; jobs are removed after their lifetime")
     if full := re.search(_FULL, str(error), re.IGNORECASE):
         what = "your space at the site is used up" if "quota" in full[0].lower() else "a disk at the site is full"
-        return FullError(f"{endpoint.url}: {what} ({said}); remove there what is no longer needed; the disk may be the server's own")
+        return FullError(f"{endpoint.url}: {what} ({said}); remove there what is no longer needed; it may also be the server's own disk")
     busy = status >= 500 or status in _BUSY
     lost = AwayError if re.search(_AWAY, str(error)) else ConnectionLostError
     return lost(f"{endpoint.url}: {said}") if busy else ToolError(f"{endpoint.url} refused: {said}")

@@ -1,4 +1,4 @@
-"""A job at a UNICORE site: the files that are staged in, and the job description. Pure; the only place that knows its keys."""
+"""A job at a UNICORE site: staged files and job description. Pure; the only place that knows the description's keys."""
 
 import re
 from typing import Literal, Self
@@ -28,10 +28,10 @@ class Resources(BaseModel):
 
     @classmethod
     def of(cls, spec: JobSpec) -> Self:
-        """Those of a job on compute nodes."""
+        """The resources of a job on compute nodes."""
         return cls(
             nodes=str(spec.shape.nodes),
-            # UNICORE has no cpus-per-task: the allocation is asked for by CPU, srun then says how ranks and threads share it.
+            # UNICORE has no cpus-per-task: the job requests CPUs, and srun then divides them among ranks and threads.
             cpus_per_node=str(spec.shape.cpus_per_node),
             runtime=str(spec.time_s),
             queue=spec.site.partition or None,
@@ -40,7 +40,7 @@ class Resources(BaseModel):
 
 
 class UnicoreDescription(JobDescription):
-    """UNICORE's job description, as far as we use it."""
+    """UNICORE's job description: the keys that we use."""
 
     model_config = _STRICT
 
@@ -61,12 +61,12 @@ class UnicoreDescription(JobDescription):
 
 
 def job(spec: JobSpec) -> SiteJob:
-    """The job of a spec, whatever it is for: every kind activates, submits and is limited alike."""
+    """The job of any spec: every kind of job is activated, submitted and limited in the same way."""
     return SiteJob(description(spec), files(spec))
 
 
 def files(spec: JobSpec) -> dict[str, Content]:
-    """Everything that is staged in: path in the job's folder → content."""
+    """All staged files: path in the job's folder → content."""
     return {
         **dict(spec.files),
         **dict(own_files("enter.sh")),
@@ -76,7 +76,7 @@ def files(spec: JobSpec) -> dict[str, Content]:
 
 
 def calls_sbatch(spec: JobSpec) -> bool:
-    """Whether a job on the login node submits the batch job; else the server does."""
+    """Whether a job on the login node submits the batch job; otherwise the server does."""
     return spec.site.submit == "sbatch" and spec.place == "compute"
 
 
@@ -86,10 +86,10 @@ def _batch_files(spec: JobSpec) -> dict[str, bytes]:
 
 
 def description(spec: JobSpec) -> UnicoreDescription:
-    """The UNICORE job description. It holds no secret, and can be archived."""
+    """The UNICORE job description. It contains no secret and can be archived."""
     by_hand = calls_sbatch(spec)
     on_login = by_hand or spec.place == "login"
-    # A login-node job is one stage: there submit.sh runs what comes before.
+    # A login-node job has one stage: submit.sh runs the preceding scripts.
     before = None if by_hand else spec.before
     return UnicoreDescription(
         name=batch_name(spec),
@@ -104,19 +104,19 @@ def description(spec: JobSpec) -> UnicoreDescription:
 
 
 def sent_name(made: JobDescription) -> str:
-    """The name of the batch jobs, of a description that may come from a record."""
+    """The name of the batch jobs in a description, which may come from a record."""
     return str(made.document().get("Name", ""))
 
 
 def sent_variable(made: JobDescription, name: str) -> str | None:
-    """A variable of the job, of a description that may come from a record; None without it."""
+    """A variable in a description, which may come from a record; None if it is missing."""
     environment = made.document().get("Environment")
     value = environment.get(name) if isinstance(environment, dict) else None
     return value if isinstance(value, str) else None
 
 
 def batch_name(spec: JobSpec) -> str:
-    """The name of the batch jobs of a job, by which they find each other: UNICORE replaces one that holds '-', '_' or a blank."""
+    """The name of a job's batch jobs, by which they find each other: UNICORE replaces names with '-', '_' or a blank."""
     return "esd" + re.sub(r"[^A-Za-z0-9]", "", spec.name)
 
 
@@ -128,7 +128,7 @@ def _own_variables(spec: JobSpec) -> dict[str, str]:
             "ESD_IMAGE_REFERENCE": image.reference.oras,
             "ESD_IMAGE_SHA256": image.sif_digest.removeprefix("sha256:"),
             "ESD_IMAGE_SIZE": str(image.size),
-            # Its remarks on missing helpers would bury a script's own traceback.
+            # Apptainer's remarks on missing helpers would hide a script's own traceback.
             "APPTAINER_QUIET": "1",
         }
         if image

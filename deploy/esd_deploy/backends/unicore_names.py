@@ -1,4 +1,4 @@
-"""Results whose names do not survive the way: UNICORE's TSI replaces `$HOME`, `$LOGNAME` and `$USER` in every path that it is asked for.
+"""Results whose names UNICORE cannot transfer: its TSI replaces `$HOME`, `$LOGNAME` and `$USER` in every requested path.
 
 So a file `a$HOME.txt` is listed and cannot be read, and a folder of such a name cannot be listed. Bytes that are no UTF-8, line breaks,
 single quotes and backslashes get lost likewise; and the server decodes addresses twice, so that `a%41` is taken for `aA`. job.sh gives each
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from esd_deploy.backends.connection import RemoteFile
 
 FOLDER = "esd/plain-names"
-"""Where the links are: each is named by a number."""
+"""The folder of the links, which are named by numbers."""
 LIST = f"{FOLDER}/list"
 """Their list: `NUMBER SIZE PATH`, each ended by a zero byte."""
 _REWRITTEN = re.compile(r"\$(HOME|LOGNAME|USER)|['\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9A-Fa-f]{2}")
@@ -27,19 +27,19 @@ class Plain:
 
 
 def is_rewritten(path: str) -> bool:
-    """Whether the TSI would look for another file than the one that is meant."""
+    """Whether the TSI would look for another file."""
     return _REWRITTEN.search(path) is not None
 
 
 def parse(content: bytes) -> dict[str, Plain]:
-    """The results' paths → their links, of what job.sh wrote; what is not a line of it is left out."""
+    """The results' paths → their links, from what job.sh wrote; skips every other line."""
     entries = (entry.split(" ", 2) for entry in content.decode("utf-8", errors="surrogateescape").split("\0"))
     whole = (entry for entry in entries if len(entry) == 3 and entry[0].isdecimal() and entry[1].isdecimal())
     return {path.removeprefix("./"): Plain(f"{FOLDER}/{number}", int(size)) for number, size, path in whole}
 
 
 def real(found: Iterable[RemoteFile], links: Callable[[], Mapping[str, Plain]]) -> Iterator[RemoteFile]:
-    """The job's files under their own names, without the links; `links` is asked where there are some."""
+    """The job's files under their own names, without the links; calls `links` only if there are some."""
     listed = list(found)
     plain = links() if any(file.path == LIST for file in listed) else {}
     for file in listed:

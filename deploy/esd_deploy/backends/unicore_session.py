@@ -1,7 +1,7 @@
 """UNICORE's security sessions: at most one for each user and server in this process, shared by its threads and connections.
 
-A server keeps five sessions a user and forgets the oldest. A request in a forgotten session is answered by 432, whatever its kind.
-Each request without a session makes one. So many connections with a session each would take the sessions from each other.
+A server keeps five sessions for each user and forgets the oldest. It answers any request in a forgotten session with 432.
+Each request without a session creates one, so many connections would take the sessions from each other.
 """
 
 import hashlib
@@ -15,14 +15,14 @@ import httpx
 
 HEADER = "X-UNICORE-SecuritySession"
 FORGOTTEN = 432
-"""The status of an answer to a request in a session that the server no longer knows."""
+"""The status of an answer to a request in a forgotten session."""
 
 Send = Callable[[str | None], httpx.Response]
-"""Asks once: in the given session, or (None) without one."""
+"""Sends the request once: in the given session, or (None) without one."""
 
 
 class Session:
-    """One user's session at one server; opened by the first request, and anew where the server forgot it."""
+    """One user's session at one server; opened by the first request, and again if the server forgot it."""
 
     def __init__(self) -> None:
         self._opening = threading.Lock()
@@ -30,7 +30,7 @@ class Session:
         self._offered = True
 
     def run(self, send: Send) -> httpx.Response:
-        """The answer to a request. While one thread opens a session the others wait for it: each would open one of its own."""
+        """The answer to a request. While one thread opens a session, the others wait: otherwise each would open its own."""
         used = self._id
         response = None if used is None and self._offered else send(used)
         while response is None or response.status_code == FORGOTTEN:
@@ -56,7 +56,7 @@ _lock = threading.Lock()
 
 
 def shared(server: str, secret: str) -> Session:
-    """This process's session at `server` for whoever has this secret; a wrong password shares nothing with the right one."""
+    """This process's session at `server` for this secret; a wrong password does not share it."""
     key = server, hmac.digest(_PEPPER, secret.encode(), hashlib.sha256)
     with _lock:
         found = _sessions.get(key)

@@ -385,7 +385,7 @@ def test_a_tag_that_no_queue_takes_is_said_before_anything_is_sent(queued, tag):
 def test_cancelling_says_that_it_cannot_be_done(queue, connection):
     queue.jobs[1] = {"id": 1}
     queue.statuses = ["running"]
-    with pytest.raises(UsageError, match="cannot be cancelled"):
+    with pytest.raises(UsageError, match="cannot cancel jobs"):
         connection.abort(f"{QUEUE}/jobs/1")
 
 
