@@ -114,7 +114,7 @@ def test_commands_that_need_no_site(installed: Installed, program: str, argument
     [
         ("esd-build", ("image", "nest"), "esd-build image: this command reads the recipes/ and spack-envs/ of a checkout"),
         ("esd-build", ("list",), "esd-build list: this command reads the recipes/"),
-        ("esd-deploy", (FIT, "net.py", "--site", "spinnaker"), "without --image the network is mapped in dist/images/spinnaker-edge.sif"),
+        ("esd-deploy", (FIT, "net.py", "--site", "spinnaker"), "without --image, this maps the network in dist/images/spinnaker-edge.sif"),
     ],
 )
 def test_what_needs_a_checkout_says_which_command_and_why(installed: Installed, program: str, arguments: tuple[str, ...], why: str) -> None:

@@ -24,9 +24,7 @@ def meaning(status: int, text: str, what: str, endpoint: Endpoint) -> ToolError:
                 f"{endpoint.url} does not accept this token: it has expired, or EBRAINS did not issue it; get a new one ({text})"
             )
         case 403:
-            return RefusedError(
-                f"{endpoint.url} refuses: the collaboratory has no quota for this platform, or you are no member ({text})"
-            )
+            return RefusedError(f"{endpoint.url} refuses: the collaboratory has no quota for this platform, or you are no member ({text})")
         case 404 | 410:
             return NotThereError(f"{what} is no longer there ({text or status}): jobs and results are removed after a time", text)
         case 503:

@@ -1,4 +1,4 @@
-"""What `run`, `submit` and `script` ask alike: one list of options, and the request that they make."""
+"""The options that `run`, `submit` and `script` share, and the request that they make."""
 
 import inspect
 from collections.abc import Callable, Collection
@@ -35,7 +35,7 @@ class Asked:
     tag: options.Tags = None
 
     def request(self, *never: Path) -> Request:
-        """The request; folders of `never` are not sent along. Raises UsageError for a word that cannot be read."""
+        """The request; never sends the folders in `never`. Raises UsageError for an option that cannot be parsed."""
         return Request(
             script=self.script,
             arguments=tuple(self.arguments or ()),
@@ -54,7 +54,7 @@ class Asked:
 
 
 def asks(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """For a command whose first parameter is an Asked: Typer sees the fields of Asked in its place, except those `without`."""
+    """Decorates a command whose first parameter is an Asked: Typer sees the fields of Asked instead, except those `without`."""
     shared = [one for name, one in inspect.signature(Asked).parameters.items() if name not in without]
 
     def spread(command: Callable[..., None]) -> Callable[..., None]:

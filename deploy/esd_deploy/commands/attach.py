@@ -20,7 +20,7 @@ def attach(
     output: options.Output = RUNS,
     as_json: options.Json = False,
 ) -> None:
-    """Wait for a run that was submitted before and fetch its results. On another machine, give the job's URL or id, and --site.
+    """Wait for a run that was submitted earlier and fetch its results. On another machine, give the job's URL or id, and --site.
 
     Of many runs, `watch` follows all at once.
     """

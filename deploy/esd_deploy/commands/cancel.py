@@ -21,10 +21,10 @@ def cancel(
         run = known_run(run_id, output, site, None)
         before = (run.record if run.record.ended else run.refresh()).status
         if run.record.ended:
-            say(f"{run_id}: had ended already ({before}); nothing was done")
+            say(f"{run_id}: had ended already ({before}); nothing to do")
             return
         after = run.cancel().status
         how = f"cancelled at {run.record.site} (was {before}, is {after})"
-        say(f"{run_id}: {how}; `esd-deploy fetch {run_id}` brings what it made so far")
+        say(f"{run_id}: {how}; `esd-deploy fetch {run_id}` fetches its results so far")
 
     Chosen.of(run_ids, tag, output).each(one)

@@ -1,6 +1,6 @@
 """What the shell offers after TAB: names of sites and images, ids of runs.
 
-Where nothing can be read, it offers nothing: a TAB reports no errors.
+If nothing can be read, it offers nothing: a TAB reports no errors.
 """
 
 from collections.abc import Callable, Iterable

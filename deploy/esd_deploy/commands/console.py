@@ -7,7 +7,7 @@ from typing import NoReturn
 from esd_build.net.answers import printable
 from esd_build.net.words import SafeConsole, say
 
-# A log is wide enough for a digest; a terminal is as wide as it is.
+# A log is wide enough for a digest; a terminal keeps its width.
 out = SafeConsole(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
 
 

@@ -13,7 +13,7 @@ from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()
 Even = Annotated[
-    bool, typer.Option("--force", help="Delete even if the run has not ended, or results are missing here: they are lost then.")
+    bool, typer.Option("--force", help="Delete even if the run has not ended or results are missing here: they are then lost.")
 ]
 
 
@@ -26,12 +26,12 @@ def delete(
     output: options.Output = RUNS,
     force: Even = False,
 ) -> None:
-    """Remove a run's job and its folder at the site; what was fetched stays here."""
+    """Remove a run's job and its folder at the site; fetched files stay here."""
 
     def one(run_id: str) -> None:
         run = known_run(run_id, output, site, None)
         if not force and not run.record.complete:
-            raise UsageError(f"run '{run_id}' has not ended, or not all of it is here; `esd-deploy fetch {run_id}` first, or --force")
+            raise UsageError(f"run '{run_id}' has not ended, or results are missing here; `esd-deploy fetch {run_id}` first, or --force")
         run.delete()
         say(f"{run_id}: removed at {run.record.site}")
 

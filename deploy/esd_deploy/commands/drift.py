@@ -60,7 +60,7 @@ def drift_command(  # noqa: PLR0913 - each parameter is an option of the command
 
 
 def pins(image: str | None) -> Mapping[str, str]:
-    """The pins of the image's environment; none for an image that is not of this checkout."""
+    """The pins of the image's environment; none for an image that this checkout does not define."""
     if image is None:
         return {}
     name, _, environment = image.rsplit("/", 1)[-1].partition("@")[0].partition(":")
@@ -76,14 +76,12 @@ def _conclude(found: Drift) -> None:
         differing = ", ".join(row.component for row in found.rows if row.verdict == "differs")
         raise RunFailedError(f"the stacks drift apart: {differing}")
     if found.unknown:
-        raise ToolError(
-            "not every stack could be asked; no drift among the others\n" + "\n".join(s.problem for s in found.stacks if s.problem)
-        )
+        raise ToolError("some stacks did not answer; no drift among the others\n" + "\n".join(s.problem for s in found.stacks if s.problem))
 
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked of every site."""
+    """The request for every site."""
 
     image: str | None
     partition: str | None = None
@@ -91,10 +89,10 @@ class Question:
     modules: bool = True
 
     def modes(self, site: SiteConfig) -> tuple[Mode, ...]:
-        """The ways in which a site has a stack to look at. Raises UsageError for a site that has none."""
+        """The modes in which a site has a stack. Raises UsageError for a site that has none."""
         wanted: dict[Mode, bool] = {"module": self.modules and bool(site.modules), "container": self.image is not None}
         if not any(wanted.values()):
-            raise UsageError(f"site '{site.name}': nothing to look at; give --image, or `modules` in its configuration")
+            raise UsageError(f"site '{site.name}': no stack to compare; give --image, or `modules` in its configuration")
         return tuple(mode for mode, is_wanted in wanted.items() if is_wanted)
 
     def request(self, script: Path, mode: Mode) -> Request:

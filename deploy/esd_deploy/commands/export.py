@@ -29,7 +29,7 @@ def export(
     ] = None,
     output: options.Output = RUNS,
 ) -> None:
-    """Write a run as a Workflow Run RO-Crate: script, inputs, results, versions, image, in a form that others read."""
+    """Write a run as a Workflow Run RO-Crate: script, inputs, results, versions and image in a standard form."""
     from esd_deploy.studies import crate  # noqa: PLC0415 - the library takes a moment, which other commands need not wait
 
     if license_url is not None and not license_url.startswith("https://"):

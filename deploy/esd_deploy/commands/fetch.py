@@ -22,7 +22,7 @@ def fetch(
     output: options.Output = RUNS,
     as_json: options.Json = False,
 ) -> None:
-    """Fetch what a run has made so far."""
+    """Fetch the results of a run so far."""
     chosen = Chosen.of(run_ids, tag, output)
     with printed(chosen, as_json=as_json) as found:
 

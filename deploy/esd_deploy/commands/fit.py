@@ -63,7 +63,7 @@ app.command("plan", hidden=True)(formerly("esd-deploy plan", "esd-deploy fit", f
 
 
 def rows(fit: Fit) -> list[tuple[str, str]]:
-    """What a user is told of a mapped network."""
+    """The description of a mapped network."""
     most = fit.sdram / fit.chips
     asked = [f"{label}: {', '.join(names)}" for label, names in sorted(fit.recorded.items()) if names]
     return [
@@ -88,11 +88,11 @@ def table(script: str, fit: Fit) -> Table:
 
 def _built() -> Path:
     """The image that maps networks, as `make image` leaves it."""
-    purpose = "without --image the network is mapped in dist/images/spinnaker-edge.sif, which `make image IMAGE=spinnaker` builds"
+    purpose = "without --image, this maps the network in dist/images/spinnaker-edge.sif, which `make image IMAGE=spinnaker` builds"
     return Catalogue.find().checkout(purpose) / "dist" / "images" / "spinnaker-edge.sif"
 
 
 def _mapper(image: Path) -> Mapper:
     if not image.is_file():
-        raise UsageError(f"{image} is not there: `make image IMAGE=spinnaker` builds it, or name one with --image")
+        raise UsageError(f"{image} does not exist: `make image IMAGE=spinnaker` builds it, or name one with --image")
     return Mapper.of(image)

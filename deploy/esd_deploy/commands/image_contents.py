@@ -1,4 +1,4 @@
-"""The command `esd-deploy image-contents`: which packages an image has, before a script misses one."""
+"""The command `esd-deploy image-contents`: which packages an image has."""
 
 import json
 import re
@@ -22,7 +22,7 @@ _SYSTEM = "deb"
 
 
 class NotInImageError(EsdError):
-    """A package that was asked for is not in the image (exit code 1)."""
+    """A requested package is not in the image (exit code 1)."""
 
 
 @app.command("image-contents")
@@ -32,9 +32,9 @@ def image_contents_command(
     image: options.NeededImage,
     site: Annotated[
         str | None,
-        typer.Option(help="The site whose registry has the image; not needed for a whole reference.", autocompletion=completion.sites),
+        typer.Option(help="The site whose registry has the image; not needed for a full reference.", autocompletion=completion.sites),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="The operating system's packages too.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Also the operating system's packages.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON array on standard output.")] = False,
 ) -> None:
     """List the packages of an image, from the bill of materials in its registry. Runs nothing and downloads no image."""
@@ -51,7 +51,7 @@ def image_contents_command(
 
 
 def chosen(there: Sequence[Package], names: Sequence[str], *, everything: bool) -> list[Package]:
-    """The packages of these names, whatever their origin; without names all but the operating system's."""
+    """The packages of these names, of any origin; without names, all except the operating system's."""
     if names:
         wanted = {_normal(name) for name in names}
         return [one for one in there if _normal(one.name) in wanted]
@@ -59,7 +59,7 @@ def chosen(there: Sequence[Package], names: Sequence[str], *, everything: bool) 
 
 
 def _normal(name: str) -> str:
-    """As PyPI compares names (PEP 503)."""
+    """The name as PyPI compares names (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

@@ -19,12 +19,12 @@ from esd_deploy.plans.limits import settled
 from esd_deploy.runs.site import Site
 
 app = typer.Typer()
-_DAMAGED = "were damaged and were removed: {}; the next run pulls them again. Do not rely on what ran from them meanwhile"
+_DAMAGED = "were damaged and were removed: {}; the next run pulls them again. Do not rely on runs that used them"
 _LEFT = "are still there, and jobs may use them: {}; look at them on the login node and remove the broken ones"
 
 
 class DamagedImageError(EsdError):
-    """A cached image is not what its name says, or could not be read or removed (exit code 1)."""
+    """A cached image does not have the digest in its name, or could not be read or removed (exit code 1)."""
 
 
 @app.command()
@@ -35,14 +35,14 @@ def images(
         bool,
         typer.Option("--check", help="Hash each file again. Remove and name damaged files, name unreadable ones; exit code 1 for both."),
     ] = False,
-    gc: Annotated[bool, typer.Option("--gc", help="Remove images that nobody used for --keep-days, and what broken pulls left.")] = False,
+    gc: Annotated[bool, typer.Option("--gc", help="Remove images that nobody used for --keep-days, and the rest of failed pulls.")] = False,
     keep_days: Annotated[int, typer.Option(min=0, help="With --gc: days since an image was last used.")] = 30,
     account: options.Account = None,
     as_json: options.Json = False,
 ) -> None:
     """List the images that a site keeps for jobs; --check and --gc maintain them."""
     if check and gc:
-        raise UsageError("--check and --gc: one after the other")
+        raise UsageError("give --check or --gc, not both")
     action: Action = "check" if check else "gc" if gc else "list"
     place = Site.load(site)
     found = image_cache.ask(place.connect(), settled(place.config, account=account), action, keep_days=keep_days)

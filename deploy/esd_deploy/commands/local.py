@@ -1,4 +1,4 @@
-"""`esd-deploy local …`: the local site's own commands, whose code is loaded only when one of them is meant."""
+"""`esd-deploy local …`: the local site's own commands, loaded only when one of them is called."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from esd_build.data.errors import ToolError
 
 
 class WithLocal(TyperGroup):
-    """A program whose command `local` is a stand-in for the list of commands; called or completed, it is the real group."""
+    """A program whose command `local` is a placeholder in the list of commands; a call or completion loads the real group."""
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name, command, rest = super().resolve_command(ctx, args)
@@ -17,7 +17,7 @@ class WithLocal(TyperGroup):
 
 
 def _group() -> Any:
-    """The real commands; what they refuse becomes an error of this program."""
+    """The real commands; their errors become errors of this program."""
     from esd_localsite.commands.local import app  # noqa: PLC0415 - only this command needs the local site
     from esd_localsite.errors import LocalSiteError  # noqa: PLC0415
 

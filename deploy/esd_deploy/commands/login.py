@@ -1,4 +1,4 @@
-"""The command `esd-deploy login`: once, in a browser anywhere; from then on tokens are renewed without the user."""
+"""The command `esd-deploy login`: log in once, in a browser anywhere; then esd-deploy renews tokens itself."""
 
 import os
 from typing import Annotated
@@ -30,7 +30,7 @@ def login(
     if issuer is None:
         raise UsageError(f"site '{config.name}' has no login: {path} names no `credentials.oidc`")
     if not client:
-        raise UsageError(f"{issuer} wants to know which client asks: --client-id, or ${CLIENT}; its administrator registers one")
+        raise UsageError(f"{issuer} needs the id of a registered client: give --client-id or ${CLIENT}; its administrator registers them")
     oidc.log_in(issuer, client, _show, ca_file=config.ca_file)
     say(f"logged in at {issuer}; `esd-deploy` renews tokens by itself from now on")
 

@@ -1,4 +1,4 @@
-"""The command line's options, as several commands take them."""
+"""The options that several commands share."""
 
 from pathlib import Path
 from typing import Annotated, cast, get_args
@@ -10,16 +10,16 @@ from esd_deploy.commands import completion, words
 from esd_deploy.sites.config import Mode
 
 IMAGE_VARIABLE = "EBRAINS_ESD_IMAGE"
-"""The image of runs that name none, by the name that the published workflow gives it."""
+"""The variable with the image of runs that name none; the published workflow uses the same name."""
 
 
 def time_s(text: str | None) -> int | None:
-    """A time limit in seconds, where one is given."""
+    """A time limit in seconds, or None."""
     return None if text is None else words.seconds(text)
 
 
 def mode(word: str | None) -> Mode | None:
-    """A mode's word; raises UsageError for another."""
+    """A mode by its name; raises UsageError for any other word."""
     if word is None:
         return None
     choose(word, get_args(Mode), what="mode")
@@ -39,17 +39,17 @@ SiteWord = Annotated[
 Image = Annotated[
     str | None,
     typer.Option(
-        help=f"nest, nest:25.04, or a whole reference; without it ${IMAGE_VARIABLE}, else the site's own modules.",
+        help=f"nest, nest:25.04, or a full reference; default: ${IMAGE_VARIABLE}, else the site's own modules.",
         autocompletion=completion.images,
     ),
 ]
 NeededImage = Annotated[
     str,
-    typer.Option("--image", help="nest, nest:25.04, or a whole reference.", envvar=IMAGE_VARIABLE, autocompletion=completion.images),
+    typer.Option("--image", help="nest, nest:25.04, or a full reference.", envvar=IMAGE_VARIABLE, autocompletion=completion.images),
 ]
 Nodes = Annotated[int, typer.Option("--nodes", "-N", min=1, help="Compute nodes.")]
-TasksPerNode = Annotated[int | None, typer.Option(min=1, help="MPI ranks on each node; 1 without it and without -n.")]
-Ranks = Annotated[int | None, typer.Option("--ntasks", "-n", min=1, help="MPI ranks on all nodes together: a multiple of the nodes.")]
+TasksPerNode = Annotated[int | None, typer.Option(min=1, help="MPI ranks on each node; default: 1, unless -n is given.")]
+Ranks = Annotated[int | None, typer.Option("--ntasks", "-n", min=1, help="MPI ranks on all nodes together; a multiple of the nodes.")]
 Threads = Annotated[int, typer.Option("--threads", "--cpus-per-task", "-c", min=1, help="Threads in each rank.")]
 Time = Annotated[
     str | None,
@@ -57,15 +57,15 @@ Time = Annotated[
         "--time",
         "-t",
         metavar="TIME",
-        help="Run time limit: seconds, MM:SS, HH:MM:SS, D-HH:MM:SS, 90m, 2h; the site's default without it.",
+        help="Run time limit: seconds, MM:SS, HH:MM:SS, D-HH:MM:SS, 90m, 2h; default: the site's.",
     ),
 ]
-JobName = Annotated[str | None, typer.Option("--job-name", "-J", help="A name for people: of the run, and in the batch job's name.")]
+JobName = Annotated[str | None, typer.Option("--job-name", "-J", help="A name for people, for the run and in the batch job's name.")]
 Environment = Annotated[
     list[str] | None,
-    typer.Option("--env", metavar="NAME=VALUE", help="A variable of the job; may be repeated. It is written into the record: no secrets."),
+    typer.Option("--env", metavar="NAME=VALUE", help="A variable of the job; may be repeated. The record contains it: no secrets."),
 ]
-Output = Annotated[Path, typer.Option(help="Folder of all runs; this one gets its own in it.")]
+Output = Annotated[Path, typer.Option(help="Folder of all runs; each run gets a folder in it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and no progress.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]
 RunId = Annotated[str, typer.Argument(metavar="ID", help="A run's id, the beginning of it, or `last`.", autocompletion=completion.runs)]
@@ -75,7 +75,7 @@ RunIds = Annotated[
 ]
 OfTag = Annotated[str | None, typer.Option("--tag", help="All runs with this tag.")]
 KnownSite = Annotated[
-    str | None, typer.Option("--site", help="The run's site, if it was a YAML file of your own.", autocompletion=completion.sites)
+    str | None, typer.Option("--site", help="The run's site, if it is a YAML file of your own.", autocompletion=completion.sites)
 ]
 AnyRuns = Annotated[
     list[str] | None,
@@ -93,8 +93,8 @@ ModeName = Annotated[
 Inputs = Annotated[
     list[Path] | None, typer.Option("--input", "-i", help="A file or a folder that the script needs beside it; may be repeated.")
 ]
-PartitionName = Annotated[str | None, typer.Option("--partition", "-p", help="Slurm partition; the site's default without it.")]
-Account = Annotated[str | None, typer.Option("--account", "-A", help="Budget that the site charges.")]
+PartitionName = Annotated[str | None, typer.Option("--partition", "-p", help="Slurm partition; default: the site's.")]
+Account = Annotated[str | None, typer.Option("--account", "-A", help="Account or project that the site charges.")]
 Tags = Annotated[list[str] | None, typer.Option(help="A label that groups runs; may be repeated.")]
 RequireSignature = Annotated[
     bool,
@@ -105,4 +105,4 @@ RequireSignature = Annotated[
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Proceed even if a check fails.")]
-Model = Annotated[Path | None, typer.Option(help="A NESTML neuron: compiled for the image, and sent along as MODEL_module.")]
+Model = Annotated[Path | None, typer.Option(help="A NESTML neuron, which is compiled for the image and sent along as MODEL_module.")]

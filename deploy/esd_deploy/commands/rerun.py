@@ -1,4 +1,4 @@
-"""The command `esd-deploy rerun`: the same again."""
+"""The command `esd-deploy rerun`: repeat a run."""
 
 from collections.abc import Callable
 from pathlib import Path

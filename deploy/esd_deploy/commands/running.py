@@ -1,4 +1,4 @@
-"""What the commands that begin or follow a run share: from its request to its plan, and how its end is told."""
+"""What the commands that begin or follow a run share: from the request to the plan, and the report of its end."""
 
 import json
 import os
@@ -30,12 +30,12 @@ from esd_deploy.sites.config import SiteConfig
 
 
 class RunFailedError(EsdError):
-    """The job was run and did not succeed (exit code 1)."""
+    """The job ran and did not succeed (exit code 1)."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Under which a plan is carried out: `signed` images only, `dry_run` prints it only, `force` goes on although a check says no."""
+    """How to carry out a plan: `signed`: signed images only, `dry_run`: only print it, `force`: proceed even if a check fails."""
 
     force: bool = False
     dry_run: bool = False
@@ -43,7 +43,7 @@ class Conditions:
 
 
 def planned(site: str, request: Request, how: Conditions, *, runs: Path | None = None, model: Path | None = None) -> tuple[Site, Plan]:
-    """The plan of a request, its image pinned by digest. What this machine knows is checked before anybody is asked."""
+    """The plan of a request, with the image pinned by digest. Local checks come before any request to a server."""
     config, _ = load_site(site)
     wanted = local_checks.checked(with_default_image(request, config), config, runs=runs, signed=how.signed, model=model)
     place = Site.of(config).signed_only() if how.signed else Site.of(config)
@@ -52,14 +52,14 @@ def planned(site: str, request: Request, how: Conditions, *, runs: Path | None =
 
 
 def with_default_image(request: Request, config: SiteConfig) -> Request:
-    """With the image that $EBRAINS_ESD_IMAGE names, where the request could have one and names none."""
+    """Use the image in $EBRAINS_ESD_IMAGE if the request names none but could have one."""
     default = os.environ.get(IMAGE_VARIABLE)
     fits = request.image is None and request.mode in {None, "container"} and "container" in config.modes
     return replace(request, image=default) if default and fits else request
 
 
 def allowed(place: Site, plan: Plan, how: Conditions) -> bool:
-    """Whether the plan is to be carried out; a dry run prints it. Both are checked alike: raises UsageError where a check says no."""
+    """Whether to carry out the plan; a dry run prints it. Both get the same checks: raises UsageError if one fails."""
     if how.dry_run:
         print_plan(place, plan)
     if not how.force:
@@ -68,7 +68,7 @@ def allowed(place: Site, plan: Plan, how: Conditions) -> bool:
 
 
 def carry_out(place: Site, plan: Plan, runs: Path, how: Conditions, *, as_json: bool, rerun_of: str | None = None) -> None:
-    """Submit a plan, wait for its end and show it; a dry run prints it only."""
+    """Submit a plan, wait for its end and show it; a dry run only prints the plan."""
     if not allowed(place, plan, how):
         return
     with display(quiet=as_json) as steps:
@@ -80,7 +80,7 @@ def carry_out(place: Site, plan: Plan, runs: Path, how: Conditions, *, as_json: 
 
 
 def print_plan(place: Site, plan: Plan) -> None:
-    """The launch line and the job's description; on standard error each file that would be sent, with its place there and its size."""
+    """Print the launch line, the job's description and, on standard error, each file to be sent, with its path there and size."""
     for one in plan.sent:
         say(f"{one.source} -> {one.place}  {one.size:,} bytes", err=True)
     say(str(plan.launch))
@@ -111,7 +111,7 @@ def require_good(run: Run) -> None:
 
 
 def require_all(ended: RunRecord) -> None:
-    """Raises ToolError where a result that is at the site could not be had."""
+    """Raises ToolError if a result that exists at the site could not be fetched."""
     if ended.lost:
         lines = "\n".join(f"  {one.path}: {one.reason}" for one in ended.lost[:10])
         again = f"`esd-deploy fetch {ended.id}` tries again"
@@ -120,7 +120,7 @@ def require_all(ended: RunRecord) -> None:
 
 @contextmanager
 def going_on(run_id: str, output: Path) -> Iterator[None]:
-    """Tell a user who leaves, or who loses the site or the login, that the run does not end with the client."""
+    """Tell a user who interrupts, or loses the site or the login, that the run continues without the client."""
     options_again = run_id if output == RUNS else f"{run_id} --output {shown(output)}"
     again = f"`esd-deploy attach {options_again}`"
     try:

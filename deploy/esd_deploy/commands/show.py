@@ -1,4 +1,4 @@
-"""The command `esd-deploy show`: what is known here of one run."""
+"""The command `esd-deploy show`: what this machine knows about one run."""
 
 import typer
 
@@ -16,7 +16,7 @@ app = typer.Typer()
 
 @app.command()
 def show(run_id: options.RunId, *, output: options.Output = RUNS, as_json: options.Json = False) -> None:
-    """Show what is known of a run on this machine: its table, and the files that came back."""
+    """Show what this machine knows about a run: its table, and the files that were fetched."""
     run_id = selection.one(output, run_id)
     known = record.load(output, run_id)
     if as_json:
@@ -29,6 +29,6 @@ def show(run_id: options.RunId, *, output: options.Output = RUNS, as_json: optio
 
 
 def files(known: RunRecord) -> list[str]:
-    """One line for each result, and for each that did not come."""
+    """One line for each result, including missing ones."""
     here = [f"{one.size:>12,}  {one.path}" for one in known.files]
     return [*here, *(f"{'not here':>12}  {one.path}: {one.reason}" for one in known.missing)]

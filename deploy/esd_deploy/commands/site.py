@@ -1,4 +1,4 @@
-"""The commands `esd-deploy site S` and `esd-deploy site probe S`: what is configured, and what the site says itself."""
+"""The commands `esd-deploy site S` and `esd-deploy site probe S`: what is configured, and what the site itself reports."""
 
 import json
 from typing import Annotated, Any
@@ -26,7 +26,7 @@ class _OrShow(TyperGroup):
         return super().resolve_command(ctx, args if args and args[0] in self.commands else ["show", *args])
 
     def shell_complete(self, ctx: Any, incomplete: str) -> Any:
-        """After TAB: the commands, and what `show` takes."""
+        """After TAB: the commands, and the arguments of `show`."""
         return [*super().shell_complete(ctx, incomplete), *self.commands["show"].params[0].shell_complete(ctx, incomplete)]
 
 
@@ -35,7 +35,7 @@ app = typer.Typer(cls=_OrShow, no_args_is_help=True, help="Show a site's setting
 
 @app.command("show")
 def show(name: options.SiteWord, *, as_json: options.Json = False) -> None:
-    """A site's settings in effect, where each one comes from, and how sure it is. `esd-deploy site S` does the same."""
+    """Show a site's settings in effect, where each one comes from, and how sure it is. `esd-deploy site S` does the same."""
     config, file = load_site(name)
     try:
         endpoint = resolve(config)

@@ -33,7 +33,7 @@ def sites(*, as_json: options.Json = False) -> None:
 
 
 def _readable(known: Iterable[Known]) -> tuple[list[tuple[Known, SiteConfig]], list[str]]:
-    """The sites whose files are right, and what is wrong with the others: one wrong file hides no site."""
+    """The sites with valid files, and what is wrong with the others: a wrong file does not hide other sites."""
     configured, problems = [], []
     for one in known:
         try:

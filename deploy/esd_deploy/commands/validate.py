@@ -26,18 +26,18 @@ from esd_deploy.validation.suite import CHECKS, Selection
 from esd_deploy.validation.validation import VALIDATIONS, Validation, ValidationRequest
 
 app = typer.Typer()
-Only = Annotated[list[str] | None, typer.Option("--only", help="A check or a tag; the checks that it rests on run too. May be repeated.")]
+Only = Annotated[list[str] | None, typer.Option("--only", help="A check or a tag; checks that it depends on run, too. May be repeated.")]
 Skip = Annotated[list[str] | None, typer.Option("--skip", help="A check or a tag to leave out. May be repeated.")]
-Quick = Annotated[bool, typer.Option("--quick", help="No compilation and no measurements of speed.")]
+Quick = Annotated[bool, typer.Option("--quick", help="Skip compilation and measurements of speed.")]
 Suggest = Annotated[bool, typer.Option("--suggest", help="If MPI does not wire up, try the known remedies and propose a change.")]
 AddVerdicts = Annotated[bool, typer.Option("--add-verdicts", help="Add the verdicts to the image in its registry.")]
 Attach = Annotated[bool, typer.Option("--attach", hidden=True)]
 Make = Annotated[bool, typer.Option("--make-reference", help="Keep the measured values and the spikes as references.")]
 JsonFile = Annotated[Path | None, typer.Option("--json", help="Write the report as JSON; - is standard output.")]
 JunitFile = Annotated[Path | None, typer.Option("--junit", help="Write it as JUnit XML; - is standard output.")]
-HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write one page with all validations that are known here.")]
-Folder = Annotated[Path, typer.Option("--output", help="Folder of all validations; this one gets its own in it.")]
-Nodes = Annotated[int | None, typer.Option(min=1, help="Compute nodes; default: two, if a job may have two.")]
+HtmlFile = Annotated[Path | None, typer.Option("--html", help="Write one page with all validations that this machine knows.")]
+Folder = Annotated[Path, typer.Option("--output", help="Folder of all validations; each validation gets a folder in it.")]
+Nodes = Annotated[int | None, typer.Option(min=1, help="Compute nodes; default: two, if the site allows two.")]
 Queue = Annotated[str, typer.Option("--queue-time", metavar="SECONDS|HH:MM:SS", help="How long the job may wait in the queue.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the steps of the job; submit nothing.")]
 
@@ -54,7 +54,7 @@ def checks(*, as_json: Annotated[bool, typer.Option("--json", help="As one JSON 
         listed = [{**{key: getattr(one, key) for key in keys}, "tags": sorted(one.tags)} for one in CHECKS]
         say(json.dumps(listed, indent=2))
         return
-    rows = Table("check", "what it looks at", "tags", "suite")
+    rows = Table("check", "what it checks", "tags", "suite")
     for check in CHECKS:
         suite = "on request" if check.on_request else "quick, full" if check.quick else "full"
         rows.add_row(check.name, check.title, " ".join(sorted(check.tags)), suite)
@@ -114,15 +114,13 @@ def report_command(
     html: HtmlFile = None,
     output: Folder = VALIDATIONS,
 ) -> None:
-    """Show which image is proven where and when: validations kept here, and verdicts in the registry."""
+    """Show which image was validated where and when: validations kept here, and verdicts in the registry."""
     if bool(image) != bool(site):
-        raise UsageError(
-            "give --image and --site together: the verdicts that are attached to that image are read from that site's registry"
-        )
+        raise UsageError("give --image and --site together: the verdicts attached to that image come from that site's registry")
     found = collect(output)
     found = proofs(found, *(_attached(Site.load(one), word) for one in site or () for word in image or ()))
     if not found:
-        raise UsageError(f"no validation is kept in {output}; `esd-deploy validate --site S --image I` makes one")
+        raise UsageError(f"{output} has no validation; `esd-deploy validate --site S --image I` makes one")
     if json_file is not None:
         _write(json_file, "[" + ",\n".join(one.model_dump_json(indent=2) for one in found) + "]\n")
     if html is not None:
@@ -132,7 +130,7 @@ def report_command(
 
 
 def _attached(site: Site, image: str) -> tuple[Report, ...]:
-    """Of several images and registries, each is asked, whatever the others say."""
+    """Ask about each image at each registry, even if others fail."""
     try:
         return of_registry(site, image)
     except (ToolError, UsageError) as error:
@@ -153,7 +151,7 @@ def _tell(report: Report, folder: Path, json_file: Path | None, junit_file: Path
 
 
 def _keep(validation: Validation, report: Report) -> None:
-    """What was measured becomes the reference; nothing of a validation in which the spikes were not judged well."""
+    """Keep the measurements as references, unless the check of the spikes failed."""
     measured = tuple(one for check in report.checks if check.verdict.outcome != "failed" for one in check.verdict.measured)
     site = validation.site.config
     if measured:

@@ -30,7 +30,7 @@ def watch(
     *,
     output: options.Output = RUNS,
     tag: Annotated[str | None, typer.Option(help="Only the runs with this tag.")] = None,
-    interval: Annotated[float, typer.Option(min=0.2, help="Seconds between two questions.")] = 5,
+    interval: Annotated[float, typer.Option(min=0.2, help="Seconds between two requests.")] = 5,
     bring: Annotated[bool, typer.Option("--fetch/--no-fetch", help="Fetch the results of each run that ends.")] = True,
 ) -> None:
     """Follow all runs that have not ended or whose results are not here. Ctrl-C leaves them running.
@@ -51,7 +51,7 @@ def watch(
 
 
 def _require_good(runs: list[Standing]) -> None:
-    """Raises RunFailedError where a job failed, and ToolError where all went well but what came of one is not here."""
+    """Raises RunFailedError if a job failed, and ToolError if all succeeded but results are missing here."""
     failed = [one for one in runs if one.ended and (one.ending not in {"succeeded", ""} or one.status != SUCCESSFUL)]
     lost = [one for one in runs if one.problem and one not in failed]
     say(f"{len(runs)} runs ended, {len(failed) + len(lost)} of them did not succeed")
@@ -63,12 +63,12 @@ def _require_good(runs: list[Standing]) -> None:
 
 
 def _is_open(one: RunRecord, *, bring: bool) -> bool:
-    """Whether it goes on, or ended and not all of its results are here."""
+    """Whether the run continues, or has ended and results are missing here."""
     return not one.ended or (bring and (one.ending is None or bool(one.lost)))
 
 
 def _follow(runs: Fleet, waiting: frozenset[str], interval: float, live: Live | None, *, bring: bool) -> dict[str, Standing]:
-    """Ask again and again until all have ended; what ended is not asked again."""
+    """Ask repeatedly until all have ended; does not ask about ended runs again."""
     ended: dict[str, Standing] = {}
     told: set[tuple[str, str]] = set()
     refusals = Refusals()
@@ -92,14 +92,14 @@ def _follow(runs: Fleet, waiting: frozenset[str], interval: float, live: Live | 
 
 
 def _over(runs: Fleet, standings: list[Standing], *, bring: bool) -> Iterator[Standing]:
-    """Those that nobody needs to ask about again; of a job that is gone there is nothing to bring."""
+    """The runs that need no further request; a job that is gone has nothing to fetch."""
     yield from (one for one in standings if one.over and not (bring and one.ended))
     if bring:
         yield from runs.bring(one.id for one in standings if one.ended)
 
 
 def _tell(going: list[Standing], told: set[tuple[str, str]]) -> None:
-    """Each problem of a site once, however many runs have it."""
+    """Report each problem of a site once, however many runs have it."""
     for one in going:
         if one.problem and (one.site, one.problem) not in told:
             told.add((one.site, one.problem))
@@ -112,12 +112,12 @@ def _word(one: Standing) -> str:
 
 
 def pause(runs: int, interval: float) -> float:
-    """Seconds until all are asked again: a server gets no more than so many questions a second, however many runs there are."""
+    """Seconds until the next round: limits the requests per second to a server, however many runs there are."""
     return max(interval, runs / _QUESTIONS_A_SECOND)
 
 
 def table(standings: Iterable[Standing]) -> Table:
-    """How all stand: a count of each state, and the last runs."""
+    """The overall state: a count of each status, and the last runs."""
     rows = list(standings)
     counts = ", ".join(f"{number} {status}" for status, number in sorted(Counter(one.status for one in rows).items()))
     result = Table("run", "site", "script", "status", "", title=counts, title_justify="left")

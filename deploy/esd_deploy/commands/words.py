@@ -1,4 +1,4 @@
-"""What people type, as values: times, shapes, variables. Pure."""
+"""Parses what people type: times, shapes, variables. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _NAME = re.compile(r"[A-Za-z0-9][\w.+-]{0,63}", re.ASCII)
 def seconds(text: str) -> int:
     """A time as Slurm writes it (MM:SS, HH:MM:SS, D-HH, D-HH:MM, D-HH:MM:SS), with units (90m, 1h30m, 2d), or a number of seconds.
 
-    A bare number is minutes for Slurm, and seconds here and in run.json. Raises UsageError for anything else, and for no time at all.
+    A bare number is minutes for Slurm, and seconds here and in run.json. Raises UsageError for anything else, and for zero.
     """
     total = (_clock(text) or _united(text)) if len(text) <= _LONGEST else 0
     if not total:
@@ -40,21 +40,21 @@ def _united(text: str) -> int:
 
 
 def shape(nodes: int, tasks_per_node: int | None, threads: int, ranks: int | None) -> Shape:
-    """How a program is spread. `ranks`: of all nodes together, as `srun -n` counts. Raises UsageError where the numbers contradict."""
+    """How a program is spread. `ranks`: on all nodes together, as in `srun -n`. Raises UsageError if the numbers contradict each other."""
     if ranks is None:
         return Shape(nodes, tasks_per_node or 1, threads)
     per_node, rest = divmod(ranks, nodes)
     if rest:
-        raise UsageError(f"-n {ranks}: so many ranks do not spread evenly over {nodes} nodes; take a multiple of {nodes}, or fewer nodes")
+        raise UsageError(f"-n {ranks}: this many ranks do not spread evenly over {nodes} nodes; use a multiple of {nodes} or fewer nodes")
     if tasks_per_node not in {None, per_node}:
         raise UsageError(
-            f"-n {ranks} on {nodes} nodes makes {per_node} ranks on each, and --tasks-per-node {tasks_per_node}; leave one out"
+            f"-n {ranks} on {nodes} nodes means {per_node} ranks on each, not --tasks-per-node {tasks_per_node}; leave one out"
         )
     return Shape(nodes, per_node, threads)
 
 
 def variables(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    """NAME=VALUE of each; raises UsageError for what is none."""
+    """NAME=VALUE of each; raises UsageError for any other form."""
     wrong = [word for word in given if "=" not in word]
     if wrong:
         raise UsageError(f"--env '{wrong[0]}': expected NAME=VALUE, e.g. --env SEED=4")
@@ -62,7 +62,7 @@ def variables(given: Sequence[str]) -> tuple[tuple[str, str], ...]:
 
 
 def job_name(word: str | None) -> str | None:
-    """A name of a run; raises UsageError for one that Slurm would not show as it is."""
+    """A name of a run; raises UsageError for one that Slurm would change."""
     if word is not None and not _NAME.fullmatch(word):
-        raise UsageError(f"--job-name '{word}': letters, digits and _ . + - please, at most 64, the first a letter or a digit")
+        raise UsageError(f"--job-name '{word}': use at most 64 letters, digits and _ . + -, beginning with a letter or digit")
     return word

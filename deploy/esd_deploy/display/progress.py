@@ -15,13 +15,13 @@ _EVERY_S = 5
 
 
 class Display(Protocol):
-    """Where a run tells how it goes."""
+    """Where a run reports its progress."""
 
     def step(self, text: str) -> None:
-        """What goes on now, until the next step."""
+        """Report the current step."""
 
     def progress(self, text: str) -> None:
-        """How far the present step is."""
+        """Report the progress of the current step."""
 
 
 class Silent:
@@ -48,7 +48,7 @@ class Lines:
 
 
 class Live(Lines):
-    """A terminal: the present step moves; what is over stays above it."""
+    """For a terminal: the current step moves; earlier steps stay above it."""
 
     def __init__(self, console: Console, status: Status) -> None:
         super().__init__(console)
@@ -66,7 +66,7 @@ class Live(Lines):
 
 
 class Moving:
-    """Tells every few seconds how much of a file has been moved; of what is through sooner it tells nothing."""
+    """Reports every few seconds how much of a file has been transferred; says nothing about short transfers."""
 
     def __init__(self, tell: Callable[[str], None], what: str, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self._tell, self._what, self._total, self._clock = tell, what, total, clock
@@ -81,7 +81,7 @@ class Moving:
 
 @contextmanager
 def display(*, quiet: bool) -> Iterator[Display]:
-    """The display that suits standard error."""
+    """The right display for standard error."""
     console = SafeConsole(stderr=True)
     if quiet:
         yield Silent()

@@ -14,7 +14,7 @@ _TIME_S = 300
 
 
 def of(name: str, site: SiteConfig, environment: tuple[tuple[str, str], ...] = (), *sourced: str, place: Place = "login") -> JobSpec:
-    """One of the scripts in job/ with its parameters, on a login node or on one compute node; `sourced` are those that it reads.
+    """One of the scripts in job/ with its parameters, on a login node or on one compute node; `sourced` are the scripts that it reads.
 
     `site` is settled (limits.py). Raises UsageError for a site that runs nothing there.
     """

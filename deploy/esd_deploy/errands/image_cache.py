@@ -1,4 +1,4 @@
-"""The images that a site keeps on its scratch, for all jobs of a user: one file for each content, named by its hash."""
+"""The images that a site keeps in its scratch folder for all jobs of a user: one file for each content, named by its hash."""
 
 import re
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ _WELL = frozenset({"kept", "whole", "removed", "in use", "gone"})
 
 @dataclass(frozen=True)
 class CachedImage:
-    """One file; `size` in bytes, `used` when a job last asked for it, `state` what was done or found."""
+    """One file; `size` in bytes, `used`: when a job last asked for it, `state`: what was done or found."""
 
     sha256: str
     size: int
@@ -25,18 +25,18 @@ class CachedImage:
 
     @property
     def damaged(self) -> bool:
-        """Whether its content was not what its name says, and it is gone now."""
+        """Whether its content did not match its name, and it was removed."""
         return self.state == "damaged, removed"
 
     @property
     def left(self) -> bool:
-        """Whether it lies there although it is damaged, or could not be read or removed."""
+        """Whether it is still there although it is damaged, or could not be read or removed."""
         return not self.damaged and self.state not in _WELL
 
 
 @dataclass(frozen=True)
 class ImageCache:
-    """What lies in it, where it is, and what is free there (bytes)."""
+    """Its images, its folder, and the free space there (bytes)."""
 
     folder: str
     free: int
@@ -44,7 +44,7 @@ class ImageCache:
 
 
 def ask(connection: Connection, config: SiteConfig, action: Action, *, keep_days: int = 30) -> ImageCache:
-    """List, check or tidy up the cache by a small job on the login node. Raises ToolError where that fails."""
+    """List, check or clean the cache by a small job on the login node. Raises ToolError if that fails."""
     environment = (("ESD_ACTION", action), ("ESD_KEEP_DAYS", str(keep_days)))
     answer = errand.run(connection, errand.of("images.sh", config, environment, "cache.sh"))
     if answer.exit_code != 0:
@@ -60,5 +60,5 @@ def understood(text: str) -> ImageCache:
     )
     free = re.search(r"(?m)^free (\d+) (.+)$", text)
     if free is None:
-        raise ToolError(f"the image cache was not listed to its end: {text[-200:]!r}")
+        raise ToolError(f"the list of the image cache is incomplete: {text[-200:]!r}")
     return ImageCache(free[2], int(free[1]), images)

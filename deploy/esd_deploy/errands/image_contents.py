@@ -1,4 +1,4 @@
-"""What is in an image: read from the bill of materials that is attached to it in its registry. No job, no download of the image."""
+"""The packages of an image, from the bill of materials attached to it in its registry. Needs no job and no download of the image."""
 
 import json
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _ORIGIN = "eu.ebrains.esd.origin"
 
 @dataclass(frozen=True)
 class Package:
-    """One package; `origin` is where the image has it from: pypi, source, spack, deb."""
+    """One package; `origin` is its source: pypi, source, spack, deb."""
 
     name: str
     version: str
@@ -26,14 +26,14 @@ class Package:
 
 
 def find(word: str, site: str | None) -> tuple[ImageReference, Path | None]:
-    """The image of a word, and the certificate authority of its registry. Needs no credentials of the site, which is not asked.
+    """The image of a word, and the certificate authority of its registry. Needs no credentials, because it does not ask the site.
 
-    Raises UsageError for an image's name without a site, whose registry has it.
+    Raises UsageError for an image's name without a site.
     """
     wanted = image.parse(word)
     if site is None:
         if isinstance(wanted, image.ImageWord):
-            raise UsageError(f"'{word}': in which registry? Give --site, or a whole reference (registry/project/{wanted.name}:TAG)")
+            raise UsageError(f"'{word}': in which registry? Give --site, or a full reference (registry/project/{wanted.name}:TAG)")
         return wanted, None
     config, _ = load_site(site)
     if config.status_file is not None:
@@ -46,7 +46,7 @@ def find(word: str, site: str | None) -> tuple[ImageReference, Path | None]:
 
 
 def read(reference: ImageReference, registry: Registry) -> tuple[Package, ...]:
-    """The packages of an image, by name. Raises UsageError for an unknown image, ToolError where nothing tells what is in it."""
+    """The packages of an image, by name. Raises UsageError for an unknown image, ToolError if it has no bill of materials."""
     bills = [one for one in registry.attachments(reference) if one.artifact_type == BILL_TYPE]
     if not bills:
         raise ToolError(f"{reference} has no bill of materials in its registry: `esd-build push` attaches one; ask whoever pushed it")
@@ -54,7 +54,7 @@ def read(reference: ImageReference, registry: Registry) -> tuple[Package, ...]:
 
 
 def understood(text: bytes, whose: str) -> tuple[Package, ...]:
-    """The components of a CycloneDX document. Raises ToolError for one that is none."""
+    """The components of a CycloneDX document. Raises ToolError for any other document."""
     try:
         found = [_package(component) for component in json.loads(text)["components"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:

@@ -1,4 +1,4 @@
-"""What a site says of itself, by a small job on a login node and one on a compute node, compared with its file. Pure but `ask`."""
+"""What a site reports about itself, by a small job on a login node and one on a compute node, compared with its file. Pure except `ask`."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from esd_deploy.sites.config import SiteConfig
 
 
 class Probe(BaseModel):
-    """A site's own word, and when it gave it; what it did not say is None or empty. Sizes in bytes, times in seconds."""
+    """A site's report about itself, and its time; None or empty: not reported. Sizes in bytes, times in seconds."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -48,7 +48,7 @@ class Probe(BaseModel):
 
 
 def ask(connection: Connection, config: SiteConfig, *, compute: bool = True) -> Probe:
-    """Run the probe at the site, on a compute node too unless told otherwise. Raises ToolError where the site does not run it."""
+    """Run the probe at the site, by default also on a compute node. Raises ToolError if the site does not run it."""
     login = _said(connection, config, "login")
     node = _said(connection, config, "compute") if compute else ""
     return understood(sections(login), sections(node), datetime.now(UTC))
@@ -62,13 +62,13 @@ def _said(connection: Connection, config: SiteConfig, place: Place) -> str:
 
 
 def sections(text: str) -> dict[str, str]:
-    """Section → what was printed in it."""
+    """Section → its output."""
     parts = re.split(r"(?m)^== (\w+)\n", text)
     return {name: content.strip() for name, content in zip(parts[1::2], parts[2::2], strict=False)}
 
 
 def understood(login: Mapping[str, str], node: Mapping[str, str], time: datetime) -> Probe:
-    """What the sections mean."""
+    """The report in these sections."""
     where = node or login
     return Probe(
         time=time,
@@ -114,14 +114,14 @@ def differences(config: SiteConfig, probe: Probe) -> dict[str, object]:
 
 
 def save(site: str, probe: Probe, *, folder: Path | None = None) -> Path:
-    """Keep a site's word for the preflight of later runs."""
+    """Keep a site's report for the preflight of later runs."""
     path = _path(site, folder)
     write_whole(path, probe.model_dump_json(indent=2) + "\n")
     return path
 
 
 def known(site: str, *, folder: Path | None = None) -> Probe | None:
-    """What the site said the last time it was asked from here."""
+    """The site's last report on this machine."""
     try:
         return Probe.model_validate_json(_path(site, folder).read_bytes())
     except (OSError, ValidationError):
@@ -133,13 +133,13 @@ def _path(site: str, folder: Path | None) -> Path:
 
 
 def _targets(cpu: str, architecture: str) -> tuple[str, ...]:
-    """The archspec targets whose programs run on this processor, the most specific last; none where its features are not known."""
+    """The archspec targets whose programs run on this processor, the most specific last; none if its features are unknown."""
     features = next((line for line in cpu.splitlines() if line.startswith(("flags", "Features"))), "")
     flags = set((_after(":", features) or "").split())
     vendor = _after(":", next((line for line in cpu.splitlines() if line.startswith("vendor_id")), "")) or "generic"
     if not flags:
         return ()
-    # Not a subset: some features go by another name in /proc/cpuinfo, which only `in` knows.
+    # Not a subset test: some features have another name in /proc/cpuinfo, which only `in` knows.
     processor = archspec.cpu.Microarchitecture("", [], vendor, flags, {})
     fitting = [
         target
@@ -152,7 +152,7 @@ def _targets(cpu: str, architecture: str) -> tuple[str, ...]:
 
 
 def _plugins(text: str) -> tuple[str, ...]:
-    """Of `srun --mpi=list`: after a heading one plugin a line; versions of PMIx stand in a last line. None where there is no heading."""
+    """The plugins in `srun --mpi=list`: one a line after a heading; the last line has versions of PMIx. None without a heading."""
     _, heading, body = [*re.split(r"(?i)(MPI (?:plugin )?types are\.*)", text, maxsplit=1), "", ""][:3]
     if not heading:
         return ()

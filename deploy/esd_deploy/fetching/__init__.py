@@ -1,1 +1,1 @@
-"""What a job left in its folder, and how it comes here: the job's own inventory, names for each thing, downloads."""
+"""How a job's results are fetched: the job's own inventory, local names, downloads."""

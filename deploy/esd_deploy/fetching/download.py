@@ -1,4 +1,4 @@
-"""One file's way home: in a part that is gone on with, and under its name only when what lies on this disk is what the site has."""
+"""The download of one file: into a partial file that can be resumed, and under its name only when it equals the site's file."""
 
 import errno
 import hashlib
@@ -14,24 +14,24 @@ from esd_deploy.plans.content import Tell
 
 _PIECE = 1024**2
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-"""A link that somebody put there meanwhile is not followed, a pipe not waited for."""
-# What no other file could be written either.
+"""Does not follow a link that somebody put there meanwhile, and does not wait for a pipe."""
+# Errors after which no other file could be written either.
 _FATAL = FULL | {errno.EROFS, errno.EIO}
 
 
 class DiskError(ToolError):
-    """This machine, not the site, is what fails."""
+    """This machine fails, not the site."""
 
 
 class PlaceError(ToolError):
-    """One file cannot be written here; others can."""
+    """This file cannot be written here; others can."""
 
 
 def download(connection: Connection, job: str, file: Wanted, place: Path, tell: Tell = lambda _length: None) -> tuple[int, str]:
-    """Fetch one file to `place`; its size in bytes and its SHA-256, both of what lies there afterwards. `tell` hears what came.
+    """Fetch one file to `place`; returns size in bytes and SHA-256, both of the file on disk. `tell` gets the number of received bytes.
 
-    With a known hash a part that is here is gone on with; without one it is begun anew, for it may have changed. Raises ConnectionLostError
-    where less or something else came: then try again.
+    Resumes a partial file only if the hash is known: otherwise the file may have changed at the site. Raises ConnectionLostError
+    if the file is incomplete or different: then try again.
     """
     try:
         return _fetch(connection, job, file, place, tell)
@@ -42,7 +42,7 @@ def download(connection: Connection, job: str, file: Wanted, place: Path, tell: 
 
 
 def sha256(path: Path) -> str:
-    """Of what is on disk, in hex."""
+    """The hash of the file on disk, in hex."""
     digest = hashlib.sha256()
     with path.open("rb") as file:
         while piece := file.read(_PIECE):
@@ -72,11 +72,11 @@ def _fetch(connection: Connection, job: str, file: Wanted, place: Path, tell: Te
 def _require_same(file: Wanted, part: Path, found: str) -> None:
     if file.sha256 not in {None, found}:
         part.unlink()
-        raise ConnectionLostError(f"{file.path}: the file that came is not the one that the job made")
+        raise ConnectionLostError(f"{file.path}: the received file differs from the one that the job made")
 
 
 def _begin(part: Path, file: Wanted) -> int:
-    """The length of the part that is here and may be gone on with."""
+    """The length of the partial file that can be resumed."""
     resumable = file.sha256 is not None and file.size is not None and part.is_file() and not part.is_symlink()
     if resumable and file.size is not None and part.stat().st_size <= file.size:
         return part.stat().st_size
@@ -85,7 +85,7 @@ def _begin(part: Path, file: Wanted) -> int:
 
 
 def _receive(connection: Connection, job: str, file: Wanted, part: Path, tell: Tell) -> int:
-    """Append what is missing, up to the size that was listed: a file that still grows is cut there. The size that it has now."""
+    """Append what is missing, up to the listed size: a file that still grows is cut there. Returns the size now."""
     have = _begin(part, file)
     tell(have)
     with os.fdopen(os.open(part, _APPEND, 0o666), "ab") as out:
@@ -96,7 +96,7 @@ def _receive(connection: Connection, job: str, file: Wanted, part: Path, tell: T
                     have += len(piece)
                     tell(len(piece))
     if file.size not in {None, have}:
-        raise ConnectionLostError(f"{file.path}: {have} of {file.size} bytes came")
+        raise ConnectionLostError(f"{file.path}: received {have} of {file.size} bytes")
     return have
 
 

@@ -1,4 +1,4 @@
-"""What is to be fetched of a job's folder, what is made here, and what cannot come, with the reason. Pure."""
+"""What to fetch from a job's folder, what to create here, and what cannot be fetched, with the reason. Pure."""
 
 import posixpath
 import re
@@ -12,7 +12,7 @@ from esd_deploy.fetching.places import Places, text
 from esd_deploy.plans.launch import IMAGE_LINK
 from esd_deploy.plans.paths import shortest
 
-# UNICORE's own files in a job's folder: the scripts that it and its TSI made, the exit code and the numbers that they noted.
+# UNICORE's own files in a job's folder: scripts, exit codes and ids that it and its TSI wrote.
 _HOUSEKEEPING = re.compile(
     r"\.UNICORE_[^/]*/.*|UNICORE_SCRIPT_(EXIT_CODE|PID)|UNICORE_ALLOCATION_ID|UNICORE_Job_[^/]*|TSI_submit_[^/]*|bss_(submit|abort)_[^/]*"
 )
@@ -22,12 +22,12 @@ _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 _NOTES = re.compile(r"esd/((originals|jobs|output|plain-names)(/.*)?|before\.list|claim|over|[^/]*\.part)")
 
 WITH_CONTENT = frozenset({"file", "folder"})
-"""Kinds of which something is lost where they do not come; a pipe or a link to elsewhere has nothing."""
+"""Kinds with content, which is lost if they are not fetched; a pipe or a link to elsewhere has none."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to be fetched: its path at the site, its place in the run's folder, its size in bytes and its hash, where they are known."""
+    """A file to fetch: its path at the site, its place in the run's folder, and its size in bytes and hash if known."""
 
     path: str
     place: str
@@ -35,12 +35,12 @@ class Wanted:
     sha256: str | None = None
     executable: bool = False
     unless: str | None = None
-    """It is dropped where it has this hash: an input that the job may have changed, and nobody noted whether."""
+    """Drop the file if it has this hash: it is an input, and nobody noted whether the job changed it."""
 
 
 @dataclass(frozen=True)
 class Link:
-    """A link to be made here: its place, and what it leads to, relative to its own folder."""
+    """A link to create here: its place, and its target relative to its own folder."""
 
     path: str
     place: str
@@ -49,7 +49,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Problem:
-    """Something that is at the site and does not come. `lost`: it had content; a pipe or a link to elsewhere has none."""
+    """An entry at the site that is not fetched. `lost`: it had content; a pipe or a link to elsewhere has none."""
 
     path: str
     size: int | None
@@ -73,14 +73,14 @@ class Todo:
 
 
 def wanted(files: Iterable[RemoteFile], staged: Iterable[str]) -> list[RemoteFile]:
-    """What the job made of what a server lists: not what was sent there, not the linked image, not UNICORE's and our own notes."""
+    """The entries of a server's list that the job made: not sent files, the linked image, or notes of UNICORE and esd-deploy."""
     ours = {*staged, IMAGE_LINK}
     named = {one.path: one for one in map(_shortly_named, files)}
     return [named[path] for path in sorted(named) if path not in ours and not is_housekeeping(path)]
 
 
 def _shortly_named(file: RemoteFile) -> RemoteFile:
-    """By the one name that it has: a server may write `./net.py`. What is not a name of a file stays as it is, and is refused later."""
+    """The entry under its normal name: a server may write `./net.py`. An invalid name stays as it is and is refused later."""
     try:
         return replace(file, path=shortest(file.path))
     except ValueError:
@@ -88,14 +88,14 @@ def _shortly_named(file: RemoteFile) -> RemoteFile:
 
 
 def is_housekeeping(path: str) -> bool:
-    """Whether a file is not the program's: by its name only, for where the job noted nothing."""
+    """Whether a file does not come from the program: by its name only, for jobs without notes."""
     return bool(_HOUSEKEEPING.fullmatch(path) or _NOTES.fullmatch(path))
 
 
 def todo(listed: Iterable[RemoteFile], found: Inventory | None, sent: Mapping[str, str | None], *, ended: bool = True) -> Todo:
-    """What follows from a server's list and the job's inventory (None where the job did not come to its end).
+    """What follows from a server's list and the job's inventory (None if the job did not reach its end).
 
-    `sent`: what was staged: path → SHA-256, None for what is the client's own and never changes.
+    `sent`: the staged files: path → SHA-256, None for esd-deploy's own files, which never change.
     """
     places = Places(sent)
     if found is None:
@@ -113,12 +113,12 @@ def todo(listed: Iterable[RemoteFile], found: Inventory | None, sent: Mapping[st
 
 
 def _told(path: str, found: Inventory) -> bool:
-    """Whether the inventory makes up for a folder that the server does not list: it names all that is in there, or why nobody can know."""
+    """Whether the inventory replaces the server's list of this folder: it names everything inside, or why nobody can know."""
     return path == "" or path in found.entries
 
 
 def _blurred(path: str) -> str:
-    """What servers make of names that they cannot write: `caf?.txt`, with one or another replacement."""
+    """How servers write names that they cannot represent: `caf?.txt`, with various replacements."""
     return re.sub(r"(?:[^ -~]|\?)+", "?", path)
 
 
@@ -143,7 +143,7 @@ def _of_inventory(found: Inventory, sent: Mapping[str, str | None], places: Plac
 
 
 def _is_as_sent(one: Entry, found: Inventory, sent: Mapping[str, str | None]) -> bool:
-    """Whether it is what was staged; where the job could not read it, nothing says that it changed."""
+    """Whether it is the staged file; if the job could not read it, nothing shows a change."""
     return one.path in sent and (sent[one.path] is None or found.hashes.get(one.path) in {None, sent[one.path]})
 
 

@@ -123,7 +123,7 @@ def test_cancel_says_what_it_did(capsys, live_run, connection, tmp_path):
     connection.states[:] = [JobState("RUNNING"), JobState("FAILED")]
 
     assert "run-1: cancelled at valid (was RUNNING, is FAILED)" in call(capsys, "cancel", "run-1", "--output", tmp_path)[1]
-    assert call(capsys, "cancel", "run-1", "--output", tmp_path)[1] == "run-1: had ended already (FAILED); nothing was done\n"
+    assert call(capsys, "cancel", "run-1", "--output", tmp_path)[1] == "run-1: had ended already (FAILED); nothing to do\n"
     assert connection.aborted == 1
 
 

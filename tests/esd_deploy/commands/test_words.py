@@ -58,7 +58,7 @@ def test_a_shape_as_srun_counts_it(given, shape):
     [
         ((2, None, 1, 5), "-n 5: .*multiple of 2"),
         ((4, None, 1, 2), "-n 2: .*multiple of 4"),
-        ((2, 3, 1, 4), "2 ranks on each, and .*3; leave one"),
+        ((2, 3, 1, 4), "2 ranks on each, not .*3; leave one"),
     ],
 )
 def test_numbers_that_contradict_are_refused(given, message):

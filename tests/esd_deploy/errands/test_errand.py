@@ -57,7 +57,7 @@ def test_the_image_cache_is_listed(config):
 
 
 def test_a_list_that_broke_off_is_no_list():
-    with pytest.raises(ToolError, match="not listed to its end"):
+    with pytest.raises(ToolError, match="list of the image cache is incomplete"):
         image_cache.understood(LISTED.splitlines()[0])
 
 
