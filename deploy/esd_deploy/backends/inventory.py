@@ -5,6 +5,7 @@ The server's own list is not enough: it follows links, leaves out what it cannot
 
 import posixpath
 import re
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +14,8 @@ LIST = "esd/results.list"
 HASHES = "esd/results.sha256"
 """What job.sh writes at the end of a job: the hash of each result, as `sha256sum --zero` prints it."""
 _ENTRY = re.compile(r"([!.]) (\S) (\S) (\d+) (\d+) \./(.+)", re.DOTALL)
+_DEEPEST = 40
+"""So many links on the way of one: as Linux has it."""
 _KINDS = {"f": "file", "d": "folder", "l": "link", "p": "pipe", "s": "socket", "b": "device", "c": "device"}
 
 
@@ -50,12 +53,26 @@ class Inventory:
         return any("/".join(parents[: depth + 1]) in self.links for depth in range(len(parents)))
 
     def inside(self, link: Entry) -> str | None:
-        """A link's target relative to the link's own folder, if it stays inside the job's folder; else None."""
-        here = posixpath.dirname(f"{self.root}/{link.path}")
-        leads_to = posixpath.normpath(posixpath.join(here, link.target))
-        if leads_to == self.root or leads_to.startswith(f"{self.root}/"):
-            return posixpath.relpath(leads_to, here) if link.target.startswith("/") else link.target
-        return None
+        """The path that a link leads to, where it stays inside the job's folder; else None. The links on its way are followed."""
+        top = self.root.strip("/").split("/")
+        found = self._walked([*top, *link.path.split("/")[:-1]], link.target, top)
+        return "/".join(found[len(top) :]) if found is not None and found[: len(top)] == top else None
+
+    def _walked(self, at: list[str], target: str, top: list[str]) -> list[str] | None:
+        """Where one gets from a folder, all parts from `/` on. None for ways that this list does not tell: outside, and in circles."""
+        followed, waiting = 0, deque(_steps(target))
+        while waiting:
+            at = _stepped(at, waiting.popleft())
+            inside = at[: len(top)] == top
+            if not inside and at != top[: len(at)]:
+                return None
+            on_the_way = self.entries.get("/".join(at[len(top) :])) if inside and waiting else None
+            if on_the_way is not None and on_the_way.kind == "link":
+                followed, at = followed + 1, at[:-1]
+                waiting.extendleft(reversed(_steps(on_the_way.target)))
+            if followed > _DEEPEST:
+                return None
+        return at
 
     def empty_folders(self) -> list[str]:
         """Folders with nothing in them."""
@@ -68,6 +85,16 @@ def parse(listed: bytes, hashes: bytes) -> Inventory:
     root, *fields = listed.decode("utf-8", errors="surrogateescape").split("\0")
     found = (_entry(line, target) for line, target in zip(fields[::2], fields[1::2], strict=False))
     return Inventory(root, {one.path: one for one in found if one}, parse_hashes(hashes))
+
+
+def _steps(target: str) -> list[str]:
+    return [*(["/"] if target.startswith("/") else []), *(part for part in target.split("/") if part not in {"", "."})]
+
+
+def _stepped(at: list[str], step: str) -> list[str]:
+    if step == "/":
+        return []
+    return at[:-1] if step == ".." else [*at, step]
 
 
 def links(listed: bytes) -> frozenset[str]:
@@ -98,3 +125,10 @@ def why_not(one: Entry, inventory: Inventory) -> str:
     if one.kind == "link" and inventory.inside(one) is None:
         return f"a link that leads out of the job's folder, to {one.target}; it is not followed"
     return ""
+
+
+def is_plain(link: str, target: str) -> bool:
+    """Whether a link's text means the same in a copy of the tree: it leads up, no further than the top, and then down."""
+    parts = target.split("/")
+    up = next((at for at, part in enumerate(parts) if part != ".."), len(parts))
+    return not target.startswith("/") and up <= link.count("/") and ".." not in parts[up:]

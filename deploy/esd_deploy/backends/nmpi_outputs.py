@@ -18,9 +18,14 @@ class Output:
 
 
 def outputs(job: JobAnswer, queue: str) -> dict[str, Output]:
-    """All results by their path. `queue`: its address, which others may be relative to."""
-    files = job.output_data.files if job.output_data else ()
-    return {_path(file): _output(file, f"{queue.rstrip('/')}/") for file in files}
+    """All results by their path; one that has another's path gets a number. `queue`: its address, which others may be relative to."""
+    found: dict[str, Output] = {}
+    for file in job.output_data.files if job.output_data else ():
+        path, number = _path(file), 1
+        while (place := path if number == 1 else f"{path}~{number}") in found:
+            number += 1
+        found[place] = _output(file, f"{queue.rstrip('/')}/")
+    return found
 
 
 def _path(file: OutputFile) -> str:

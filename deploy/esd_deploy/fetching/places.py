@@ -5,11 +5,15 @@ import os
 import re
 import unicodedata
 from collections.abc import Iterable
-from pathlib import PurePosixPath
 
 OWN = frozenset({"run.json", ".lock", ".record.lock"})
 """Names at the top of a run's folder that belong to esd-deploy."""
-_OWN = re.compile(r"\.?run\.json(\.\d+\.part)?|\.(record\.)?lock(\.held(\..*)?)?")
+_OWN = re.compile(r"\.?run\.json(\.\d+\.part)?|\.(record\.)?lock(\.held(\.over|\..*\.\d+\.\d+)?)?")
+_PART = re.compile(r"\..+\.part", re.DOTALL)
+"""As `part_name` makes them, in every folder."""
+_ODD = frozenset({"", ".", ".."})
+_BESIDE = ".result"
+"""Behind a result's name that is the client's own."""
 CHANGED = ".changed"
 """Appended to the name of an input that the job changed: the original stays beside it, for `rerun`."""
 _LONGEST = 255
@@ -38,53 +42,94 @@ def is_own(path: str) -> bool:
     return top in OWN or _OWN.fullmatch(top) is not None
 
 
-def _housed(path: str) -> str:
-    """The path escaped, and never a file of esd-deploy."""
-    place = escaped(path)
-    top, slash, rest = place.partition("/")
-    return f"{top}.result{slash}{rest}" if is_own(place) else place
-
-
 def same(path: str) -> str:
     """The common form of all spellings that some disks treat as equal: by case, composition, or invisible characters."""
     plain = "".join(one for one in unicodedata.normalize("NFKC", path) if unicodedata.category(one) != "Cf")
     return unicodedata.normalize("NFKC", plain.casefold())
 
 
+def fitted(name: str, end: str) -> str:
+    """The name of a file with that end, no longer than a disk takes it."""
+    if len(os.fsencode(name + end)) <= _LONGEST:
+        return name + end
+    digest = "~" + _digest(name)
+    return os.fsencode(name)[: _LONGEST - len(digest) - len(end)].decode("utf-8", errors="ignore") + digest + end
+
+
 class Places:
-    """Local names, none of them used twice: two names of the site may have the same escaped form."""
+    """Local names, none of them used twice: two names of the site may have the same escaped form, and a folder may be where a file was sent."""
 
-    def __init__(self, taken: Iterable[str]) -> None:
-        """`taken`: names of sent files, which no result replaces on any disk."""
-        self._taken = set(taken)
-        self._sent = {same(path): path for path in self._taken}
-        self._given: dict[str, str] = {}
+    def __init__(self, taken: Iterable[str], *, alike: bool = False) -> None:
+        """`taken`: names of what was sent, which no result replaces on any disk. `alike`: this disk makes no difference of case."""
+        self._alike = alike
+        self._sent = {same(path): path for path in taken}
+        self._given = {path: path for path in self._sent.values()}
+        self._folders = {folder: folder for path in self._given for folder in _above(path)}
+        self._used = {self._key(place) for place in (*self._given, *self._folders)}
+        self._taken = frozenset({*self._given, *self._folders})
+        self._results: dict[str, str] = {}
 
-    def of(self, path: str, *, changed: bool = False) -> str:
-        """The place of a result, the same at each call. `changed`: an input that the job wrote to."""
-        if path not in self._given:
-            place = _housed(path)
-            self._given[path] = self._free(f"{place}{CHANGED}" if changed else place)
-        return self._given[path]
+    def of(self, path: str) -> str:
+        """The place of a result; the same one each time it is asked for. What was sent stays where it is: the result is beside it.
+
+        What is not the name of a file in this folder stays as it is, and is refused where it would be written.
+        """
+        if _ODD.intersection(path.split("/")):
+            return path
+        if path not in self._results:
+            self._results[path] = self._free(*self._split(path), changed=path in self._taken)
+        return self._results[path]
 
     def known(self, path: str) -> str:
-        """The place of a path, used already or not."""
-        return self._given.get(path, _housed(path))
+        """Where a path was put, or would be."""
+        known = self._results.get(path) or self._folders.get(path) or self._given.get(path)
+        if known or not path:
+            return known or path
+        above, _, name = path.rpartition("/")
+        return _joined(self.known(above), _housed(name, at_top=not above))
 
-    def _free(self, place: str) -> str:
-        number, found = 1, place
-        while found in self._taken or self._sent.get(same(found), found) != found:
+    def folder(self, path: str) -> str:
+        """The place of a folder; one that holds something of what was sent is the same here."""
+        if path and path not in self._folders:
+            self._folders[path] = self._free(*self._split(path), changed=path in self._given)
+        return self._folders[path] if path else ""
+
+    def _split(self, path: str) -> tuple[str, str]:
+        above, _, name = path.rpartition("/")
+        return self.folder(above), _housed(name, at_top=not above)
+
+    def _free(self, above: str, name: str, *, changed: bool) -> str:
+        end = CHANGED if changed else ""
+        number, place = 1, _joined(above, fitted(name, end))
+        while self._key(place) in self._used or self._sent.get(same(place), place) != place:
             number += 1
-            found = str(PurePosixPath(place).with_name(f"{PurePosixPath(place).name}~{number}"))
-        self._taken.add(found)
-        return found
+            place = _joined(above, fitted(name, f"{end}~{number}"))
+        self._used.add(self._key(place))
+        return place
+
+    def _key(self, place: str) -> str:
+        return same(place) if self._alike else place
+
+
+def _above(path: str) -> list[str]:
+    """All folders that a path lies in."""
+    parts = path.split("/")[:-1]
+    return ["/".join(parts[: depth + 1]) for depth in range(len(parts))]
+
+
+def _joined(above: str, name: str) -> str:
+    return f"{above}/{name}" if above else name
+
+
+def _housed(name: str, *, at_top: bool) -> str:
+    """The name escaped, and beside the client's own files."""
+    place = _part(name)
+    ours = _PART.fullmatch(same(place)) or (at_top and is_own(place))
+    return fitted(place, _BESIDE) if ours else place
 
 
 def _part(part: str) -> str:
-    safe = "".join(_character(one) for one in part)
-    if len(os.fsencode(safe)) <= _LONGEST:
-        return safe
-    return os.fsencode(safe)[: _LONGEST - 20].decode("utf-8", errors="ignore") + "~" + _digest(part)
+    return fitted("".join(_character(one) for one in part), "")
 
 
 def _character(one: str) -> str:

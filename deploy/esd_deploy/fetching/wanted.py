@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 
 from esd_deploy.backends import inventory
 from esd_deploy.backends.connection import RemoteFile
-from esd_deploy.backends.inventory import Entry, Inventory
+from esd_deploy.backends.inventory import Entry, Inventory, is_plain
 from esd_deploy.fetching.places import Places, text
 from esd_deploy.plans.launch import IMAGE_LINK
 from esd_deploy.plans.paths import shortest
 
-# UNICORE's own files in a job's folder: scripts, exit codes and ids that it and its TSI wrote.
+# UNICORE's own files in a job's folder: the scripts that it and its TSI made, with a time in their names, the exit code and the numbers
+# that they noted. A program's own `bss_submit_mine` is a result.
 _HOUSEKEEPING = re.compile(
-    r"\.UNICORE_[^/]*/.*|UNICORE_SCRIPT_(EXIT_CODE|PID)|UNICORE_ALLOCATION_ID|UNICORE_Job_[^/]*|TSI_submit_[^/]*|bss_(submit|abort)_[^/]*"
+    r"\.UNICORE_[^/]*/.*|UNICORE_SCRIPT_(EXIT_CODE|PID)|UNICORE_ALLOCATION_ID|(UNICORE_Job|TSI_submit|bss_(submit|abort))_\d+"
 )
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 """Half a character, which no file's name has: Python writes a byte that is no UTF-8 as one of the others."""
@@ -92,12 +93,15 @@ def is_housekeeping(path: str) -> bool:
     return bool(_HOUSEKEEPING.fullmatch(path) or _NOTES.fullmatch(path))
 
 
-def todo(listed: Iterable[RemoteFile], found: Inventory | None, sent: Mapping[str, str | None], *, ended: bool = True) -> Todo:
+def todo(
+    listed: Iterable[RemoteFile], found: Inventory | None, sent: Mapping[str, str | None], *, ended: bool = True, alike: bool = False
+) -> Todo:
     """What follows from a server's list and the job's inventory (None if the job did not reach its end).
 
-    `sent`: the staged files: path → SHA-256, None for esd-deploy's own files, which never change.
+    `sent`: the staged files: path → SHA-256, None for esd-deploy's own files, which never change. `alike`: this disk ignores case, as on
+    most Macs.
     """
-    places = Places(sent)
+    places = Places(sent, alike=alike)
     if found is None:
         return _of_list(list(listed), sent, places, ended=ended)
     known = _of_inventory(found, sent, places)
@@ -127,7 +131,7 @@ def _of_list(listed: list[RemoteFile], sent: Mapping[str, str | None], places: P
     plain = [file for file in listed if not file.problem]
     files = [Wanted(file.path, places.of(file.path), file.size, file.sha256) for file in wanted(plain, sent)]
     inputs = [file for file in plain if ended and sent.get(file.path)]
-    files += [Wanted(file.path, places.of(file.path, changed=True), file.size, unless=sent[file.path]) for file in inputs]
+    files += [Wanted(file.path, places.of(file.path), file.size, unless=sent[file.path]) for file in inputs]
     return Todo(tuple(files), problems=problems)
 
 
@@ -136,9 +140,9 @@ def _of_inventory(found: Inventory, sent: Mapping[str, str | None], places: Plac
     problems = [Problem(text(one.path), _size(one), reason, one.kind) for one in results if (reason := inventory.why_not(one, found))]
     named = {one.path for one in problems}
     usable = [one for one in results if text(one.path) not in named]
-    files = tuple(_wanted_of(one, found, sent, places) for one in usable if one.kind == "file" and not _is_as_sent(one, found, sent))
+    files = tuple(_wanted_of(one, found, places) for one in usable if one.kind == "file" and not _is_as_sent(one, found, sent))
     links = tuple(_links((one for one in usable if one.kind == "link"), found, places))
-    folders = tuple(places.of(path) for path in found.empty_folders() if not path.startswith("esd/"))
+    folders = tuple(places.folder(path) for path in found.empty_folders() if not path.startswith("esd/"))
     return Todo(files, links, folders, tuple(problems))
 
 
@@ -147,16 +151,17 @@ def _is_as_sent(one: Entry, found: Inventory, sent: Mapping[str, str | None]) ->
     return one.path in sent and (sent[one.path] is None or found.hashes.get(one.path) in {None, sent[one.path]})
 
 
-def _wanted_of(one: Entry, found: Inventory, sent: Mapping[str, str | None], places: Places) -> Wanted:
-    place = places.of(one.path, changed=one.path in sent)
-    return Wanted(one.path, place, one.size, found.hashes.get(one.path), executable=int(one.mode, 8) & 0o100 != 0)
+def _wanted_of(one: Entry, found: Inventory, places: Places) -> Wanted:
+    return Wanted(one.path, places.of(one.path), one.size, found.hashes.get(one.path), executable=int(one.mode, 8) & 0o100 != 0)
 
 
 def _links(links: Iterable[Entry], found: Inventory, places: Places) -> Iterator[Link]:
-    for one in links:
-        place = places.of(one.path)
-        leads_to = posixpath.normpath(posixpath.join(posixpath.dirname(one.path), found.inside(one) or ""))
-        yield Link(one.path, place, posixpath.relpath(places.known(leads_to), posixpath.dirname(place) or "."))
+    placed = [(one, places.of(one.path)) for one in links]  # one of them may lead to another
+    for one, place in placed:
+        leads_to = found.inside(one) or ""
+        there = places.known(leads_to)
+        exact = (place, there) == (one.path, leads_to) and is_plain(one.path, one.target)
+        yield Link(one.path, place, one.target if exact else posixpath.relpath(there or ".", posixpath.dirname(place) or "."))
 
 
 def _size(one: Entry) -> int | None:

@@ -13,7 +13,8 @@ keepers=()
 
 # find ends with 1 where there is a folder that it may not enter: that is no failure here.
 entries() { # FIND-ACTION…: everything but what the batch system, UNICORE and esd-deploy write by the way
-  find . \( -path './.UNICORE_*' -o ! -type d ! -path './*/*' \( -path './bss_*' -o -path './UNICORE_*' -o -path './TSI_submit_*' \) -o -path ./stdout -o -path ./stderr \
+  LC_ALL=C find . \( -path './.UNICORE_*' -o ! -type d ! -path './*/*' \( -path './bss_*_[0-9]*' -o -path './UNICORE_Job_[0-9]*' -o -path './TSI_submit_[0-9]*' \
+    -o -path './UNICORE_SCRIPT_*' -o -path ./UNICORE_ALLOCATION_ID \) -o -path ./stdout -o -path ./stderr \
     -o -path ./esd/image.sif -o -path ./esd/plain-names -o -path ./esd/jobs -o -path ./esd/output -o -path ./esd/originals -o -path './esd/batch.*' -o -path './esd/results.*' \
     -o -path ./esd/before.list -o -path ./esd/claim -o -path './esd/ended*' \) -prune -o ! -path . "$@" 2>/dev/null
 }
@@ -32,8 +33,11 @@ note_before() {
   entries ! -path ./esd ! -path './esd/*' -type f -print0 | xargs -0 -r cp --parents --preserve=mode,timestamps --target-directory=esd/originals --
 }
 
+# In the functions below bash takes names as bytes: in UTF-8 it would take the zero byte behind a name that ends in half a character for a
+# part of it, and lose both this name and the next.
+
 begin_attempt() { # a job that Slurm starts again finds its folder as it was, and its earlier output in esd/attempts/
-  local attempt=${SLURM_RESTART_COUNT:-0} path
+  local attempt=${SLURM_RESTART_COUNT:-0} path LC_ALL=C
   rm -f esd/wireup.json esd/versions.json esd/failure.txt esd/start-crashes.jsonl
   if [ "$attempt" = 0 ] || [ ! -e esd/before.list ]; then
     note_before
@@ -59,6 +63,7 @@ keep_output() { # a node that dies gives no time to do it then
     file=$(readlink "/proc/$$/fd/$number") # now: a later step's own output goes elsewhere
     [ -f "$file" ] || continue
     (
+      trap '' XFSZ # else bash tells the user of it
       ulimit -f "$most_printed"
       exec tail --bytes=+1 --follow --pid=$$ "$file" </dev/null >"esd/output/$name" 2>/dev/null
     ) &
@@ -72,7 +77,7 @@ drop_output() {
 }
 
 restore_inputs() { # FOLDER: where those go that the earlier attempt changed
-  local path
+  local path LC_ALL=C
   [ -d esd/originals ] || return 0
   (cd esd/originals && find . -type f -print0) | while IFS= read -r -d '' path; do
     cmp -s "esd/originals/$path" "$path" && continue
@@ -89,7 +94,7 @@ note_entries() { # the folder, then two fields an entry: `X TYPE LEADS-TO SIZE M
 }
 
 plain_names() { # results whose names UNICORE cannot carry (unicore_names.py) get links of other names: a number, then `NUMBER SIZE ./PATH`
-  local entry number=0
+  local entry number=0 LC_ALL=C
   rm -rf esd/plain-names
   # shellcheck disable=SC2016 # the very text
   LC_ALL=C entries -type f \( -path '*$HOME*' -o -path '*$LOGNAME*' -o -path '*$USER*' -o -path $'*[\001-\037\177-\377]*' \

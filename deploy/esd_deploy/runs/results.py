@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -17,9 +16,9 @@ from esd_deploy.backends.connection import AwayError, Connection, ConnectionLost
 from esd_deploy.backends.inventory import Inventory, parse_hashes
 from esd_deploy.display.progress import Moving
 from esd_deploy.fetching.download import DiskError, download
-from esd_deploy.fetching.places import is_own, part_name, text
-from esd_deploy.fetching.wanted import Link, Problem, Wanted, todo, wanted
-from esd_deploy.plans import paths
+from esd_deploy.fetching.folder import clear, is_alike, make_folder, make_link, make_way, target
+from esd_deploy.fetching.places import part_name, text
+from esd_deploy.fetching.wanted import Problem, Wanted, todo, wanted
 from esd_deploy.records.record import FileRecord, MissingRecord
 
 __all__ = ["MANIFEST", "Fetched", "fetch", "parse_manifest", "target", "wanted"]
@@ -92,17 +91,6 @@ def _reason(error: ToolError) -> str:
     return "the site does not let you read it" if isinstance(error, RefusedError) else str(error)
 
 
-def target(folder: Path, path: str) -> Path:
-    """Where a file that the server named goes; raises ToolError for a name that leads out of the folder or onto the record."""
-    named = f"the site names a result {text(path)!r}, which has no place in {folder}"
-    if is_own(path):
-        raise ToolError(f"{named} (it is the name of esd-deploy's own file); nothing was written there")
-    try:
-        return paths.inside(folder, path)
-    except ToolError as error:
-        raise ToolError(f"{named} ({error}); nothing was written there") from error
-
-
 def fetch(  # noqa: PLR0913 - the first five as they always were
     connection: Connection,
     job: str,
@@ -121,12 +109,13 @@ def fetch(  # noqa: PLR0913 - the first five as they always were
     """
     asked, staged = _Job(connection, job, retry, notice), tuple(staged)
     listed, found = _look(asked)
-    plan = todo(listed, found, {**dict.fromkeys(staged), **(sent or {})}, ended=ended)
+    plan = todo(listed, found, {**dict.fromkeys(staged), **(sent or {})}, ended=ended, alike=is_alike(folder))
     _require_space(plan.files, folder)
-    _make_way(folder, plan.links, staged)
+    clear(folder, [one.place for one in plan.files], plan.folders, [one.place for one in plan.links])
+    make_way(folder, plan.links, staged)
     with ThreadPoolExecutor(_AT_ONCE) as pool:
         came = list(pool.map(lambda file: _bring(asked, file, folder, ended=ended), plan.files))
-    made = [*(_make_folder(folder, one) for one in plan.folders), *(_make_link(folder, one) for one in plan.links)]
+    made = [*(make_folder(folder, one) for one in plan.folders), *(make_link(folder, one) for one in plan.links)]
     problems = [one for one in (*plan.problems, *came, *made) if isinstance(one, Problem)]
     return Fetched(
         tuple(one for one in came if isinstance(one, FileRecord)),
@@ -169,40 +158,6 @@ def _bring(asked: _Job, file: Wanted, folder: Path, *, ended: bool) -> FileRecor
         return None
     origin = text(file.path) if file.place != file.path else None
     return FileRecord(path=file.place, size=size, sha256=digest, checked=file.sha256 is not None, origin=origin)
-
-
-def _make_folder(folder: Path, path: str) -> Problem | None:
-    """An empty one."""
-    try:
-        target(folder, path).mkdir(parents=True, exist_ok=True)
-    except (OSError, ToolError) as error:
-        return Problem(path, None, f"cannot be made here: {error}", "folder")
-    return None
-
-
-def _make_link(folder: Path, link: Link) -> Problem | None:
-    place = folder / link.place
-    try:
-        target(folder, f"{link.place}.part").parent.mkdir(parents=True, exist_ok=True)
-        if place.is_symlink():
-            place.unlink()
-        target(folder, link.place).symlink_to(link.target)
-    except (OSError, ToolError) as error:
-        return Problem(text(link.path), None, f"cannot be made here: {error}", "link")
-    return None
-
-
-def _make_way(folder: Path, links: Iterable[Link], staged: tuple[str, ...]) -> None:
-    """A fetch in mid-run cannot tell a link to a folder from a folder: the copies that it made are not wanted once the job told."""
-    for link in links:
-        place = folder / link.place
-        if place.is_symlink() or any(f"{path}/".startswith(f"{link.place}/") for path in staged):
-            continue
-        with suppress(ToolError):
-            if target(folder, link.place).is_dir():
-                shutil.rmtree(place)
-            else:
-                place.unlink(missing_ok=True)
 
 
 def _length(part: Path) -> int:

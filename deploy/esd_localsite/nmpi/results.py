@@ -64,10 +64,11 @@ def _younger(root: Path, since: int) -> Iterator[Path]:
 
 
 def _readable(storage: Storage, paths: Iterable[str]) -> Iterator[Output]:
-    """A file that vanishes or cannot be read is skipped; the user still gets the others."""
+    """A file that vanishes or cannot be read is skipped; the user still gets the others. No two have the same name."""
+    named: set[str] = set()
     for path in paths:
         try:
-            yield _output(storage, path)
+            yield _output(storage, path, named)
         except (OSError, PathError) as error:
             _log.warning("the result %r is not given out: %s", path, error)
 
@@ -78,11 +79,15 @@ def _shown(path: str) -> str:
     return "".join(plain)
 
 
-def _output(storage: Storage, path: str) -> Output:
+def _output(storage: Storage, path: str, named: set[str]) -> Output:
     digest, size = hashlib.sha1(usedforsecurity=False), 0
     with storage.open(path) as stream:
         while piece := stream.read(_CHUNK):
             digest.update(piece)
             size += len(piece)
-    shown = _shown(path)
+    shown, number = _shown(path), 1
+    while shown in named:
+        number += 1
+        shown = f"{_shown(path)}~{number}"
+    named.add(shown)
     return Output(path=shown, size=size, hash=digest.hexdigest(), raw=os.fsencode(path).hex() if shown != path else None)

@@ -6,6 +6,7 @@ What arrived is compared with what was there, byte by byte; what did not arrive 
 import hashlib
 import importlib.resources
 import os
+import re
 import shutil
 import socket
 import stat
@@ -18,11 +19,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from esd_deploy.backends import inventory, unicore_folder, unicore_names
 from esd_deploy.backends.connection import GoneError, JobState, RefusedError, RemoteFile
+from esd_deploy.fetching.places import text
 from esd_deploy.records.lock import alone
 from esd_deploy.runs import results
 from esd_deploy.runs.patience import patiently
@@ -33,7 +35,24 @@ PATIENCE = patiently(sleep=lambda _seconds: None)
 RUNS = int(os.environ.get("ESD_PROPERTY_RUNS", "30"))
 
 name = st.one_of(
-    st.sampled_from(["a", "b", "data", "run.json", ".lock", "state.txt", "bss_submit_x", "x.part", ".a.part", "n" * 250, "ü" * 120]),
+    st.sampled_from(["A", "a.earlier", "UNICORE_mine", "half\udcc3", "input.txt.changed"]),
+    st.sampled_from(
+        [
+            "a",
+            "b",
+            "data",
+            "run.json",
+            ".lock",
+            "state.txt",
+            "bss_submit_x",
+            "bss_submit_1",
+            "x.part",
+            ".a.part",
+            ".lock.held",
+            "n" * 250,
+            "ü" * 120,
+        ]
+    ),
     st.text(st.characters(min_codepoint=1, max_codepoint=0x2FF, blacklist_characters="/\0"), min_size=1, max_size=12).filter(
         lambda text: text not in {".", ".."} and len(text.encode()) < 250
     ),
@@ -132,20 +151,44 @@ often = settings(
     deadline=None,
     derandomize="ESD_PROPERTY_RUNS" not in os.environ,
     database=None,
+    phases=(Phase.explicit, Phase.generate),  # to shrink what fails takes many minutes of starting `bash`
     suppress_health_check=list(HealthCheck),
 )
 
 
+SENT = ("input.txt", "in/data.txt")
+change = st.sampled_from(["nothing", "content", "folder", "file", "link", "gone"])
+"""What the job does to its inputs: `folder` puts one in the place of a file, `file` does it the other way round."""
+
+
+def altered(job: Path, how: str) -> None:
+    one, other = (job / name for name in SENT)
+    if how == "content":
+        one.write_bytes(b"changed")
+    elif how == "file":
+        shutil.rmtree(other.parent)
+        other.parent.write_bytes(b"was a folder")
+    elif how != "nothing":
+        one.unlink()
+    if how == "folder":
+        one.mkdir()
+        (one / "inside").write_bytes(b"was a file")
+    elif how == "link":
+        one.symlink_to("in/data.txt")
+
+
 @contextmanager
-def folders(*, changed: bool) -> Iterator[tuple[Path, Path]]:
-    """A job's folder and that of its run, with an input that the job may have changed."""
+def folders(change: str) -> Iterator[tuple[Path, Path]]:
+    """A job's folder and that of its run, with inputs that the job may have changed."""
     work = Path(tempfile.mkdtemp(prefix="esd-property-")).resolve()
     try:
         job, folder = work / "job", work / "run"
         (job / "esd").mkdir(parents=True)
         folder.mkdir()
-        (folder / "input.txt").write_bytes(b"sent")
-        (job / "input.txt").write_bytes(b"changed" if changed else b"sent")
+        for place in (root / name for root in (job, folder) for name in SENT):
+            place.parent.mkdir(exist_ok=True)
+            place.write_bytes(b"sent")
+        altered(job, change)
         yield job, folder
     finally:
         shutil.rmtree(work)
@@ -160,71 +203,96 @@ def ended(job: Path) -> dict[str, str]:
 
 def brought(job: Path, folder: Path, *, over: bool = True) -> results.Fetched:
     """As a client does it: one at a time."""
-    sent = {"input.txt": hashlib.sha256(b"sent").hexdigest()}
+    sent = dict.fromkeys(SENT, hashlib.sha256(b"sent").hexdigest())
     with alone(folder / ".lock", wait=True, sleep=lambda _seconds: time.sleep(0.01)):
-        return results.fetch(Disk(job), "job", folder, ["input.txt"], PATIENCE, sent=sent, ended=over)
+        return results.fetch(Disk(job), "job", folder, SENT, PATIENCE, sent=sent, ended=over)
 
 
 @often
-@given(tree, st.booleans())
-def test_what_arrives_is_what_was_there(things, changed):
-    with folders(changed=changed) as (job, folder):
+@given(tree, change)
+def test_what_arrives_is_what_was_there(things, change):
+    with folders(change) as (job, folder):
         make(job, things)
         there = ended(job)
 
         fetched = brought(job, folder)
 
         assert brought(job, folder) == fetched
-        compare(folder, there, fetched, changed=changed)
+        compare(folder, there, fetched)
+        compare_links(job, folder, fetched)
 
 
 @often
 @given(tree)
 def test_two_clients_at_once_bring_the_same(things):
-    with folders(changed=True) as (job, folder), ThreadPoolExecutor(2) as pool:
+    with folders("content") as (job, folder), ThreadPoolExecutor(2) as pool:
         make(job, things)
         there = ended(job)
 
         one, other = pool.map(lambda _number: brought(job, folder), range(2))
 
         assert one == other
-        compare(folder, there, one, changed=True)
+        compare(folder, there, one)
 
 
 @often
-@given(tree, tree)
-def test_what_was_fetched_in_mid_run_does_no_harm(before, after):
-    with folders(changed=True) as (job, folder):
+@given(tree, tree, change)
+def test_what_was_fetched_in_mid_run_does_no_harm(before, after, change):
+    with folders(change) as (job, folder):
         make(job, before)
         brought(job, folder, over=False)
-        for place in [job / name for name in sorted(real_files(job)) if name != "input.txt"][::2]:
+        for place in [job / name for name in sorted(real_files(job)) if name not in SENT][::2]:
             with place.open("ab") as file:
                 file.write(b"more")
+        turn(job)
         make(job, after)
         there = ended(job)
 
-        compare(folder, there, brought(job, folder), changed=True)
+        compare(folder, there, brought(job, folder))
+
+
+def turn(job: Path) -> None:
+    """Every third thing at the top becomes something of another kind."""
+    for place in [one for one in sorted(job.iterdir()) if one.name not in {"esd", "in", "input.txt"}][::3]:
+        if place.is_dir() and not place.is_symlink():
+            shutil.rmtree(place)
+            place.write_bytes(b"was a folder")
+        else:
+            place.unlink()
+            place.mkdir()
+            (place / "inside").write_bytes(b"was something else")
 
 
 def unhoused(name: str) -> bool:
     """What the job's script does not count as the program's: names at the top that UNICORE uses."""
-    at_top = "/" not in name and name.startswith(("bss_", "UNICORE_", "TSI_submit_"))
-    return at_top or name.startswith((".UNICORE_", "esd/")) or name in {"stdout", "stderr"}
+    at_top = "/" not in name and re.fullmatch(r"(bss_(submit|abort)|UNICORE_Job|TSI_submit)_[0-9].*", name)
+    return bool(at_top) or name.startswith((".UNICORE_", "esd/")) or name in {"stdout", "stderr"}
 
 
-def compare(folder: Path, there: dict[str, str], fetched: results.Fetched, *, changed: bool) -> None:
-    from esd_deploy.fetching.places import text
-
+def compare(folder: Path, there: dict[str, str], fetched: results.Fetched) -> None:
     own = [one for one in fetched.files if not one.path.startswith("esd/") and not unhoused(one.origin or one.path)]
     arrived = {one.origin or one.path: one for one in own}
-    expected = {text(name): digest for name, digest in there.items() if name != "input.txt" or changed}
+    sent = hashlib.sha256(b"sent").hexdigest()
+    expected = {text(name): digest for name, digest in there.items() if name not in SENT or digest != sent}
     assert {name: one.sha256 for name, one in arrived.items()} == expected
     assert len(arrived) == len(own)
     assert all(one.checked for one in own)
     for one in own:
         assert hashlib.sha256((folder / one.path).read_bytes()).hexdigest() == one.sha256
-    assert (folder / "input.txt").read_bytes() == b"sent"
+    assert [(folder / name).read_bytes() for name in SENT] == [b"sent"] * len(SENT)
     named = [one.path for one in fetched.missing]
     assert len(named) == len(set(named))
     assert not [one for one in fetched.missing if one.lost], fetched.missing
     assert all(one.reason for one in fetched.missing)
+
+
+def compare_links(job: Path, folder: Path, fetched: results.Fetched) -> None:
+    """A link to a result leads to the same bytes here, and none leads out of the run's folder."""
+    links = [
+        Path(above, name) for above, folders, names in os.walk(folder) for name in (*folders, *names) if Path(above, name).is_symlink()
+    ]
+    assert all(one.resolve().is_relative_to(folder) for one in links if one.exists())
+    for link in (one for one in job.iterdir() if one.is_symlink()):
+        here = folder / link.name
+        if link.resolve().is_relative_to(job) and link.is_file() and here.is_symlink():
+            assert here.read_bytes() == link.read_bytes() or link.resolve().relative_to(job).as_posix() in SENT

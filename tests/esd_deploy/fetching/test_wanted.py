@@ -6,7 +6,7 @@ import pytest
 
 from esd_deploy.backends.connection import RemoteFile
 from esd_deploy.backends.inventory import parse
-from esd_deploy.fetching.places import Places, escaped, part_name, text
+from esd_deploy.fetching.places import Places, escaped, is_own, part_name, text
 from esd_deploy.fetching.wanted import Link, todo
 
 ROOT = "/scratch/job"
@@ -108,7 +108,9 @@ def test_no_name_gets_too_long_for_a_disk(name):
 def test_a_users_own_file_with_a_name_of_the_servers_is_wanted_where_the_job_noted_it():
     found = noted(". f f 1 644 ./sub/bss_submit_mine", hashes=("sub/bss_submit_mine",))
 
-    assert [one.path for one in todo([RemoteFile("bss_submit_17", 1)], found, {}).files] == ["sub/bss_submit_mine"]
+    listed = [RemoteFile("bss_submit_17", 1), RemoteFile("bss_submit_mine", 1)]
+
+    assert [one.path for one in todo(listed, found, {}).files] == ["sub/bss_submit_mine", "bss_submit_mine"]
 
 
 def test_a_file_that_the_server_does_not_list_because_it_knows_no_owner_of_it_is_wanted_all_the_same():
@@ -125,3 +127,75 @@ def test_a_folder_of_the_name_of_our_own_file_is_another_one_here_and_links_lead
 
     assert [(one.path, one.place) for one in plan.files] == [(f"{name}/a", f"{name}.result/a")]
     assert [(one.place, one.target) for one in plan.links] == [("link", f"{name}.result")]
+
+
+@pytest.mark.parametrize(
+    "name", [".lock.held", ".lock.held.over", ".lock.held.host.1.2", "run.json.7.part", ".x.part", "." + "n" * 249 + ".part"]
+)
+def test_the_place_beside_our_own_file_is_nobodys(name):
+    place = Places(()).of(name)
+
+    assert not is_own(place)
+    assert place != name
+    assert len(place.encode()) <= 255
+
+
+def test_no_result_lies_where_another_is_put_together():
+    found = noted(". f f 1 644 ./x", ". f f 1 644 ./.x.part", ". f f 1 644 ./a/.y.PART/z", ". f f 1 644 ./a/y")
+    places = {one.path: one.place for one in todo([], found, {}).files}
+
+    assert places == {"x": "x", ".x.part": ".x.part.result", "a/.y.PART/z": "a/.y.PART.result/z", "a/y": "a/y"}
+
+
+def test_a_folder_where_a_file_was_sent_and_a_file_where_a_folder_was_lie_beside_it():
+    found = noted(". d d 9 755 ./state", ". f f 1 644 ./state/a", ". f f 1 644 ./data", ". l f 4 777 ./link => data", ". d d 9 755 ./kept")
+    sent = {"state": "s", "data/table": "t", "link": "l", "kept/x": "k"}
+
+    plan = todo([], found, sent)
+
+    assert {one.path: one.place for one in plan.files} == {"state/a": "state.changed/a", "data": "data.changed"}
+    assert plan.links == (Link("link", "link.changed", "data.changed"),)
+    assert plan.folders == ("kept",)
+
+
+def test_a_file_and_a_folder_that_are_escaped_alike_are_two():
+    found = noted(". f f 1 644 ./a\n/x", ". f f 1 644 ./a%0A", ". f f 1 644 ./b\n", ". f f 1 644 ./b%0A/x")
+    places = {one.path: one.place for one in todo([], found, {}).files}
+
+    assert places == {"a\n/x": "a%0A/x", "a%0A": "a%0A~2", "b\n": "b%0A", "b%0A/x": "b%0A~2/x"}
+
+
+def test_names_that_differ_in_case_are_two_on_a_disk_that_does_not_see_it():
+    found = noted(". f f 1 644 ./a", ". f f 1 644 ./A", ". f f 1 644 ./F/x", ". f f 1 644 ./f/x")
+
+    def places(*, alike: bool) -> dict[str, str]:
+        return {one.path: one.place for one in todo([], found, {}, alike=alike).files}
+
+    assert places(alike=False) == {"a": "a", "A": "A", "F/x": "F/x", "f/x": "f/x"}
+    assert places(alike=True) == {"A": "A", "a": "a~2", "F/x": "F/x", "f/x": "f~2/x"}
+
+
+@pytest.mark.parametrize(
+    ("target", "made"),
+    [
+        ("s/../x", "d/x"),  # through a link: not `x`
+        ("d/e/x", "d/e/x"),
+        ("d/", "d/"),
+        ("../job/d", "d"),
+        ("s/../../../x", None),
+        ("out/../job/d", None),
+        ("round/x", None),
+        ("../other/../job/d", None),
+    ],
+)
+def test_a_link_leads_to_what_it_led_to(target, made):
+    found = noted(
+        ". d d 9 755 ./d",
+        ". d d 9 755 ./d/e",
+        ". l d 3 777 ./s => d/e",
+        ". l d 3 777 ./out => /etc",
+        ". l l 5 777 ./round => ./round/a",
+        f". l f 3 777 ./one => {target}",
+    )
+
+    assert {one.path: one.target for one in todo([], found, {}).links}.get("one") == made

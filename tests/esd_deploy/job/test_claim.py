@@ -135,6 +135,14 @@ def test_what_the_first_attempt_printed_is_kept_where_its_node_died(folder):
     assert not (folder.root / "esd" / "output").exists()
 
 
+def test_more_than_is_kept_of_an_attempts_output_says_nothing_of_it(folder):
+    folder.program("head -c 70000000 /dev/zero | tr '\\0' x; echo the last word >&2")
+
+    assert folder.run(11) == 0
+
+    assert folder.text("stderr") == "the last word\n"
+
+
 UNANSWERED = """
 n=$(cat asked 2>/dev/null || echo 0); echo $((n + 1)) >asked
 if [ "$n" -lt %d ]; then

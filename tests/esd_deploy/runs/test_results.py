@@ -5,6 +5,7 @@ from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.data.errors import ToolError
 from esd_deploy.backends.connection import AwayError, RemoteFile
+from esd_deploy.fetching.folder import is_alike
 from esd_deploy.records import reports
 from esd_deploy.records.record import RunRecord
 from esd_deploy.runs import results
@@ -241,3 +242,23 @@ def test_a_file_that_still_grows_is_cut_at_the_size_that_was_listed(tmp_path):
     (found,) = results.fetch(connection, JOB, tmp_path, [], IMPATIENT).files
 
     assert ((tmp_path / "stdout").read_bytes(), found.size, found.checked) == (b"more", 4, False)
+
+
+def test_what_the_job_made_into_another_kind_since_the_last_fetch_arrives_and_nothing_is_lost(tmp_path):
+    folder = tmp_path / "run"
+    folder.mkdir()
+    results.fetch(FakeConnection(results={"a": b"file", "b/c": b"in a folder"}), JOB, folder, [], IMPATIENT)
+
+    fetched = results.fetch(FakeConnection(results={"a/x": b"new", "b": b"a file now"}), JOB, folder, [], IMPATIENT)
+
+    assert [file.path for file in fetched.files] == ["a/x", "b"]
+    assert ((folder / "a" / "x").read_bytes(), (folder / "b").read_bytes()) == (b"new", b"a file now")
+    assert ((folder / "a.earlier").read_bytes(), (folder / "b.earlier" / "c").read_bytes()) == (b"file", b"in a folder")
+
+
+def test_a_disk_that_does_not_see_case_is_known_by_the_record(tmp_path):
+    (tmp_path / "run.json").write_text("{}")
+    assert not is_alike(tmp_path)
+
+    (tmp_path / "RUN.JSON").hardlink_to(tmp_path / "run.json")
+    assert is_alike(tmp_path)
