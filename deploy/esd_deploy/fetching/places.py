@@ -57,7 +57,7 @@ def fitted(name: str, end: str) -> str:
 
 
 class Places:
-    """Local names, none of them used twice: two names of the site may have the same escaped form, and a folder may be where a file was sent."""
+    """Local names, none of them used twice: two names of the site may have the same escaped form, or a folder the name of a sent file."""
 
     def __init__(self, taken: Iterable[str], *, alike: bool = False) -> None:
         """`taken`: names of what was sent, which no result replaces on any disk. `alike`: this disk makes no difference of case."""
