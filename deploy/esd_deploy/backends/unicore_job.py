@@ -16,26 +16,33 @@ _STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
 class Resources(BaseModel):
-    """What the server asks the batch system for. UNICORE takes numbers as text; seconds for `runtime`."""
+    """What the server asks the batch system for. UNICORE takes numbers as text; seconds for `runtime`.
 
-    model_config = _STRICT
+    A site's own resources, as that for GPUs, have the names that it gives them.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     nodes: str = Field(serialization_alias="Nodes")
     cpus_per_node: str = Field(serialization_alias="CPUsPerNode")
     runtime: str = Field(serialization_alias="Runtime")
     queue: str | None = Field(None, serialization_alias="Queue")
     project: str | None = Field(None, serialization_alias="Project")
+    exclusive: Literal["true"] | None = Field(None, serialization_alias="Exclusive")
 
     @classmethod
     def of(cls, spec: JobSpec) -> Self:
         """The resources of a job on compute nodes."""
+        resource = spec.site.gpu_resource
         return cls(
+            **({resource: str(spec.shape.gpus)} if resource and spec.shape.gpus else {}),
             nodes=str(spec.shape.nodes),
             # UNICORE has no cpus-per-task: the job requests CPUs, and srun then divides them among ranks and threads.
             cpus_per_node=str(spec.shape.cpus_per_node),
             runtime=str(spec.time_s),
             queue=spec.site.partition or None,
             project=spec.site.account or None,
+            exclusive="true" if spec.shape.binding.exclusive else None,
         )
 
 

@@ -2,12 +2,13 @@
 
 import inspect
 from collections.abc import Callable, Collection
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, dataclass, replace
 from functools import wraps
 from pathlib import Path
 from typing import Any
 
 from esd_deploy.commands import options, words
+from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 
 
@@ -25,6 +26,11 @@ class Asked:
     ranks: options.Ranks = None
     tasks_per_node: options.TasksPerNode = None
     threads: options.Threads = 1
+    gpus: options.Gpus = 0
+    bind: options.Bind = None
+    hint: options.Hint = None
+    ranks_per_socket: options.RanksPerSocket = None
+    exclusive: options.Exclusive = False
     time: options.Time = None
     inputs: options.Inputs = None
     model: options.Model = None
@@ -40,7 +46,7 @@ class Asked:
             script=self.script,
             arguments=tuple(self.arguments or ()),
             image=self.image,
-            shape=words.shape(self.nodes, self.tasks_per_node, self.threads, self.ranks),
+            shape=self._shape(),
             time_s=options.time_s(self.time),
             mode=options.mode(self.mode),
             inputs=tuple(self.inputs or ()),
@@ -51,6 +57,11 @@ class Asked:
             environment=words.variables(self.env or ()),
             never=never,
         )
+
+    def _shape(self) -> Shape:
+        spread = words.shape(self.nodes, self.tasks_per_node, self.threads, self.ranks)
+        said = {"bind": self.bind, "hint": self.hint, "ranks_per_socket": self.ranks_per_socket, "exclusive": self.exclusive or None}
+        return replace(spread, gpus=self.gpus, binding=words.binding({name: one for name, one in said.items() if one is not None}))
 
 
 def asks(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -51,6 +51,16 @@ Nodes = Annotated[int, typer.Option("--nodes", "-N", min=1, help="Compute nodes.
 TasksPerNode = Annotated[int | None, typer.Option(min=1, help="MPI ranks on each node; default: 1, unless -n is given.")]
 Ranks = Annotated[int | None, typer.Option("--ntasks", "-n", min=1, help="MPI ranks on all nodes together; a multiple of the nodes.")]
 Threads = Annotated[int, typer.Option("--threads", "--cpus-per-task", "-c", min=1, help="Threads in each rank.")]
+Gpus = Annotated[int, typer.Option("--gpus", min=0, help="GPUs of each node.")]
+Bind = Annotated[
+    str | None,
+    typer.Option("--bind", metavar="WHAT", help="Bind each rank to cores, threads, sockets, ldoms or none; else as the site's file says."),
+]
+Hint = Annotated[
+    str | None, typer.Option("--hint", metavar="HINT", help="How cores are used: nomultithread, multithread, compute_bound, memory_bound.")
+]
+RanksPerSocket = Annotated[int | None, typer.Option("--ranks-per-socket", min=1, help="Most MPI ranks on one socket.")]
+Exclusive = Annotated[bool, typer.Option("--exclusive", help="Whole nodes, with no other job on them.")]
 Time = Annotated[
     str | None,
     typer.Option(

@@ -1,10 +1,13 @@
 """Parses what people type: times, shapes, variables. Pure."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import get_args
 
+from esd_build.data.documents import choose
 from esd_build.data.errors import UsageError
 from esd_deploy.plans.launch import Shape
+from esd_deploy.sites.config import Binding, Cpus, Hint
 
 _UNITS = {"d": 86_400, "h": 3600, "m": 60, "s": 1}
 _CLOCK = re.compile(r"(?:(?P<d>\d+)-)?(?P<parts>\d+(?::[0-5]?\d){0,2})", re.ASCII)
@@ -51,6 +54,16 @@ def shape(nodes: int, tasks_per_node: int | None, threads: int, ranks: int | Non
             f"-n {ranks} on {nodes} nodes means {per_node} ranks on each, not --tasks-per-node {tasks_per_node}; leave one out"
         )
     return Shape(nodes, per_node, threads)
+
+
+def binding(said: Mapping[str, object]) -> Binding:
+    """Where ranks sit, as typed; raises UsageError for words that Slurm does not know, or does not take together."""
+    for name, known in (("bind", get_args(Cpus)), ("hint", get_args(Hint))):
+        if name in said:
+            choose(str(said[name]), known, what=f"--{name}")
+    if {"bind", "hint"} <= said.keys():
+        raise UsageError("--bind and --hint: Slurm takes one of them; leave one out")
+    return Binding.model_validate(said)
 
 
 def variables(given: Sequence[str]) -> tuple[tuple[str, str], ...]:

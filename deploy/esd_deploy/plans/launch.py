@@ -2,11 +2,11 @@
 
 import re
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from esd_build.registry import PublishedImage
-from esd_deploy.sites.config import SiteConfig
+from esd_deploy.sites.config import Binding, SiteConfig
 
 # pull.sh makes this link in the job's folder, so that command lines need no path that only the site knows.
 IMAGE_LINK = "esd/image.sif"
@@ -16,11 +16,13 @@ VERSIONS_S = 30
 
 @dataclass(frozen=True)
 class Shape:
-    """How a program is spread: nodes, MPI ranks on each, threads in each rank."""
+    """How a program is spread: nodes, MPI ranks on each, threads in each rank; GPUs of each node; where ranks sit."""
 
     nodes: int = 1
     tasks_per_node: int = 1
     threads: int = 1
+    gpus: int = 0
+    binding: Binding = field(default_factory=Binding)
 
     @property
     def ranks(self) -> int:
@@ -67,18 +69,35 @@ def srun(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
         f"--ntasks={shape.ranks}",
         f"--ntasks-per-node={shape.tasks_per_node}",
         f"--cpus-per-task={shape.threads}",
+        *binding(shape),
     )
 
 
-def container(config: SiteConfig, image: str = IMAGE_LINK) -> tuple[str, ...]:
+def binding(shape: Shape) -> tuple[str, ...]:
+    """Options of srun that say where ranks sit, and how many GPUs of each node they get; none where nothing was said."""
+    said = {
+        "cpu-bind": shape.binding.bind,
+        "hint": shape.binding.hint,
+        "ntasks-per-socket": shape.binding.ranks_per_socket,
+        "gpus-per-node": shape.gpus or None,
+    }
+    return tuple(f"--{name}={value}" for name, value in said.items() if value is not None)
+
+
+GPU_OPTIONS = {"nvidia": "--nv", "amd": "--rocm"}
+"""By these Apptainer shows the host's driver to what is inside."""
+
+
+def container(config: SiteConfig, image: str = IMAGE_LINK, *, gpus: int = 0) -> tuple[str, ...]:
     """`apptainer exec`; --sharens puts the ranks of a node into one user namespace, so that they may share memory."""
     binds = (part for path in config.binds for part in ("--bind", Expanded(path) if path.startswith("$") else path))
-    return (config.apptainer, "exec", *(("--sharens",) if config.sharens else ()), *binds, image)
+    driver = (GPU_OPTIONS[config.gpu],) if gpus and config.gpu else ()
+    return (config.apptainer, "exec", *(("--sharens",) if config.sharens else ()), *driver, *binds, image)
 
 
 def program(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, contained: bool) -> Launch:
     """The user's program on all ranks."""
-    return Launch(srun(config, shape), container(config) if contained else (), ("python3", *command))
+    return Launch(srun(config, shape), container(config, gpus=shape.gpus) if contained else (), ("python3", *command))
 
 
 def wireup(config: SiteConfig, shape: Shape, *, contained: bool) -> Launch:
@@ -234,6 +253,8 @@ def batch_options(config: SiteConfig, shape: Shape, time_s: int) -> tuple[str, .
         f"#SBATCH --ntasks-per-node={shape.tasks_per_node}",
         f"#SBATCH --cpus-per-task={shape.threads}",
         f"#SBATCH --time={clock(time_s)}",
+        *((f"#SBATCH --gpus-per-node={shape.gpus}",) if shape.gpus else ()),
+        *(("#SBATCH --exclusive",) if shape.binding.exclusive else ()),
         *((f"#SBATCH --partition={config.partition}",) if config.partition else ()),
         *((f"#SBATCH --account={config.account}",) if config.account else ()),
     )

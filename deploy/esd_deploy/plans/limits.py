@@ -1,12 +1,12 @@
 """What one job may ask of a site, in the partition and on the account that the caller names. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from esd_build.data.errors import UsageError
 from esd_deploy.plans.content import File, size_of
-from esd_deploy.plans.launch import clock
-from esd_deploy.sites.config import SiteConfig, require_slurm_name
+from esd_deploy.plans.launch import Shape, clock
+from esd_deploy.sites.config import Binding, SiteConfig, require_slurm_name
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,35 @@ def check_size(site: SiteConfig, nodes: int | None, time_s: int | None) -> None:
         raise UsageError(f"{nodes} nodes asked for, a job gets at most {limit.nodes} ({limit.where})")
     if (time_s or 0) > limit.time_s:
         raise UsageError(f"{clock(time_s or 0)} asked for, a job gets at most {clock(limit.time_s)} ({limit.where})")
+
+
+def bound(site: SiteConfig, shape: Shape) -> Shape:
+    """The shape with the site's own binding in all that the caller does not say; a caller's `hint` replaces the site's `bind`."""
+    said, own = dict(shape.binding), dict(site.binding)
+    if said["bind"] or said["hint"]:
+        own |= {"bind": None, "hint": None}
+    return replace(shape, binding=Binding(**(own | {name: one for name, one in said.items() if one})))
+
+
+def check_gpus(site: SiteConfig, gpus: int) -> None:
+    """Raises UsageError where a settled site has fewer GPUs in a node, or cannot be asked for them."""
+    if not gpus:
+        return
+    partition = site.partitions.get(site.partition or "")
+    if site.gpu is None or (partition is not None and partition.gpus < gpus):
+        have = (
+            f"partition '{site.partition}' of site '{site.name}' has {partition.gpus} in a node"
+            if partition
+            else f"site '{site.name}' has none"
+        )
+        some = ", ".join(name for name, one in site.partitions.items() if one.gpus >= gpus)
+        hint = f"take --partition {some}" if some and site.gpu else "`gpu` and `partitions` in its configuration say what it has"
+        raise UsageError(f"--gpus {gpus}: {have}; {hint}")
+    if site.submit == "unicore" and site.gpu_resource is None:
+        raise UsageError(
+            f"--gpus {gpus}: UNICORE's own resource for GPUs does not reach Slurm; name the one of site '{site.name}' by `gpu_resource` "
+            "in its configuration, or use `submit: sbatch`"
+        )
 
 
 def check_files(site: SiteConfig, files: Sequence[File]) -> None:

@@ -12,7 +12,7 @@ from esd_deploy.plans.carried import require_free
 from esd_deploy.plans.content import File, size_of
 from esd_deploy.plans.image import ImageWord, parse
 from esd_deploy.plans.launch import Shape
-from esd_deploy.plans.limits import check_files, check_size, most, settled
+from esd_deploy.plans.limits import bound, check_files, check_gpus, check_size, most, settled
 from esd_deploy.plans.plan import Plan, Sent
 from esd_deploy.plans.program import require_program
 from esd_deploy.plans.variables import with_variables
@@ -55,6 +55,8 @@ class Request:
         mode = self.mode_at(place)
         check_size(place, self.shape.nodes, self.time_s)
         _check_place(place, mode, self.shape)
+        check_gpus(place, self.shape.gpus)
+        shape = bound(place, self.shape)
         wanted = None if self.image is None else parse(self.image)
         handed = bundle(self.script, self.never, place.limits.input_bytes)
         require_program(self.script / handed.name if self.script.is_dir() else self.script, handed.program)
@@ -65,7 +67,7 @@ class Request:
         sent = _sent(handed, self.script, found)
         require_free([one.place for one in sent], {name for name, _ in handed.others})
         time_s = self.time_s or min(place.limits.default_time_s, most(place).time_s)
-        asked = (self.arguments, wanted, self.shape, time_s, inputs, self.tags, self.name, self.environment)
+        asked = (self.arguments, wanted, shape, time_s, inputs, self.tags, self.name, self.environment)
         return CheckedRequest(place, mode, handed, *asked, sent)
 
 
@@ -112,6 +114,8 @@ def _check_place(site: SiteConfig, mode: Mode, shape: Shape) -> None:
         raise UsageError(f"site '{site.name}' has no modules to run from (`modules` in its configuration); give --image, e.g. --image nest")
     if mode == "login" and shape.ranks > 1:
         raise UsageError("a login node runs one process; leave out --nodes and --tasks-per-node, or use --mode module")
+    if mode in {"login", "queue"} and (shape.gpus or any(dict(shape.binding).values())):
+        raise UsageError(f"--mode {mode} has no batch job, so no GPUs and no binding; leave out --gpus, --bind, --hint and the like")
     if mode == "module" and site.submit == "sbatch" and not site.login_node:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes, so `submit: sbatch` cannot work; use `submit: unicore`")
     if mode in {"login", "container"} and not site.login_node:

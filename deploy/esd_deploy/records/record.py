@@ -208,6 +208,8 @@ def _shape(plan: Plan) -> ShapeRecord:
         threads=shape.threads,
         partition=plan.site.partition,
         account=plan.site.account,
+        gpus=shape.gpus,
+        **dict(shape.binding),
     )
 
 

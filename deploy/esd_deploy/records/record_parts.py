@@ -3,13 +3,14 @@
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from esd_build.registry import UNVERIFIED_SOURCES, PublishedImage
 from esd_deploy.fetching.wanted import WITH_CONTENT
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.records.ending import Ending
+from esd_deploy.sites.config import Cpus, Hint
 
 
 class Part(BaseModel):
@@ -141,3 +142,9 @@ class ShapeRecord(Part):
     threads: int
     partition: str | None = None
     account: str | None = None
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """Of each node."""
+    bind: Cpus | None = None
+    hint: Hint | None = None
+    ranks_per_socket: Annotated[int, Field(ge=1)] | None = None
+    exclusive: bool = False

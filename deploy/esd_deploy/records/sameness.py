@@ -3,9 +3,11 @@
 from dataclasses import dataclass
 
 from esd_deploy.plans.content import sha256_of
+from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.parameters import Value
 from esd_deploy.plans.plan import Plan
 from esd_deploy.records.record import RunRecord
+from esd_deploy.records.record_parts import ShapeRecord
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,7 @@ class Sameness:
     arguments: tuple[str, ...]
     environment: frozenset[tuple[str, str]]
     parameters: frozenset[tuple[str, Value]]
-    shape: tuple[int, int, int]
+    shape: tuple[int, int, int, int]
 
 
 def of_record(one: RunRecord) -> Sameness:
@@ -34,7 +36,7 @@ def of_record(one: RunRecord) -> Sameness:
         arguments=one.script.arguments,
         environment=frozenset(one.environment.items()),
         parameters=frozenset(one.parameters.items()),
-        shape=(one.shape.nodes, one.shape.tasks_per_node, one.shape.threads) if one.shape else (one.nodes, 0, one.threads_per_rank),
+        shape=_numbers(one.shape) if one.shape else (one.nodes, 0, one.threads_per_rank, 0),
     )
 
 
@@ -49,5 +51,10 @@ def of_plan(plan: Plan) -> Sameness:
         arguments=plan.arguments,
         environment=frozenset(plan.environment),
         parameters=frozenset(plan.parameters),
-        shape=(plan.shape.nodes, plan.shape.tasks_per_node, plan.shape.threads),
+        shape=_numbers(plan.shape),
     )
+
+
+def _numbers(shape: Shape | ShapeRecord) -> tuple[int, int, int, int]:
+    """Where ranks sit makes a run faster, not another one."""
+    return (shape.nodes, shape.tasks_per_node, shape.threads, shape.gpus)

@@ -17,14 +17,14 @@ from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import RUN_INDEX, Plan
 from esd_deploy.plans.variables import with_variables
 from esd_deploy.records.record import PREPARED, RunRecord
-from esd_deploy.records.record_parts import JobRecord
+from esd_deploy.records.record_parts import JobRecord, ShapeRecord
 from esd_deploy.records.staging import TRAVELLING
 from esd_deploy.runs.patience import patiently
 from esd_deploy.runs.results import target
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site, new_id
 from esd_deploy.sites import familiar
-from esd_deploy.sites.config import SiteConfig
+from esd_deploy.sites.config import Binding, SiteConfig
 
 _MOST_STAGED = 10_000
 _OURS_BYTES = 64 * 1024**2
@@ -47,7 +47,7 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         script_name=known.script.name,
         script=whole(_same(folder, known.script.name, known.script.sha256)),
         arguments=known.script.arguments,
-        shape=Shape(known.shape.nodes, known.shape.tasks_per_node, known.shape.threads),
+        shape=_shape(known.shape),
         time_s=known.time_limit_s,
         mode=known.mode,
         inputs=tuple((name, _same(folder, name, digest)) for name, digest in known.script.inputs.items()),
@@ -57,6 +57,11 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         environment=variables,
         parameters=parameters.checked(known.parameters),
     )
+
+
+def _shape(known: ShapeRecord) -> Shape:
+    binding = Binding(bind=known.bind, hint=known.hint, ranks_per_socket=known.ranks_per_socket, exclusive=known.exclusive)
+    return Shape(known.nodes, known.tasks_per_node, known.threads, known.gpus, binding)
 
 
 def _index(known: RunRecord) -> int | None:

@@ -55,6 +55,27 @@ class Limits(Document):
         return self.input_mb * 1_000_000
 
 
+Cpus = Literal["cores", "threads", "sockets", "ldoms", "none"]
+"""What a rank is bound to (`srun --cpu-bind`)."""
+Hint = Literal["nomultithread", "multithread", "compute_bound", "memory_bound"]
+"""Slurm's own words for how a program uses cores (`srun --hint`)."""
+
+
+class Binding(Document):
+    """Where the ranks of a node sit; what is not said is left to Slurm."""
+
+    bind: Cpus | None = Field(None, description="what each rank is bound to: cores, threads, sockets, ldoms, none (`srun --cpu-bind`)")
+    hint: Hint | None = Field(None, description="how the program uses cores, e.g. nomultithread (`srun --hint`); not with `bind`")
+    ranks_per_socket: int | None = Field(None, ge=1, description="most ranks on one socket (`srun --ntasks-per-socket`)")
+    exclusive: bool = Field(False, description="whole nodes, with no other job on them")
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.bind and self.hint:
+            raise ValueError("bind and hint: Slurm takes one of them")
+        return self
+
+
 class Partition(Document):
     """One Slurm partition; what is not said is not known and not checked."""
 
@@ -131,6 +152,15 @@ class SiteConfig(Document):
     target: str | None = Field(None, description="the nodes' processor as Spack and archspec name it: zen2, cascadelake, neoverse_v2, …")
     network: Literal["infiniband", "slingshot", "ethernet"] | None = Field(
         None, description="what joins the nodes: `validate` checks that MPI uses it, and does not fall back to TCP in silence"
+    )
+    binding: Binding = Field(Binding(), description="where ranks sit where the caller does not say")
+    gpu: Literal["nvidia", "amd"] | None = Field(
+        None, description="whose GPUs the nodes have: the container is started with --nv or --rocm"
+    )
+    gpu_resource: Word | None = Field(
+        None,
+        description="the UNICORE resource that asks for GPUs of each node; UNICORE's own, GPUsPerNode, does not reach Slurm. "
+        "Not needed with `submit: sbatch`",
     )
     environment: dict[Variable, Line] = Field(default_factory=dict, description="variables of every job")
     limits: Limits

@@ -9,14 +9,16 @@ from esd_build.data.errors import UsageError
 from esd_deploy.commands.asked import Asked, asks
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
+from esd_deploy.sites.config import Binding
 
 TYPED = """net.py --site jusuf --image nest --mode container -N 2 -n 6 --tasks-per-node 3 -c 4 --time 2m -i data.csv -i more
---partition devel --account myproject --env SEED=4 -J night --tag a --tag b --model neuron.nestml --twice -- --seed 4"""
+--bind cores --ranks-per-socket 2 --exclusive --gpus 1 --partition devel --account myproject --env SEED=4 -J night --tag a
+--tag b --model neuron.nestml --twice -- --seed 4"""
 WANTED = Request(
     script=Path("net.py"),
     arguments=("--seed", "4"),
     image="nest",
-    shape=Shape(2, 3, 4),
+    shape=Shape(2, 3, 4, 1, Binding(bind="cores", ranks_per_socket=2, exclusive=True)),
     time_s=120,
     mode="container",
     inputs=(Path("data.csv"), Path("more")),
