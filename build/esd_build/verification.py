@@ -36,11 +36,6 @@ class Outcome:
         found.append(f"SIF file: {'the same bytes' if self.same_file else 'other bytes'}")
         return tuple(found)
 
-    @property
-    def as_json(self) -> dict[str, object]:
-        """For machines."""
-        return {**dataclasses.asdict(self), "differences": [dataclasses.asdict(found) for found in self.differences]}
-
 
 def rebuild(factory: Factory, recipe: Recipe) -> Path:
     """The image built from nothing: nothing that was made before is used, downloads included."""

@@ -1,5 +1,6 @@
 """Commands of esd-build about images on this machine: size, sbom, verify, cache."""
 
+import dataclasses
 import json
 import shutil
 import tempfile
@@ -95,7 +96,7 @@ def verify(
         if against is None:
             verification.clean(factory)
     if as_json:
-        say(json.dumps(outcome.as_json, indent=2))
+        say(json.dumps(dataclasses.asdict(outcome), indent=2))
     else:
         for line in outcome.lines:
             say(line)

@@ -123,7 +123,7 @@ def audit() -> None:
 def show_pins(as_json: AsJson = False) -> None:
     """Show the pins of all environments side by side, with their certainty."""
     table = pins.table(_project())
-    say(json.dumps([row.as_json() for row in table], indent=2) if as_json else pins.markdown(_project(), table))
+    say(json.dumps([row.model_dump() for row in table], indent=2) if as_json else pins.markdown(_project(), table))
 
 
 app.command("drift", hidden=True)(formerly("esd-build spack drift", "esd-build spack pins", show_pins))

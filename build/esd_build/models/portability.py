@@ -1,6 +1,6 @@
-"""What is compared of each NESTML model, and what came of it: data and verdicts, without acting.
+"""What is compared for each NESTML model, and the result: data and verdicts, without acting.
 
-`unknown` is what could not be looked at; it never counts as agreed.
+`unknown` means that something could not be checked; it never counts as agreement.
 """
 
 from collections.abc import Mapping, Sequence
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from esd_build.data.documents import Document
 from esd_build.data.outcome import Outcome
 from esd_build.models.model import TARGETS, Target
 from esd_build.models.report import ModelReport
+from esd_build.models.traces import NestRequest, NestTraces, PlasticSynapse, Side, SpinnakerRequest, SpinnakerTrace
 
 STAGES = ("generated", "compiled", "linked", "ran", "agreed")
 
@@ -98,42 +99,42 @@ class Row:
         return "failed" in self.stages.values()
 
 
-def schedule(cases: Cases, case: Case) -> list[list[float]]:
+def schedule(cases: Cases, case: Case) -> tuple[tuple[float, ...], ...]:
     """Weight of the spikes that arrive at each port in each step: excitation each 7 ms from 10 ms on, inhibition each 23 ms from 15 ms."""
     step = case.timestep_ms or cases.timestep_ms
     rows = [[0.0] * len(case.ports) for _ in range(round(cases.steps * cases.timestep_ms / step))]
     for port, (first_ms, every_ms) in zip(range(len(case.ports)), ((10, 7), (15, 23)), strict=False):
         for at in range(round(first_ms / step), len(rows), round(every_ms / step)):
             rows[at][port] = case.weights[port]
-    return rows
+    return tuple(map(tuple, rows))
 
 
-def nest_request(cases: Cases, case: Case, report: ModelReport) -> dict[str, Any]:
-    """What inside/nest_trace.py is asked for. NESTML names a neuron that comes with a plastic synapse after both."""
+def nest_request(cases: Cases, case: Case, report: ModelReport) -> NestRequest:
+    """The request to inside/nest_trace.py. NESTML names a neuron with a plastic synapse after both."""
     learning, reference = case.plasticity, case.reference
     names = [report.model, report.synapse] if learning else [report.model]
     own = _synapse(cases, learning, "__with_".join(map(str, reversed(names))), learning.parameters) if learning else None
     known = _synapse(cases, learning, learning.reference, learning.reference_parameters) if learning else None
-    return {
-        "module": report.module,
-        "timestep_ms": case.timestep_ms or cases.timestep_ms,
-        "ports": case.ports,
-        "inputs": schedule(cases, case),
-        "model": {"name": "__with_".join(map(str, names)), "parameters": case.parameters, "synapse": own},
-        "reference_kind": reference.kind,
-        "reference": {"name": reference.name, "parameters": reference.parameters, "start": reference.start, "synapse": known},
-    }
+    return NestRequest(
+        module=report.module,
+        timestep_ms=case.timestep_ms or cases.timestep_ms,
+        ports=case.ports,
+        inputs=schedule(cases, case),
+        model=Side(name="__with_".join(map(str, names)), parameters=case.parameters, synapse=own),
+        reference_kind=reference.kind,
+        reference=Side(name=reference.name, parameters=reference.parameters, start=reference.start, synapse=known),
+    )
 
 
-def _synapse(cases: Cases, learning: Plasticity, name: str, parameters: Mapping[str, float]) -> dict[str, Any]:
+def _synapse(cases: Cases, learning: Plasticity, name: str, parameters: dict[str, float]) -> PlasticSynapse:
     times = pulses(learning.first_ms, learning.every_ms, cases.steps * _exact(cases.timestep_ms))
-    return {"name": name, "parameters": parameters, "weight": learning.weight, "delay_ms": learning.delay_ms, "times_ms": times}
+    return PlasticSynapse(name=name, parameters=parameters, weight=learning.weight, delay_ms=learning.delay_ms, times_ms=times)
 
 
-def pulses(first_ms: float, every_ms: float, duration_ms: float | Fraction) -> list[float]:
-    """All times of a regular train before the end; at the end itself nothing comes any more."""
+def pulses(first_ms: float, every_ms: float, duration_ms: float | Fraction) -> tuple[float, ...]:
+    """All times of a regular train before the end; a pulse at the end itself is left out."""
     first, every = _exact(first_ms), _exact(every_ms)
-    return [float(first + every * n) for n in range(ceil((_exact(duration_ms) - first) / every))]
+    return tuple(float(first + every * n) for n in range(ceil((_exact(duration_ms) - first) / every)))
 
 
 def _exact(number: float | Fraction) -> Fraction:
@@ -141,24 +142,23 @@ def _exact(number: float | Fraction) -> Fraction:
     return Fraction(str(number))
 
 
-def spinnaker_request(cases: Cases, case: Case, report: ModelReport) -> dict[str, Any]:
-    """What inside/spinnaker_trace.py is asked for."""
+def spinnaker_request(cases: Cases, case: Case, report: ModelReport) -> SpinnakerRequest:
+    """The request to inside/spinnaker_trace.py."""
     step = case.timestep_ms or cases.timestep_ms
-    return {"model": report.model, "timestep_ms": step, "parameters": case.parameters, "inputs": schedule(cases, case)}
+    return SpinnakerRequest(model=report.model, timestep_ms=step, parameters=case.parameters, inputs=schedule(cases, case))
 
 
-def nest_traces(found: Mapping[str, Any]) -> tuple[Trace, Trace]:
+def nest_traces(found: NestTraces) -> tuple[Trace, Trace]:
     """The model's trace and the reference's."""
     model, reference = (
-        Trace(dict(zip(part["steps"], part["V_m"], strict=True)), tuple(part["spikes"]), tuple(part.get("weights", ())))
-        for part in (found["model"], found["reference"])
+        Trace(dict(zip(part.steps, part.potentials, strict=True)), part.spikes, part.weights) for part in (found.model, found.reference)
     )
     return model, reference
 
 
-def spinnaker_trace(found: Mapping[str, Any]) -> Trace:
-    """SpiNNaker's code records at a step's beginning: the value at index n is what n steps made; a spike in step n ends step n + 1."""
-    return Trace(dict(enumerate(found["series"]["V_m"])), tuple(step + 1 for step in found["spikes"]))
+def spinnaker_trace(found: SpinnakerTrace) -> Trace:
+    """SpiNNaker's code records at a step's beginning: index n holds the value after n steps; a spike in step n ends step n + 1."""
+    return Trace(dict(enumerate(found.series["V_m"])), tuple(step + 1 for step in found.spikes))
 
 
 def difference_mv(one: Trace, other: Trace) -> float:

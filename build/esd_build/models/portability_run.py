@@ -1,10 +1,11 @@
 """Takes every model of `models/portability.yaml` to both targets, runs it there, and compares."""
 
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from esd_build.data.errors import ToolError
 from esd_build.data.outcome import Outcome
@@ -23,7 +24,9 @@ from esd_build.models.portability import (
     spinnaker_trace,
 )
 from esd_build.models.report import ModelReport
+from esd_build.models.traces import NestTraces, Request, SpinnakerTrace
 
+A = TypeVar("A", bound=BaseModel)
 _NOT_REACHED: dict[str, Outcome] = {"ran": "skipped", "agreed": "skipped"}
 
 
@@ -55,20 +58,20 @@ class Comparison:
         if "failed" in stages.values():
             return Row(name, target, {**stages, **_NOT_REACHED}, "; ".join(reasons)), None
         try:
-            found = self._trace(built, target, self._request(case, target, built))
+            trace, verdict, detail = self._compared(case, target, built, on_nest)
         except ToolError as error:
             return Row(name, target, {**stages, "ran": "failed", "agreed": "skipped"}, str(error).splitlines()[-1]), None
-        trace, verdict, detail = _compared(case, target, found, on_nest)
         return Row(name, target, {**stages, "ran": "passed", "agreed": verdict}, detail), trace
 
-    def _request(self, case: Case, target: Target, built: BuiltModel) -> dict[str, Any]:
-        make = nest_request if target == "nest" else spinnaker_request
-        return make(self.cases, case, built.report)
+    def _compared(self, case: Case, target: Target, built: BuiltModel, on_nest: Trace | None) -> tuple[Trace, Outcome, str]:
+        if target == "nest":
+            return _on_nest(case, self._answer(built, target, nest_request(self.cases, case, built.report), NestTraces))
+        return _on_spinnaker(case, self._answer(built, target, spinnaker_request(self.cases, case, built.report), SpinnakerTrace), on_nest)
 
-    def _trace(self, built: BuiltModel, target: Target, request: dict[str, Any]) -> dict[str, Any]:
-        """Run one neuron in the image; raises ToolError where it does not."""
+    def _answer(self, built: BuiltModel, target: Target, request: Request, form: type[A]) -> A:
+        """Run one neuron in the image; raises ToolError if that fails."""
         folder = built.folder
-        (folder / "request.json").write_text(json.dumps(request), encoding="utf-8")
+        (folder / "request.json").write_text(request.model_dump_json(), encoding="utf-8")
         (folder / "trace.json").unlink(missing_ok=True)
         command = ("python3", f"/inside/{target}_trace.py", "/work", *(("run",) if target == "spinnaker" else ()), "request.json")
         finished = self.builder.apptainer.execute(
@@ -79,18 +82,22 @@ class Comparison:
         )
         if finished.returncode != 0 or not (folder / "trace.json").is_file():
             raise ToolError("\n".join(finished.tail[-10:]) or f"{command[1]} ended with {finished.returncode}")
-        found: dict[str, Any] = json.loads((folder / "trace.json").read_text(encoding="utf-8"))
-        return found
+        try:
+            return form.model_validate_json((folder / "trace.json").read_bytes())
+        except ValidationError as error:
+            raise ToolError(f"{command[1]} wrote a trace of another form: {error.errors()[0]['msg']}") from error
 
 
-def _compared(case: Case, target: Target, found: dict[str, Any], on_nest: Trace | None) -> tuple[Trace, Outcome, str]:
-    if target == "nest":
-        model, reference = nest_traces(found)
-        verdict, detail = agreement(model, reference, case.tolerance_mv.nest, case.spike_steps)
-        if case.plasticity:
-            learnt, weights = same_weights(model, reference, case.plasticity.tolerance)
-            verdict, detail = ("failed" if "failed" in (verdict, learnt) else verdict), f"{detail}; {weights}"
-        return model, verdict, f"against {_reference(case)}: {detail}"
+def _on_nest(case: Case, found: NestTraces) -> tuple[Trace, Outcome, str]:
+    model, reference = nest_traces(found)
+    verdict, detail = agreement(model, reference, case.tolerance_mv.nest, case.spike_steps)
+    if case.plasticity:
+        learnt, weights = same_weights(model, reference, case.plasticity.tolerance)
+        verdict, detail = ("failed" if "failed" in (verdict, learnt) else verdict), f"{detail}; {weights}"
+    return model, verdict, f"against {_reference(case)}: {detail}"
+
+
+def _on_spinnaker(case: Case, found: SpinnakerTrace, on_nest: Trace | None) -> tuple[Trace, Outcome, str]:
     model = spinnaker_trace(found)
     if on_nest is None:
         return model, "skipped", "there is no trace of NEST to compare with"

@@ -67,12 +67,12 @@ def probe_command(
     path = probe.save(place.config.name, found)
     patch = probe.differences(place.config, found)
     if as_json:
-        say(json.dumps({"probe": found.model_dump(mode="json"), "patch": patch}, indent=2))
+        say(json.dumps({"probe": found.model_dump(mode="json"), "patch": {one.key: one.plain for one in patch}}, indent=2))
         return
     table = Table("asked", "answer", title=f"{place.config.name}, {found.time:%Y-%m-%d %H:%M} UTC", title_justify="left")
     for key, value in found.model_dump(mode="json", exclude={"time"}).items():
         table.add_row(key.replace("_", " "), "unknown" if value in (None, [], {}) else json.dumps(value))
     out.print(table)
     out.print(f"kept for the preflight: {path}")
-    lines = [f"{key}: {json.dumps(value)}" for key, value in patch.items()]
+    lines = [f"{one.key}: {json.dumps(one.plain)}" for one in patch]
     out.print("\n".join((f"site-configs/{place.config.name}.yaml should say:", *lines)) if lines else "nothing contradicts the site's file")

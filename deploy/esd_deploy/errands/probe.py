@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from esd_build.data.whole import write_whole
 from esd_deploy.backends.connection import Connection
 from esd_deploy.errands import errand
 from esd_deploy.plans.job import Place
-from esd_deploy.sites.config import SiteConfig
+from esd_deploy.sites.config import Partition, SiteConfig
 
 
 class Probe(BaseModel):
@@ -91,9 +92,22 @@ def understood(login: Mapping[str, str], node: Mapping[str, str], time: datetime
     )
 
 
-def differences(config: SiteConfig, probe: Probe) -> dict[str, object]:
-    """Keys of the site's file and what the site says instead: the patch that a maintainer is offered."""
-    patch: dict[str, object] = {}
+@dataclass(frozen=True)
+class Difference:
+    """A key of the site's file, and what the site says instead."""
+
+    key: str
+    value: str | bool | Partition | None
+
+    @property
+    def plain(self) -> object:
+        """The value in JSON types, for printing."""
+        return self.value.model_dump(exclude_unset=True) if isinstance(self.value, Partition) else self.value
+
+
+def differences(config: SiteConfig, probe: Probe) -> tuple[Difference, ...]:
+    """Where the site contradicts its file: the patch for a maintainer."""
+    patch: dict[str, str | bool | Partition | None] = {}
     if probe.mpi_plugins and config.mpi not in probe.mpi_plugins:
         patch["mpi"] = f"one of {', '.join(probe.mpi_plugins)}"
     if probe.targets and config.target not in probe.targets:
@@ -102,7 +116,7 @@ def differences(config: SiteConfig, probe: Probe) -> dict[str, object]:
         patch["partition"] = f"one of {', '.join(probe.partitions)}"
     for name in probe.partitions:
         if config.partitions and name not in config.partitions:
-            patch[f"partitions.{name}"] = {"time_s": probe.partitions[name]}
+            patch[f"partitions.{name}"] = Partition(time_s=probe.partitions[name])
     if probe.scratch is None:
         patch["scratch"] = f"${config.scratch} is not set there"
     if config.sharens and probe.apptainer and minimum.older(probe.apptainer, minimum.APPTAINER):
@@ -110,7 +124,7 @@ def differences(config: SiteConfig, probe: Probe) -> dict[str, object]:
     missing = [module for module in config.modules if probe.modules and module not in probe.modules]
     if missing:
         patch["modules"] = f"no {', '.join(missing)}; there is {', '.join(probe.modules) or 'none that looks like it'}"
-    return patch
+    return tuple(Difference(key, value) for key, value in patch.items())
 
 
 def save(site: str, probe: Probe, *, folder: Path | None = None) -> Path:

@@ -199,9 +199,9 @@ def _guesses(facts: Known) -> Finding:
         return Finding("guesses", "skipped", "no value of the configuration is marked `verify`")
     if facts.probe is None:
         return Finding("guesses", "unknown", f"{', '.join(sorted(marked))}: never verified; `esd-deploy site probe {site.name}` does")
-    wrong = {key: value for key, value in differences(site, facts.probe).items() if key in marked}
+    wrong = [one for one in differences(site, facts.probe) if one.key in marked]
     if wrong:
-        return Finding("guesses", "failed", "; ".join(f"{key}: the site says {value}" for key, value in wrong.items()))
+        return Finding("guesses", "failed", "; ".join(f"{one.key}: the site says {one.plain}" for one in wrong))
     return Finding("guesses", "passed", "the site says nothing against " + ", ".join(sorted(marked)))
 
 

@@ -18,6 +18,7 @@ from esd_build.models.portability import (
     spinnaker_trace,
 )
 from esd_build.models.report import ModelReport
+from esd_build.models.traces import NestTraces, SpinnakerTrace
 
 MODELS = Path(__file__).parents[3] / "models"
 
@@ -76,9 +77,9 @@ def test_a_spike_one_step_late_may_be_allowed():
 
 
 def test_both_simulators_count_steps_alike():
-    found = {"series": {"V_m": [-70.0, -69.0, -55.0]}, "spikes": [1]}
+    found = SpinnakerTrace.model_validate({"series": {"V_m": [-70.0, -69.0, -55.0]}, "spikes": [1]})
     part = {"steps": [1, 2], "V_m": [-69.0, -55.0], "spikes": [2]}
-    model, _ = nest_traces({"model": part, "reference": part})
+    model, _ = nest_traces(NestTraces.model_validate({"model": part, "reference": part}))
     assert agreement(spinnaker_trace(found), model, 1e-9, 0)[0] == "passed"
 
 
@@ -109,11 +110,11 @@ def report(synapse: str | None = None) -> ModelReport:
 
 def test_a_plastic_synapse_is_asked_for_by_nestmls_name_of_the_pair(cases):
     asked = nest_request(cases, cases.models["lif_exp with stdp_synapse"], report("stdp_synapse"))
-    assert asked["model"]["name"] == "lif_exp__with_stdp_synapse"
-    assert asked["model"]["synapse"]["name"] == "stdp_synapse__with_lif_exp"
-    assert asked["reference"]["synapse"]["name"] == "stdp_synapse"
-    assert asked["model"]["synapse"]["times_ms"] == asked["reference"]["synapse"]["times_ms"]
-    assert (asked["model"]["synapse"]["times_ms"][0], asked["model"]["synapse"]["times_ms"][-1]) == (4.0, 193.0)
+    assert asked.model.name == "lif_exp__with_stdp_synapse"
+    assert asked.model.synapse.name == "stdp_synapse__with_lif_exp"
+    assert asked.reference.synapse.name == "stdp_synapse"
+    assert asked.model.synapse.times_ms == asked.reference.synapse.times_ms
+    assert (asked.model.synapse.times_ms[0], asked.model.synapse.times_ms[-1]) == (4.0, 193.0)
 
 
 @pytest.mark.parametrize(
@@ -135,7 +136,7 @@ def test_every_pulse_before_the_end_is_given(first, every, duration, count, last
 
 def test_a_neuron_without_a_synapse_has_its_own_name(cases):
     asked = nest_request(cases, cases.models["lif_exp"], report())
-    assert (asked["model"]["name"], asked["model"]["synapse"]) == ("lif_exp", None)
+    assert (asked.model.name, asked.model.synapse) == ("lif_exp", None)
 
 
 def test_a_row_fails_with_any_stage():

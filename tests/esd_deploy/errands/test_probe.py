@@ -50,14 +50,14 @@ def test_programs_that_are_not_there_are_not_taken_for_an_answer():
 def test_a_site_that_agrees_needs_no_patch(config, found):
     fitting = config.model_copy(update={"mpi": "pspmix", "target": "zen", "modules": ("EBRAINS/24.10",)})
 
-    assert probe.differences(fitting, found) == {}
+    assert probe.differences(fitting, found) == ()
 
 
 def test_the_patch_names_each_key_that_is_otherwise(config, found):
     wrong = config.model_copy(update={"mpi": "pmix_v5", "target": "icelake", "modules": ("EBRAINS/25.04",), "partition": "no"})
     old = found.model_copy(update={"apptainer": "1.2.5", "scratch": None})
 
-    assert probe.differences(wrong, old).keys() == {"mpi", "target", "modules", "partition", "sharens", "scratch"}
+    assert {one.key for one in probe.differences(wrong, old)} == {"mpi", "target", "modules", "partition", "sharens", "scratch"}
 
 
 def test_the_answer_is_kept_for_the_preflight(found, tmp_path):

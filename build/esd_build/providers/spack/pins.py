@@ -1,35 +1,32 @@
 """The pins of all environments side by side: what differs between releases, and how sure that is."""
 
-from dataclasses import dataclass
+from pydantic import computed_field
 
 from esd_build.data.certainty import letter
+from esd_build.data.documents import Document
 from esd_build.data.project import Pin, Project
 
 _ABSENT = "-"
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(Document):
     """One package in all environments, in their order."""
 
     package: str
     pins: tuple[Pin | None, ...]
 
+    @computed_field  # type: ignore[prop-decorator]  # as pydantic documents it
     @property
     def drifts(self) -> bool:
-        """True where environments that have it have different versions."""
+        """True if environments that have the package have different versions."""
         return len({pin.version for pin in self.pins if pin}) > 1
-
-    def as_json(self) -> dict[str, object]:
-        """For `--json`."""
-        return {"package": self.package, "drifts": self.drifts, "pins": [pin and pin.model_dump() for pin in self.pins]}
 
 
 def table(project: Project) -> tuple[Row, ...]:
     """One row for each pinned package, in the order of the newest release."""
     environments = [project.environment(name, "spack") for name in project.environment_names]
     names = dict.fromkeys(name for environment in reversed(environments) for name in environment.pins)
-    return tuple(Row(name, tuple(environment.pins.get(name) for environment in environments)) for name in names)
+    return tuple(Row(package=name, pins=tuple(environment.pins.get(name) for environment in environments)) for name in names)
 
 
 def markdown(project: Project, rows: tuple[Row, ...]) -> str:
