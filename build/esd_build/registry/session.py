@@ -138,7 +138,8 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
         except requests.exceptions.SSLError as error:
             if "CERTIFICATE_VERIFY_FAILED" in str(error):
                 raise ToolError(
-                    f"{doing}: the certificate of {self.host} is not trusted; name its authority with --ca-file ({error})"
+                    f"{doing}: the certificate of {self.host} is not trusted; name its authority with --ca-file, "
+                    f"or as registry_ca_file in the site's file ({error})"
                 ) from error
             raise PassingFault(self._silent(doing)) from error
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, requests.exceptions.ChunkedEncodingError) as error:

@@ -76,7 +76,6 @@ class LocalStatus(BaseModel):
     username: str
     password_file: Path
     ca_file: Path
-    registry_ca_file: Path | None = None
     registry_login_file: Path | None = None
 
 
@@ -115,8 +114,7 @@ def _of_local_site(path: Path, *, queue: bool) -> Endpoint:
         issued = local_token.tokens(status.oidc_url, status.username, credentials.secret, status.ca_file)
         credentials = Credentials(credentials.secret, status.username, issued)
     url = str(status.nmpi_url) if queue else status.unicore_url
-    own = (None, status.registry_ca_file, status.registry_login_file)
-    return Endpoint(url, status.registry, status.ca_file, credentials, hint, *own)
+    return Endpoint(url, status.registry, status.ca_file, credentials, hint, registry_login_file=status.registry_login_file)
 
 
 _STATES = {"stopped": "is stopped", "crashed": "crashed"}

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 
 import jwt
@@ -30,11 +31,15 @@ Clock = Callable[[], float]
 
 def expiry(token: str) -> float | None:
     """When a token ends, in seconds since 1970, as it says itself; None where it does not say. The signature is the site's to check."""
+    return _time(token, "exp")
+
+
+def _time(token: str, claim: str) -> float | None:
     try:
-        end = jwt.decode(token, options={"verify_signature": False}).get("exp")
+        told = jwt.decode(token, options={"verify_signature": False}).get(claim)
     except jwt.InvalidTokenError:
         return None
-    return float(end) if isinstance(end, int | float) else None
+    return float(told) if isinstance(told, int | float) else None
 
 
 @dataclass
@@ -72,8 +77,7 @@ class Tokens:
 
     def lifetime_s(self) -> float | None:
         """How long the present token is valid still; None where it does not say."""
-        end = expiry(self.bearer())
-        return None if end is None else end - self.clock()
+        return None if expiry(self.bearer()) is None else self._until - self.clock()
 
     def _fetch(self) -> None:
         """A new token; while the issuer is away, the one at hand serves as long as it is valid."""
@@ -89,16 +93,27 @@ class Tokens:
         if self._token is None:
             raise UsageError(f"no token: looked at {'; '.join(self.places)}")
         if self._until <= self.clock():
-            raise UsageError(f"the token has expired, and there is no newer one; looked at {'; '.join(self.places)}")
+            end, now = (datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S") for at in (self._until, self.clock()))
+            raise UsageError(
+                f"the token has expired (at {end} UTC; it is {now} by this machine's clock), and there is no newer one; "
+                f"looked at {'; '.join(self.places)}"
+            )
 
     def _keep(self, token: str, place: str) -> bool:
         """True where the token is valid now."""
-        end = expiry(token)
-        left_s = _OPAQUE_S + MARGIN_S if end is None else end - self.clock()
+        left_s = self._left_s(token, place)
         if token != self._token:
             self._margin_s = min(MARGIN_S, left_s / _LAST_PART)
         self._token, self._place, self._until = token, place, self.clock() + left_s
         return left_s > 0
+
+    def _left_s(self, token: str, place: str) -> float:
+        """How long a token is valid still. One that was issued just now and has ended was not: this clock or the issuer's is wrong."""
+        end, issued = expiry(token), _time(token, "iat")
+        if end is None:
+            return _OPAQUE_S + MARGIN_S
+        left_s = end - self.clock()
+        return end - issued if left_s <= 0 and issued is not None and place not in self.fixed and token != self._token else left_s
 
 
 def tokens(

@@ -117,8 +117,28 @@ def test_no_token_says_where_it_was_looked_for(clock):
 
 
 def test_a_token_that_has_ended_is_said_to_have(clock):
-    with pytest.raises(UsageError, match="has expired"):
+    """With both times: the clock may be the one that is wrong."""
+    with pytest.raises(UsageError, match=r"has expired \(at 13:46:39 UTC; it is 13:46:40 by this machine's clock\), and there is no newer"):
         Tokens({"file": lambda: token(clock.now - 1)}, clock).bearer()
+
+
+def test_a_token_that_an_issuer_gave_just_now_is_used_whatever_this_clock_says(clock):
+    """The clock is an hour ahead of the issuer's."""
+    there, asked = [clock.now - 3600], []
+
+    def issue():
+        asked.append(1)
+        return jwt.encode({"iat": there[0], "exp": there[0] + 300, "word": len(asked)}, "k" * 32)
+
+    source = Tokens({"login": issue}, clock)
+    for _ in range(600):
+        assert tokens.expiry(source.bearer()) > there[0]
+        clock.now, there[0] = clock.now + 1, there[0] + 1
+
+    assert len(asked) <= 4
+    assert source.lifetime_s() > 0
+    with pytest.raises(UsageError, match="has expired"):
+        Tokens({"login": issue}, clock, frozenset({"login"})).bearer()
 
 
 def test_a_refused_token_is_renewed_only_if_there_is_another(clock):
