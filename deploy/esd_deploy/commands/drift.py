@@ -3,13 +3,17 @@
 import html
 import importlib.resources
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
+from ruamel.yaml import YAML
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.data.project import Project
@@ -23,8 +27,9 @@ from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import RUNS, Site
 from esd_deploy.sites.catalogue import Catalogue
 from esd_deploy.sites.config import Mode, SiteConfig
-from esd_deploy.studies import drift
+from esd_deploy.studies import drift, probes
 from esd_deploy.studies.drift import Drift, Row, Stack
+from esd_deploy.studies.probes import Finding
 
 app = typer.Typer()
 
@@ -33,7 +38,11 @@ app = typer.Typer()
 def drift_command(  # noqa: PLR0913 - each parameter is an option of the command line
     *,
     sites: Annotated[str, typer.Option(help="Sites, separated by commas: names, or YAML files.")],
-    image: options.Image = None,
+    image: Annotated[
+        str | None, typer.Option(help="Images, separated by commas: nest:25.02,nest:edge; without one, the sites' own modules only.")
+    ] = None,
+    full: Annotated[bool, typer.Option("--full", help="All probes: neurons, networks with several seeds, NumPy, a NESTML model.")] = False,
+    time: options.Time = None,
     modules: Annotated[bool, typer.Option("--modules/--no-modules", help="Also compare the sites' own modules, if a site has any.")] = True,
     partition: options.PartitionName = None,
     account: options.Account = None,
@@ -42,21 +51,49 @@ def drift_command(  # noqa: PLR0913 - each parameter is an option of the command
     json_file: Annotated[Path | None, typer.Option(help="Write the JSON here as well.")] = None,
     html_file: Annotated[Path | None, typer.Option("--html", help="Write a page.")] = None,
 ) -> None:
-    """Compare versions, and the spikes of one seed, between the stacks of several sites. Exit code 1 on drift."""
-    with display(quiet=as_json) as steps:
-        question = Question(image, partition, account, modules=modules)
-        stacks = tuple(_ask([name for name in sites.split(",") if name], question, output, steps))
-    found = drift.judge(stacks, pins(image))
-    document = json.dumps({**asdict(found), "drifts": found.drifts}, indent=2)
+    """Compare versions, and the spikes of one seed, between the stacks of several sites and images. Exit code 1 on drift."""
+    images = tuple(_words(image or ""))
+    with display(quiet=as_json) as steps, _probes(full=full) as sent:
+        question = Question(images, sent, options.time_s(time), partition, account, modules=modules)
+        stacks = tuple(_ask(_words(sites), question, output, steps))
+    found = drift.judge(stacks, pins(images[0] if len(images) == 1 else None))
+    probed = probes.findings(found.stacks)
+    document = json.dumps({**asdict(found), "drifts": found.drifts, "probes": [asdict(one) for one in probed]}, indent=2)
     if json_file:
         json_file.write_text(document + "\n", encoding="utf-8")
     if html_file:
-        html_file.write_text(page(found), encoding="utf-8")
+        html_file.write_text(page(found, probed), encoding="utf-8")
     if as_json:
         say(document)
     else:
         out.print(table(found))
+        if probed:
+            out.print(probe_table(probed))
     _conclude(found)
+
+
+def _words(text: str) -> list[str]:
+    return [word for word in text.split(",") if word]
+
+
+@contextmanager
+def _probes(*, full: bool) -> Iterator[tuple[Path, ...]]:
+    """The files that go with the probe: for `--full` its questions, the program that asks them, a NESTML model, the paper's network."""
+    if not full:
+        yield ()
+        return
+    package = importlib.resources.files("esd_deploy")
+    with tempfile.TemporaryDirectory(prefix="esd-drift-") as name:
+        folder = Path(name)
+        asked = YAML(typ="safe").load((package / "studies" / "probes.yaml").read_text(encoding="utf-8"))
+        (folder / "probes.json").write_text(json.dumps(asked), encoding="utf-8")
+        for script in ("drift.py", "drift_probes.py"):
+            (folder / script).write_text((package / "job" / script).read_text(encoding="utf-8"), encoding="utf-8")
+        root = Catalogue.find().root
+        for sample in (root / "models" / "lif_exp.nestml", root / "examples" / "balanced_network" / "balanced_network.py"):
+            if sample.is_file():  # only a checkout has them
+                shutil.copyfile(sample, folder / sample.name)
+        yield tuple(sorted(folder.iterdir()))
 
 
 def pins(image: str | None) -> Mapping[str, str]:
@@ -83,22 +120,32 @@ def _conclude(found: Drift) -> None:
 class Question:
     """The request for every site."""
 
-    image: str | None
+    images: tuple[str, ...]
+    sent: tuple[Path, ...] = ()
+    """Files that go with the probe, the probe itself among them; empty for the short one."""
+    time_s: int | None = None
     partition: str | None = None
     account: str | None = None
     modules: bool = True
 
-    def modes(self, site: SiteConfig) -> tuple[Mode, ...]:
-        """The modes in which a site has a stack. Raises UsageError for a site that has none."""
-        wanted: dict[Mode, bool] = {"module": self.modules and bool(site.modules), "container": self.image is not None}
-        if not any(wanted.values()):
+    def stacks(self, site: SiteConfig) -> tuple[str | None, ...]:
+        """The stacks of a site that are compared: images, and None for its modules. Raises UsageError for a site that has none."""
+        wanted = (*([None] if self.modules and site.modules else []), *self.images)
+        if not wanted:
             raise UsageError(f"site '{site.name}': no stack to compare; give --image, or `modules` in its configuration")
-        return tuple(mode for mode, is_wanted in wanted.items() if is_wanted)
+        return wanted
 
-    def request(self, script: Path, mode: Mode) -> Request:
+    def request(self, probe: Path, image: str | None) -> Request:
         """The probe as a run."""
-        image = self.image if mode == "container" else None
-        return Request(script, image=image, mode=mode, partition=self.partition, account=self.account, tags=("drift",))
+        script = next((path for path in self.sent if path.name == probe.name), probe)
+        inputs = tuple(path for path in self.sent if path != script)
+        chosen = Request(script, image=image, mode=mode_of(image), inputs=inputs, tags=("drift",))
+        return replace(chosen, partition=self.partition, account=self.account, time_s=self.time_s)
+
+
+def mode_of(image: str | None) -> Mode:
+    """How a stack is run: an image as a container, what a site has as its modules."""
+    return "module" if image is None else "container"
 
 
 def _ask(sites: list[str], question: Question, output: Path, steps: Display) -> Iterator[Stack]:
@@ -106,20 +153,20 @@ def _ask(sites: list[str], question: Question, output: Path, steps: Display) -> 
     begun: list[tuple[Run | None, Stack]] = []
     for name in sites:
         place = Site.load(name)
-        begun += [_begin(place, mode, question, output, steps) for mode in question.modes(place.config)]
+        begun += [_begin(place, image, question, output, steps) for image in question.stacks(place.config)]
     for run, problem in begun:
         yield problem if run is None else _end(run)
 
 
-def _begin(place: Site, mode: Mode, question: Question, output: Path, steps: Display) -> tuple[Run | None, Stack]:
-    known = Stack(place.config.name, mode, question.image if mode == "container" else None)
+def _begin(place: Site, image: str | None, question: Question, output: Path, steps: Display) -> tuple[Run | None, Stack]:
+    known = Stack(place.config.name, mode_of(image), image)
     probe = importlib.resources.files("esd_deploy") / "job" / "drift.py"
     try:
         with importlib.resources.as_file(probe) as script:
-            run = place.start(place.plan(question.request(script, mode)), runs=output, display=steps)
+            run = place.start(place.plan(question.request(script, image)), runs=output, display=steps)
         run.submit()
     except EsdError as error:
-        return None, Stack(known.site, mode, known.image, problem=str(error))
+        return None, Stack(known.site, known.mode, known.image, problem=str(error))
     return run, known
 
 
@@ -142,13 +189,36 @@ def table(found: Drift) -> Table:
     return result
 
 
-def page(found: Drift) -> str:
+def probe_table(probed: Sequence[Finding]) -> Table:
+    """One row for each probe that did not answer the same, and how many did."""
+    same = sum(one.verdict == "same" for one in probed)
+    result = Table("probe", "stack", "", "by how much", "why", title=f"{same} of {len(probed)} probes the same as in {probed[0].against}")
+    for one in probed:
+        if one.verdict != "same":
+            result.add_row(one.probe, one.stack, one.verdict, one.difference, one.cause)
+    return result
+
+
+def page(found: Drift, probed: Sequence[Finding] = ()) -> str:
     """The same as a page of its own."""
     head = "".join(f"<th>{html.escape(text)}</th>" for text in ("component", "pin", *(stack.name for stack in found.stacks), ""))
     problems = "".join(f"<li>{html.escape(stack.name)}: {html.escape(stack.problem)}</li>" for stack in found.stacks if stack.problem)
     verdict = "The stacks drift apart." if found.drifts else "No drift among the stacks that could be asked."
     rows = "".join(map(_html_row, found.rows))
-    return _PAGE.format(verdict=verdict, head=head, rows=rows, problems=f"<ul>{problems}</ul>" if problems else "")
+    below = probe_page(probed) if probed else ""
+    return _PAGE.format(verdict=verdict, head=head, rows=rows, problems=f"<ul>{problems}</ul>" if problems else "", probes=below)
+
+
+def probe_page(probed: Sequence[Finding]) -> str:
+    """All probes as a table, the same ones too."""
+    head = "".join(f"<th>{text}</th>" for text in ("probe", "stack", "against", "by how much", "why", ""))
+    rows = "".join(
+        f'<tr class="{"same" if one.verdict == "same" else "differs"}">'
+        + "".join(f"<td>{html.escape(text)}</td>" for text in (one.probe, one.stack, one.against, one.difference, one.cause, one.verdict))
+        + "</tr>"
+        for one in probed
+    )
+    return f"<h2>Probes</h2><table><tr>{head}</tr>{rows}</table>"
 
 
 def _html_row(row: Row) -> str:
@@ -170,6 +240,6 @@ tr.same td:last-child {{ background: #cfe8cf }}
 td.off {{ color: #b00 }}
 </style>
 <h1>Version drift</h1><p>{verdict}</p>{problems}
-<table><tr>{head}</tr>{rows}</table>
+<table><tr>{head}</tr>{rows}</table>{probes}
 </html>
 """

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +10,7 @@ from pathlib import Path
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.data.loading import INTERRUPTED
 from esd_build.data.paths import shown
+from esd_build.data.project import Project
 from esd_build.models.building import ModelBuilder
 from esd_build.net.words import say
 from esd_deploy.commands.console import out, stop
@@ -18,14 +19,14 @@ from esd_deploy.display.progress import Display, display
 from esd_deploy.plans import model_input
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
-from esd_deploy.preflight import local_checks, site_checks
+from esd_deploy.preflight import local_checks, site_checks, traps
 from esd_deploy.records import outcome, record
 from esd_deploy.records.record import RunRecord
 from esd_deploy.runs import rerun, selection
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import RUNS, Site
 from esd_deploy.sites import familiar
-from esd_deploy.sites.catalogue import load_site
+from esd_deploy.sites.catalogue import Catalogue, load_site
 from esd_deploy.sites.config import SiteConfig
 
 
@@ -64,7 +65,22 @@ def allowed(place: Site, plan: Plan, how: Conditions) -> bool:
         print_plan(place, plan)
     if not how.force:
         site_checks.require(place, plan)
+    for trap in traps.warned(plan, module_pins(plan)):
+        say(f"esd-deploy: careful: {trap}", err=True)
     return not how.dry_run
+
+
+def module_pins(plan: Plan) -> Mapping[str, str]:
+    """The pins of the release that the site's module line names (`EBRAINS/23.02`); none where it names none of this checkout."""
+    if plan.mode == "container":
+        return {}
+    for module in plan.site.modules:
+        try:
+            found = Project(Catalogue.find().root).environment(module.rpartition("/")[2])
+        except EsdError:
+            continue
+        return {name: pin.version for name, pin in found.pins.items()}
+    return {}
 
 
 def carry_out(place: Site, plan: Plan, runs: Path, how: Conditions, *, as_json: bool, rerun_of: str | None = None) -> None:

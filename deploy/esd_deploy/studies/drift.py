@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from esd_deploy.display import tables
 from esd_deploy.records.record import RunRecord
@@ -30,6 +30,8 @@ class Stack:
     rate_hz: float | None = None
     run_id: str | None = None
     problem: str = ""
+    study: Mapping[str, Any] | None = None
+    """What the probes of `--full` answered, as the job wrote it."""
 
     @property
     def name(self) -> str:
@@ -108,6 +110,8 @@ def stack(record: RunRecord, folder: Path) -> Stack:
         return Stack(known.site, known.mode, image, run_id=record.id, problem=f"run {record.id}: {record.status} ({why})")
     try:
         found = json.loads((folder / "drift.json").read_text(encoding="utf-8"))
-        return Stack(known.site, known.mode, image, record.versions, found["hash"], found.get("rate_hz"), record.id)
+        return Stack(
+            known.site, known.mode, image, record.versions, found["hash"], found.get("rate_hz"), record.id, study=found.get("study")
+        )
     except (OSError, ValueError, KeyError) as error:
         return Stack(known.site, known.mode, image, record.versions, run_id=record.id, problem=f"run {record.id}: no drift.json ({error})")

@@ -1,0 +1,61 @@
+"""Known traps: a script that runs without an error and gives other numbers than meant, with the versions that it would meet. Pure.
+
+A trap warns and blocks nothing: what a script does is read from its text, which may be wrong.
+"""
+
+import ast
+import warnings
+from collections.abc import Iterator, Mapping
+
+from esd_build.data import minimum
+from esd_deploy.plans.plan import Plan
+
+NEST_LABEL = "eu.ebrains.esd.nest"
+_SEED, _THREADS = "rng_seed", ("local_num_threads", "total_num_virtual_procs")
+_KEEPS_SEED = "3.5"
+"""The first NEST that keeps a seed which is set before the number of threads, by its source (nestkernel/random_manager.cpp)."""
+
+
+def warned(plan: Plan, release_pins: Mapping[str, str]) -> list[str]:
+    """What to tell the user before the run. `release_pins` are the versions of the release that the site's module line names."""
+    labels = plan.image.annotations if plan.image else {}
+    nest = labels.get(NEST_LABEL) if plan.mode == "container" else release_pins.get("NEST")
+    if not nest or not minimum.older(nest, _KEEPS_SEED) or not seed_before_threads(plan.script):
+        return []
+    told = (
+        f"{plan.script_name} sets the seed before the number of threads: NEST {nest} then forgets the seed without a word. "
+        "The run gives the same numbers whatever the seed is, and others than a newer NEST gives; set the number of threads first"
+    )
+    return [told]
+
+
+def seed_before_threads(script: bytes) -> bool:
+    """Whether a script sets NEST's seed, then the number of threads, and the seed not again."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            tree = ast.parse(script)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return False
+    places = sorted(_settings(tree))
+    seeds = [place for *place, name in places if name == _SEED]
+    threads = [place for *place, name in places if name in _THREADS]
+    return bool(seeds and threads) and min(seeds) < max(threads) and max(seeds) < max(threads)
+
+
+def _settings(tree: ast.AST) -> Iterator[tuple[int, int, str]]:
+    """Line, column and name of each kernel setting. Those of one call count as one place: NEST sets the threads of it first."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Assign | ast.AnnAssign):
+            for target in node.targets if isinstance(node, ast.Assign) else [node.target]:
+                if isinstance(target, ast.Attribute):
+                    yield node.lineno, node.col_offset, target.attr
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in {"SetKernelStatus", "set"}:
+            yield from ((node.lineno, node.col_offset, name) for name in _named(node))
+
+
+def _named(call: ast.Call) -> Iterator[str]:
+    yield from (keyword.arg for keyword in call.keywords if keyword.arg)
+    for argument in call.args:
+        if isinstance(argument, ast.Dict):
+            yield from (key.value for key in argument.keys if isinstance(key, ast.Constant) and isinstance(key.value, str))

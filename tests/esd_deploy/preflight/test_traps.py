@@ -1,0 +1,60 @@
+"""Scripts that fall into a known trap are warned of; all others are not."""
+
+from dataclasses import replace
+
+import pytest
+
+from esd_build.registry import PublishedImage
+from esd_deploy.plans.plan import Plan
+from esd_deploy.preflight import traps
+
+TRAPPED = [
+    "import nest\nnest.rng_seed = 7\nnest.local_num_threads = 4\n",
+    "nest.SetKernelStatus({'rng_seed': 7})\nnest.SetKernelStatus({'local_num_threads': 4})\n",
+    "nest.set(rng_seed=7)\nnest.set(local_num_threads=4)\n",
+    "nest.rng_seed = 7\nnest.total_num_virtual_procs = 4\n",
+    "def main():\n    nest.rng_seed = 7\n    nest.local_num_threads = 4\n",
+]
+FREE = [
+    "nest.local_num_threads = 4\nnest.rng_seed = 7\n",
+    "nest.rng_seed = 7\nnest.local_num_threads = 4\nnest.rng_seed = 7\n",
+    "nest.SetKernelStatus({'rng_seed': 7, 'local_num_threads': 4})\n",
+    "nest.rng_seed = 7\n",
+    "nest.local_num_threads = 4\n",
+    "this is not Python\n",
+    "",
+]
+
+
+@pytest.mark.parametrize("text", TRAPPED)
+def test_a_seed_before_the_threads_is_seen(text: str) -> None:
+    assert traps.seed_before_threads(text.encode())
+
+
+@pytest.mark.parametrize("text", FREE)
+def test_other_orders_are_not(text: str) -> None:
+    assert not traps.seed_before_threads(text.encode())
+
+
+@pytest.fixture
+def trapped(planned: Plan) -> Plan:
+    return replace(planned, script=TRAPPED[0].encode())
+
+
+def labelled(plan: Plan, nest: str) -> Plan:
+    assert isinstance(plan.image, PublishedImage)
+    return replace(plan, image=replace(plan.image, annotations={traps.NEST_LABEL: nest}))
+
+
+@pytest.mark.parametrize(("nest", "count"), [("3.4", 1), ("3.8", 0), ("3.10.0", 0)])
+def test_the_image_says_which_nest_it_is(trapped: Plan, nest: str, count: int) -> None:
+    said = traps.warned(labelled(trapped, nest), {})
+    assert len(said) == count
+    assert all(f"NEST {nest} then forgets the seed" in line and "set the number of threads first" in line for line in said)
+
+
+def test_a_site_whose_modules_are_a_release_is_known_by_its_pins(trapped: Plan) -> None:
+    module = replace(trapped, image=None, mode="module")
+    assert len(traps.warned(module, {"NEST": "3.4"})) == 1
+    assert traps.warned(module, {"NEST": "3.8"}) == []
+    assert traps.warned(module, {}) == []
