@@ -18,6 +18,7 @@ from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import Credentials, Registry
 from esd_localsite import lifecycle
+from esd_localsite.commands.fault import clear, inject
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.faults.board import Fault, FaultKind
 from esd_localsite.state.layout import Layout
@@ -53,7 +54,8 @@ def test_a_job_runs_on_two_nodes_with_their_own_names(running_site: SiteStatus) 
 
 
 def test_jobs_are_the_job_users(running_site: SiteStatus) -> None:
-    assert srun(running_site, "id", "-un") == [running_site.username]
+    submits = running_site.username if os.geteuid() == 0 else pwd.getpwuid(os.geteuid()).pw_name
+    assert srun(running_site, "id", "-un") == [submits]
 
 
 def test_nodes_reach_each_other_by_name_but_nothing_outside(running_site: SiteStatus) -> None:
@@ -151,27 +153,28 @@ def test_up_on_the_running_site_changes_nothing(running_site: SiteStatus) -> Non
 def test_daemons_that_are_killed_on_purpose_come_back(running_site: SiteStatus) -> None:
     assert running_site.registry is not None
     registry = f"https://{running_site.registry}/v2/"
-    fault_switches.inject(running_site.name, Fault(kind=FaultKind.REGISTRY_DOWN))
+    inject(running_site.name, Fault(kind=FaultKind.REGISTRY_DOWN))
     with pytest.raises(httpx.ConnectError):
         httpx.get(registry, verify=context(running_site), trust_env=False)
-    fault_switches.inject(running_site.name, Fault(kind=FaultKind.ENDPOINT_RESTART))
-    assert fault_switches.clear(running_site.name) == (FaultKind.REGISTRY_DOWN,)
+    inject(running_site.name, Fault(kind=FaultKind.ENDPOINT_RESTART))
+    assert [one.kind for one in fault_switches.switched_on(running_site.name)] == [FaultKind.REGISTRY_DOWN]
+    clear(running_site.name, ())
     assert httpx.get(registry, verify=context(running_site), trust_env=False).status_code == 401
     assert lifecycle.status(running_site.name).state is State.RUNNING
 
 
 def test_a_node_goes_down_with_its_jobs_and_comes_back(running_site: SiteStatus) -> None:
-    fault_switches.inject(running_site.name, Fault(kind=FaultKind.NODE_DOWN, node="c2"))
+    inject(running_site.name, Fault(kind=FaultKind.NODE_DOWN, node="c2"))
     assert "c2 down" in slurm(running_site, "sinfo", "--noheader", "--Node", "--format=%N %T")
-    fault_switches.clear(running_site.name)
+    clear(running_site.name, ())
     assert srun(running_site, "-w", "c2", "hostname") == ["c2"]
     with pytest.raises(LocalSiteError, match="'c9' is not a node"):
-        fault_switches.inject(running_site.name, Fault(kind=FaultKind.NODE_DOWN, node="c9"))
+        inject(running_site.name, Fault(kind=FaultKind.NODE_DOWN, node="c9"))
     assert fault_switches.switched_on(running_site.name) == ()
 
 
 def test_the_login_nodes_disk_is_small_as_long_as_the_quota_is(running_site: SiteStatus) -> None:
-    fault_switches.inject(running_site.name, Fault(kind=FaultKind.DISK_QUOTA, megabytes=3))
+    inject(running_site.name, Fault(kind=FaultKind.DISK_QUOTA, megabytes=3))
     job = {"Executable": "bash -c 'dd if=/dev/zero of=$SCRATCH/big bs=1M count=9; rm -f $SCRATCH/big'", "Job type": "INTERACTIVE"}
     login = (running_site.username, running_site.password_file.read_text().strip())
     with httpx.Client(auth=login, verify=context(running_site), trust_env=False) as unicore:
@@ -183,7 +186,7 @@ def test_the_login_nodes_disk_is_small_as_long_as_the_quota_is(running_site: Sit
             f"{location.replace('/jobs/', '/storages/')}-uspace/files/stderr", headers={"Accept": "application/octet-stream"}
         )
     assert "No space left on device" in said.text
-    fault_switches.clear(running_site.name)
+    clear(running_site.name, ())
     assert not (running_site.scratch / "big").exists()
 
 

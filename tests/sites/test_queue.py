@@ -15,9 +15,9 @@ from tests.real.machine import Machine
 from tests.real.person import Person
 from tests.real.queue import RealQueue
 
+from esd_localsite.commands.fault import clear, inject
 from esd_localsite.faults.board import Fault, FaultKind
 from esd_localsite.state.status import SiteStatus
-from esd_localsite.supervision.fault_switches import clear, inject
 
 pytestmark = pytest.mark.site
 

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import os
 from pathlib import Path
 
 import jwt
@@ -71,7 +72,7 @@ def ask(app: Starlette, query: str = "", authorization: str | None = None) -> tu
 @pytest.fixture
 def tls(tmp_path: Path) -> TlsFiles:
     files = TlsFiles(tmp_path)
-    certificates.issue(certificates.certificate_authority(files), files, "registry", 0)
+    certificates.issue(certificates.certificate_authority(files), files, "registry", os.geteuid())
     return files
 
 

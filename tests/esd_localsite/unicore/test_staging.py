@@ -95,7 +95,7 @@ def test_imports_from_another_job_from_disk_and_inline(client, directory, finish
     ("source", "said"),
     [
         ("{dir}/files/missing", "No such file or directory"),
-        ("file:///root/.profile-that-is-not-there", "No such file or directory"),
+        ("file:///nowhere/profile", "No such file or directory"),
         ("{dir}x/files/one.txt", "No such storage"),
         ("UFTP:{dir}/files/one.txt", "Protocol 'UFTP' is not available"),
         ("https://127.0.0.1:1/x", "cannot read"),
