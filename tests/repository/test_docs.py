@@ -13,6 +13,7 @@ import typer.main
 from esd_build.cli import app as build_app
 from esd_deploy.cli import app as deploy_app
 from esd_localsite.commands.local import app as local_app
+from esd_localsite.faults.board import FaultKind
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(
@@ -90,3 +91,16 @@ def reference() -> ModuleType:
 def test_generated_pages_are_as_the_programs_say(reference: ModuleType) -> None:
     stale = [path.name for path, text in reference.pages().items() if not path.is_file() or path.read_text() != text]
     assert stale == [], "run `make reference`"
+
+
+def test_every_fault_of_the_local_site_is_on_its_page() -> None:
+    page = (ROOT / "docs" / "reference" / "faults.md").read_text()
+    assert [kind for kind in FaultKind if f"`{kind}`" not in page] == []
+
+
+def test_every_label_of_a_recipe_is_on_its_page() -> None:
+    recipes = [path.read_text() for path in (ROOT / "recipes").glob("*/*.def")]
+    labels = {name for text in recipes for name in re.findall(r"eu\.ebrains\.esd\.([a-z-]+)", text)}
+    page = (ROOT / "docs" / "reference" / "labels.md").read_text()
+    assert len(labels) > 8
+    assert [name for name in sorted(labels) if not re.search(rf"`[^`]*\.{name}`", page)] == []
