@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from esd_build.data.errors import ToolError
+from esd_build.data.errors import ConfigError, ToolError
 from esd_build.data.project import Environment
 from esd_build.data.whole import whole_folder
 from esd_build.tools.process import run
@@ -40,12 +40,21 @@ def _names(listing: str) -> Sequence[str]:
 
 def _download(listing: Path, target: Path, options: list[str]) -> None:
     """pip checks each file against its hash; the folder appears by rename, whole or not at all."""
+    _require_hashes(listing)
     command = [sys.executable, "-m", "pip", "download", "--no-deps", "--require-hashes", "--no-input", "--progress-bar", "off", *options]
     with whole_folder(target) as part:
         finished = run([*command, "-d", str(part), "-r", str(listing)])
         if finished.returncode != 0:
             errors = [line for line in finished.tail if line.startswith("ERROR")] or list(finished.tail[-5:])
             raise ToolError(f"downloading {listing} failed (is the package index reachable, are the hashes right?):\n" + "\n".join(errors))
+
+
+def _require_hashes(listing: Path) -> None:
+    """Raises ConfigError that names each requirement of a lock without a hash, before pip is asked."""
+    joined = listing.read_text(encoding="utf-8").replace("\\\n", " ").splitlines()
+    bare = [line.split("#")[0].split()[0] for line in joined if "==" in line.split("#")[0] and "--hash=" not in line]
+    if bare:
+        raise ConfigError(f"{listing}: no hash for {', '.join(bare)}; `make lock` writes the lists with their hashes")
 
 
 FETCH: Mapping[str, Callable[[Environment, Path], None]] = {"wheels": wheels, "sources": sources}

@@ -46,7 +46,7 @@ def load(path: Path, model: type[D], **extra: object) -> D:
 def nearest(name: str, known: Iterable[str]) -> str:
     """The end of a message about an unknown name: what may have been meant, or what there is."""
     names = sorted(known)
-    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    close = [one for one in names if one.casefold() == name.casefold()] or difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     if close:
         return f"did you mean '{close[0]}'?"
     return f"there is: {', '.join(names)}" if names else "there is none"

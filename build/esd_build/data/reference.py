@@ -42,7 +42,8 @@ class ImageReference:
         for name, value, grammar in parts:
             optional = name in {"tag", "digest"} and not value
             if not optional and not grammar.fullmatch(value):
-                raise UsageError(f"image reference '{text}': '{value}' is not a valid {name}")
+                capitals = "; registries take lower-case names only" if name == "repository" and grammar.fullmatch(value.lower()) else ""
+                raise UsageError(f"image reference '{text}': '{value}' is not a valid {name}{capitals}")
         if not tag and not digest:
             raise UsageError(f"image reference '{text}': neither tag nor digest; say which image is meant, e.g. '{text}:edge'")
         return cls(registry, repository, tag or None, digest or None)

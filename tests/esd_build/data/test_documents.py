@@ -72,3 +72,8 @@ def test_unknown_name_offers_the_nearest() -> None:
         documents.choose("jusfu", ["jusuf", "local"], what="site")
     with pytest.raises(UsageError, match="there is: jusuf, local"):
         documents.choose("zzz", ["local", "jusuf"], what="site")
+
+
+def test_capitals_are_seen_through() -> None:
+    with pytest.raises(UsageError, match=r"unknown image 'NEST'; did you mean 'nest'\?"):
+        documents.choose("NEST", ["base", "nest", "nest-server"], what="image")

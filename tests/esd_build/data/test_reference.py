@@ -33,7 +33,7 @@ def test_digest_wins_over_tag_when_pulling() -> None:
         ("nest:edge", "no registry"),
         ("esd/nest:edge", "'esd' is not a valid registry"),
         ("host.eu/nest", "neither tag nor digest"),
-        ("host.eu/NEST:edge", "'NEST' is not a valid repository"),
+        ("host.eu/NEST:edge", "'NEST' is not a valid repository; registries take lower-case names only"),
         ("host.eu/nest:ed ge", "'ed ge' is not a valid tag"),
         ("host.eu/nest@sha256:abc", "'sha256:abc' is not a valid digest"),
         ("host.eu/../nest:edge", "'../nest' is not a valid repository"),
