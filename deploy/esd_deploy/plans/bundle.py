@@ -1,6 +1,6 @@
-"""What a user hands over to be run: a script; or several files in a folder or an archive, with the program `run.py` at their top.
+"""What a user asks to run: a script, or a folder or archive of several files with the program `run.py` at the top.
 
-That is how the neuromorphic queue takes archives; here it holds for every site. Everything is looked at before anything is sent.
+The neuromorphic queue accepts archives in this form; here it applies to every site. All files are checked before any is sent.
 """
 
 import lzma
@@ -26,14 +26,14 @@ from esd_deploy.sites.config import INPUT_MB
 
 PROGRAM = "run.py"
 MAX_BYTES = INPUT_MB * 1_000_000
-"""Of all files together, unpacked, where the site says nothing: a small archive may hold very much."""
+"""Limit for all unpacked files together, if the site sets none: a small archive may contain very much."""
 MAX_PROGRAM = 50_000_000
 MOST_FILES = 10_000
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _NOT_SENT = re.compile(r"(^|/)(\.[^/]*|__pycache__)(/|$)")
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error)
 _MISSHAPEN = (LookupError, ValueError, ArithmeticError)
-"""What the libraries raise at an archive that is put together wrongly."""
+"""What the libraries raise for a malformed archive."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Bundle:
 
 @dataclass(frozen=True)
 class _Entry:
-    """A file that may be sent, not looked into yet; `content` is None for what is not a plain file."""
+    """A file that may be sent, not read yet; `content` is None if it is not a plain file."""
 
     name: str
     size: int
@@ -55,9 +55,9 @@ class _Entry:
 
 
 def bundle(path: Path, never: Iterable[Path] = (), most: int | None = None) -> Bundle:
-    """What is to be run, but nothing below `never`, and no more than `most` bytes.
+    """What to run, without anything below `never`, and at most `most` bytes.
 
-    Raises UsageError where it cannot be read, has no program, or holds what must not be sent.
+    Raises UsageError if it cannot be read, has no program, or contains something that must not be sent.
     """
     most = MAX_BYTES if most is None else most
     if path.is_dir():
@@ -67,19 +67,17 @@ def bundle(path: Path, never: Iterable[Path] = (), most: int | None = None) -> B
     else:
         require_carried(path.name, path)
         if path.name.startswith("-"):
-            raise UsageError(f"script {path}: python3 would take its name for an option; rename it")
+            raise UsageError(f"script {path}: python3 would read its name as an option; rename it")
         return Bundle(path.name, _program(path, OnDisk.of(path, "script")))
     if PROGRAM not in found:
-        raise UsageError(
-            f"{path} has no {PROGRAM} at its top, which is the program of a folder or an archive; rename yours, or move it there"
-        )
+        raise UsageError(f"{path} has no {PROGRAM} at its top, the program of a folder or archive; rename yours, or move it there")
     return Bundle(PROGRAM, _program(path, found.pop(PROGRAM)), tuple(sorted(found.items())))
 
 
 def input_files(path: Path, base: Path | None = None, never: Iterable[Path] = (), most: int | None = None) -> tuple[File, ...]:
     """A file that goes with a script, or all files of a folder; looked at, and not read.
 
-    `base`: the script's folder; what lies in it keeps its place there. Raises UsageError for what cannot be sent.
+    `base`: the script's folder; files in it keep their relative path. Raises UsageError for files that cannot be sent.
     """
     most = MAX_BYTES if most is None else most
     place = place_of(path, base)
@@ -98,7 +96,7 @@ def _program(path: Path, content: Content) -> bytes:
 
 
 def _folder(path: Path, never: Iterable[Path] = ()) -> Iterator[_Entry]:
-    """All but folders; a folder that is a link is none, because nothing below it would be found."""
+    """All entries except folders. A link to a folder counts as an entry, because nothing below it would be found."""
     ignored = Ignored(path, never)
     waiting = [""]
     while waiting:
@@ -119,7 +117,7 @@ def _folder(path: Path, never: Iterable[Path] = ()) -> Iterator[_Entry]:
 
 
 class _Unpacked:
-    """A folder of its own for what an archive holds, by numbers: no name of the archive's becomes one of this machine. Gone when unused."""
+    """A temporary folder for an archive's content, with numbers as names: no name from the archive is used on this machine."""
 
     def __init__(self) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="esd-deploy-"))
@@ -127,7 +125,7 @@ class _Unpacked:
         weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
 
     def file(self, stream: IO[bytes] | None) -> OnDisk:
-        """One member; the libraries give no more of it than it says that it has."""
+        """One member; the libraries read no more of it than its declared size."""
         self._number += 1
         place = self._folder / str(self._number)
         with place.open("wb") as out:
@@ -145,12 +143,12 @@ def _archive(path: Path, most: int) -> tuple[File, ...]:
         with tarfile.open(path) as archive:
             files = _read(path, _tar(archive, unpacked), most)
             while archive.fileobj and archive.fileobj.read(2**20):
-                pass  # the check sum of gzip is at the very end, behind all that a tar file needs
+                pass  # gzip's checksum is at the very end, after the last byte that tar needs
             return files
     except OSError as error:
         raise UsageError(f"archive {path}: {error.strerror or error}") from error
     except (*_DAMAGED, *_MISSHAPEN, NotImplementedError, RuntimeError) as error:
-        raise UsageError(f"archive {path} cannot be read: {error}; pack it again as .zip or .tar.gz, without a password") from error
+        raise UsageError(f"cannot read the archive {path}: {error}; pack it again as .zip or .tar.gz, without a password") from error
 
 
 def _zip(archive: zipfile.ZipFile, unpacked: _Unpacked) -> Iterator[_Entry]:
@@ -174,22 +172,22 @@ def _tar(archive: tarfile.TarFile, unpacked: _Unpacked) -> Iterator[_Entry]:
 
 
 def _read(path: Path, entries: Iterable[_Entry], most: int) -> tuple[File, ...]:
-    """All are looked at before the first is read."""
+    """Check all files before the first is read."""
     return tuple((one.name, one.content()) for one in list(_checked(path, entries, most)) if one.content)
 
 
 def _checked(path: Path, entries: Iterable[_Entry], most: int) -> Iterator[_Entry]:
-    """The files that are sent: no hidden ones, no caches. Raises UsageError for what is not a file, leads out, or would be renamed."""
+    """The files to send, without hidden files and caches. Raises UsageError for entries that are no files, lead out or would be renamed."""
     total = 0
     for number, one in enumerate(entries):
         if number >= MOST_FILES:
-            raise UsageError(f"{path} holds more than {MOST_FILES} files, too many to go with a job; put data where the site has it")
+            raise UsageError(f"{path} contains more than {MOST_FILES} files, too many to send with a job; store data at the site")
         name = one.name.removeprefix("./")
         if _NOT_SENT.search(name) and ".." not in PurePosixPath(name).parts:
             continue
         require_carried(name, path)
         if one.content is None:
-            raise UsageError(f"{path}: '{one.name}' is not a plain file; replace it by a copy of the file")
+            raise UsageError(f"{path}: '{one.name}' is not a plain file; replace it with a copy of the file")
         total += one.size
         _require_small(path, total, most)
         yield replace(one, name=name)

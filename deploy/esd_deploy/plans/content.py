@@ -1,4 +1,4 @@
-"""What goes with a job: bytes, or a file of this machine that is read piece by piece and is never held as a whole."""
+"""The content of a sent file: bytes, or a file of this machine that is read piece by piece and never held in memory as a whole."""
 
 import hashlib
 import io
@@ -13,14 +13,14 @@ from esd_build.data.errors import ToolError, UsageError
 
 PIECE = 1024**2
 Tell = Callable[[int], None]
-"""Is told how many bytes more were read."""
+"""Called with the number of further bytes that were read."""
 
 
 @dataclass(frozen=True)
 class OnDisk:
-    """A regular file of `size` bytes. With `sha256` (hex) it is what ran before, and nothing else may take its place.
+    """A regular file of `size` bytes. With `sha256` (hex) it is a file that ran before, and must be unchanged.
 
-    `tell` hears of each piece that is read. `keeper` keeps the folder that it lies in: what an archive was unpacked to.
+    `tell` is called for each piece. `keeper` keeps its temporary folder, to which an archive was unpacked.
     """
 
     path: Path
@@ -31,7 +31,7 @@ class OnDisk:
 
     @classmethod
     def of(cls, path: Path, what: str) -> "OnDisk":
-        """A file of the user's. Raises UsageError for what cannot be read, and for what is not a regular file: a device has no end."""
+        """A file of the user. Raises UsageError if it cannot be read or is not a regular file: a device has no end."""
         try:
             if not stat.S_ISREG(path.stat().st_mode):
                 raise UsageError(f"{what} {path}: neither a regular file nor a folder; only those are sent")
@@ -52,7 +52,7 @@ def size_of(content: Content) -> int:
 
 
 def pieces(content: Content) -> Iterator[bytes]:
-    """All of it. Raises UsageError where the file is no longer the one that was looked at."""
+    """The whole content. Raises UsageError if the file is no longer the one that was checked."""
     if isinstance(content, bytes):
         yield content
         return
@@ -62,12 +62,12 @@ def pieces(content: Content) -> Iterator[bytes]:
             left -= len(piece)
             yield piece
     if left:
-        raise UsageError(f"{content.path} changed while it was read; begin again when nobody writes to it")
+        raise UsageError(f"{content.path} changed during reading; try again when nobody writes to it")
 
 
 @contextmanager
 def opened(content: Content) -> Iterator[io.BytesIO | io.FileIO]:
-    """To be read by another library, which learns the length from it. Raises ToolError where the disk does not give it."""
+    """A readable object for another library, which learns the length from it. Raises ToolError if the disk fails."""
     if isinstance(content, bytes):
         yield io.BytesIO(content)
         return
@@ -79,10 +79,10 @@ def opened(content: Content) -> Iterator[io.BytesIO | io.FileIO]:
 
 
 class _Read(io.FileIO):
-    """A file that tells what was read of it."""
+    """A file that reports how much was read."""
 
     def __init__(self, content: OnDisk) -> None:
-        # Without waiting: a pipe that took the file's place may have nobody at its other end.
+        # Do not wait: a pipe that replaced the file may have nobody at its other end.
         super().__init__(os.open(content.path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
         self._tell = content.tell
         if not stat.S_ISREG(os.fstat(self.fileno()).st_mode):
@@ -97,7 +97,7 @@ class _Read(io.FileIO):
 
 
 def whole(content: Content) -> bytes:
-    """Of small files only."""
+    """Only for small files."""
     return content if isinstance(content, bytes) else b"".join(pieces(content))
 
 
@@ -110,14 +110,14 @@ def sha256_of(content: Content) -> str:
 
 
 def require_same(content: OnDisk, found: str) -> None:
-    """Raises UsageError where a file is not the one that ran before; `found`: the SHA-256 of what it holds, in hex."""
+    """Raises UsageError if a file is not the one that ran before; `found`: the SHA-256 of its content, in hex."""
     if content.sha256 not in {None, found}:
         told = str(content.sha256)[:12]
-        raise UsageError(f"{content.path} is not the file that ran (sha256 {told}… in the record); it was changed since")
+        raise UsageError(f"{content.path} is not the file that ran (sha256 {told}… in the record); it has changed since")
 
 
 def copy(content: Content, place: Path) -> str:
-    """Write it to `place`; the SHA-256 (hex) of what was written. Raises UsageError as `pieces` and `require_same`."""
+    """Write it to `place`; returns the SHA-256 (hex) of what was written. Raises UsageError as `pieces` and `require_same`."""
     digest = hashlib.sha256()
     with place.open("wb") as out:
         for piece in pieces(content):

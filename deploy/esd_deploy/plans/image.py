@@ -1,4 +1,4 @@
-"""From the word that a user says (`nest`, `nest:25.04`, a whole reference) to an image pinned by digest."""
+"""From what a user types (`nest`, `nest:25.04`, a full reference) to an image pinned by digest."""
 
 import hashlib
 import json
@@ -22,13 +22,13 @@ from esd_deploy.sites.endpoint import Endpoint
 
 DEFAULT_ENVIRONMENT = "edge"
 SIGNED_SINCE = "ESD_SIGNED_SINCE"
-"""Names a date: images that were signed before it are refused where signatures are required."""
+"""A date: if signatures are required, images signed before it are refused."""
 _LOG = logging.getLogger("esd_deploy")
 
 
 @dataclass(frozen=True)
 class ImageWord:
-    """`nest` or `nest:25.04`: an image of this checkout, in whichever registry a site pulls from."""
+    """`nest` or `nest:25.04`: an image of this checkout, in the registry that the site uses."""
 
     name: str
     environment: str = DEFAULT_ENVIRONMENT
@@ -39,7 +39,7 @@ class ImageWord:
 
 
 def parse(word: str, known: Callable[[], Iterable[str]] = lambda: Catalogue.find().image_names) -> ImageWord | ImageReference:
-    """`nest`, or a whole reference, which has a `/`. Raises UsageError with the nearest known name for an unknown image."""
+    """`nest`, or a full reference, which has a `/`. Raises UsageError with the nearest known name for an unknown image."""
     if "/" in word:
         return ImageReference.parse(word)
     name, _, environment = word.partition(":")
@@ -47,9 +47,9 @@ def parse(word: str, known: Callable[[], Iterable[str]] = lambda: Catalogue.find
 
 
 def resolve(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:
-    """Ask the registry for the digest; where it does not answer, the digest that it gave the last time, with a warning.
+    """Ask the registry for the digest. If it does not answer, use the digest that it gave the last time, with a warning.
 
-    An image that is in a site's cache runs without the registry. Raises ToolError where nothing is known, UsageError where the registry
+    An image in a site's cache runs without the registry. Raises ToolError if nothing is known, UsageError if the registry
     has no such image.
     """
     memory = Memory.of_user()
@@ -59,16 +59,16 @@ def resolve(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:
         before = memory.recall(wanted)
         if before is None:
             raise
-        _LOG.warning("%s; going on with %s, as it was the last time: it runs where it is in the site's cache", error, before.reference)
+        _LOG.warning("%s; continuing with the last known digest, %s: it runs if the image is in the site's cache", error, before.reference)
         return before
     memory.keep(wanted, found)
     return found
 
 
 def resolve_signed(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage:
-    """The digest that the registry gives now, where one of the user's trusted keys signed it; what was known before does not count.
+    """The digest that the registry gives now, if one of the user's trusted keys signed it; earlier answers do not count.
 
-    Raises UsageError where the image is not signed, or where no key is trusted; ToolError where the registry does not answer.
+    Raises UsageError if the image is not signed or no key is trusted; ToolError if the registry does not answer.
     """
     keys = signing.trusted_keys()
     registry = Registry(wanted.registry, ca_file=endpoint.authority_of(wanted.registry))
@@ -84,7 +84,7 @@ def resolve_signed(wanted: ImageReference, endpoint: Endpoint) -> PublishedImage
 
 
 def _signed_since() -> datetime | None:
-    """The oldest date of a signature that the user takes, $ESD_SIGNED_SINCE; UsageError where it is none."""
+    """The oldest date of a signature that the user accepts, $ESD_SIGNED_SINCE; UsageError if it is not a date."""
     text = os.environ.get(SIGNED_SINCE)
     try:
         when = datetime.fromisoformat(text) if text else None
@@ -95,17 +95,17 @@ def _signed_since() -> datetime | None:
 
 @dataclass(frozen=True)
 class Memory:
-    """What registries answered, each answer in a file of its own: two commands at once lose nothing."""
+    """What registries answered, each answer in its own file, so that two commands at once lose nothing."""
 
     folder: Path
 
     @classmethod
     def of_user(cls) -> "Memory":
-        """That of the caller."""
+        """The caller's memory of answers."""
         return cls(Path(platformdirs.user_cache_dir("esd-images")) / "resolved")
 
     def keep(self, wanted: ImageReference, found: PublishedImage) -> None:
-        """Remember an answer; a cache that cannot be written is none."""
+        """Remember an answer; does nothing if the cache cannot be written."""
         answer = {
             "reference": str(found.reference),
             "sif_digest": found.sif_digest,
@@ -115,23 +115,23 @@ class Memory:
         try:
             write_whole(self._path(wanted), json.dumps(answer))
         except OSError:
-            _LOG.debug("no cache of resolved images in %s", self.folder)
+            _LOG.debug("cannot keep resolved images in %s", self.folder)
 
     def signed(self, wanted: ImageReference) -> datetime | None:
-        """When the newest image was signed that was ever taken under this tag; None for what is named by its digest alone."""
+        """When the newest image ever accepted under this tag was signed; None for images named only by digest."""
         try:
             return datetime.fromisoformat(self._path(wanted).with_suffix(".signed").read_text().strip()) if wanted.tag else None
         except (OSError, ValueError):
             return None
 
     def keep_signed(self, wanted: ImageReference, when: datetime | None) -> None:
-        """Remember it. Raises ToolError: without it, a roll-back could not be told."""
+        """Remember the date. Raises ToolError if that fails: without it, a roll-back would go unnoticed."""
         if when is None or not wanted.tag:
             return
         try:
             write_whole(self._path(wanted).with_suffix(".signed"), f"{when.isoformat()}\n")
         except OSError as error:
-            raise ToolError(f"cannot write {error.filename}: {error.strerror}; when images were signed is noted there") from error
+            raise ToolError(f"cannot write {error.filename}: {error.strerror}; esd-deploy notes there when images were signed") from error
 
     def recall(self, wanted: ImageReference) -> PublishedImage | None:
         """The last answer about a reference; None without one."""
@@ -148,7 +148,7 @@ class Memory:
 
 
 def _answer(path: Path) -> PublishedImage | None:
-    """What a file of the memory says; None where there is none, or it is not ours."""
+    """The content of a file of the memory; None if it is missing or not ours."""
     try:
         answer = json.loads(path.read_text(encoding="utf-8"))
         found = ImageReference.parse(answer["reference"])

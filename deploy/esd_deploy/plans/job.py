@@ -1,4 +1,4 @@
-"""What a job is, whatever it is for: what is staged, what runs where, and with which limits. Plain data; a backend makes the job of it."""
+"""A job for any purpose: staged files, what runs where, and the limits. Plain data, from which a backend makes the job."""
 
 import importlib.resources
 from dataclasses import dataclass, field
@@ -17,13 +17,13 @@ Place = Literal["login", "compute"]
 class JobDescription(BaseModel):
     """What is sent to make a job, in the words of one kind of site. JSON types only, no secret: it is archived in the run's record.
 
-    Only the backend of that kind knows the keys; whoever else has one keeps it, prints it, or hands it back.
+    Only the backend of that kind knows the keys; other code only keeps it, prints it, or hands it back.
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     def document(self) -> dict[str, object]:
-        """As JSON: for the last step, which sends, prints or keeps it."""
+        """The description in JSON types, for the last step, which sends, prints or keeps it."""
         return self.model_dump(mode="json", by_alias=True)
 
 
@@ -51,18 +51,18 @@ class JobSpec:
 
 @dataclass(frozen=True)
 class SiteJob:
-    """A job in the words of one kind of site: what is sent to make it, and the files that are uploaded (path in its folder → content)."""
+    """A job for one kind of site: the description that is sent, and the files that are uploaded (path in its folder → content)."""
 
     description: JobDescription
     files: dict[str, Content]
 
 
 PULL = ("cache.sh", "pull.sh")
-"""What brings an image to the site: scripts that read each other."""
+"""The scripts that bring an image to the site; they source each other."""
 
 
 BATCH_DETAILS = "esd/batch.details"
-"""Where submit.sh notes what Slurm said of the batch job at its end: a server that did not submit it knows nothing of it."""
+"""Where submit.sh notes Slurm's details of the batch job at its end: a server that did not submit the job does not know them."""
 
 
 def own_files(*names: str) -> tuple[tuple[str, bytes], ...]:

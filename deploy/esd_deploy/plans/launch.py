@@ -11,7 +11,7 @@ from esd_deploy.sites.config import Binding, SiteConfig
 # pull.sh makes this link in the job's folder, so that command lines need no path that only the site knows.
 IMAGE_LINK = "esd/image.sif"
 VERSIONS_S = 30
-"""What the wire-up's step gets beyond its own time, as wireup.py waits for the versions: what is wired up must not seem to hang."""
+"""Extra time of the wire-up step, because wireup.py waits for the versions; otherwise a good wire-up would seem to hang."""
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,18 @@ class Launch:
 
 
 class Expanded(str):
-    """A word in which the job's shell puts the values of variables: a path that only the site knows."""
+    """A word in which the job's shell expands variables: a path that only the site knows."""
 
     __slots__ = ()
 
 
 def shell_line(argv: tuple[str, ...]) -> str:
-    """The words as a shell reads them; those to be expanded in double quotes."""
+    """The words as shell text; those to expand in double quotes."""
     return " ".join(f'"{word}"' if isinstance(word, Expanded) else shlex.quote(word) for word in argv)
 
 
 def srun(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
-    """`srun` with everything said: what Slurm derives from the allocation differs between its versions."""
+    """`srun` with all options explicit: what Slurm derives from the allocation differs between its versions."""
     return (
         "srun",
         f"--mpi={config.mpi}",
@@ -103,7 +103,7 @@ def program(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, conta
 def wireup(config: SiteConfig, shape: Shape, *, contained: bool) -> Launch:
     """The check that all ranks find each other. A wrong PMIx setup hangs more often than it fails: hence the time limit.
 
-    A rank that dies ends the step: what waits for it would wait to that limit.
+    A rank that dies ends the step, because the others would wait for it until that limit.
     """
     line = srun(config, shape)
     limited = ("timeout", "--kill-after=10", str(config.wireup_s + VERSIONS_S), line[0], "--kill-on-bad-exit=1", *line[1:])
@@ -122,12 +122,12 @@ HOST_VARIABLES = (
     *("R_HOME", "R_LIBS", "R_LIBS_USER", "R_LIBS_SITE", "R_PROFILE", "R_ENVIRON"),
     *("PERL5LIB", "PERL5OPT", "JULIA_LOAD_PATH", "JULIA_DEPOT_PATH"),
 )
-"""Variables by which the host's software would replace an image's own. A container program hands on all variables but LD_LIBRARY_PATH:
+"""Variables by which the host's software would replace an image's own. A container program passes on all variables except LD_LIBRARY_PATH:
 that one it replaces itself, and may need to find its own libraries."""
 
 
 def keep_out(config: SiteConfig) -> tuple[str, ...]:
-    """Shell lines that keep the host's software out of a container, and tell what was kept out. What the site's file sets stays.
+    """Shell lines that keep the host's software out of a container and report what was kept out. Variables that the site's file sets stay.
 
     APPTAINERENV_X and SINGULARITYENV_X set X inside, whatever the image says.
     """
@@ -138,22 +138,22 @@ def keep_out(config: SiteConfig) -> tuple[str, ...]:
         '  unset "$name" "APPTAINERENV_$name" "SINGULARITYENV_$name"',
         "done",
     )
-    # Not told: module systems set BASH_ENV everywhere, and the container program itself sets LD_LIBRARY_PATH inside.
+    # Not reported: module systems set BASH_ENV everywhere, and the container program itself sets LD_LIBRARY_PATH inside.
     return ("\n".join(loop), "unset BASH_ENV ENV APPTAINERENV_LD_LIBRARY_PATH SINGULARITYENV_LD_LIBRARY_PATH")
 
 
 def visible(config: SiteConfig) -> tuple[str, ...]:
-    """Shell lines that tell whether the job's folder is seen inside the container: where it is not, all else fails in other words."""
+    """Shell lines that check whether the job's folder is visible in the container; otherwise every step would fail with other messages."""
     return (shell_line((*container(config), "test", "-e", "esd/job.sh")),)
 
 
 def activate(config: SiteConfig) -> tuple[str, ...]:
-    """Shell lines that make a project's variables known, on login and compute nodes; none where the site needs none."""
+    """Shell lines that activate a project, on login and compute nodes; none if the site needs none."""
     return (config.activation.format(account=shlex.quote(config.account)),) if config.activation and config.account else ()
 
 
 def prepare(config: SiteConfig, *, contained: bool) -> tuple[str, ...]:
-    """Shell lines before the first step: the modules; for a container what comes in, and what does not."""
+    """Shell lines before the first step: the modules or, for a container, its binds and the variables that are kept out."""
     if not contained:
         return (shlex.join(("module", "load", *config.modules)),)
     variables = [re.split(r"[^A-Za-z0-9_]", path[1:], maxsplit=1)[0] for path in config.binds if path.startswith("$")]
@@ -176,7 +176,7 @@ def both_families() -> str:
 
 
 def _required(name: str) -> str:
-    """A shell line that fails where the site does not set a variable that one of its binds needs."""
+    """A shell line that fails if the site does not set a variable that one of its binds needs."""
     told = f"the site does not set ${name}; correct `binds` in its configuration"
     return f'{{ [ -n "${{{name}:-}}" ] || {{ echo {shlex.quote(told)} >&2; false; }}; }}'
 
@@ -194,7 +194,7 @@ def broadcast(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
 
 
 def digests(shape: Shape) -> str:
-    """The step that computes the image's digest on each node, once: from the file that is run there."""
+    """The step that computes the image's digest once on each node, from the file that runs there."""
     check = ("bash", "esd/digest.sh")
     if shape.nodes == 1:
         return shlex.join(check)  # job.sh runs there
@@ -202,7 +202,7 @@ def digests(shape: Shape) -> str:
 
 
 def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, mode: str) -> str:
-    """The text of `esd/launch.sh`, which job.sh reads: one shell function for each step. A login node has no MPI to be wired up."""
+    """The text of `esd/launch.sh`, which job.sh reads: one shell function for each step. A login node has no MPI wire-up."""
     contained = mode == "container"
     bare = mode == "login"
     steps = {
@@ -231,7 +231,7 @@ def _function(name: str, lines: tuple[str, ...]) -> str:
 def batch_script(
     config: SiteConfig, shape: Shape, command: tuple[str, ...], *, image: PublishedImage | None, time_s: int, name: str | None = None
 ) -> str:
-    """A batch script for `sbatch`, for authors who submit by themselves: the same launch as in a job of esd-deploy."""
+    """A batch script for `sbatch`, for users who submit themselves: the same launch as in a job of esd-deploy."""
     lines = (
         "#!/usr/bin/env bash",
         *((f"#SBATCH --job-name={name}",) if name else ()),
@@ -273,7 +273,7 @@ def variables(config: SiteConfig, shape: Shape) -> dict[str, str]:
 
 
 def fence(config: SiteConfig) -> dict[str, str]:
-    """What makes the PMIx fences of Slurm's own plugin wait; a site's `environment` may say otherwise.
+    """Makes the PMIx fences of Slurm's own plugin wait; a site's `environment` may override it.
 
     A fence without data goes along a tree there. If Slurm's TreeWidth (16, once 50) exceeds the step's nodes, each node is its own tree,
     and the fence waits for no other node. Then an early rank of Open MPI kills a late one (issue 12495 there, SIGSEGV in MPI_Init). The

@@ -1,4 +1,4 @@
-"""What one job may ask of a site, in the partition and on the account that the caller names. Pure."""
+"""What one job may ask of a site, in the partition and with the account that the caller names. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +11,7 @@ from esd_deploy.sites.config import Binding, SiteConfig, require_slurm_name
 
 @dataclass(frozen=True)
 class Most:
-    """The most that one job gets: nodes, seconds, and in words where that is written."""
+    """The most that one job gets: nodes, seconds, and where that is written."""
 
     nodes: int
     time_s: int
@@ -19,7 +19,7 @@ class Most:
 
 
 def settled(site: SiteConfig, partition: str | None = None, account: str | None = None) -> SiteConfig:
-    """The site with the partition and the account that the caller names. Raises UsageError for a partition that it does not have."""
+    """The site with the partition and account that the caller names. Raises UsageError for an unknown partition."""
     if partition and site.partitions and partition not in site.partitions:
         raise UsageError(f"site '{site.name}' has no partition '{partition}'; there is: {', '.join(site.partitions)}")
     chosen = {"partition": partition, "account": account}
@@ -30,7 +30,7 @@ def settled(site: SiteConfig, partition: str | None = None, account: str | None 
 
 
 def most(site: SiteConfig) -> Most:
-    """The limits of a settled site: those of its partition, where they are narrower than the site's own."""
+    """The limits of a settled site: its own, or those of its partition if they are narrower."""
     partition = site.partitions.get(site.partition or "")
     if partition is None:
         return Most(site.limits.nodes, site.limits.time_s, f"`limits` of site '{site.name}'")
@@ -42,7 +42,7 @@ def most(site: SiteConfig) -> Most:
 
 
 def check_size(site: SiteConfig, nodes: int | None, time_s: int | None) -> None:
-    """Raises UsageError where a job asks for more than it gets; None asks for nothing."""
+    """Raises UsageError if a job asks for more than it gets; None asks for nothing."""
     limit = most(site)
     if (nodes or 0) > limit.nodes:
         raise UsageError(f"{nodes} nodes asked for, a job gets at most {limit.nodes} ({limit.where})")
@@ -80,7 +80,7 @@ def check_gpus(site: SiteConfig, gpus: int) -> None:
 
 
 def check_files(site: SiteConfig, files: Sequence[File]) -> None:
-    """Raises UsageError where a run's files together are more than the site takes with a job; the largest are named with their sizes."""
+    """Raises UsageError if a run's files together are larger than the site accepts; names the largest with their sizes."""
     total, limit = sum(size_of(content) for _, content in files), site.limits.input_bytes
     if total <= limit:
         return
@@ -88,5 +88,5 @@ def check_files(site: SiteConfig, files: Sequence[File]) -> None:
     named = ", ".join((*(f"{name} {size_of(content) / 1e6:,.1f} MB" for name, content in largest), *(["…"] if len(files) > 3 else [])))
     raise UsageError(
         f"the run's {len(files)} files have {total / 1e6:,.1f} MB ({named}); site '{site.name}' takes at most {limit / 1e6:,.0f} MB "
-        f"with a job (`limits.input_mb`); put data where the site has it, and name its path there"
+        f"with a job (`limits.input_mb`); store data at the site, and name its path there"
     )

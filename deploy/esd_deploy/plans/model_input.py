@@ -1,4 +1,4 @@
-"""A NESTML model that travels with a run: compiled for the very image that the run uses, and staged in as an input."""
+"""A NESTML model that is sent with a run: compiled for exactly the image that the run uses, and staged in as an input."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from esd_deploy.sites.catalogue import Catalogue
 def with_model(plan: Plan, model: Path, builder: ModelBuilder) -> Plan:
     """The plan with the model's files among its inputs; on NEST the script calls `nest.Install("./<module>")`.
 
-    Raises UsageError where the model is wrong, or where it cannot be compiled for what the run uses.
+    Raises UsageError if the model is wrong, or cannot be compiled for the run's image.
     """
     target: Target = "spinnaker" if plan.mode == "queue" else "nest"
     source = ModelSource(model)
@@ -24,12 +24,12 @@ def with_model(plan: Plan, model: Path, builder: ModelBuilder) -> Plan:
     require_same(built.report, plan.image)
     taken = {path for path, _ in plan.inputs} & built.product.keys()
     if taken:
-        raise UsageError(f"the run has an input '{', '.join(sorted(taken))}' already, which the model {model} brings too; rename it")
+        raise UsageError(f"the run already has an input '{', '.join(sorted(taken))}', which the model {model} also brings; rename it")
     return replace(plan, inputs=(*plan.inputs, *_files(built)))
 
 
 def _image_file(plan: Plan, target: Target) -> Path:
-    """The image's file on this machine; what is compiled for another one may crash there."""
+    """The image's file on this machine; a model compiled for another image may crash."""
     images = (
         Catalogue.find().checkout("--model compiles in the image's file, which `make image` builds into dist/images/") / "dist" / "images"
     )
@@ -42,7 +42,7 @@ def _image_file(plan: Plan, target: Target) -> Path:
 
 
 def require_same(report: ModelReport, image: PublishedImage | None) -> None:
-    """Raises UsageError where the model was compiled in another image than the one that runs."""
+    """Raises UsageError if the model was compiled in another image than the one that runs."""
     if image is not None and image.sif_digest != f"sha256:{report.image_sha256}":
         raise UsageError(
             f"{report.image} here is not {image.reference}: the model would be compiled for another NEST; "
@@ -51,7 +51,7 @@ def require_same(report: ModelReport, image: PublishedImage | None) -> None:
 
 
 def require_good(report: ModelReport) -> None:
-    """Raises UsageError with NESTML's own messages where the model did not become code that runs."""
+    """Raises UsageError with NESTML's own messages if the model did not compile."""
     usable = "compiled" if report.target == "nest" else "linked"
     step = report.step(usable)
     if report.failed or step is None or step.state != "passed":

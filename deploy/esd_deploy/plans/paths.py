@@ -1,7 +1,7 @@
-"""Paths in a run's folder: one type for all that names one, whoever wrote the name.
+"""Paths in a run's folder: one type for all of them, whoever wrote the name.
 
-A path is relative and in its shortest form, so that a file has one name only: `./run.json` would be another text than `run.json`, and the
-same file. On disk no part of it is a link, for a link leads out.
+A path is relative and in its shortest form, so that a file has only one name: `./run.json` would be another text than `run.json`, but the
+same file. On disk, no part of it may be a link, because a link can lead out.
 """
 
 import os
@@ -15,16 +15,16 @@ from pydantic import AfterValidator
 from esd_build.data.errors import ToolError
 
 _LONGEST = 1024
-"""Characters; the kernel's limit is 4096 bytes, and a folder is before it."""
+"""Characters; the kernel's limit is 4096 bytes, including the folder before it."""
 
 
 def run_path(text: str) -> str:
-    """The path, which must be relative, normalised and below. Raises ValueError."""
+    """The path, which must be relative, normalised and inside the folder. Raises ValueError."""
     parts = text.split("/")
     if len(text) > _LONGEST or any(part in {"", ".", ".."} for part in parts) or "\0" in text:
         raise ValueError(f"{text[:100]!r} is not a path inside a run's folder; such paths are relative, without '.', '..' and '//'")
     if any(0xD800 <= ord(character) < 0xE000 for character in text) or any(len(os.fsencode(part)) > 255 for part in parts):
-        raise ValueError(f"a path in a run's folder has a part that no file can be called ({text[:50]!a})")
+        raise ValueError(f"a path in a run's folder has a part that is not a valid file name ({text[:50]!a})")
     return text
 
 
@@ -33,12 +33,12 @@ RunPath = Annotated[str, AfterValidator(run_path)]
 
 
 def shortest(text: str) -> str:
-    """A path as a server may well write it (`./a//b`), as a RunPath. Raises ValueError where it is none that way either."""
+    """A RunPath from a server's spelling (`./a//b`). Raises ValueError if it is still not valid."""
     return run_path("/".join(PurePosixPath(text).parts))
 
 
 def inside(folder: Path, path: str) -> Path:
-    """Where a path of a run's folder lies. Raises ToolError for anything that is not such a path, and where a link stands in the way."""
+    """Where a path of a run's folder is on disk. Raises ToolError if it is not such a path, or passes a link."""
     try:
         parts = run_path(path).split("/")
     except ValueError as error:
@@ -57,7 +57,7 @@ def read(folder: Path, path: str, most: int | None = None) -> bytes:
     with opened(folder, path) as file:
         content = file.read() if most is None else file.read(most + 1)
     if most is not None and len(content) > most:
-        raise ToolError(f"{place} has more than {most // 1024} KiB, which is too much for what it should be")
+        raise ToolError(f"{place} has more than {most // 1024} KiB, which is too much for this file")
     return content
 
 

@@ -39,11 +39,11 @@ class Plan:
     inputs: tuple[File, ...] = ()
     tags: tuple[str, ...] = ()
     sent: tuple[Sent, ...] = ()
-    """The user's files, as they are told before anything is sent."""
+    """The user's files, for the report before anything is sent."""
     index: int | None = None
     """Which one it is of many runs of one submission, from 0."""
     name: str | None = None
-    """What people call the run."""
+    """The run's name for people."""
     environment: tuple[tuple[str, str], ...] = ()
     """Variables that the user asked for; the environment of `site` has them already."""
     parameters: Parameters = ()

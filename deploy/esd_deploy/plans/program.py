@@ -1,4 +1,4 @@
-"""Whether a file is a program at all: a notebook is text that Python reads without a word, and does nothing. Pure."""
+"""Checks that a file is a program: Python reads a notebook without a message and does nothing. Pure."""
 
 import ast
 import json
@@ -12,7 +12,7 @@ _DATA = (ast.Dict, ast.List)
 
 
 def require_program(path: Path, content: bytes) -> None:
-    """Raises UsageError for a script that would end well without having done anything."""
+    """Raises UsageError for a script that would succeed without doing anything."""
     if not content.strip():
         raise UsageError(f"script {path} is empty: there is nothing to run")
     if path.suffix == ".ipynb" or _is_notebook(content):
@@ -35,7 +35,7 @@ def _is_notebook(content: bytes) -> bool:
 
 
 def _is_data(content: bytes) -> bool:
-    """What this Python cannot read another one may: then the job tells."""
+    """Another Python version may parse what this one cannot: then the job will tell."""
     if len(content) > _LARGEST:
         return False
     try:

@@ -1,4 +1,4 @@
-"""What a user asks for, and the same once it was found to fit its site: read once, and from then on data."""
+"""What a user asks for, and the same after checks against the site: read once, then plain data."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -36,7 +36,7 @@ class Request:
     name: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
     never: tuple[Path, ...] = ()
-    """Folders that are not sent though they lie in one that is: that of all runs."""
+    """Folders that are never sent, even inside a sent folder: the folder of all runs."""
 
     def mode_at(self, site: SiteConfig) -> Mode:
         """The mode that is asked for; without a word of it, as an image is given or not. Raises UsageError for contradictions."""
@@ -50,7 +50,7 @@ class Request:
         return mode
 
     def checked(self, site: SiteConfig) -> "CheckedRequest":
-        """The request as this site takes it. Raises UsageError that says what does not fit; neither site nor registry is asked."""
+        """The request, checked against this site. Raises UsageError that says what does not fit; asks neither site nor registry."""
         place = with_variables(settled(site, self.partition, self.account), self.environment)
         mode = self.mode_at(place)
         check_size(place, self.shape.nodes, self.time_s)
@@ -89,7 +89,7 @@ class CheckedRequest:
     sent: tuple[Sent, ...] = ()
 
     def plan(self, image: PublishedImage | None, run_id: str) -> Plan:
-        """The run that comes of it. `image` is what the registry gave for the request's image."""
+        """The plan of the run. `image` is what the registry gave for the request's image."""
         return Plan(
             run_id=run_id,
             site=self.site,
@@ -109,11 +109,11 @@ class CheckedRequest:
 
 
 def _check_place(site: SiteConfig, mode: Mode, shape: Shape) -> None:
-    """Raises UsageError where a site does not run this mode, or not so."""
+    """Raises UsageError if the site does not run this mode, or not in this form."""
     if mode in {"module", "login"} and not site.modules:
         raise UsageError(f"site '{site.name}' has no modules to run from (`modules` in its configuration); give --image, e.g. --image nest")
     if mode == "login" and shape.ranks > 1:
-        raise UsageError("a login node runs one process; leave out --nodes and --tasks-per-node, or use --mode module")
+        raise UsageError("a login node runs one process; omit --nodes and --tasks-per-node, or use --mode module")
     if mode in {"login", "queue"} and (shape.gpus or any(dict(shape.binding).values())):
         raise UsageError(f"--mode {mode} has no batch job, so no GPUs and no binding; leave out --gpus, --bind, --hint and the like")
     if mode == "module" and site.submit == "sbatch" and not site.login_node:

@@ -7,7 +7,7 @@ from esd_deploy.plans.plan import Plan
 LAUNCH_FILE = "esd/launch.sh"
 _SHELL = ("digest.sh", "job.sh", "claim.sh", "inventory.sh", "steps.sh", "wireup.sh", "crash.sh")
 SCRIPTS = (*PULL, *_SHELL, "wireup.py", "versions.py")
-"""What every run stages of `esd_deploy/job`."""
+"""The scripts of `esd_deploy/job` that every run stages."""
 
 
 def spec(plan: Plan) -> JobSpec:

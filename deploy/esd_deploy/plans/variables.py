@@ -15,13 +15,13 @@ _ELSEWHERE = {
 
 
 def with_variables(site: SiteConfig, chosen: tuple[tuple[str, str], ...]) -> SiteConfig:
-    """The site with a run's own variables, which go before the site's.
+    """The site with a run's own variables, which override the site's.
 
-    Raises UsageError for a name that no shell has, or that is set elsewhere.
+    Raises UsageError for an invalid name, or one that is set elsewhere.
     """
     for name, value in chosen:
         if not _NAME.fullmatch(name) or not (value.isprintable() or not value):
             raise UsageError(f"variable {name!r}: expected letters, digits and _ in the name, and one line of text as value")
         if name.startswith("ESD_") or name in _ELSEWHERE:
-            raise UsageError(f"variable {name}: {_ELSEWHERE.get(name, 'names with ESD_ are those of esd-deploy itself; take another')}")
+            raise UsageError(f"variable {name}: {_ELSEWHERE.get(name, 'names that begin with ESD_ belong to esd-deploy; choose another')}")
     return site.model_copy(update={"environment": {**site.environment, **dict(chosen)}}) if chosen else site

@@ -1,4 +1,4 @@
-"""All that can be said of a run without asking its site or its registry: a mistake here shall not hide behind a site that is down."""
+"""All checks of a run that need neither site nor registry: a site that is down must not hide a mistake."""
 
 import os
 from pathlib import Path
@@ -13,9 +13,9 @@ from esd_deploy.sites.config import SiteConfig
 def checked(
     request: Request, config: SiteConfig, *, runs: Path | None = None, signed: bool = False, model: Path | None = None
 ) -> CheckedRequest:
-    """The request as this site takes it.
+    """The request, checked against this site.
 
-    Raises UsageError for the first thing that is wrong: files, options against the site's limits, names, keys, the folder of runs.
+    Raises UsageError for the first mistake: files, options against the site's limits, names, keys, the folder of runs.
     """
     if signed:
         require_signable(contained=request.image is not None)
@@ -28,23 +28,23 @@ def checked(
 
 
 def require_signable(*, contained: bool) -> None:
-    """Raises UsageError where a signature is asked for and nothing could have one, or no key is trusted."""
+    """Raises UsageError if a signature is required, but there is no image or no trusted key."""
     if not contained:
-        raise UsageError("--require-signature: without --image there is nothing that could be signed")
+        raise UsageError("--require-signature: without --image there is nothing to verify")
     signing.trusted_keys()
 
 
 def require_folder(runs: Path) -> None:
-    """Raises UsageError where runs cannot be written down; makes nothing."""
+    """Raises UsageError if the folder of runs is not writable; creates nothing."""
     there = next(folder for folder in (runs.absolute(), *runs.absolute().parents) if _is_seen(folder))
     if not there.is_dir():
         raise UsageError(f"--output {runs}: {there} is a file; runs need a folder")
     if not os.access(there, os.W_OK | os.X_OK):
-        raise UsageError(f"--output {runs}: {there} is not writable for you; choose another folder")
+        raise UsageError(f"--output {runs}: you cannot write to {there}; choose another folder")
 
 
 def _is_seen(path: Path) -> bool:
-    """Whether it is there; not so behind a folder that you may not enter, where Python 3.11 raises."""
+    """Whether it exists; False behind a folder that you may not enter, where Python 3.11 raises."""
     try:
         return path.exists()
     except PermissionError:

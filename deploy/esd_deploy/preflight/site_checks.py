@@ -1,6 +1,6 @@
-"""Before anything is submitted: whether this image, with this request, has a chance at this site.
+"""Checks before submission whether this image, with this request, can run at this site.
 
-Pure judgement over what is known; what is not known is said to be unknown, and does not hold anybody up.
+Pure judgement of what is known. Unknown values are reported as unknown and never block a run.
 """
 
 from collections.abc import Mapping
@@ -33,7 +33,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Known:
-    """All that is judged: the plan, the image's labels, the site's own word (None: never asked), and how long the token lasts."""
+    """Everything that is judged: the plan, the image's labels, the site's report (None: never asked), and how long the token lasts."""
 
     plan: Plan
     labels: Mapping[str, str]
@@ -48,12 +48,12 @@ def require(place: Site, plan: Plan) -> list[Finding]:
     failed = [finding for finding in found if finding.verdict == "failed"]
     if failed:
         lines = "\n".join(f"  {one.check}: {one.reason}" for one in failed)
-        raise UsageError(f"this run cannot work at site '{plan.site.name}'; nothing was submitted (--force submits all the same)\n{lines}")
+        raise UsageError(f"this run cannot work at site '{plan.site.name}'; nothing was submitted (--force submits anyway)\n{lines}")
     return found
 
 
 def known(place: Site, plan: Plan) -> Known:
-    """What is at hand without asking the site."""
+    """What is known without asking the site."""
     tokens = place.endpoint.credentials.tokens
     lifetime = tokens.lifetime_s() if tokens else None
     labels = plan.image.annotations if plan.image else {}
@@ -61,7 +61,7 @@ def known(place: Site, plan: Plan) -> Known:
 
 
 def judge(facts: Known) -> list[Finding]:
-    """Every check, in the order in which a run would fail by them."""
+    """Every check, in the order in which a run would fail."""
     contained = facts.plan.mode == "container"
     image = [_architecture, _target, _pmix, _gpu, _apptainer, _disk] if contained else []
     return [check(facts) for check in (*image, _cores, _partition, _project, _plugin, _token, _guesses)]
@@ -146,7 +146,7 @@ def _cores(facts: Known) -> Finding:
 
 
 def _partition(facts: Known) -> Finding:
-    """By the site's own word; its file is looked at before."""
+    """Checks against the site's report; its file was checked earlier."""
     name, known_there = facts.plan.site.partition, facts.probe.partitions if facts.probe else {}
     if facts.plan.mode in {"login", "queue"}:
         return Finding("partition", "skipped", "no batch job")
@@ -157,7 +157,7 @@ def _partition(facts: Known) -> Finding:
     longest = known_there[name]
     if longest is not None and facts.plan.time_s > longest:
         asked = f"{clock(facts.plan.time_s)} asked for, partition '{name}' gives at most {clock(longest)}"
-        return Finding("partition", "failed", f"{asked}, says the site; ask for less with --time, or for another --partition")
+        return Finding("partition", "failed", f"{asked}, according to the site; ask for less with --time, or for another --partition")
     return Finding("partition", "passed", name if longest is None else f"{name}, at most {clock(longest)}")
 
 
@@ -192,7 +192,7 @@ def _token(facts: Known) -> Finding:
 
 
 def _guesses(facts: Known) -> Finding:
-    """Values marked `verify` are not relied upon where the site says otherwise."""
+    """Values marked `verify` do not count if the site says otherwise."""
     site = facts.plan.site
     marked = {key for key, evidence in site.evidence.items() if evidence.verify}
     if not marked:

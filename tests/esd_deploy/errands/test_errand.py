@@ -110,7 +110,7 @@ def test_a_registry_that_is_down_is_replaced_by_what_it_said_before(image_memory
     monkeypatch.setattr(image, "Registry", lambda *_a, **_o: Answers(None))
 
     assert image.resolve(WANTED, ENDPOINT) == first == published
-    assert "as it was the last time" in caplog.text
+    assert "continuing with the last known digest" in caplog.text
 
 
 def test_a_registry_that_is_down_and_never_answered_is_an_error(image_memory, monkeypatch):

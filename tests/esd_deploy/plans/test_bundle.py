@@ -81,7 +81,7 @@ def test_a_tar_as_made_of_the_current_folder_is_the_same(tmp_path):
 @pytest.mark.parametrize("name", ["../escaped.py", "/etc/passwd", "a/../../b", "a//b", "x$HOME.py", "100%25", "line\nbreak"])
 @pytest.mark.parametrize("kind", ["zip", "tgz"])
 def test_a_name_that_leads_elsewhere_or_would_be_changed_is_refused(tmp_path, name, kind):
-    with pytest.raises(UsageError, match="cannot be sent"):
+    with pytest.raises(UsageError, match="cannot send"):
         bundle(packed(tmp_path / f"net.{kind}", {"run.py": b"1", name: b""}))
 
 
@@ -99,7 +99,7 @@ def test_an_archive_without_a_program_or_without_sense_is_said(tmp_path, name):
     with pytest.raises(UsageError, match=r"has no run\.py at its top"):
         bundle(packed(tmp_path / name, {"net-1.0/run.py": b"1"}))
     (tmp_path / name).write_bytes(b"nonsense")
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot read"):
         bundle(tmp_path / name)
     with pytest.raises(UsageError, match="No such file"):
         bundle(tmp_path / f"not-there-{name}")
@@ -128,7 +128,7 @@ def test_what_a_decompressor_says_is_a_damaged_archive(tmp_path, monkeypatch, er
         raise error
 
     monkeypatch.setattr(zipfile.ZipExtFile, "read", damaged)
-    with pytest.raises(UsageError, match=f"cannot be read: {error}"):
+    with pytest.raises(UsageError, match=f"cannot read the archive .*: {error}"):
         bundle(packed(tmp_path / "net.zip", {"run.py": b"1"}))
 
 
@@ -212,7 +212,7 @@ def test_runs_are_never_sent_and_neither_is_what_the_user_excludes(tmp_path, con
 
     assert [name for name, _ in bundle(net, (net / "runs",)).others] == ["keep.csv", "sub/keep.h5"]
     (net / ".esdignore").write_bytes(b"\xff")
-    with pytest.raises(UsageError, match="cannot be read as patterns"):
+    with pytest.raises(UsageError, match="cannot read the patterns"):
         bundle(net)
 
 
@@ -256,7 +256,7 @@ def test_a_file_that_changes_after_it_was_looked_at_is_not_sent(tmp_path):
     ((_, found),) = module.input_files(folder(tmp_path, {"a": b"123"}) / "a")
     for changed in (b"12", b"1234"):
         (tmp_path / "a").write_bytes(changed)
-        with pytest.raises(UsageError, match="changed while it was read"):
+        with pytest.raises(UsageError, match="changed during reading"):
             whole(found)
     (tmp_path / "a").unlink()
     os.mkfifo(tmp_path / "a")

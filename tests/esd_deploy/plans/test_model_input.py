@@ -80,5 +80,5 @@ def test_without_an_image_there_is_nothing_to_compile_for(planned, model, tmp_pa
 
 
 def test_an_input_of_the_same_name_is_not_overwritten(planned, model, tmp_path):
-    with pytest.raises(UsageError, match=r"has an input 'lif_module\.so' already"):
+    with pytest.raises(UsageError, match=r"already has an input 'lif_module\.so'"):
         with_model(replace(planned, inputs=(("lif_module.so", b"mine"),)), model, FakeBuilder(tmp_path))

@@ -140,7 +140,7 @@ def test_variables_of_a_run_go_before_the_sites_and_reach_the_job(config, image,
     [
         ("OMP_NUM_THREADS", "4", "--threads sets it"),
         ("PYNN_SIMULATOR", "nest", "backend"),
-        ("ESD_IMAGE_SHA256", "0", "esd-deploy itself"),
+        ("ESD_IMAGE_SHA256", "0", "belong to esd-deploy"),
         ("PATH", "/x", "let the script change os.environ"),
         ("A-B", "1", "letters, digits and _"),
         ("1A", "1", "letters, digits and _"),

@@ -43,7 +43,7 @@ def test_site_that_takes_signed_images_only_asks_for_signatures(config):
 
 
 def test_without_an_image_nothing_could_be_signed(script):
-    with pytest.raises(UsageError, match="without --image there is nothing that could be signed"):
+    with pytest.raises(UsageError, match="without --image there is nothing to verify"):
         running.planned("local", Request(script), running.Conditions(signed=True))
 
 

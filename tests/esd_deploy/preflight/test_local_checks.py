@@ -29,7 +29,7 @@ WRONG = {
     "script of zero bytes": (("{here}/empty.py",), "is empty: there is nothing to run"),
     "folder without a program": (("{here}",), "{here} has no run.py at its top"),
     "input that is missing": (("{here}/net.py", "--input", "{here}/none.csv"), "input {here}/none.csv: No such file"),
-    "input that hides the script": (("{here}/sub/net.py", "--input", "{here}/net.py"), "need names of their own"),
+    "input that hides the script": (("{here}/sub/net.py", "--input", "{here}/net.py"), "need distinct names"),
     "too many nodes": (("{here}/net.py", "--nodes", "3"), "3 nodes asked for"),
     "too long": (("{here}/net.py", "--time", "61"), "a job gets at most 00:01:00"),
     "time that is none": (("{here}/net.py", "--time", "soon"), "expected seconds (600)"),
@@ -102,7 +102,7 @@ def test_a_folder_of_runs_behind_one_that_may_not_be_entered_is_told(tmp_path, m
     monkeypatch.setattr(Path, "exists", lambda self: closed not in self.parents or _refused(self))
     monkeypatch.setattr(os, "access", lambda path, _mode: Path(path) != closed)
 
-    with pytest.raises(UsageError, match=f"{closed} is not writable for you"):
+    with pytest.raises(UsageError, match=f"you cannot write to {closed}"):
         local_checks.require_folder(closed / "x" / "runs")
 
 

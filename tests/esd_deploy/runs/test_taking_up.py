@@ -83,7 +83,7 @@ def test_variables_that_a_record_cannot_have_had_are_refused(place, script, tmp_
     first = submitted(place, script, tmp_path / "runs")
     forged = first.record.model_copy(update={"environment": {"ESD_APPTAINER": "/tmp/evil"}})
 
-    with pytest.raises(UsageError, match="esd-deploy itself"):
+    with pytest.raises(UsageError, match="belong to esd-deploy"):
         rerun.plan(forged, first.folder, place.config)
 
 
