@@ -10,7 +10,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 FOLDERS = {"esd_deploy": "deploy", "esd_build": "build", "esd_localsite": "deploy"}
-OPEN_TO_DEPLOY = {"data", "net", "registry", "signing", "models"}
+OPEN_TO_DEPLOY = {"data", "net", "registry", "signing", "models", "tools"}
 """Rooms of esd_build that esd_deploy may import."""
 
 

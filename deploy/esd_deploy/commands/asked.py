@@ -33,6 +33,7 @@ class Asked:
     exclusive: options.Exclusive = False
     time: options.Time = None
     inputs: options.Inputs = None
+    requirements: options.Requirements = None
     model: options.Model = None
     partition: options.PartitionName = None
     account: options.Account = None

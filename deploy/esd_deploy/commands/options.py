@@ -75,6 +75,12 @@ Environment = Annotated[
     list[str] | None,
     typer.Option("--env", metavar="NAME=VALUE", help="A variable of the job; may be repeated. The record contains it: no secrets."),
 ]
+Requirements = Annotated[
+    Path | None,
+    typer.Option(
+        "--requirements", "-r", metavar="FILE", help="Python packages besides those of the image: locked, and installed once at the site."
+    ),
+]
 Output = Annotated[Path, typer.Option(help="Folder of all runs; each run gets a folder in it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output, and no progress.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the launch line and the job description; submit nothing.")]

@@ -10,6 +10,7 @@ from esd_deploy.commands import options
 from esd_deploy.commands.running import Conditions, allowed, carry_out, going_on, require_good, show_end
 from esd_deploy.commands.several import Chosen, printed
 from esd_deploy.display.progress import display
+from esd_deploy.errands import packages
 from esd_deploy.plans.plan import Plan
 from esd_deploy.preflight import local_checks
 from esd_deploy.records import record
@@ -65,7 +66,7 @@ def _all(chosen: Chosen, plans: dict[str, tuple[Site, Plan]], output: Path, *, a
 
         def submitted(run_id: str) -> None:
             place, plan = plans[run_id]
-            run = place.start(plan, runs=output, display=steps, rerun_of=run_id)
+            run = place.start(packages.ensured(place, plan, steps.step), runs=output, display=steps, rerun_of=run_id)
             with going_on(run.id, output):
                 run.submit()
             begun[run_id] = run

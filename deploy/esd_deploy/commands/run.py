@@ -23,5 +23,5 @@ def run_command(
 ) -> None:
     """Run a script at a site, wait for it, fetch its results, keep a record in OUTPUT/<id>/run.json."""
     how = Conditions(force=force, dry_run=dry_run, signed=require_signature)
-    place, plan = planned(asked.site, asked.request(output), how, model=asked.model, runs=output)
+    place, plan = planned(asked.site, asked.request(output), how, model=asked.model, requirements=asked.requirements, runs=output)
     carry_out(place, plan, output, how, as_json=as_json)

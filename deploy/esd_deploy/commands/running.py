@@ -16,6 +16,7 @@ from esd_build.net.words import say
 from esd_deploy.commands.console import out, stop
 from esd_deploy.commands.options import IMAGE_VARIABLE
 from esd_deploy.display.progress import Display, display
+from esd_deploy.errands import packages
 from esd_deploy.plans import model_input
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
@@ -43,13 +44,24 @@ class Conditions:
     signed: bool = False
 
 
-def planned(site: str, request: Request, how: Conditions, *, runs: Path | None = None, model: Path | None = None) -> tuple[Site, Plan]:
+def planned(
+    site: str,
+    request: Request,
+    how: Conditions,
+    *,
+    runs: Path | None = None,
+    model: Path | None = None,
+    requirements: Path | None = None,
+) -> tuple[Site, Plan]:
     """The plan of a request, with the image pinned by digest. Local checks come before any request to a server."""
     config, _ = load_site(site)
     wanted = local_checks.checked(with_default_image(request, config), config, runs=runs, signed=how.signed, model=model)
     place = Site.of(config).signed_only() if how.signed else Site.of(config)
+    if requirements is not None and not requirements.is_file():
+        raise UsageError(f"--requirements {requirements}: no such file")
     plan = place.planned(wanted)
-    return place, plan if model is None else model_input.with_model(plan, model, ModelBuilder.here())
+    plan = plan if model is None else model_input.with_model(plan, model, ModelBuilder.here())
+    return place, plan if requirements is None else packages.required(place, plan, requirements)
 
 
 def with_default_image(request: Request, config: SiteConfig) -> Request:
@@ -88,6 +100,7 @@ def carry_out(place: Site, plan: Plan, runs: Path, how: Conditions, *, as_json: 
     if not allowed(place, plan, how):
         return
     with display(quiet=as_json) as steps:
+        plan = packages.ensured(place, plan, steps.step)
         run = place.start(plan, runs=runs, display=steps, rerun_of=rerun_of)
         with going_on(run.id, runs):
             run.submit()

@@ -15,7 +15,7 @@ app = typer.Typer()
 
 
 @app.command()
-@asks(without=("inputs", "model", "tag"))
+@asks(without=("inputs", "requirements", "model", "tag"))
 def script(
     asked: Asked,
     *,

@@ -17,6 +17,7 @@ from esd_deploy.commands.asked import Asked, asks
 from esd_deploy.commands.console import printed_array, stop
 from esd_deploy.commands.running import Conditions, RunFailedError, allowed, going_on, planned
 from esd_deploy.display.progress import display
+from esd_deploy.errands import packages
 from esd_deploy.plans import parameters
 from esd_deploy.plans.parameters import Parameters
 from esd_deploy.plans.plan import Plan
@@ -61,8 +62,10 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
         raise UsageError("--count with --param or --params: name the repetitions by a parameter, e.g. --param trial=1..4")
     asked = replace(asked, tag=asked.tag or [f"sweep-{asked.script.stem}"]) if combinations else asked
     how = Conditions(force=force, signed=require_signature)
-    place, plan = planned(asked.site, asked.request(output), how, model=asked.model, runs=output)
+    place, plan = planned(asked.site, asked.request(output), how, model=asked.model, requirements=asked.requirements, runs=output)
     allowed(place, plan, how)
+    with display(quiet=as_json) as steps:
+        plan = packages.ensured(place, plan, steps.step)
     if combinations:
         _sweep(place, plan, combinations, output, again=again, as_json=as_json)
         return

@@ -133,4 +133,9 @@ if ! link_shared; then
   touch "$sif" # when it was last used, for the one who tidies up here (images.sh)
   link_own
 fi
+if [ -n "${ESD_PACKAGES_KEY:-}" ]; then
+  # shellcheck source=/dev/null
+  source "$job/esd/packages.sh"
+  link_packages "$job" "$scratch"
+fi
 printf '{"host": "%s", "downloaded": %s, "seconds": %d}\n' "$(uname -n)" "$downloaded" "$SECONDS" >"$job/esd/pull.json"

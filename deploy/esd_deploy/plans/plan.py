@@ -7,6 +7,7 @@ from esd_build.registry import PublishedImage
 from esd_deploy.plans import launch, parameters
 from esd_deploy.plans.content import Content, File
 from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.packages import Packages
 from esd_deploy.plans.parameters import Parameters
 from esd_deploy.sites.config import Mode, SiteConfig
 
@@ -49,6 +50,9 @@ class Plan:
     parameters: Parameters = ()
     """Of a run of a sweep: its own values; `arguments` have them already."""
 
+    packages: Packages | None = None
+    """Python packages besides those of the image; `site` shows them to the program already."""
+
     def with_parameters(self, own: Parameters, run_id: str) -> "Plan":
         """One run of a sweep of this plan."""
         return replace(self, run_id=run_id, parameters=own, arguments=parameters.arguments(self.arguments, own))
@@ -56,7 +60,11 @@ class Plan:
     @property
     def variables(self) -> tuple[tuple[str, str], ...]:
         """Environment variables that this run has besides those of `site`."""
-        return (*(() if self.index is None else ((RUN_INDEX, str(self.index)),)), *parameters.variables(self.parameters))
+        return (
+            *(() if self.index is None else ((RUN_INDEX, str(self.index)),)),
+            *parameters.variables(self.parameters),
+            *(self.packages.variables if self.packages else ()),
+        )
 
     @property
     def script_sha256(self) -> str:

@@ -1,5 +1,6 @@
 """What a user asks for, and the same after checks against the site: read once, then plain data."""
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,11 @@ from esd_deploy.plans.image import ImageWord, parse
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.limits import bound, check_files, check_gpus, check_size, most, settled
 from esd_deploy.plans.plan import Plan, Sent
-from esd_deploy.plans.program import require_program
+from esd_deploy.plans.program import require_program, unsent
 from esd_deploy.plans.variables import with_variables
 from esd_deploy.sites.config import Mode, SiteConfig
+
+_LOG = logging.getLogger("esd_deploy")
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,8 @@ class Request:
         inputs = tuple(file for _, files in found for file in files)
         check_files(place, ((handed.name, handed.program), *handed.others, *inputs))
         sent = _sent(handed, self.script, found)
+        if self.script.is_file() and not handed.others:
+            _tell_unsent(self.script, handed, sent)
         require_free([one.place for one in sent], {name for name, _ in handed.others})
         time_s = self.time_s or min(place.limits.default_time_s, most(place).time_s)
         asked = (self.arguments, wanted, shape, time_s, inputs, self.tags, self.name, self.environment)
@@ -120,6 +125,12 @@ def _check_place(site: SiteConfig, mode: Mode, shape: Shape) -> None:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes, so `submit: sbatch` cannot work; use `submit: unicore`")
     if mode in {"login", "container"} and not site.login_node:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes (`login_node` in its configuration); use --mode module")
+
+
+def _tell_unsent(script: Path, handed: Bundle, sent: Iterable[Sent]) -> None:
+    """A warning, for a program may do without: many import what they can get."""
+    for one in unsent(script, handed.program, {file.place for file in sent}):
+        _LOG.warning("%s imports %s, which lies beside it and is not sent; --input %s sends it", script, one.stem, one)
 
 
 def _sent(handed: Bundle, script: Path, inputs: Iterable[tuple[Path, Iterable[File]]]) -> tuple[Sent, ...]:

@@ -1,7 +1,9 @@
 """The job of a run. Pure."""
 
 from esd_deploy.plans import launch
+from esd_deploy.plans.content import File
 from esd_deploy.plans.job import PULL, JobSpec, own_files
+from esd_deploy.plans.packages import LOCK_FILE
 from esd_deploy.plans.plan import Plan
 
 LAUNCH_FILE = "esd/launch.sh"
@@ -21,7 +23,7 @@ def spec(plan: Plan) -> JobSpec:
         tags=(plan.run_id, *plan.tags),
         name=f"{plan.name or ''}{plan.run_id}",
         script="esd/job.sh",
-        files=(*plan.own_files.items(), *own, (LAUNCH_FILE, text.encode())),
+        files=(*plan.own_files.items(), *own, (LAUNCH_FILE, text.encode()), *_packages(plan)),
         place="login" if plan.mode == "login" else "compute",
         shape=plan.shape,
         time_s=plan.time_s,
@@ -29,3 +31,8 @@ def spec(plan: Plan) -> JobSpec:
         image=plan.image,
         environment=plan.variables,
     )
+
+
+def _packages(plan: Plan) -> tuple[File, ...]:
+    """What finds them at the site; their lock, so that the run's folder has all that a second run needs."""
+    return (*own_files("packages.sh"), (LOCK_FILE, plan.packages.lock)) if plan.packages else ()

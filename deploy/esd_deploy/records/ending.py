@@ -15,6 +15,7 @@ Kind = Literal[
     "node failure",
     "cancelled",
     "image not pulled",
+    "packages missing",
     "wire-up failed",
     "crash at start",
     "killed",
@@ -41,6 +42,7 @@ _ADVICE: Mapping[str, str] = {
     "out of memory": "use more nodes (--nodes), fewer ranks on each (--tasks-per-node), or a smaller network",
     "node failure": "the program is not to blame: `esd-deploy rerun` starts it again",
     "cancelled": "somebody ended it: the user, or an administrator",
+    "packages missing": "`esd-deploy rerun` installs them again",
     "crash at start": "neither the program nor the site's file is to blame: `esd-deploy rerun` starts it again",
     "killed": "signal 9 without a reason is most often memory: see --nodes and --tasks-per-node",
     "not submitted": "the batch system did not take the job: see its message",
@@ -71,6 +73,7 @@ _NOT_TAKEN = re.compile(
 )
 _OWN: tuple[tuple[str, Kind], ...] = (
     (r"^pull on ", "image not pulled"),
+    (r"^packages on ", "packages missing"),
     (r"^submit on .*sbatch: error", "not submitted"),
     (r"^job on .*wire-up", "wire-up failed"),
     (r"^job on .*MPI crashed at its start", "crash at start"),

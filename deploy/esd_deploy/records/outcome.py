@@ -1,5 +1,6 @@
 """What a user is told at the end of a run: the table, and the reason of a failure."""
 
+import re
 from pathlib import Path
 
 from rich.table import Table
@@ -61,7 +62,8 @@ def failure(record: RunRecord, folder: Path) -> str:
     """The message of a failed run: what the site says, how it ended, then the reason as far as the run's files tell it."""
     code = "no exit code" if record.exit_code is None else f"exit code {record.exit_code}"
     said = f"{record.status}, {code}" + (f": {record.message}" if record.message else "")
-    return f"run {record.id} did not succeed ({said}); its files are in {shown(folder)}\n{_ending(record)}{reason(record, folder)}"
+    why = reason(record, folder)
+    return f"run {record.id} did not succeed ({said}); its files are in {shown(folder)}\n{_ending(record)}{why}{_absent(why)}"
 
 
 def reason(record: RunRecord, folder: Path) -> str:
@@ -74,6 +76,14 @@ def reason(record: RunRecord, folder: Path) -> str:
         if text:
             return text
     return "\n".join(record.log[-_TAIL:]) or "the site gave no reason"
+
+
+def _absent(said: str) -> str:
+    """What to do where Python did not find a module."""
+    found = re.findall(r"ModuleNotFoundError: No module named '([\w.]{1,100})'", said)
+    name = found[-1].partition(".")[0] if found else ""
+    own = f"a module of your own goes along by `--input {name}.py`; `--requirements FILE` adds a package that the image does not have"
+    return f"\n{name} is not there: {own}" if name else ""
 
 
 def _ending(record: RunRecord) -> str:

@@ -26,6 +26,7 @@ from esd_deploy.records.record_parts import (
     MissingRecord,
     Part,
     PullRecord,
+    RequirementsRecord,
     ScriptRecord,
     ShapeRecord,
     StartCrashRecord,
@@ -74,6 +75,7 @@ class RunRecord(Part):
     parameters: dict[str, Parameter] = Field(default_factory=dict)
     """Of a run of a sweep: its own values; the job has them in $ESD_PARAM_<name>."""
     image: ImageRecord | None
+    requirements: RequirementsRecord | None = None
     script: ScriptRecord
     staged: tuple[RunPath, ...] = ()
     """Paths in the job's folder that were sent there; all others are results."""
@@ -123,6 +125,7 @@ class RunRecord(Part):
             environment=dict(plan.environment),
             parameters=dict(plan.parameters),
             image=ImageRecord.of(plan.image) if plan.image else None,
+            requirements=RequirementsRecord.of(plan.packages) if plan.packages else None,
             script=_script(plan, staged),
             staged=tuple(staged or ()),
             launch=str(plan.launch),

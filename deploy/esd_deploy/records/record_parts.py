@@ -1,5 +1,6 @@
 """The parts of a run's record."""
 
+import hashlib
 from datetime import datetime
 from typing import Annotated, Self
 
@@ -8,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 from esd_build.registry import UNVERIFIED_SOURCES, PublishedImage
 from esd_deploy.fetching.wanted import WITH_CONTENT
 from esd_deploy.plans.job import JobDescription
+from esd_deploy.plans.packages import Packages
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.records.ending import Ending
 from esd_deploy.sites.config import Cpus, Hint
@@ -132,6 +134,27 @@ class EndingRecord(Part):
     def of(cls, ending: Ending) -> Self:
         """An ending, to be kept."""
         return cls(kind=ending.kind, because=ending.because)
+
+
+class RequirementsRecord(Part):
+    """Python packages besides those of the image (--requirements); the lock, with a hash of each, is `esd/requirements.lock` in the folder.
+
+    `key` names them in the site's cache, `sums` is the SHA-256 (hex) of the list of their files, `lock_sha256` that of the lock.
+    """
+
+    key: str
+    sums: str
+    lock_sha256: str
+    python: str
+    platform: str
+    versions: dict[str, str]
+
+    @classmethod
+    def of(cls, packages: Packages) -> Self:
+        """What is kept of them."""
+        digest = hashlib.sha256(packages.lock).hexdigest()
+        own = {"python": packages.python, "platform": packages.platform, "versions": packages.versions}
+        return cls(key=packages.key, sums=packages.sums, lock_sha256=digest, **own)
 
 
 class ShapeRecord(Part):

@@ -19,6 +19,7 @@ class Sameness:
     script: tuple[str, str]
     inputs: frozenset[tuple[str, str]]
     image: str | None
+    packages: str | None
     arguments: tuple[str, ...]
     environment: frozenset[tuple[str, str]]
     parameters: frozenset[tuple[str, Value]]
@@ -33,6 +34,7 @@ def of_record(one: RunRecord) -> Sameness:
         script=(one.script.name, one.script.sha256),
         inputs=frozenset(one.script.inputs.items()),
         image=one.image.digest if one.image else None,
+        packages=one.requirements.key if one.requirements else None,
         arguments=one.script.arguments,
         environment=frozenset(one.environment.items()),
         parameters=frozenset(one.parameters.items()),
@@ -48,6 +50,7 @@ def of_plan(plan: Plan) -> Sameness:
         script=(plan.script_name, plan.script_sha256),
         inputs=frozenset((path, sha256_of(content)) for path, content in plan.inputs),
         image=str(plan.image.reference.digest) if plan.image else None,
+        packages=plan.packages.key if plan.packages else None,
         arguments=plan.arguments,
         environment=frozenset(plan.environment),
         parameters=frozenset(plan.parameters),

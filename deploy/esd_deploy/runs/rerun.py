@@ -14,6 +14,7 @@ from esd_deploy.display.progress import Display
 from esd_deploy.plans import parameters, paths
 from esd_deploy.plans.content import OnDisk, require_same, sha256_of, whole
 from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.packages import LOCK_FILE, Packages, seen, versions
 from esd_deploy.plans.plan import RUN_INDEX, Plan
 from esd_deploy.plans.variables import with_variables
 from esd_deploy.records.record import PREPARED, RunRecord
@@ -40,9 +41,11 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         raise UsageError(f"the record of '{known.id}' does not say its shape (it was written by an older esd-deploy); use `esd-deploy run`")
     variables = tuple(known.environment.items())
     site = with_variables(config.model_copy(update={"partition": known.shape.partition, "account": known.shape.account}), variables)
+    own = _packages(known, folder)
     return Plan(
         run_id=new_id(),
-        site=site,
+        site=seen(site) if own else site,
+        packages=own,
         image=_image(known),
         script_name=known.script.name,
         script=whole(_same(folder, known.script.name, known.script.sha256)),
@@ -57,6 +60,15 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         environment=variables,
         parameters=parameters.checked(known.parameters),
     )
+
+
+def _packages(known: RunRecord, folder: Path) -> Packages | None:
+    told = known.requirements
+    if told is None or known.image is None:
+        return None
+    lock = whole(_same(folder, LOCK_FILE, told.lock_sha256))
+    versions(lock)
+    return Packages(lock, told.python, told.platform, known.image.sif_digest, told.sums)
 
 
 def _shape(known: ShapeRecord) -> Shape:
@@ -101,7 +113,7 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
 
 
 _TRAVELS = (
-    *("id", "mode", "tags", "name", "environment", "parameters", "image", "script", "staged", "launch"),
+    *("id", "mode", "tags", "name", "environment", "parameters", "image", "requirements", "script", "staged", "launch"),
     *("nodes", "threads_per_rank", "shape", "time_limit_s", "index", "esd_images"),
 )
 """The keys of a record that are believed where it comes from a site."""

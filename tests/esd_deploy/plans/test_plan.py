@@ -2,6 +2,7 @@ import pytest
 
 from esd_build.data.errors import UsageError
 from esd_deploy.backends.unicore_job import description, files
+from esd_deploy.plans import program
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 from esd_deploy.plans.run_job import spec
@@ -156,3 +157,42 @@ def test_the_batch_job_is_called_what_the_user_calls_the_run(config, image, scri
     found = Request(script, image="nest", name="pilot_1").checked(config).plan(image, "run-1")
 
     assert description(spec(found)).document()["Name"] == "esdpilot1run1"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("import helper\n", ["helper.py"]),
+        ("from helper.deep import x\nimport pack.part as p\n", ["helper.py", "pack"]),
+        ("def later():\n    import helper\n", ["helper.py"]),
+        ("import nest\nfrom . import helper\n", []),
+        ("import absent\n", []),
+        ("not python at all\n", []),
+    ],
+)
+def test_a_module_beside_the_script_that_is_not_sent_is_named(text, told, tmp_path):
+    (tmp_path / "helper.py").write_text("")
+    (tmp_path / "pack").mkdir()
+    (tmp_path / "pack" / "__init__.py").write_text("")
+
+    found = program.unsent(tmp_path / "net.py", text.encode(), {"net.py"})
+
+    assert [one.name for one in found] == told
+
+
+def test_what_is_sent_is_not_told(tmp_path):
+    (tmp_path / "helper.py").write_text("")
+
+    assert program.unsent(tmp_path / "net.py", b"import helper\n", {"net.py", "helper.py"}) == []
+
+
+def test_the_warning_names_the_option_that_sends_it(tmp_path, config, caplog):
+    (tmp_path / "net.py").write_text("import helper\n")
+    (tmp_path / "helper.py").write_text("")
+
+    Request(tmp_path / "net.py", image="nest").checked(config)
+    Request(tmp_path / "net.py", image="nest", inputs=(tmp_path / "helper.py",)).checked(config)
+
+    assert [one.getMessage() for one in caplog.records] == [
+        f"{tmp_path}/net.py imports helper, which lies beside it and is not sent; --input {tmp_path}/helper.py sends it"
+    ]

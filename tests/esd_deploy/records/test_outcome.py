@@ -56,6 +56,17 @@ def test_a_scripts_traceback_and_exit_code_reach_the_user(failed, tmp_path):
     )
 
 
+def test_a_module_that_is_not_there_is_named_with_what_brings_it(failed, tmp_path):
+    (tmp_path / "stderr").write_text("Traceback\nModuleNotFoundError: No module named 'matplotlib.pyplot'\n")
+
+    told = outcome.failure(failed, tmp_path)
+
+    assert told.endswith(
+        "matplotlib is not there: a module of your own goes along by `--input matplotlib.py`; "
+        "`--requirements FILE` adds a package that the image does not have"
+    )
+
+
 @pytest.mark.parametrize("place", [".UNICORE_PRE_0/stderr", "esd/failure.txt"])
 def test_a_failed_pull_reaches_the_user(failed, tmp_path, place):
     (tmp_path / place).parent.mkdir()
