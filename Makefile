@@ -33,7 +33,7 @@ TAGGED = $(IMAGE):$$(sed -nE 's/.*:([^@]+)@.*/\1/p' dist/images/$(NAME).referenc
 BIN := .venv/bin
 SCRIPTS := $(wildcard ci/*.sh ci/*/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
 
-.PHONY: fuzz fuzz-long help setup uninstall fresh fresh-all system python demo test test-unicorex coverage image plan matrix contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
+.PHONY: fuzz fuzz-long help setup uninstall fresh fresh-all system python demo test test-unicorex coverage image plan matrix built contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -70,6 +70,9 @@ plan: python  ## show which stages would be built, and why
 
 matrix: python  ## the images that a pipeline builds, from recipes/ and spack-envs/ (NIGHTLY=yes: all of them), as GitHub and GitLab want them
 	@ci/matrix.sh
+
+built: python  ## write the images of dist/images/ into the table of docs/measurements/built.md
+	@$(BIN)/esd-build built
 
 contract: setup  ## check a built image against its contract
 	@$(BIN)/esd-build test $(IMAGE) $(CHOSEN)

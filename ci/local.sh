@@ -36,4 +36,5 @@ step push
 step sign
 step validate SITE="$work/ci.yaml" "VALIDATE=${VALIDATE:---quick}"
 step promote
+step built
 printf '\n==> the pipeline passed: %s\n' "$(cat "dist/images/$name.promoted")"

@@ -19,6 +19,7 @@ from esd_build.data.errors import EsdError, NoCheckoutError, UsageError, disk_fu
 from esd_build.data.project import Project
 from esd_build.data.target import require_runs_here
 from esd_build.net.words import SafeConsole, say
+from esd_build.product.built import CONTRACT
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -109,7 +110,8 @@ def check_contract(
     tests = [project.root / "tests" / "images", *recipe.folder.glob("test_*.py")]
     chosen = {"--image-file": str(file), "--image-env": env, "--image-provider": provider, "--image-target": target, "--image-oci": oci}
     options = [f"{name}={value}" for name, value in chosen.items() if value]
-    command = [sys.executable, "-m", "pytest", *options, *map(str, tests)]
+    noted = f"--junitxml={file.with_suffix(CONTRACT)}"
+    command = [sys.executable, "-m", "pytest", noted, *options, *map(str, tests)]
     raise typer.Exit(min(subprocess.run(command, cwd=project.root, check=False).returncode, 1))
 
 

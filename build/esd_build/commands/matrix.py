@@ -1,4 +1,4 @@
-"""The command `esd-build matrix`: the images that can be built, for a person or for a pipeline."""
+"""The commands `esd-build matrix` and `built`: the images that can be built, for a person or a pipeline, and those that were."""
 
 from enum import StrEnum
 from pathlib import Path
@@ -9,7 +9,7 @@ from rich.table import Table
 
 from esd_build.data.project import Project
 from esd_build.net.words import SafeConsole, say
-from esd_build.product import matrix
+from esd_build.product import built, matrix
 from esd_build.product.forms import DURATION
 
 app = typer.Typer()
@@ -37,3 +37,13 @@ def matrix_command(
     for one in found:
         table.add_row(one.image, one.environment, one.provider, one.form, DURATION[one.form])
     SafeConsole().print(table)
+
+
+@app.command("built")
+def built_command() -> None:
+    """Write the images of dist/images/ into the table of docs/measurements/built.md: when, size, contract, sites."""
+    project = Project.find(Path.cwd())
+    page = project.root / "docs" / "measurements" / "built.md"
+    rows = built.found(project.images)
+    page.write_text(built.page(page.read_text(encoding="utf-8") if page.is_file() else "", rows), encoding="utf-8")
+    say(f"{page.relative_to(project.root)}: {len(rows)} images of {project.images.relative_to(project.root)}")
