@@ -1,6 +1,7 @@
-"""Writes the reference pages that the programs themselves know: `make reference`. A test fails where a page is not what this writes."""
+"""Writes the reference pages that are generated from the programs: `make reference`. A test fails if a page differs."""
 
 import html
+import json
 import re
 import sys
 from collections.abc import Mapping
@@ -17,12 +18,19 @@ from esd_deploy.sites.config import schema
 from esd_localsite.commands.local import app as local_app
 
 FOLDER = Path(__file__).parent / "reference"
+SCHEMA = Path(__file__).parents[1] / "site-configs" / "schema.json"
 PROGRAMS = {"esd-deploy": deploy_app, "esd-deploy local": local_app, "esd-build": build_app}
 
 
 def pages() -> Mapping[Path, str]:
-    """Every generated page with its text."""
-    return {FOLDER / "commands.md": commands(), FOLDER / "site-files.md": site_files(), FOLDER / "run-record.md": run_record()}
+    """Every generated page, and the schema of site files for editors, with its text."""
+    editors = json.dumps(schema(), indent=2) + "\n"
+    return {
+        FOLDER / "commands.md": commands(),
+        FOLDER / "site-files.md": site_files(),
+        FOLDER / "run-record.md": run_record(),
+        SCHEMA: editors,
+    }
 
 
 def commands() -> str:

@@ -103,7 +103,7 @@ class Factory:
         return Workshop(self.project, self.environment, self.cache, self.apptainer, self.progress.say)
 
     def _prerequisites(self, recipe: Recipe) -> None:
-        """What an image stands on and what goes in. Where its downloads need no image, they are fetched while the base is built."""
+        """Prepare an image's base and inputs. Downloads that need no image run while the base is built."""
         provider = provider_of(self.environment, recipe)
         with self._downloading(recipe, provider) if not provider.prerequisites else contextlib.nullcontext():
             if recipe.base:
@@ -120,7 +120,7 @@ class Factory:
 
     @contextlib.contextmanager
     def _downloading(self, recipe: Recipe, provider: Provider) -> Iterator[None]:
-        """Downloads beside other work. Where both fail, the failure of the other work is what is told."""
+        """Downloads beside other work. If both fail, the failure of the other work is reported."""
         with ThreadPoolExecutor(max_workers=1) as pool:
             running = [pool.submit(self._download, provider, plan, stage) for plan, stage in self._missing_downloads(recipe)]
             try:
@@ -194,7 +194,7 @@ class Factory:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        """One build at a time in a cache; says so where another is at work."""
+        """One build at a time in a cache; says so if another build is running."""
         lock = self.cache.lock
         try:
             lock.acquire(timeout=0)
@@ -208,7 +208,7 @@ class Factory:
 
     @contextlib.contextmanager
     def _temporary(self, name: str) -> Iterator[Path]:
-        """A folder for one build on the cache's disk. What an earlier build left when it was killed goes first."""
+        """A folder for one build on the cache's disk. Removes what a killed build left."""
         self._clear_temporary()
         folder = self.cache.make_folder(self.cache.root / "temporary" / name)
         try:

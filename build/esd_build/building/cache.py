@@ -20,7 +20,7 @@ NEEDED_BYTES = 4 * 1000**3
 
 @dataclass(frozen=True)
 class Cache:
-    """A folder of the account that builds; every entry appears by rename, so what is there is whole."""
+    """A folder of the account that builds; every entry appears by rename, so existing entries are complete."""
 
     root: Path
     account: Account

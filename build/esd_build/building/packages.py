@@ -1,4 +1,4 @@
-"""Lists of Debian packages, `name=version` a line: what an image holds (`/opt/esd/packages.txt`), what is recorded (`apt.lock`)."""
+"""Lists of Debian packages, `name=version` a line: what an image contains (`/opt/esd/packages.txt`), what is recorded (`apt.lock`)."""
 
 from collections.abc import Mapping, Sequence
 

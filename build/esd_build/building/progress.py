@@ -56,7 +56,7 @@ class BuildProgress:
 
     @contextmanager
     def aside(self, what: str) -> Iterator[None]:
-        """A step that goes on beside another one: it has no bar, and says only how long it took."""
+        """A step that runs beside another one: it has no bar and only reports how long it took."""
         started = time.monotonic()
         yield
         self.say(f"    {what}: {_duration(time.monotonic() - started)}")

@@ -1,4 +1,4 @@
-"""What is kept in the cache, how large it is, when it was last used, and what goes when it is too much."""
+"""What the cache keeps: sizes, last uses, and what to remove when it is too large."""
 
 import os
 import shutil
@@ -50,7 +50,7 @@ def kept(cache: Cache) -> Sequence[Kept]:
 
 
 def surplus(entries: Iterable[Kept], limit_bytes: int, needed: frozenset[Path] = frozenset()) -> Sequence[Kept]:
-    """What has to go so that the rest is no larger than the limit: the longest unused first, never what is needed. Pure."""
+    """What to remove so that the rest is within the limit: the longest unused first, never what is needed. Pure."""
     ordered = sorted(entries, key=lambda entry: entry.used)
     excess = sum(entry.size for entry in ordered) - limit_bytes
     going = []

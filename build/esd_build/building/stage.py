@@ -27,7 +27,7 @@ class KnownPackages(Protocol):
 
 @dataclass(frozen=True)
 class Stage:
-    """One step of a build. `inputs` maps what goes in to a hash of it, or to None where an earlier stage must run first."""
+    """One step of a build. `inputs` maps each input to its hash, or to None if an earlier stage must run first."""
 
     name: str
     kind: Kind
@@ -35,7 +35,7 @@ class Stage:
 
     @property
     def folder(self) -> str:
-        """What it is called in the build folder: `wheels`, for the wheels of whichever image."""
+        """Its name in the build folder: `wheels`, for the wheels of any image."""
         return self.name.rpartition("/")[2]
 
     @property

@@ -25,7 +25,7 @@ LockFile = Annotated[
         help="A spack.lock of the release instead: of a JupyterLab or site environment, or pulled from ESD's concretization cache.",
     ),
 ]
-System = Annotated[str | None, typer.Option("--system", help="A folder of its site-config/ whose requirements count too.")]
+System = Annotated[str | None, typer.Option("--system", help="A folder of its site-config/ whose requirements also count.")]
 
 
 @app.command("import")
@@ -90,7 +90,7 @@ def _manifest(path: Path | None, lock: Path | None, system: str | None) -> Manif
         raise UsageError("name one source: the folder of a checkout of ebrains-spack-builds, or --lock FILE")
     if lock is not None:
         if system is not None:
-            raise UsageError("--system chooses a folder of a checkout; a lock is of one system already")
+            raise UsageError("--system chooses a folder of a checkout; a lock already belongs to one system")
         return Manifest.of_lock(lock)
     return Manifest.read(path or Path(), system)
 

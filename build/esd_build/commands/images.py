@@ -67,12 +67,12 @@ def size(
 
 @app.command()
 def sbom(image: ImageName, env: EnvironmentName = "edge", provider: ProviderName = None, target: TargetName = None) -> None:
-    """Print the bill of materials of a built image (CycloneDX, JSON); it lies beside the image, and `push` attaches it."""
+    """Print the bill of materials of a built image (CycloneDX, JSON); the file is beside the image, and `push` attaches it."""
     factory, recipe = open_factory(image, env, provider, target)
     file = built(factory.project, recipe, factory.environment)
     path = file.with_suffix(papers.BILL)
     if not path.is_file():
-        raise UsageError(f"{shown(path)} is not there; `make image IMAGE={image} ENV={env}` writes it")
+        raise UsageError(f"{shown(path)} does not exist; `make image IMAGE={image} ENV={env}` writes it")
     finished.read(file)
     say(path.read_text(encoding="utf-8"), nl=False)
 

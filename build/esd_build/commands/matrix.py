@@ -25,8 +25,8 @@ class Pipeline(StrEnum):
 
 @app.command("matrix")
 def matrix_command(
-    nightly: Annotated[bool, typer.Option("--nightly", help="All of them; without it those that are quick enough for every push.")] = False,
-    pipeline: Annotated[Pipeline | None, typer.Option("--for", help="As this pipeline wants them: a matrix, or a child pipeline.")] = None,
+    nightly: Annotated[bool, typer.Option("--nightly", help="All of them; default: those that are quick enough for every push.")] = False,
+    pipeline: Annotated[Pipeline | None, typer.Option("--for", help="In this pipeline's form: a matrix, or a child pipeline.")] = None,
 ) -> None:
     """List the images that can be built: every recipe with every environment that it goes with."""
     found = matrix.chosen(matrix.buildable(Project.find(Path.cwd())), nightly=nightly)

@@ -34,10 +34,10 @@ def model_command(  # noqa: PLR0913 - each parameter is an option of the command
     synapse: Annotated[Path | None, typer.Option(help="NESTML file of a plastic synapse for this neuron.")] = None,
     *,
     post_port: Annotated[str, typer.Option(help="The synapse's input for the neuron's own spikes.")] = POST_PORT,
-    target: Annotated[Literal["nest", "spinnaker", "both"], typer.Option(help="The machine that the code is for.")] = "both",
+    target: Annotated[Literal["nest", "spinnaker", "both"], typer.Option(help="The machine for which the code is.")] = "both",
     image: Annotated[str | None, typer.Option(help="Image to use; default: the image named after the target.")] = None,
     env: Annotated[str, typer.Option("--env", help="A folder of spack-envs/.")] = "edge",
-    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; each target gets its own in it.")] = Path(
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results; each target gets a folder in it.")] = Path(
         "dist/models"
     ),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

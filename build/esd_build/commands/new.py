@@ -17,8 +17,8 @@ app = typer.Typer()
 def new_image(
     name: Annotated[str, typer.Argument(help="Name of the new image: lower-case letters, digits and '-'.")],
     packages: Annotated[list[str], typer.Option("--package", "-p", help="A Python package from the index; may be repeated.")],
-    base: Annotated[str, typer.Option(help="The image that the new one stands on.")] = "nest",
-    env: Annotated[str, typer.Option(help="The environment whose versions hold.")] = "edge",
+    base: Annotated[str, typer.Option(help="The image on which the new one is based.")] = "nest",
+    env: Annotated[str, typer.Option(help="The environment whose versions apply.")] = "edge",
 ) -> None:
     """Write the files of a new image that adds Python packages to another one. Prints them, and what to do next."""
     project = Project.find(Path.cwd())

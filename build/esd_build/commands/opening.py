@@ -21,7 +21,7 @@ ProviderName = Annotated[
     str | None, typer.Option("--provider", help="How the environment is installed; default: as its release.yaml says.")
 ]
 TargetName = Annotated[
-    str | None, typer.Option("--target", help="The least processor that runs the image, for example x86_64_v4; default: the environment's.")
+    str | None, typer.Option("--target", help="The oldest processor that runs the image, e.g. x86_64_v4; default: the environment's.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 

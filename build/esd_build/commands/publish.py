@@ -43,7 +43,7 @@ def push(  # noqa: PLR0913 - each parameter is an option of the command line
     env: EnvironmentName = "edge",
     provider: ProviderName = None,
     target: TargetName = None,
-    tag: Annotated[str | None, typer.Option(help="Push under this tag only, instead of those that `esd-build tags` shows.")] = None,
+    tag: Annotated[str | None, typer.Option(help="Push only under this tag, instead of those that `esd-build tags` shows.")] = None,
     move: Annotated[bool, typer.Option(help="Also move the environment's tag to this image.")] = True,
     ca_file: CaFile = None,
 ) -> None:
@@ -168,7 +168,7 @@ def sign(
 
 
 @app.command()
-def keys(name: Annotated[Path, typer.Argument(metavar="NAME", help="makes NAME.key, to sign with, and NAME.pub, to give away")]) -> None:
+def keys(name: Annotated[Path, typer.Argument(metavar="NAME", help="makes NAME.key, to sign with, and NAME.pub, to publish")]) -> None:
     """Make a pair of keys for `esd-build sign`, in cosign's format; the private one is encrypted."""
     say(signing.new_key_pair(name))
 

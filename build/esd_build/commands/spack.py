@@ -67,22 +67,20 @@ def check_locks(names: Annotated[list[str] | None, typer.Argument(metavar="[ENVI
 def mirror(
     name: EnvironmentName,
     group: Annotated[str, typer.Option(help="Only the sources of one group.")] = FULL,
-    directory: Annotated[Path | None, typer.Option(help="Where the mirror lies; default: in the build cache.")] = None,
+    directory: Annotated[Path | None, typer.Option(help="The mirror's folder; default: in the build cache.")] = None,
     only_check: Annotated[
         bool, typer.Option("--check", help="Fetch nothing; list what is missing. Exit code 1 if anything is missing.")
     ] = False,
-    brought: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="A source that you brought: put it into the mirror.")
-    ] = None,
-    named: Annotated[str | None, typer.Option("--as", metavar="PACKAGE@VERSION", help="With --from: the source that the file is.")] = None,
+    brought: Annotated[Path | None, typer.Option("--from", metavar="FILE", help="A source file of yours, to put into the mirror.")] = None,
+    named: Annotated[str | None, typer.Option("--as", metavar="PACKAGE@VERSION", help="With --from: the name of the source.")] = None,
     accept: Annotated[
         str | None,
-        typer.Option("--accept-checksum", metavar="SHA256", help="With --from: take the file although its recipe wants another checksum."),
+        typer.Option("--accept-checksum", metavar="SHA256", help="With --from: accept the file although its recipe has another checksum."),
     ] = None,
 ) -> None:
     """Fill a source mirror with all files that a lock is built from, for a site without a network."""
     if brought is None and (named or accept):
-        raise UsageError("--as and --accept-checksum say something of a file: name it with --from FILE")
+        raise UsageError("--as and --accept-checksum need a file: name it with --from FILE")
     if brought is not None and not brought.is_file():
         raise UsageError(f"--from {brought}: no such file")
     environment = SpackEnvironment.find(_project(), name)
@@ -135,7 +133,7 @@ def _bring(project: Project, file: Path, listed: list[sources.Source], target: P
     say(f"    {file.name} is in the mirror")
     if taken is not None:
         noted = accepted.add(project, taken)
-        say(f"    accepted: {taken} ({noted.relative_to(project.root)}); images made of it cannot be published")
+        say(f"    accepted: {taken} ({noted.relative_to(project.root)}); images made from it cannot be published")
 
 
 def all_names(project: Project) -> list[str]:

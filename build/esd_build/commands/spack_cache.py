@@ -52,4 +52,4 @@ def pull(
     with open_spack(name) as spack:
         lock = put_group(spack, environment, group)
         taken = binaries.pull(spack, "group", place, lock, keys)
-    say(f"{taken} packages of {name} ({group}) taken from {place.url}, {'each signed' if keys else 'signatures not looked at'}")
+    say(f"{taken} packages of {name} ({group}) taken from {place.url}, {'each signed' if keys else 'signatures not checked'}")

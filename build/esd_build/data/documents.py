@@ -90,7 +90,7 @@ def _small(content: bytes) -> bytes:
 
 
 def _require_flat(content: object) -> None:
-    """A few lines of YAML can name themselves again and again: what is unfolded is counted before anything walks through it."""
+    """A few lines of YAML can expand to a huge document: count the expanded values before anything walks through them."""
     waiting, seen = [(content, 0)], 0
     while waiting:
         one, depth = waiting.pop()

@@ -7,7 +7,7 @@ import errno
 import os
 
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
-"""How the system says that a disk, or a share of it, has no room."""
+"""The system's error codes for a full disk or quota."""
 
 
 class EsdError(Exception):
@@ -35,11 +35,11 @@ class ToolError(EsdError):
 
 
 class NoCheckoutError(UsageError):
-    """What was asked for reads or makes files of a checkout, and there is none around."""
+    """The command needs a checkout, and the current folder is not in one."""
 
 
 def disk_full(error: OSError) -> ToolError | None:
-    """A full disk in words for whoever met it, wherever it was met; None for every other failure of the system."""
+    """The message for a full disk; None for every other failure of the system."""
     if error.errno not in FULL:
         return None
     place = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, (str, bytes, os.PathLike)) else ""

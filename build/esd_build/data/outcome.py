@@ -3,5 +3,5 @@
 from typing import Literal
 
 Outcome = Literal["passed", "failed", "unknown", "skipped"]
-"""`unknown`: the check could not look. `skipped`: it does not apply here, or what it rests on has failed. Neither is passed."""
+"""`unknown`: the check could not decide. `skipped`: it does not apply here, or a check that it needs failed. Neither is passed."""
 WORST: tuple[Outcome, ...] = ("failed", "unknown", "skipped", "passed")

@@ -18,7 +18,7 @@ Compression = Literal["small", "fast"]
 
 
 class Recipe(Document):
-    """`recipes/<image>/image.yaml`: what an image is. The definition file `<image>.def` lies beside it."""
+    """`recipes/<image>/image.yaml`: what an image is. The definition file `<image>.def` is beside it."""
 
     name: Name
     folder: Path
@@ -38,12 +38,12 @@ class Recipe(Document):
         return own if own.is_file() else self.folder / f"{self.folder.name}.def"
 
     def shared(self, folder: Path) -> "Recipe":
-        """The recipe with a definition that several images share, `<folder>/<folder>.def`; what lies beside its own is not used."""
+        """The recipe with a definition that several images share, `<folder>/<folder>.def`; files beside its own are not used."""
         return self.model_copy(update={"folder": folder, "inputs": (), "compiled_with": ()})
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """What lies beside the definition and is meant for it: everything but the description, the tests, and what they compare with."""
+        """The files beside the definition that belong to it: all except the description, the tests, and their reference data."""
         own = (p for p in self.folder.iterdir() if p.is_file() and p.suffix not in {".yaml", ".json", ".py", ".pyc"})
         return tuple(sorted(own))
 

@@ -55,7 +55,7 @@ class Fit(BaseModel):
 
 @dataclass(frozen=True)
 class Mapper:
-    """Maps scripts in one image; `folder` is where its work lies."""
+    """Maps scripts in one image; `folder` is its working folder."""
 
     image: Path
     apptainer: Apptainer

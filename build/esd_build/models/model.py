@@ -1,4 +1,4 @@
-"""A NESTML model and what is to be made of it: computed without acting.
+"""A NESTML model and what to make from it: computed without acting.
 
 What comes out depends on the files, the image and the scripts that run in it: the key is a hash of all of them.
 """

@@ -38,7 +38,7 @@ class Tolerance(Document):
 
 
 class Plasticity(Document):
-    """A plastic synapse onto the neuron, and NEST's own of the same kind; `tolerance` is of its weight, in the weight's unit."""
+    """A plastic synapse onto the neuron, and NEST's own synapse of the same kind; `tolerance` is of its weight, in the weight's unit."""
 
     file: str
     weight: float

@@ -100,7 +100,7 @@ def _on_nest(case: Case, found: NestTraces) -> tuple[Trace, Outcome, str]:
 def _on_spinnaker(case: Case, found: SpinnakerTrace, on_nest: Trace | None) -> tuple[Trace, Outcome, str]:
     model = spinnaker_trace(found)
     if on_nest is None:
-        return model, "skipped", "there is no trace of NEST to compare with"
+        return model, "skipped", "no trace of NEST to compare with"
     verdict, detail = agreement(model, on_nest, case.tolerance_mv.spinnaker, case.spike_steps)
     return model, verdict, f"against the model on NEST: {detail}"
 

@@ -1,1 +1,1 @@
-"""What a server may cost us, how long it is asked again, and where a request may go: whatever the server, whatever library speaks to it."""
+"""Limits on a server's answers, retries, and where a request may go: for every server and every HTTP library."""

@@ -1,4 +1,4 @@
-"""How long a server is asked again, and with which pauses: registries and sites alike."""
+"""How long a request is repeated, and with which pauses: for registries and sites."""
 
 import logging
 import random
@@ -12,17 +12,17 @@ T = TypeVar("T")
 
 _LOG = logging.getLogger("esd_build")
 ANSWER_S = 120
-"""How long one answer is asked for again and again: long enough for a server to restart."""
+"""How long a failed request is repeated: long enough for a server to restart."""
 _FEWEST_TRIES = 4
 _FIRST_PAUSE_S = 0.25
 _LONGEST_PAUSE_S = 15.0
-"""Both are means: many clients that lost one server come back at different times."""
-# A server that never answered is more likely not there than restarting.
+"""Both are means of random pauses, so that many clients of one server return at different times."""
+# A server that never answered is more likely missing than restarting.
 _UNKNOWN_HOST_S = 1.0
 
 
-class PassingFault(Exception):  # noqa: N818 - it is no error yet: whoever is patient enough never sees it
-    """Something that may be better in a moment; `final` is the error if it is not. `pause_s` is what the server asked for, if it did."""
+class PassingFault(Exception):  # noqa: N818 - not an error yet: a patient caller never sees it
+    """A failure that may pass; `final` is the error if it does not. `pause_s`: the pause that the server asked for, if any."""
 
     def __init__(self, final: EsdError, pause_s: float | None = None) -> None:
         super().__init__(str(final))
@@ -31,12 +31,12 @@ class PassingFault(Exception):  # noqa: N818 - it is no error yet: whoever is pa
 
 
 def pause_s(faults: int) -> float:
-    """Seconds until something is asked again that has failed so many times in a row: at random, twice as long on average each time."""
+    """Seconds until the next attempt after so many failures in a row: random, twice as long on average each time."""
     return min(_FIRST_PAUSE_S * 2.0 ** (min(faults, 32) - 1), _LONGEST_PAUSE_S) * random.uniform(0, 2)  # noqa: S311 - not for secrets
 
 
 class Patience:
-    """With one server: how many seconds it may fail since the work last went forward."""
+    """Patience with one server: how many seconds it may fail since the work last made progress."""
 
     def __init__(
         self, limit_s: float = ANSWER_S, *, sleep: Callable[[float], None] = time.sleep, clock: Callable[[], float] = time.monotonic
@@ -51,11 +51,11 @@ class Patience:
         return self._limit_s if self.has_answered else min(_UNKNOWN_HOST_S, self._limit_s)
 
     def answered(self) -> None:
-        """The server is there: from now on a silence is taken for a restart."""
+        """The server has answered: from now on, silence counts as a restart."""
         self.has_answered = True
 
     def call(self, action: Callable[[], T]) -> T:
-        """The action's result; it is done again after each passing fault, so it must be one that may be repeated."""
+        """The action's result. The action is repeated after each passing fault, so it must be repeatable."""
         faults = Faults(self)
         while True:
             try:
@@ -65,7 +65,7 @@ class Patience:
 
 
 class Faults:
-    """The faults in a row of one piece of work."""
+    """Consecutive faults of one piece of work."""
 
     def __init__(self, patience: Patience) -> None:
         self._patience = patience
@@ -73,11 +73,11 @@ class Faults:
         self._since = 0.0
 
     def forward(self) -> None:
-        """The work went forward, so faults are counted anew."""
+        """The work made progress, so the count of faults restarts."""
         self._count = 0
 
     def bear(self, fault: PassingFault) -> None:
-        """Wait a moment; raises the fault's final error once there were too many in a row."""
+        """Wait a moment; raises the fault's final error after too many in a row."""
         now = self._patience.clock()
         self._since = now if self._count == 0 else self._since
         self._count += 1

@@ -1,4 +1,4 @@
-"""Saying what others worded: on a terminal it is text, whatever it holds. All output of the commands goes through here."""
+"""Prints foreign text safely: a terminal shows it as plain text, whatever it contains. All output of the commands goes through here."""
 
 import re
 import sys

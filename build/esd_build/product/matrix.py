@@ -1,4 +1,4 @@
-"""Which images can be built at all: every recipe with every environment that it goes with, found in the data. Pipelines build these.
+"""Which images can be built: every recipe with every environment that fits, found in the data. Pipelines build these.
 
 Whether two go together is asked of the planner, the one that a build asks too: so a new recipe, environment or variant needs no list.
 """
@@ -32,7 +32,7 @@ class Buildable:
 
 
 def buildable(project: Project) -> tuple[Buildable, ...]:
-    """All of them. An image that others stand on (`compression: fast`) goes nowhere, so it is not among them."""
+    """All of them, except images that only serve as a base (`compression: fast`)."""
     recipes = [recipe for name in project.recipe_names if (recipe := project.recipe(name)).compression != "fast"]
     found = []
     for recipe in recipes:

@@ -40,12 +40,12 @@ def advice(kind: str) -> str:
 _ADVICE: Mapping[str, str] = {
     "time limit": "ask for more with --time, or make the simulation shorter",
     "out of memory": "use more nodes (--nodes), fewer ranks on each (--tasks-per-node), or a smaller network",
-    "node failure": "the program is not to blame: `esd-deploy rerun` starts it again",
-    "cancelled": "somebody ended it: the user, or an administrator",
+    "node failure": "the program did not fail: `esd-deploy rerun` starts it again",
+    "cancelled": "somebody ended it: the user or an administrator",
     "packages missing": "`esd-deploy rerun` installs them again",
-    "crash at start": "neither the program nor the site's file is to blame: `esd-deploy rerun` starts it again",
+    "crash at start": "neither the program nor the site's file is the cause: `esd-deploy rerun` starts it again",
     "killed": "signal 9 without a reason is most often memory: see --nodes and --tasks-per-node",
-    "not submitted": "the batch system did not take the job: see its message",
+    "not submitted": "the batch system did not accept the job: see its message",
 }
 # Slurm's words, of `scontrol show job` and of `sacct` (squeue(1), JOB STATE CODES).
 _STATES: Mapping[str, Kind] = {

@@ -32,7 +32,7 @@ class HeldError(ToolError):
 def alone(
     path: Path, *, wait: bool = False, notice: Callable[[str], None] = lambda _text: None, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[None]:
-    """Hold the lock. Without `wait` raises HeldError where it is held; with it, `notice` says once who is waited for.
+    """Hold the lock. Without `wait`, raises HeldError if it is held; with it, `notice` names the holder once.
 
     Raises ToolError where the folder cannot be written to.
     """
@@ -74,7 +74,7 @@ def _take(path: Path, notice: Callable[[str], None]) -> Callable[[], None]:
 
 
 def _take_file(path: Path) -> Callable[[], None]:
-    """A hard link is made once, whoever tries, on NFS too."""
+    """Making a hard link succeeds only once, even on NFS."""
     own = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}")
     own.write_text(json.dumps({"host": socket.gethostname(), "process": os.getpid(), "since": time.time()}), encoding="utf-8")
     try:

@@ -1,4 +1,4 @@
-"""What a user is told at the end of a run: the table, and the reason of a failure."""
+"""The report at the end of a run: the table, and the reason of a failure."""
 
 import re
 from pathlib import Path
@@ -21,7 +21,7 @@ _UNITS = {"_s": " s", "_ms": " ms", "_hz": " Hz"}
 
 
 def rows(record: RunRecord) -> list[tuple[str, str]]:
-    """The final table's rows. What is not known is said to be unknown."""
+    """The final table's rows. Unknown values are shown as unknown."""
     unknown = "unknown"
     hosts = f"{len(record.hosts)} ({', '.join(record.hosts)})" if record.hosts else unknown
     known: list[tuple[str, str]] = [
@@ -42,7 +42,7 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def _left(record: RunRecord) -> str:
-    """What is not a result, though it lies there: pipes, links that lead elsewhere."""
+    """Entries that are not results: pipes, links that lead elsewhere."""
     left = [one for one in record.missing if not one.lost]
     more = f", {len(left) - 5} more" if len(left) > 5 else ""
     return ", ".join(f"{one.path} ({one.kind})" for one in left[:5]) + more

@@ -22,7 +22,7 @@ Load = Callable[[str], Site]
 
 @dataclass(frozen=True)
 class Standing:
-    """How one run stands: what a list or a watcher shows of it. `cause` is the error that `problem` tells of, where one was raised."""
+    """The state of one run, for a list or a watcher. `cause` is the error behind `problem`, if one was raised."""
 
     id: str
     site: str
@@ -35,7 +35,7 @@ class Standing:
 
     @property
     def over(self) -> bool:
-        """Whether asking again is of no use: the job has ended, or its site no longer knows it."""
+        """Whether asking again is useless: the job has ended, or its site no longer knows it."""
         return self.ended or isinstance(self.cause, GoneError | DamagedError)
 
 

@@ -23,10 +23,10 @@ def pause(waited_s: float, poll_s: float) -> float:
 
 
 class States(Protocol):
-    """Whatever tells a job's state."""
+    """A source of a job's state."""
 
     def state(self, job: str) -> JobState:
-        """How the job stands now."""
+        """The job's state now."""
 
 
 def follow(

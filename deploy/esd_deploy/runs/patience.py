@@ -1,4 +1,4 @@
-"""How long a site is borne with: what is asked again, for how long, and until when something is waited for."""
+"""Patience with a site: what is repeated, for how long, and how long to wait."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -11,21 +11,21 @@ from esd_build.net.patience import ANSWER_S, pause_s
 from esd_deploy.backends.connection import ConnectionLostError, GoneError, RefusedError
 
 WAIT_S = 24 * 3600
-"""How long a site may stay silent before waiting for a job there is given up; the job itself goes on."""
+"""How long a site may stay silent before esd-deploy stops waiting for a job there; the job itself continues."""
 REFUSED_S = 600
-"""How long a site may refuse a token that it took before, while a run is waited for."""
+"""How long a site may refuse a token that it accepted before, while esd-deploy waits for a run."""
 BATCH_SYSTEM_S = 600
-"""How long a batch system may stay silent before a run that the site gave up is declared over."""
+"""How long a batch system may stay silent before a run that the site gave up counts as over."""
 Sleep = Callable[[float], None]
 
 
 def patiently(
     sleep: Sleep = nap.sleep, *, give_up_s: float = ANSWER_S, refused_s: float = 0, notice: Callable[[str], None] = lambda _text: None
 ) -> Retrying:
-    """Repeat what failed by a lost connection, for at most `give_up_s` seconds; anything else is raised at once.
+    """Repeat after a lost connection, for at most `give_up_s` seconds; raise everything else at once.
 
-    A refused token is tried for `refused_s` seconds: whoever renews it may do so any moment, and a site whose issuer is away refuses all.
-    What a site says right after it was away counts as little: a UNICORE/X that starts knows no job and no user for some seconds.
+    A refused token is tried for `refused_s` seconds: it may be renewed at any moment, and a site whose issuer is down refuses all tokens.
+    Answers right after an outage count little: a starting UNICORE/X knows no job and no user for some seconds.
     """
 
     def failed(attempt: RetryCallState) -> BaseException | None:
@@ -51,13 +51,13 @@ def patiently(
 
 
 class Refusals:
-    """How long each of many sites may refuse: a while where it let the caller in before, else not at all."""
+    """How long each of many sites may refuse: a while if it accepted the caller before, otherwise not at all."""
 
     def __init__(self) -> None:
         self._left_s: dict[str, float] = {}
 
     def spend(self, sites: Iterable[str], refusing: Mapping[str, Exception], seconds: float) -> None:
-        """Before waiting so long. Raises what a site says that refuses for too long, and at once where we have no token."""
+        """Call before waiting `seconds`. Raises the refusal of a site that refuses for too long, and at once if there is no token."""
         for site in set(sites) - refusing.keys():
             self._left_s[site] = REFUSED_S
         for site, cause in refusing.items():

@@ -77,7 +77,7 @@ class Binding(Document):
 
 
 class Partition(Document):
-    """One Slurm partition; what is not said is not known and not checked."""
+    """One Slurm partition; missing values are unknown and not checked."""
 
     nodes: int | None = Field(None, ge=1, description="most nodes in one job")
     time_s: int | None = Field(None, ge=1, description="longest run time of a job, in seconds")
@@ -93,7 +93,7 @@ class Partition(Document):
 
 
 class NmpiSettings(Document):
-    """What a neuromorphic queue needs besides (`kind: nmpi`)."""
+    """Further settings of a neuromorphic queue (`kind: nmpi`)."""
 
     platform: str = Field(description="`hardware_platform` of the queue's jobs: SpiNNaker, Demo, …")
     collab: str | None = Field(None, description="the collaboratory whose quota is charged; without it, --account")
@@ -114,12 +114,12 @@ class SiteConfig(Document):
     queue_url: QueueUrl | None = Field(None, description="base URL of the neuromorphic job queue (kind: nmpi)")
     registry: RegistryHost | None = Field(None, description="host[:port] of the OCI registry that the site's login nodes pull from")
     ca_file: Path | None = Field(None, description="PEM file of the certificate authority; without it, the machine's authorities")
-    registry_ca_file: Path | None = Field(None, description="the same for the OCI registry, where that has an authority of its own")
+    registry_ca_file: Path | None = Field(None, description="the same for the OCI registry, if it has its own authority")
     credentials: CredentialsSource | None = None
     repository: Annotated[str, StringConstraints(pattern=r"^[a-z0-9]+([._/-]+[a-z0-9]+)*$")] = Field(
         "esd", description="folder of the images in the registry: <registry>/<repository>/<image>:<environment>"
     )
-    backend: Word = Field("nest", description="the PyNN backend of scripts here: they find it in $PYNN_SIMULATOR")
+    backend: Word = Field("nest", description="the PyNN backend of scripts at this site; they find it in $PYNN_SIMULATOR")
     nmpi: NmpiSettings | None = Field(None, description="the queue's own settings (kind: nmpi)")
     mpi: Annotated[str, StringConstraints(pattern=r"^[a-z0-9_]+$")] = Field(
         "pmix", description="Slurm's MPI plugin (`srun --mpi=list` there)"
@@ -129,15 +129,15 @@ class SiteConfig(Document):
     sharens: bool = Field(True, description="start the ranks of a node in one user namespace (Apptainer >= 1.3, not with psslurm)")
     scratch: Variable = Field("SCRATCH", description="variable that holds a folder shared by login and compute nodes")
     image_cache: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")] = Field(
-        "esd-images", description="folder of pulled images in it; the user's number is added, for each user has an own one"
+        "esd-images", description="folder of pulled images in it; the user's id is added, because each user has a separate folder"
     )
     image_cache_keeper: Account | None = Field(
-        None, description="account that keeps images for all in that folder, without a number; where it has none, the user's own is used"
+        None, description="account that keeps images for all users in that folder, without an id; its missing images go to the user's own"
     )
     broadcast_nodes: int | None = Field(
-        None, ge=2, description="from this many nodes on, `sbcast` copies the image to each node's own disk"
+        None, ge=2, description="with this many nodes or more, `sbcast` copies the image to each node's disk"
     )
-    broadcast_folder: AbsolutePath = Field("/tmp", description="where it is copied to on each node")  # noqa: S108 - on the node, in the job
+    broadcast_folder: AbsolutePath = Field("/tmp", description="the folder on each node to which it is copied")  # noqa: S108 - on the node, in the job
     binds: tuple[Bind, ...] = Field((), description="paths (or $VARIABLES with one) made visible in the container, besides Apptainer's own")
     modules: tuple[Module, ...] = Field((), description="environment modules for runs without an image")
     activation: Line | None = Field(None, description="shell line that activates a project first; {account} is the budget")
@@ -146,12 +146,12 @@ class SiteConfig(Document):
         description="who submits batch work: unicore (the server does), or sbatch (a job on the login node calls `sbatch --wait`)",
     )
     login_node: bool = Field(True, description="the site runs precommands and interactive jobs on its login nodes")
-    partition: SlurmName | None = Field(None, description="Slurm partition where the caller names none (UNICORE's Queue)")
+    partition: SlurmName | None = Field(None, description="default Slurm partition (UNICORE's Queue)")
     partitions: dict[str, Partition] = Field(default_factory=dict, description="the partitions and what a job gets there")
     account: SlurmName | None = Field(None, description="budget that is charged (UNICORE's Project)")
     target: str | None = Field(None, description="the nodes' processor as Spack and archspec name it: zen2, cascadelake, neoverse_v2, …")
     network: Literal["infiniband", "slingshot", "ethernet"] | None = Field(
-        None, description="what joins the nodes: `validate` checks that MPI uses it, and does not fall back to TCP in silence"
+        None, description="the network between the nodes: `validate` checks that MPI uses it and does not silently fall back to TCP"
     )
     binding: Binding = Field(Binding(), description="where ranks sit where the caller does not say")
     gpu: Literal["nvidia", "amd"] | None = Field(
@@ -164,9 +164,9 @@ class SiteConfig(Document):
     )
     environment: dict[Variable, Line] = Field(default_factory=dict, description="variables of every job")
     limits: Limits
-    poll_s: float = Field(10, gt=0, description="seconds between two questions about a job's state, at most")
+    poll_s: float = Field(10, gt=0, description="most seconds between two requests for a job's state")
     wireup_s: int = Field(120, ge=1, description="seconds that the MPI wire-up check may take before the job is given up")
-    evidence: dict[str, Evidence] = Field(default_factory=dict, description="for each value: how sure it is, and who says so")
+    evidence: dict[str, Evidence] = Field(default_factory=dict, description="for each value: how certain it is, and who says so")
 
     @property
     def modes(self) -> tuple[Mode, ...]:

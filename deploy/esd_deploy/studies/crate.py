@@ -160,7 +160,7 @@ def _parameters(crate: ROCrate, record: RunRecord) -> list[Any]:
 def _file(crate: ROCrate, folder: Path, path: str, properties: dict[str, Any]) -> Any:
     place = paths.inside(folder, path)
     if not place.is_file():
-        raise UsageError(f"{place} is in the record, but not there; `esd-deploy fetch` brings it back")
+        raise UsageError(f"{place} is in the record, but missing here; `esd-deploy fetch` fetches it again")
     kind = _TEXT if path in {"stdout", "stderr"} else _TYPES.get(place.suffix, "application/octet-stream")
     told = {"name": path, "contentSize": str(place.stat().st_size), "encodingFormat": kind, **properties}
     return crate.add_file(place, path, properties=told)
