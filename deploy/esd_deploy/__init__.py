@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from esd_deploy.runs.aio import gather
     from esd_deploy.runs.site import Site
+    from esd_deploy.runs.sweep import sweep
 
-__all__ = ["Site", "gather"]
+__all__ = ["Site", "gather", "sweep"]
 
 
 def __getattr__(name: str) -> object:
@@ -19,4 +20,8 @@ def __getattr__(name: str) -> object:
         from esd_deploy.runs.site import Site  # noqa: PLC0415
 
         return Site
+    if name == "sweep":
+        from esd_deploy.runs.sweep import sweep  # noqa: PLC0415
+
+        return sweep
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

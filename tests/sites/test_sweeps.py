@@ -43,3 +43,18 @@ def test_a_binding_reaches_slurm_and_the_record(deploy, published, script):
     assert (deploy.folder(one) / "stdout").read_text() == "2\n"
     again = json.loads(deploy("rerun", one["id"], "--json").stdout)
     assert again["shape"] == one["shape"]
+
+
+def test_packages_are_installed_once_and_shared(deploy, published, script, tmp_path):
+    wanted = tmp_path / "requirements.txt"
+    wanted.write_text("tabulate\nnumpy\n")
+    program = script("import numpy, tabulate; print(tabulate.__file__); print(numpy.__file__)")
+
+    one = deploy.run(program, "--image", "nest:edge", "--requirements", str(wanted))
+
+    assert [*one["requirements"]["versions"]] == ["tabulate"]
+    ours, theirs = (deploy.folder(one) / "stdout").read_text().splitlines()
+    assert ours.startswith("/opt/esd-packages/")
+    assert not theirs.startswith("/opt/esd-packages/")
+    again = deploy("rerun", one["id"])
+    assert "installing" not in again.stderr

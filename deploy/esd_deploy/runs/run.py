@@ -207,6 +207,20 @@ class Run:
         if details:
             self._keep(self.record.with_details(dict(list(details.items())[:_KEPT_DETAILS])))
 
+    @property
+    def stdout(self) -> str:
+        """What the job has printed so far, as text."""
+        return self.output("stdout").decode(errors="replace")
+
+    @property
+    def stderr(self) -> str:
+        """What the job has printed to its standard error so far, as text."""
+        return self.output("stderr").decode(errors="replace")
+
+    def __repr__(self) -> str:
+        code = "" if self.record.exit_code is None else f", exit code {self.record.exit_code}"
+        return f"<Run {self.id} at {self.record.site}: {self.record.status}{code}>"
+
     def _repr_html_(self) -> str:
         return tables.table(f"run {self.id}: {self.record.script.name}", outcome.rows(self.record))
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from esd_build.data.errors import EsdError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.backends import kinds
@@ -19,8 +20,10 @@ from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import CheckedRequest, Request
 from esd_deploy.records import record
+from esd_deploy.records.record import RunRecord
 from esd_deploy.records.staging import prepare
 from esd_deploy.runs.run import Run
+from esd_deploy.runs.table import Runs
 from esd_deploy.sites.catalogue import load_site
 from esd_deploy.sites.config import Mode, SiteConfig
 from esd_deploy.sites.endpoint import Endpoint, resolve
@@ -120,6 +123,19 @@ class Site:
         run.submit()
         return run
 
+    def runs(self, tag: str | None = None, *, folder: Path = RUNS) -> Runs:
+        """The runs at this site that have a record in `folder`, as they were submitted; only those with the tag, where one is given."""
+        found = (one for run_id in record.known(folder) if (one := _readable(folder, run_id)) and one.site == self.config.name)
+        wanted = sorted((one.states[0].time, one.id) for one in found if tag is None or tag in one.tags)
+        return self.these([run_id for _, run_id in wanted], folder=folder)
+
+    def these(self, ids: Sequence[str], *, folder: Path = RUNS) -> Runs:
+        """The runs of these ids."""
+        return Runs(ids, folder, self.connect, lambda run_id, connection: self.run(run_id, runs=folder, connection=connection))
+
+    def __repr__(self) -> str:
+        return f"<Site {self.config.name}: {self.config.description}>"
+
     def run(self, run_id: str, *, runs: Path = RUNS, display: Display | None = None, connection: Connection | None = None) -> Run:
         """A run that was submitted before, by its id; raises UsageError for an unknown one."""
         known = record.load(runs, run_id)
@@ -132,6 +148,13 @@ class Site:
     def _published(self, wanted: ImageWord | ImageReference) -> PublishedImage:
         there = wanted.at(self.endpoint.registry, self.config.repository) if isinstance(wanted, ImageWord) else wanted
         return self.look_up(there, self.endpoint)
+
+
+def _readable(folder: Path, run_id: str) -> RunRecord | None:
+    try:
+        return record.own(folder, run_id)
+    except EsdError:
+        return None
 
 
 def numbered(planned: Plan, count: int) -> Iterator[Plan]:

@@ -1,16 +1,17 @@
 """A sweep: one plan with many parameters, a run for each. What is done is not done again, and what was interrupted goes on."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from esd_build.data.errors import ToolError
+from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends.connection import READY, Connection, GoneError
-from esd_deploy.display.progress import Display
-from esd_deploy.plans.parameters import Parameters
+from esd_deploy.display.progress import Display, Silent
+from esd_deploy.plans.parameters import Parameters, Value, grid
 from esd_deploy.plans.plan import Plan
+from esd_deploy.plans.request import Request
 from esd_deploy.records import record, sameness
 from esd_deploy.records.lock import alone
 from esd_deploy.records.record import RunRecord
@@ -18,7 +19,8 @@ from esd_deploy.records.sameness import Sameness
 from esd_deploy.runs import fleet
 from esd_deploy.runs.fleet import Fleet, Load
 from esd_deploy.runs.run import Run
-from esd_deploy.runs.site import Site, new_id
+from esd_deploy.runs.site import RUNS, Site, new_id
+from esd_deploy.runs.table import Runs
 
 LOCK = ".sweep.lock"
 Standing = Literal["new", "begun", "active", "done"]
@@ -96,6 +98,30 @@ def submitted(place: Site, sweep: Sequence[Member], runs: Path, display: Display
         run = _run(place, one, runs, display, connection)
         run.submit()
         yield run.record
+
+
+def sweep(
+    place: Site,
+    script: Path | str,
+    values: Mapping[str, Iterable[Value]],
+    arguments: Sequence[str] = (),
+    *,
+    again: bool = False,
+    runs: Path = RUNS,
+    **request: Any,
+) -> Runs:
+    """Submit a run for each combination of the values, and return at once; for notebooks. `request`: fields of Request, such as `image`.
+
+    What is done or active is not submitted again, unless `again` is set. Raises as `Site.submit`; the same call goes on from there.
+    """
+    combinations = grid({name: tuple(one) for name, one in values.items()})
+    if not combinations:
+        raise UsageError("a sweep needs parameters, e.g. {'g': [4, 5]}")
+    tags = tuple(request.pop("tags", ())) or (f"sweep-{Path(script).stem}",)
+    plan = place.plan(Request(Path(script), tuple(arguments), tags=tags, never=(runs,), **request))
+    with alone_in(runs, Silent()):
+        found = members(plan, combinations, runs, again=again, load=lambda _name: place)
+        return place.these([one.id for one in submitted(place, found, runs)], folder=runs)
 
 
 def _run(place: Site, one: Member, runs: Path, display: Display | None, connection: Connection) -> Run:
