@@ -16,6 +16,7 @@ import hashlib
 import json
 import os
 import random
+import re
 import signal
 import sys
 import tempfile
@@ -108,17 +109,25 @@ def _account(path: Path | None) -> Credentials | None:
     return Credentials.read(path) if path else None
 
 
-def found_again(name: str, tally: Tally) -> tuple[dict[str, int], int]:
-    """What is missing or wrong afterwards, all zero where nothing is; and how many jobs Slurm itself began again under the same number."""
+def cause(properties: dict[str, object], kind: str) -> str:
+    """Why a job failed, as its site tells it; numbers left out, so that the same cause is the same text."""
+    words = str(properties.get("statusMessage") or f"exit code {properties.get('exitCode')}")
+    return f"{kind}: {re.sub(r'[0-9]+', 'N', words)[:160]}"
+
+
+def found_again(name: str, tally: Tally) -> tuple[dict[str, int], int, Counter[str]]:
+    """What is missing or wrong afterwards, all zero where nothing is; how many jobs Slurm began again; why jobs failed."""
     client, status = Client(lifecycle.status(name), Measured()), lifecycle.status(name)
     bad: Counter[str] = Counter({"not listed": 0, "no end": 0, "ran twice": 0, "wrong output": 0, "images gone": 0, "images changed": 0})
-    slurm = 0
+    slurm, causes = 0, Counter[str]()
     for url, job in tally.accepted.items():
         try:
-            state = client.ask("GET", url).json()["status"]
+            properties = client.ask("GET", url).json()
+            state = properties["status"]
         except httpx.HTTPStatusError:
             bad["not listed"] += 1
             continue
+        causes[cause(properties, "login node" if job % 4 == 0 else "batch")] += state == "FAILED"
         bad["no end"] += state not in {"SUCCESSFUL", "FAILED"}
         if state == "SUCCESSFUL":
             bad["wrong output"] += _file(client, url, "stdout").split() != ["job", str(job)]
@@ -135,7 +144,7 @@ def found_again(name: str, tally: Tally) -> tuple[dict[str, int], int]:
                 continue
             bad["images changed"] += f"sha256:{hashlib.sha256(pulled.read_bytes()).hexdigest()}" != digest
             pulled.unlink()
-    return dict(bad), slurm
+    return dict(bad), slurm, +causes
 
 
 def _file(client: Client, url: str, file: str) -> str:
@@ -166,11 +175,11 @@ def main() -> int:
         for thread in threads:
             thread.join()
     time.sleep(10)
-    bad, slurm = found_again(chosen.name, tally)
+    bad, slurm, causes = found_again(chosen.name, tally)
     ends = Counter(end.split(" (")[0] for end in tally.ends.values())
     back = {who: {"median_s": round(sorted(took)[len(took) // 2], 1), "most_s": round(max(took), 1)} for who, took in tally.back_s.items()}
     told = {
-        "killed": tally.killed, "retries": tally.retries, "jobs": len(tally.accepted), "ends": ends, "images": len(tally.pushed),
+        "killed": tally.killed, "retries": tally.retries, "jobs": len(tally.accepted), "ends": ends, "images": len(tally.pushed), "causes": causes,
         "back": back, "bad": bad, "begun again by Slurm": slurm,
         "memory_mb": round(watcher(endpoint_pid(lifecycle.status(chosen.name)))(), 1),
     }  # fmt: skip

@@ -142,6 +142,8 @@ POISON = {
     "infinite": b'{"a": 1e999}',
     "a set": b"{'a': {1, 2}}",
     "bytes": b"{'a': b'x'}",
+    "a set of what is in no set": b'{ {"Xodes": 2},}',
+    "a key that is none": b"{[1]: 2}",
 }
 
 

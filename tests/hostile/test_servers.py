@@ -172,3 +172,24 @@ def test_a_client_reads_no_netrc_and_follows_nothing():
         with pytest.raises(ToolError, match="not https"):
             one.get("http://127.0.0.1:1/")
         assert isinstance(one, httpx.Client)
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("charset", ["idna", "punycode", "unicode_escape", "hex", "undefined", "utf-7", "x" * 5000])
+@pytest.mark.parametrize("status", ["400 Bad", "500 Wrong", "403 Forbidden", "200 OK"])
+def test_words_in_any_writing_are_one_error(tmp_path, charset, status):
+    def talk(connection, _head):
+        body = b"xn--" + b"a" * 3000 + b"\xff\\ud800"
+        head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nContent-Type: text/plain; charset={charset}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+
+    with hostile(tmp_path, talk) as server, http.client(server.ca_file) as plain:
+        site, jobs = unicore(server), queue(server)
+        for ask in (
+            lambda: site.state(f"{server.url}{JOB}"),
+            lambda: site.files(f"{server.url}{JOB}"),
+            lambda: jobs.find("x"),
+            lambda: oidc._endpoint(plain, server.url, "token_endpoint"),
+        ):
+            survives(ask)
+        jobs._http.close()

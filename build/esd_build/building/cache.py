@@ -16,6 +16,7 @@ from esd_build.tools.process import Account
 
 # A build unpacks the base twice and the compiled simulator once, before squashfs makes it small.
 NEEDED_BYTES = 4 * 1000**3
+_ANYBODY_WRITES = 0o002
 
 
 @dataclass(frozen=True)
@@ -36,9 +37,19 @@ class Cache:
     def at(cls, root: Path, account: Account) -> "Cache":
         """A cache in a folder, with all that belongs in one."""
         cache = cls(root, account)
+        cache.make_folder(root)
+        cache.require_own()
         for folder in ("images", "compiled", "wheels", "sources", "spack", "temporary", "logs", "locks"):
             cache.make_folder(cache.root / folder)
         return cache
+
+    def require_own(self) -> None:
+        """Raises ToolError where any other account can write to the cache: what lies there under an image's key becomes the image."""
+        status = self.root.stat()
+        if os.geteuid() not in {0, status.st_uid} and status.st_uid != 0:
+            raise ToolError(f"{self.root} belongs to another account (uid {status.st_uid}); set ESD_IMAGES_CACHE to a folder of your own")
+        if status.st_mode & _ANYBODY_WRITES:
+            raise ToolError(f"{self.root} can be written to by everybody; `chmod o-w {self.root}`, and empty it: anything may lie there")
 
     def make_folder(self, folder: Path) -> Path:
         """Make a folder with its missing parents, all owned by the account that builds."""

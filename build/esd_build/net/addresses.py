@@ -20,9 +20,19 @@ def origin(url: str) -> str:
     return f"{parts.scheme}://{(parts.hostname or '').lower()}:{port}"
 
 
+def joined(url: str, other: str) -> str:
+    """An address that a server named, maybe relative to its own. Raises ToolError for what is not one."""
+    try:
+        found = urljoin(url, other)
+        urlsplit(found)
+    except ValueError as error:
+        raise ToolError(f"{origin(url)} names '{other[:200]}', which is not an address ({error})") from error
+    return found
+
+
 def next_hop(url: str, location: str) -> str:
     """Where a redirect leads. Raises ToolError where that is not over TLS."""
-    target = urljoin(url, location)
+    target = joined(url, location)
     if not target.lower().startswith("https://"):
         raise ToolError(f"{origin(url)} redirects to {target[:200]}, which is not https; it was not followed")
     return target

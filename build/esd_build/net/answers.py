@@ -40,6 +40,16 @@ def gathered(pieces: Iterable[bytes], what: str, most: int) -> bytes:
     return bytes(content)
 
 
+def beginning(pieces: Iterable[bytes], most: int) -> bytes:
+    """The first `most` bytes of what comes; the rest is not waited for."""
+    content = bytearray()
+    for piece in pieces:
+        content += piece[: most - len(content)]
+        if len(content) == most:
+            break
+    return bytes(content)
+
+
 def _numbers(value: object) -> Iterator[int | float]:
     """All numbers in a value; without recursion, for it may be deep."""
     waiting = [value]

@@ -3,13 +3,14 @@
 Codes and their JSON form: OCI distribution specification 1.1, "Error codes"; Harbor's own: `src/lib/http/error.go` in its sources.
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import requests
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
+from esd_build.net.answers import parsed, printable
 from esd_build.net.patience import PassingFault
 
 _PASSING = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -68,11 +69,12 @@ def checked(response: requests.Response, doing: str, accepted: frozenset[int]) -
 
 def said(response: requests.Response) -> str:
     """The registry's own words about a refusal, one line, or '' where it has none."""
-    text = response.text[:2000]
+    text = printable(response.content[:2000].decode(errors="replace"))  # not in whatever writing the server names
     plain = " ".join(text.split())[:200] if "<" not in text else ""
     try:
-        errors = [error for error in json.loads(text)["errors"] if isinstance(error, dict)]
-    except (ValueError, KeyError, TypeError):
+        found: Any = parsed(text, "its answer")
+        errors = [error for error in found["errors"] if isinstance(error, dict)]
+    except (ToolError, KeyError, TypeError):
         return plain
     parts = [f"{error.get('code', '')}: {error.get('message', '')} {error.get('detail') or ''}".strip() for error in errors]
     return "; ".join(parts)[:500] or plain

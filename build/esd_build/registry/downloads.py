@@ -93,6 +93,7 @@ class Download:
         had = have = file.seek(0, os.SEEK_END)
         self._hash = hashlib.sha256()
         self._hash_what_is_here(file, have)
+        self._furthest = have
         faults = Faults(self._connection.patience)
         while have < self._size:
             try:
@@ -118,7 +119,9 @@ class Download:
                 for block in response.iter_content(_BLOCK):
                     keeper.keep(block)
                     have += len(block)
-                    faults.forward()
+                    if have > self._furthest:  # not what came before, too: a server may begin anew, and break off, for ever
+                        self._furthest = have
+                        faults.forward()
                     self._progress(have, self._size)
                     if have > self._size:
                         break

@@ -64,7 +64,7 @@ class Project:
 def is_harbor(connection: Connection) -> bool:
     """Whether there is a Harbor behind the registry: others do not know this address."""
     answer = connection.patiently("GET", "/api/v2.0/ping", f"asking {connection.host} what it is", accepted=_NO_HARBOR)
-    return answer.status_code == requests.codes.ok and answer.text.strip().strip('"') == "Pong"
+    return answer.status_code == requests.codes.ok and answer.content.strip().strip(b'"') == b"Pong"
 
 
 def findings(project: Project, reference: ImageReference, tags: Mapping[str, bool], needed: int) -> tuple[Finding, ...]:

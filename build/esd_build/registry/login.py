@@ -14,6 +14,7 @@ from oras.auth.utils import get_basic_auth, parse_auth_header
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.addresses import origin
 from esd_build.registry.answers import checked, said
 from esd_build.registry.credentials import LOGIN_FILE, Credentials
 
@@ -92,7 +93,7 @@ class Login:
         return UsageError(self._refused(said(refusal)))
 
     def _ask_for_token(self, challenge: _Challenge) -> None:
-        if urlsplit(challenge.realm).scheme != "https":
+        if not origin(challenge.realm).startswith("https://"):
             raise ToolError(f"registry {self._host} wants the login sent to '{challenge.realm}', which is not https; nothing was sent")
         known = self.credentials
         basic = {"Authorization": f"Basic {get_basic_auth(known.username, known.password)}"} if known else {}
@@ -105,7 +106,10 @@ class Login:
             token = _Token.model_validate_json(response.content)
         except ValidationError:
             raise ToolError(f"the token service of registry {self._host} answered without a valid token") from None
-        self._header = f"Bearer {token.token or token.access_token or ''}"
+        word = token.token or token.access_token or ""
+        if not (word.isascii() and word.isprintable()):  # a header cannot hold it, and whoever cannot send it would quote it
+            raise ToolError(f"the token service of registry {self._host} answered without a valid token")
+        self._header = f"Bearer {word}"
         self._renew_at = self._clock() + _USED_LIFE * token.expires_in
 
     def _use_basic(self, refusal: requests.Response) -> None:

@@ -6,7 +6,7 @@ from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from ssl import SSLContext
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 import oras.provider
 import requests
@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
-from esd_build.net.addresses import next_hop, origin, proxy_for
+from esd_build.net.addresses import joined, next_hop, origin, proxy_for
 from esd_build.net.allowance import ANSWER, FILE, allowed, tls
 from esd_build.net.patience import PassingFault, Patience
 from esd_build.registry.answers import checked
@@ -50,7 +50,10 @@ class _Session(requests.Session):
         self.mount("https://", _Adapter(trusted))
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
-        target = super().get_redirect_target(resp)
+        try:
+            target = super().get_redirect_target(resp)
+        except UnicodeError as error:
+            raise ToolError(f"{origin(resp.url)} redirects to what is not an address ({error}); it was not followed") from error
         return target and next_hop(resp.url, target)
 
     def rebuild_auth(self, prepared_request: requests.PreparedRequest, response: requests.Response) -> None:
@@ -144,7 +147,7 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
             raise PassingFault(self._silent(doing)) from error
         except (requests.exceptions.ConnectionError, requests.exceptions.Timeout, requests.exceptions.ChunkedEncodingError) as error:
             raise PassingFault(self._silent(doing)) from error
-        except requests.exceptions.RequestException as error:
+        except (requests.exceptions.RequestException, ValueError) as error:  # ValueError: what no header, no address can hold
             raise ToolError(f"{doing}: registry {self.host}: {error}") from error
 
     def _silent(self, doing: str) -> ToolError:
@@ -163,7 +166,7 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
 
     def own(self, url: str) -> str:
         """The whole URL, where it is one of this registry: uploads go where the registry says, and must not carry the login elsewhere."""
-        parts = urlsplit(urljoin(f"https://{self.host}/", url))
+        parts = urlsplit(joined(f"https://{self.host}/", url))
         if (parts.scheme, parts.netloc) != ("https", self.host):
             raise ToolError(f"registry {self.host} redirects to another server, {url[:200]}; nothing was sent there")
         return parts.geturl()

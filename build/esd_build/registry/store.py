@@ -22,6 +22,9 @@ _OK_OR_NONE = frozenset({200, 404})
 _DOCKER = "application/vnd.docker.distribution.manifest.v2+json"
 _BLOCK = 64 * 1024
 _MOST_PAGES = 1000
+_MOST_TAGS = 100_000
+_MOST_READ = 64 * 1024**2
+"""Bytes of a document that is read into memory."""
 
 
 class _TagList(BaseModel):
@@ -66,7 +69,9 @@ class Store:
             Upload(self.connection, reference, Blob.of(file), journal_folder=Path(folder)).run()
 
     def get_blob(self, reference: ImageReference, digest: str, size: int) -> bytes:
-        """A small thing of the reference's repository, checked by its digest."""
+        """A small thing of the reference's repository, checked by its digest. Raises UsageError where its manifest says it is large."""
+        if size > _MOST_READ:
+            raise UsageError(f"{digest} of {reference} has {size / 1e6:,.0f} MB: no document has more than {_MOST_READ / 1e6:.0f} MB")
         with tempfile.TemporaryDirectory() as folder, files_explained(f"reading {digest} of {reference}"):
             target = Path(folder) / "content"
             Download(self.connection, reference, digest, size, target).run()
@@ -91,6 +96,8 @@ class Store:
                 found += (_TagList.model_validate_json(answer.content).tags or []) if answer.ok else []
             except ValidationError as error:
                 raise ToolError(f"{doing}: registry {self.connection.host} answered with no list of tags") from error
+            if len(found) > _MOST_TAGS:
+                raise ToolError(f"{doing}: registry {self.connection.host} names more than {_MOST_TAGS}; tell its administrator")
             url = answer.links.get("next", {}).get("url")
         return found
 

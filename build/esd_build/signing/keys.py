@@ -179,7 +179,22 @@ def trusted_keys() -> tuple[PublicKey, ...]:
         raise UsageError(
             f"no trusted key: put the public key of the image's maintainer (cosign.pub) into {place}, or name it by ${TRUSTED}"
         )
+    for path in {place, *files}:
+        _require_own(path)
     return tuple(PublicKey.read(file) for file in files)
+
+
+def _require_own(path: Path) -> None:
+    """Raises UsageError where another account could put a key there: whoever can, decides what runs."""
+    status = path.stat()
+    if status.st_uid not in {0, os.geteuid()} and os.geteuid() != 0:
+        raise UsageError(
+            f"{path} belongs to another account (uid {status.st_uid}), who could trust any key in your name; copy what you trust"
+        )
+    if status.st_mode & 0o022:
+        raise UsageError(
+            f"{path} can be written to by others, who could trust any key in your name; `chmod go-w {path}`, and look at what is there"
+        )
 
 
 def password(*, new: bool = False) -> str:

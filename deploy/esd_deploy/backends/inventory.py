@@ -13,7 +13,7 @@ from functools import cached_property
 LIST = "esd/results.list"
 HASHES = "esd/results.sha256"
 """What job.sh writes at the end of a job: the hash of each result, as `sha256sum --zero` prints it."""
-_ENTRY = re.compile(r"([!.]) (\S) (\S) (\d+) (\d+) \./(.+)", re.DOTALL)
+_ENTRY = re.compile(r"([!.]) (\S) (\S) ([0-9]{1,18}) ([0-7]{1,5}) \./(.+)", re.DOTALL)
 _DEEPEST = 40
 """So many links on the way of one: as Linux has it."""
 _KINDS = {"f": "file", "d": "folder", "l": "link", "p": "pipe", "s": "socket", "b": "device", "c": "device"}

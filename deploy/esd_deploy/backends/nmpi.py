@@ -4,6 +4,8 @@ This uses the REST interface. The service's own client waits without a time limi
 writes results to whatever path the server names.
 """
 
+import re
+import time
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +15,7 @@ import httpx
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.addresses import origin
 from esd_build.net.allowance import FILE, allowed
+from esd_build.net.answers import printable
 from esd_deploy.backends import nmpi_job
 from esd_deploy.backends.connection import (
     FAILED,
@@ -37,6 +40,9 @@ from esd_deploy.sites.oidc import IssuerAwayError
 
 LOG = "stdout"
 """The job's log, as a file among its results."""
+_JOB_URL = re.compile(r"https://[^?#]+/jobs/[0-9]+")
+_SIZES_S = 60
+"""For so many seconds results are asked how large they are; the sizes of the others are not known before they come."""
 _PAGE = 100
 _LOG_END = 64 * 1024
 """Bytes of a failed job's log that are read at once."""
@@ -100,8 +106,9 @@ class NmpiConnection:
 
     def files(self, job: str) -> Sequence[RemoteFile]:
         """All results, and the log, whose length is unknown in advance."""
+        end = time.monotonic() + _SIZES_S
         found = [
-            RemoteFile(path, self._size(one) if one.size is None and not one.problem else one.size, problem=one.problem)
+            RemoteFile(path, self._size(one) if one.size is None and not one.problem and time.monotonic() < end else one.size, one.problem)
             for path, one in outputs(self._job(job), self._endpoint.url).items()
         ]
         return (*found, *([] if LOG in {file.path for file in found} else [RemoteFile(LOG, None)]))
@@ -124,12 +131,12 @@ class NmpiConnection:
 
     def delete(self, job: str) -> None:
         try:
-            self._ask("DELETE", job)
+            self._ask("DELETE", self._known(job))
         except GoneError:
             return
 
     def _job(self, job: str) -> JobAnswer:
-        return read(self._get(job, params={"with_log": "false"}), JOB)
+        return read(self._get(self._known(job), params={"with_log": "false"}), JOB)
 
     def _log_end(self, job: str) -> str:
         """The end of the log, which may be long; empty if it no longer exists."""
@@ -147,6 +154,14 @@ class NmpiConnection:
             length = response.headers.get("content-length", "")
             return int(length) if length.isdecimal() and not _encoded(response) else None
         return None
+
+    def _known(self, job: str) -> str:
+        """The address of a job, which must be one of this queue: a record may name any."""
+        if origin(job) != origin(self._endpoint.url) or not _JOB_URL.fullmatch(job):
+            raise UsageError(
+                f"{printable(job, 200)} is not the address of a job of the queue {self._endpoint.url}; nothing was asked there"
+            )
+        return job
 
     def _url(self, job: JobAnswer) -> str:
         return self._own(f"/jobs/{job.id}")

@@ -41,6 +41,6 @@ def said(response: httpx.Response) -> str:
     try:
         content = parsed(response.content, "the reason")
     except ToolError:
-        return printable(response.text, 200)
+        return printable(response.content.decode(errors="replace"), 200)  # not in whatever writing the server names
     reason = (content.get("detail") or content.get("error")) if isinstance(content, dict) else content
     return printable(reason, 500)

@@ -10,8 +10,8 @@ import httpx
 from pyunicore.client import Client, Job, PathFile, Registry, Storage, Transport
 
 from esd_build.data.documents import choose
-from esd_build.data.errors import ToolError
-from esd_build.net.answers import gathered
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.answers import gathered, printable
 from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_job, unicore_names
 from esd_deploy.backends.connection import READY, AwayError, ConnectionLostError, EndedError, GoneError, JobState, RefusedError, RemoteFile
 from esd_deploy.backends.unicore_http import PooledTransport, errors
@@ -139,6 +139,9 @@ class UnicoreConnection:
         self._folders.pop(job, None)
 
     def _job(self, url: str) -> Job:
+        """Raises UsageError for what is no job: a record, or a server, could name a file of the user's, to be deleted."""
+        if not unicore_answers.is_job(url):
+            raise UsageError(f"{printable(url, 200)} is not the address of a UNICORE job; nothing was asked there")
         return Job(self._transport, url, cache_time=0)
 
     def _text(self, job: str, path: str) -> bytes:

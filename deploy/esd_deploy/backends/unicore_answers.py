@@ -1,6 +1,7 @@
 """What UNICORE's documents about a job mean, in a run's words. Pure."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,14 @@ from esd_deploy.backends.connection import JobState
 _NOTE = "Detailed job information from batch system:"
 """What UNICORE/X writes into a job's log if a batch job left no exit code."""
 _MOST_LINES = 1000
+_JOB = re.compile(r"https://[^/?#]+(/(?!rest/)[\w~-][\w.~-]*)*/rest/core/jobs/[\w-]+")
 _NOTHING = {"rawDetailsData"}
 """The key of details that do not come from a batch system: of a job on a login node."""
+
+
+def is_job(url: str) -> bool:
+    """Whether an address is that of a job, and not of a file or a storage at the same server."""
+    return _JOB.fullmatch(url) is not None
 
 
 def state(properties: Mapping[str, Any]) -> JobState:

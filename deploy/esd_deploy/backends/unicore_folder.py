@@ -18,6 +18,7 @@ Lister = Callable[[str], Content | str]
 _MOST = 50_000
 """Most folders that are listed; further ones are only reported."""
 _MOST_FILES = 200_000
+"""Files and folders that are named in all lists together: a site may name new folders in each, and never come to an end."""
 _NOTES = LIST.partition("/")[0]
 _REPEATS = 8
 """Most nested folders that each contain only one folder of the same name and time."""
@@ -29,26 +30,36 @@ _Folder = tuple[str, tuple[_Signature, ...]]
 def walk(listed: Lister, noted_links: Callable[[], Container[str]]) -> tuple[RemoteFile, ...]:
     """All files, and what cannot be listed. `noted_links` returns the paths that the job noted as links."""
     found: list[RemoteFile] = []
-    waiting: list[_Folder] = [(f"/{_NOTES}/", ()), ("/", ())]
+    notes: list[_Folder] = [(f"/{_NOTES}/", ())]
+    waiting: list[_Folder] = [("/", ())]
     skip: Container[str] = ()
     visited: set[str] = set()
-    while waiting:
-        path, above = waiting.pop()
+    named = 0
+    while waiting or notes:
+        path, above = (notes if visited and notes else waiting).pop()  # after the top, what the job noted comes first
         name = path.strip("/")
         if name in visited or name in skip:
             continue
         visited.add(name)
         content = listed(path) if len(visited) <= _MOST else f"it has more than {_MOST} folders"
+        named += 0 if isinstance(content, str) else len(content)
+        _require_few(named)
         if isinstance(content, str):
             found += _unlisted(name, content)
         elif _leads_back(_signature(path, content), above):
             found.append(RemoteFile(name, None, problem="it contains its own folder: a link leads back to it", kind="link"))
         else:
             _take(path, content, above, found, waiting)
-        waiting.sort(key=lambda one: one[0].strip("/") == _NOTES)  # what the job noted comes first
         if name == _NOTES and any(file.path == LIST for file in found):
             skip = noted_links()
     return tuple(found)
+
+
+def _require_few(named: int) -> None:
+    if named > _MOST_FILES:
+        raise ToolError(
+            f"the site lists more than {_MOST_FILES} files in the job's folder; pack them in the script, or fetch them yourself"
+        )
 
 
 def _unlisted(name: str, why: str) -> Iterator[RemoteFile]:
@@ -61,10 +72,6 @@ def _unlisted(name: str, why: str) -> Iterator[RemoteFile]:
 def _take(base: str, content: Content, above: tuple[_Signature, ...], found: list[RemoteFile], waiting: list[_Folder]) -> None:
     """Note the files of a folder and its subfolders to visit; ignore entries that claim to be elsewhere."""
     inside = (*above, _signature(base, content))
-    if len(found) + len(content) > _MOST_FILES:
-        raise ToolError(
-            f"the site lists more than {_MOST_FILES} files in the job's folder; pack them in the script, or fetch them yourself"
-        )
     for path, properties in content.items():
         if not properties["isDirectory"] or is_rewritten(str(path)):
             found.append(RemoteFile(str(path).lstrip("/"), max(0, int(properties["size"]))))

@@ -15,6 +15,7 @@ FOLDER = "esd/plain-names"
 """The folder of the links, which are named by numbers."""
 LIST = f"{FOLDER}/list"
 """Their list: `NUMBER SIZE PATH`, each ended by a zero byte."""
+_LINE = re.compile(r"([0-9]{1,9}) ([0-9]{1,18}) (.+)", re.DOTALL)
 _REWRITTEN = re.compile(r"\$(HOME|LOGNAME|USER)|['\\\x00-\x1f\x7f\ud800-\udfff]|%[0-9A-Fa-f]{2}")
 
 
@@ -33,9 +34,8 @@ def is_rewritten(path: str) -> bool:
 
 def parse(content: bytes) -> dict[str, Plain]:
     """The results' paths → their links, from what job.sh wrote; skips every other line."""
-    entries = (entry.split(" ", 2) for entry in content.decode("utf-8", errors="surrogateescape").split("\0"))
-    whole = (entry for entry in entries if len(entry) == 3 and entry[0].isdecimal() and entry[1].isdecimal())
-    return {path.removeprefix("./"): Plain(f"{FOLDER}/{number}", int(size)) for number, size, path in whole}
+    found = map(_LINE.fullmatch, content.decode("utf-8", errors="surrogateescape").split("\0"))
+    return {line[3].removeprefix("./"): Plain(f"{FOLDER}/{line[1]}", int(line[2])) for line in found if line}
 
 
 def real(found: Iterable[RemoteFile], links: Callable[[], Mapping[str, Plain]]) -> Iterator[RemoteFile]:

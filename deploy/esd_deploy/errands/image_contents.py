@@ -1,11 +1,11 @@
 """The packages of an image, from the bill of materials attached to it in its registry. Needs no job and no download of the image."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
+from esd_build.net.answers import parsed
 from esd_build.registry import Registry
 from esd_deploy.plans import image
 from esd_deploy.sites.catalogue import load_site
@@ -56,8 +56,8 @@ def read(reference: ImageReference, registry: Registry) -> tuple[Package, ...]:
 def understood(text: bytes, whose: str) -> tuple[Package, ...]:
     """The components of a CycloneDX document. Raises ToolError for any other document."""
     try:
-        found = [_package(component) for component in json.loads(text)["components"]]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        found = [_package(component) for component in parsed(text, "it")["components"]]  # type: ignore[index]
+    except (ToolError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ToolError(f"{whose}: its bill of materials is not a CycloneDX document ({type(error).__name__}: {error})") from error
     return tuple(sorted(found, key=lambda one: (one.name.lower(), one.origin)))
 

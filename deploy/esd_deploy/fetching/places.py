@@ -16,6 +16,8 @@ _BESIDE = ".result"
 """Behind a result's name that is the client's own."""
 CHANGED = ".changed"
 """Appended to the name of an input that the job changed: the original stays beside it, for `rerun`."""
+_TURNING = frozenset(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A))))
+"""Characters that turn the order of writing around: with one of them a program's name looks like that of a picture."""
 _LONGEST = 255
 """Most bytes of one part of a path, on every common file system."""
 
@@ -26,7 +28,7 @@ def text(path: str) -> str:
 
 
 def escaped(path: str) -> str:
-    """The path with escapes like `%0A` for control characters and bytes that are not UTF-8."""
+    """The path with escapes like `%0A` for control characters, bytes that are not UTF-8, and what turns the order of writing around."""
     return "/".join(_part(part) for part in path.split("/"))
 
 
@@ -133,7 +135,7 @@ def _part(part: str) -> str:
 
 
 def _character(one: str) -> str:
-    if one.isprintable() or (ord(one) > 0x9F and not 0xD800 <= ord(one) <= 0xDFFF):
+    if one.isprintable() or (ord(one) > 0x9F and not 0xD800 <= ord(one) <= 0xDFFF and one not in _TURNING):
         return one
     return "".join(f"%{byte:02X}" for byte in os.fsencode(one))
 

@@ -10,13 +10,16 @@ holds_for() { # UID WHAT: whether this file or folder belongs to the account, is
 }
 
 enter_cache() { # SCRATCH NAME [KEEPER-UID]: changes into the folder where this account keeps images; makes it where there is none
-  local folder=$1/$2-$UID mode=700
+  local above folder mode=700
+  above=$(cd -P "$1" && pwd -P) || die "$1 cannot be entered"
+  folder=${above%/}/$2-$UID
   if [ "${3:-}" = "$UID" ]; then # the account that fills a folder for all others: they read it
-    folder=$1/$2
+    folder=${above%/}/$2
     mode=755
   fi
   (umask 077 && mkdir "$folder" 2>/dev/null) || true
-  if [ -L "$folder" ] || ! cd "$folder" 2>/dev/null || [ ! -O . ]; then
+  # Where it leads is looked at once it is entered: until then somebody may have put a link to another folder of this account there.
+  if ! cd "$folder" 2>/dev/null || [ "$(pwd -P)" != "$folder" ] || [ ! -O . ]; then
     die "$folder is no folder of your own ($(stat -c '%F of %U' "$folder" 2>&1)): whoever put it there could choose what runs; remove it"
   fi
   chmod "$mode" .

@@ -66,6 +66,6 @@ for sif in *.sif; do
   printf 'image %s %s %s\n' "${sif%.sif}" "$facts" "$(state_of "$sif")"
 done
 if [ "$ESD_ACTION" = gc ]; then
-  find . -maxdepth 1 -name '.*.??????' -type d -mmin +1440 -exec rm -rf {} +
+  find . -maxdepth 1 -regextype posix-extended -regex '\./\.[0-9a-f]{64}\.[A-Za-z0-9]{6}' -type d -mmin +1440 -exec rm -rf {} +
 fi
 printf 'free %s %s\n' "$(df --output=avail -B1 . | tail -n 1)" "$PWD"

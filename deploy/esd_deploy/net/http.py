@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
 from ssl import SSLContext
 
@@ -21,12 +22,16 @@ Headers = Callable[[str], Mapping[str, str]]
 
 
 def client(ca_file: Path | None = None, *, besides: bool = False, timeout: httpx.Timeout = _TIMEOUT) -> httpx.Client:
-    """A client that trusts the authorities of `ca_file` (`besides`: and the machine's), follows no redirect and reads no ~/.netrc.
+    """A client that trusts the authorities of `ca_file` (`besides`: and the machine's).
+
+    It follows no redirect, keeps no cookie and reads no ~/.netrc.
 
     Raises UsageError where the file holds no certificates.
     """
     transport = _Transport(tls(ca_file, besides=besides))
-    return httpx.Client(transport=transport, timeout=timeout, headers=_PLAIN, trust_env=False, follow_redirects=False)
+    made = httpx.Client(transport=transport, timeout=timeout, headers=_PLAIN, trust_env=False, follow_redirects=False)
+    made.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
+    return made
 
 
 @contextmanager

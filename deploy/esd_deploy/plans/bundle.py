@@ -29,6 +29,10 @@ MAX_BYTES = INPUT_MB * 1_000_000
 """Limit for all unpacked files together, if the site sets none: a small archive may contain very much."""
 MAX_PROGRAM = 50_000_000
 MOST_FILES = 10_000
+_MOST_MEMBERS = 2 * MOST_FILES
+_LONGEST_HEADER = 1024**2
+_LONGEST_END = 16 * 1024**2
+_HEADERS = frozenset({tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
 _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _NOT_SENT = re.compile(r"(^|/)(\.[^/]*|__pycache__)(/|$)")
 _DAMAGED = (zipfile.BadZipFile, tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, struct.error)
@@ -116,6 +120,15 @@ def _folder(path: Path, never: Iterable[Path] = ()) -> Iterator[_Entry]:
             raise UsageError(f"{error.filename}: {error.strerror}") from error
 
 
+class _Member(tarfile.TarInfo):
+    """A member whose header is short. A few kilobytes of an archive unpack to a header of gigabytes, which is read as a whole."""
+
+    def _proc_member(self, archive: tarfile.TarFile) -> tarfile.TarInfo:
+        if self.type in _HEADERS and self.size > _LONGEST_HEADER:
+            raise tarfile.ReadError(f"a header of {self.size} bytes")
+        return super()._proc_member(archive)  # type: ignore[misc, no-any-return]
+
+
 class _Unpacked:
     """A temporary folder for an archive's content, with numbers as names: no name from the archive is used on this machine."""
 
@@ -140,10 +153,9 @@ def _archive(path: Path, most: int) -> tuple[File, ...]:
         if zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
                 return _read(path, _zip(archive, unpacked), most)
-        with tarfile.open(path) as archive:
+        with tarfile.open(path, tarinfo=_Member) as archive:
             files = _read(path, _tar(archive, unpacked), most)
-            while archive.fileobj and archive.fileobj.read(2**20):
-                pass  # gzip's checksum is at the very end, after the last byte that tar needs
+            _require_end(archive)
             return files
     except OSError as error:
         raise UsageError(f"archive {path}: {error.strerror or error}") from error
@@ -151,12 +163,22 @@ def _archive(path: Path, most: int) -> tuple[File, ...]:
         raise UsageError(f"cannot read the archive {path}: {error}; pack it again as .zip or .tar.gz, without a password") from error
 
 
+def _require_end(archive: tarfile.TarFile) -> None:
+    """The check sum of gzip is at the very end, behind all that a tar file needs: some zeros at most."""
+    left = _LONGEST_END
+    while archive.fileobj and (piece := archive.fileobj.read(2**20)):
+        left -= len(piece)
+        if left < 0:
+            raise tarfile.ReadError("something else follows")
+
+
 def _zip(archive: zipfile.ZipFile, unpacked: _Unpacked) -> Iterator[_Entry]:
     def content(member: zipfile.ZipInfo) -> OnDisk:
         with archive.open(member) as stream:
             return unpacked.file(stream)
 
-    for member in archive.infolist():
+    for number, member in enumerate(archive.infolist()):
+        _require_few(number)
         if not member.is_dir():
             plain = not stat.S_ISLNK(member.external_attr >> 16)
             yield _Entry(member.filename, member.file_size, partial(content, member) if plain else None)
@@ -166,9 +188,16 @@ def _tar(archive: tarfile.TarFile, unpacked: _Unpacked) -> Iterator[_Entry]:
     def content(member: tarfile.TarInfo) -> OnDisk:
         return unpacked.file(archive.extractfile(member))
 
-    for member in archive:
+    for number, member in enumerate(archive):
+        _require_few(number)
         if not member.isdir():
             yield _Entry(member.name, member.size, partial(content, member) if member.isfile() else None)
+
+
+def _require_few(number: int) -> None:
+    """Folders count too: they cost memory, and nothing of the archive's size."""
+    if number >= _MOST_MEMBERS:
+        raise tarfile.ReadError(f"it has more than {_MOST_MEMBERS} entries")
 
 
 def _read(path: Path, entries: Iterable[_Entry], most: int) -> tuple[File, ...]:

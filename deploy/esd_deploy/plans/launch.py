@@ -182,13 +182,18 @@ def _required(name: str) -> str:
 
 
 def broadcast(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
-    """Shell lines that put the image on each node's own disk; none for few nodes, where reading it over the network costs less."""
+    """Shell lines that put the image on each node's own disk; none for few nodes, where reading it over the network costs less.
+
+    Under a name that nobody knows before, and only where there is nothing of that name: `sbcast --force` writes through a link that a
+    neighbour laid there.
+    """
     if config.broadcast_nodes is None or shape.nodes < config.broadcast_nodes:
         return ()
-    copy = f'"{config.broadcast_folder}/esd-$SLURM_JOB_ID.sif"'
+    copy = f'"{config.broadcast_folder}/esd-$SLURM_JOB_ID-$spread_as.sif"'
     everywhere = shlex.join(("srun", f"--nodes={shape.nodes}", f"--ntasks={shape.nodes}", "--ntasks-per-node=1", "rm", "-f"))
     return (
-        f'sbcast --force "$(readlink -f {IMAGE_LINK})" {copy} && ln -sfn {copy} {IMAGE_LINK}',
+        "spread_as=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \\n')",
+        f'sbcast "$(readlink -f {IMAGE_LINK})" {copy} && ln -sfn {copy} {IMAGE_LINK}',
         f"trap '{everywhere} {copy}' EXIT",
     )
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from esd_build.data.errors import ToolError
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
+_NO_OWNER = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
+"""What reading raises where a lock file holds something else: the folder may come from elsewhere."""
 _REFRESH_S = 30
 STALE_S = 300
 """Seconds without a sign of life after which a lock file of another machine counts as left behind."""
@@ -131,7 +133,7 @@ def _is_stale(path: Path, now: Path) -> bool:
         told = json.loads(path.read_bytes())
         if told["host"] == socket.gethostname():
             return not _is_alive(int(told["process"]))
-    except (OSError, ValueError, KeyError, TypeError):
+    except _NO_OWNER:
         return False
     return now.stat().st_mtime - path.stat().st_mtime > STALE_S
 
@@ -150,5 +152,5 @@ def _owner(path: Path) -> str:
     try:
         told = json.loads(path.read_bytes())
         return f"esd-deploy on {told['host']} (process {told['process']}, since {time.time() - told['since']:.0f} s)"
-    except (OSError, ValueError, KeyError, TypeError):
+    except _NO_OWNER:
         return "another esd-deploy"

@@ -4,8 +4,10 @@ import hashlib
 from datetime import datetime
 from typing import Annotated, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
+from esd_build.data.errors import UsageError
+from esd_build.data.reference import ImageReference
 from esd_build.registry import UNVERIFIED_SOURCES, PublishedImage
 from esd_deploy.fetching.wanted import WITH_CONTENT
 from esd_deploy.plans.job import JobDescription
@@ -13,6 +15,19 @@ from esd_deploy.plans.packages import Packages
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.records.ending import Ending
 from esd_deploy.sites.config import Cpus, Hint
+
+
+def _reference(text: str) -> str:
+    """The text, which must be an image's reference; raises ValueError."""
+    try:
+        ImageReference.parse(text)
+    except UsageError as error:
+        raise ValueError(str(error)) from error
+    return text
+
+
+Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
+"""It becomes part of file names and command lines at the site, where a record is run again."""
 
 
 class Part(BaseModel):
@@ -27,10 +42,10 @@ class ImageRecord(Part):
     `nodes` is what ran: node → SHA-256 in hex, computed on each node from the file that was run there, just before it was.
     """
 
-    reference: str
-    digest: str
-    sif_digest: str
-    size: int
+    reference: Annotated[str, AfterValidator(_reference)]
+    digest: Digest
+    sif_digest: Digest
+    size: int = Field(ge=0)
     nodes: dict[str, str] = {}
     unverified_sources: str | None = None
     """Sources of the image whose checksums are not those of its recipe (`package@version sha256:…`): an image of one machine."""
@@ -160,9 +175,9 @@ class RequirementsRecord(Part):
 class ShapeRecord(Part):
     """How the program was spread, and what else a second run needs to be the same."""
 
-    nodes: int
-    tasks_per_node: int
-    threads: int
+    nodes: int = Field(ge=1)
+    tasks_per_node: int = Field(ge=1)
+    threads: int = Field(ge=1)
     partition: str | None = None
     account: str | None = None
     gpus: Annotated[int, Field(ge=0)] = 0

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from esd_build.data.errors import ToolError
+from esd_build.net.answers import beginning
 from esd_deploy.backends.connection import FAILED, RUNNING, SUCCESSFUL, Connection, GoneError, JobState
 from esd_deploy.plans.job import JobSpec, own_files
 from esd_deploy.runs import errand
@@ -124,7 +125,7 @@ class Claims:
     def _text(self, url: str, path: str) -> str:
         try:
             with self._connection.read(url, path) as pieces:
-                return b"".join(pieces)[:_FRESH].decode("utf-8", errors="replace")
+                return beginning(pieces, _FRESH).decode("utf-8", errors="replace")
         except GoneError:
             return ""
 

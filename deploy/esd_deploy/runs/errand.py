@@ -5,11 +5,15 @@ from dataclasses import dataclass
 from tenacity import Retrying, nap
 
 from esd_build.data.errors import ToolError
+from esd_build.net.answers import gathered
 from esd_deploy.backends.connection import Connection
 from esd_deploy.plans.job import JobSpec
 from esd_deploy.runs import submission
 from esd_deploy.runs.following import follow
 from esd_deploy.runs.patience import Sleep, patiently
+
+_MOST_PRINTED = 16 * 1024**2
+"""Bytes of each stream; a small script prints no more."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,6 @@ def run(connection: Connection, spec: JobSpec, *, sleep: Sleep = nap.sleep) -> A
 def _text(connection: Connection, job: str, name: str, retry: Retrying) -> str:
     def read() -> str:
         with connection.read(job, name) as pieces:
-            return b"".join(pieces).decode("utf-8", errors="replace")
+            return gathered(pieces, f"{job}: {name}", _MOST_PRINTED).decode("utf-8", errors="replace")
 
     return retry(read)

@@ -25,11 +25,11 @@ from esd_deploy.runs.results import target
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site, new_id
 from esd_deploy.sites import familiar
-from esd_deploy.sites.config import Binding, SiteConfig
+from esd_deploy.sites.config import Binding, SiteConfig, require_slurm_name
 
 _MOST_STAGED = 10_000
 _OURS_BYTES = 64 * 1024**2
-"""Of a file that esd-deploy sends besides the user's."""
+"""Of all files that esd-deploy sends besides the user's, and of one."""
 
 
 def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
@@ -39,6 +39,9 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
     """
     if known.shape is None:
         raise UsageError(f"the record of '{known.id}' does not say its shape (it was written by an older esd-deploy); use `esd-deploy run`")
+    for what, word in (("partition", known.shape.partition), ("account", known.shape.account)):
+        if word is not None:
+            require_slurm_name(word, f"the record of '{known.id}' names the {what}")
     variables = tuple(known.environment.items())
     site = with_variables(config.model_copy(update={"partition": known.shape.partition, "account": known.shape.account}), variables)
     own = _packages(known, folder)
@@ -106,8 +109,9 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
     familiar.remember(place.config.file)
     record = _travelling(told, url, place.config)
     folder = _new_folder(runs, record.id)
+    left = place.config.limits.input_bytes + _OURS_BYTES
     for path in record.staged:
-        _bring(connection, url, target(folder, path), path, place.config.limits.input_bytes)
+        left -= _bring(connection, url, folder, path, left)
     record.save(folder)
     return Run(record, folder, connection, poll_s=place.config.poll_s, display=display, site=place.config)
 
@@ -150,20 +154,25 @@ def _travelled(connection: Connection, url: str) -> RunRecord:
         ) from error
 
 
-def _bring(connection: Connection, url: str, place: Path, path: str, most: int) -> None:
-    """One file that was sent there, as it came. Raises ToolError for one of more than `most` bytes: nothing such was sent."""
+def _bring(connection: Connection, url: str, folder: Path, path: str, most: int) -> int:
+    """One file that was sent there, as it came; its bytes. Raises ToolError for more than `most`: so much was never sent."""
+    place = target(folder, path)
 
-    def read() -> None:
-        left = most + _OURS_BYTES
+    def read() -> int:
+        size = 0
         with place.open("wb") as out, connection.read(url, path) as pieces:
             for piece in pieces:
-                left -= len(piece)
-                if left < 0:
-                    raise ToolError(f"{url}: {path} has more than {most / 1e6:,.0f} MB, more than the site takes; it is not taken up")
+                size += len(piece)
+                if size > most:
+                    raise ToolError(f"{url}: with {path} its files are more than the site takes with a job; the run is not taken up")
                 out.write(piece)
+        return size
 
-    place.parent.mkdir(parents=True, exist_ok=True)
-    patiently()(read)
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return patiently()(read)
+    except OSError as error:
+        raise ToolError(f"cannot write {place}: {error.strerror}; the run is not taken up") from error
 
 
 def _read(connection: Connection, url: str, path: str) -> bytes:

@@ -55,7 +55,8 @@ class _Job:
     def persistently(self, ask: Callable[[], T], progress: Callable[[], int] = lambda: 0) -> T:
         """The answer about one path. A site that is lost, or that refuses the login, raises what it says; a path that fails: PathError.
 
-        After each failure the job itself is asked about, which tells the one from the other. What makes progress may go on failing.
+        After each failure the job itself is asked about, which tells the one from the other.
+        What comes further than ever before may go on failing.
         """
         attempt, before = 0, progress()
         while True:
@@ -65,8 +66,9 @@ class _Job:
                 return self.retry(ask)
             except (ConnectionLostError, RefusedError, GoneError) as error:
                 self.retry(self.connection.state, self.url)
-                attempt = attempt + 1 if progress() <= before else 1
-                before = progress()
+                furthest = max(before, progress())
+                attempt = attempt + 1 if furthest == before else 1
+                before = furthest
                 if attempt >= _TRIES or isinstance(error, GoneError) or (isinstance(error, RefusedError) and attempt > 1):
                     raise PathError(_reason(error)) from error
             self.retry.sleep(min(10.0, 0.2 * 3 ** (attempt - 1)))

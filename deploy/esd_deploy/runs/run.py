@@ -163,8 +163,9 @@ class Run:
         return b""
 
     def cancel(self) -> RunRecord:
-        """End the job at the site; what it made so far stays there."""
+        """End the job at the site; what it made so far stays there. Raises UsageError where the job is of another run."""
         retry = self._retry()
+        self._require_own()
         self._claims.declare_over(self._url)
         retry(self._connection.abort, self._url)
         retry(self._claims.cancel, self._url)
@@ -225,8 +226,18 @@ class Run:
         return tables.table(f"run {self.id}: {self.record.script.name}", outcome.rows(self.record))
 
     def delete(self) -> None:
-        """Remove the job and its folder at the site; the run's own folder stays."""
+        """Remove the job and its folder at the site; the run's own folder stays. Raises UsageError where the job is of another run."""
+        with suppress(GoneError):
+            self._require_own()
         self._retry()(self._connection.delete, self._url)
+
+    def _require_own(self) -> None:
+        """Every job has its run's id as a tag. A record, which may come from elsewhere, can name any job of the caller's."""
+        tags = self._retry()(self._connection.state, self._url).tags
+        if self.id not in tags:
+            raise UsageError(
+                f"{self._url} is not the job of run '{self.id}' (its tags: {', '.join(sorted(tags)) or 'none'}); it was left alone"
+            )
 
     @property
     def _url(self) -> str:

@@ -21,6 +21,8 @@ _PROFILES = (
 _BASE = "1.1"
 """The version of RO-Crate that these profiles are profiles of."""
 _TERMS = "https://w3id.org/ro/terms/workflow-run/context"
+_CRATES_OWN = frozenset({"ro-crate-metadata.json", "ro-crate-metadata.jsonld", "ro-crate-preview.html", FILE_NAME})
+"""A result of such a name would take the place of what the crate says of itself; it stays in the run's folder."""
 _LANGUAGE = "https://www.python.org/"
 _TEXT = "text/plain"
 _TYPES = {
@@ -58,7 +60,7 @@ def build(record: RunRecord, folder: Path, *, license_url: str | None = None) ->
     profiles = [_profile(crate, url) for url in _PROFILES]
     crate.root_dataset["conformsTo"] = profiles
     program = _program(crate, record, folder)
-    results = [_file(crate, folder, one.path, {"sha256": one.sha256}) for one in record.files]
+    results = [_file(crate, folder, one.path, {"sha256": one.sha256}) for one in record.files if one.path not in _CRATES_OWN]
     inputs = [_file(crate, folder, name, {"sha256": digest}) for name, digest in record.script.inputs.items()]
     _action(crate, record, program, [*inputs, *_parameters(crate, record)], results)
     _file(crate, folder, FILE_NAME, {"description": "the record of esd-deploy: all that is known of this run"})

@@ -1,15 +1,21 @@
 """Version drift: what each stack (a site's modules, an image at a site) really has inside, and what that does to the numbers."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from pydantic import BaseModel, ConfigDict
+
+from esd_build.data.errors import ToolError
+from esd_build.net.answers import parsed
 from esd_deploy.display import tables
+from esd_deploy.plans import paths
 from esd_deploy.records.record import RunRecord
 
 Verdict = Literal["same", "differs", "unknown"]
+_LONGEST = 1024**2
+"""Bytes of what the probe writes."""
 COMPONENTS = (
     "NEST", "PyNN", "nestml", "sPyNNaker", "arbor", "neuron", "neo", "elephant", "mpi4py", "numpy", "Python", "MPI", "PMIx",
 )  # fmt: skip
@@ -36,6 +42,16 @@ class Stack:
     @property
     def name(self) -> str:
         return f"{self.site} {self.mode}" + (f" {self.image}" if self.image else "")
+
+
+class _Finding(BaseModel):
+    """What the probe's job wrote."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    hash: str | None
+    rate_hz: float | None = None
+    study: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -109,9 +125,7 @@ def stack(record: RunRecord, folder: Path) -> Stack:
         why = record.ending.because if record.ending else record.message
         return Stack(known.site, known.mode, image, run_id=record.id, problem=f"run {record.id}: {record.status} ({why})")
     try:
-        found = json.loads((folder / "drift.json").read_text(encoding="utf-8"))
-        return Stack(
-            known.site, known.mode, image, record.versions, found["hash"], found.get("rate_hz"), record.id, study=found.get("study")
-        )
-    except (OSError, ValueError, KeyError) as error:
+        found = _Finding.model_validate(parsed(paths.read(folder, "drift.json", _LONGEST), "drift.json"))
+        return Stack(known.site, known.mode, image, record.versions, found.hash, found.rate_hz, record.id, study=found.study)
+    except (OSError, ValueError, ToolError) as error:
         return Stack(known.site, known.mode, image, record.versions, run_id=record.id, problem=f"run {record.id}: no drift.json ({error})")

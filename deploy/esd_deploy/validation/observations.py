@@ -14,6 +14,8 @@ from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.step import Step
 
 STEPS_FOLDER = "esd/steps"
+_LONGEST = 64 * 1024**2
+"""Bytes of one stream of a step."""
 _PASSING = re.compile(r"srun: (Job|Step|job) .*|INFO:.*|WARNING:.*")
 _CRASH = re.compile(r"Caught signal \d+ \([^)]*\)|Segmentation fault|Illegal instruction|Bus error|Floating point exception")
 _CRASHED = re.compile(r"Exited with exit code 13[24569]")
@@ -67,7 +69,7 @@ class Output:
         lines = [line for line in self.stdout.splitlines() if line.startswith("{")]
         try:
             found = tuple(model.model_validate(json.loads(line)) for line in lines)
-        except (ValidationError, ValueError) as error:
+        except (ValidationError, ValueError, RecursionError) as error:
             raise NotUnderstoodError(f"step '{self.step}' printed what its check does not know: {str(error).splitlines()[0]}") from error
         if not found:
             raise NotUnderstoodError(f"step '{self.step}' printed nothing (exit code {self.code}): {self.last_words}")
@@ -163,12 +165,16 @@ def read(folder: Path, steps: Iterable[Step]) -> tuple[Output, ...]:
 def _read(folder: Path, step: Step) -> Output | None:
     if not folder.is_dir():
         return None
-    end = _text(folder / "end").split()
+    end = text(folder / "end").split()
     code, seconds = (int(end[0]), float(end[1])) if len(end) == 2 else (None, 0.0)
-    stderr = _text(folder / "stderr")
+    stderr = text(folder / "stderr")
     ran = not (code and _TOO_LATE in stderr)
-    return Output(step.name, step.limit_s, code if ran else None, seconds, _text(folder / "stdout"), stderr)
+    return Output(step.name, step.limit_s, code if ran else None, seconds, text(folder / "stdout"), stderr)
 
 
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+def text(path: Path) -> str:
+    """What a step wrote, up to a length that none of ours reaches: an image's program may print without end."""
+    if not path.is_file():
+        return ""
+    with path.open("rb") as file:
+        return file.read(_LONGEST).decode("utf-8", errors="replace")

@@ -56,8 +56,7 @@ class Session:
 
     def _own(self, path: str) -> str:
         """What the job itself wrote there; empty where it wrote nothing."""
-        place = self.folder / path
-        return place.read_text(encoding="utf-8", errors="replace").strip() if place.is_file() else ""
+        return observations.text(self.folder / path).strip()
 
     def _follow(self, url: str, retry: Retrying) -> JobEnd:
         deadline = Deadline(time.monotonic() + self.queue_s)

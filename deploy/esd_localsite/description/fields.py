@@ -26,7 +26,7 @@ def read_object(body: bytes) -> dict[str, Json]:
     except (ValueError, RecursionError) as error:
         try:
             value = ast.literal_eval(text if len(text) <= _LONGEST_LITERAL else "")
-        except (ValueError, SyntaxError, MemoryError, RecursionError):
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             raise DescriptionError(f"Cannot parse the request body as JSON: {error}") from error
     if not isinstance(value, dict):
         raise DescriptionError(f"The request body must be a JSON object, not {type(value).__name__}")

@@ -60,9 +60,12 @@ class Storage:
         path = self.path(name)
         with self.account.file_rights():
             opening.status(path.parent)
+            if _leads_into_proc(path):
+                return ()
             if path.is_file():
                 return (name,)
-            tops = [path] if path.is_dir() else sorted(path.parent.glob(path.name)) if set("*?[") & set(path.name) else []
+            found = [path] if path.is_dir() else sorted(path.parent.glob(path.name)) if set("*?[") & set(path.name) else []
+            tops = [top for top in found if not _leads_into_proc(top)]
             below = (file for top in tops for file in ([top] if top.is_file() else sorted(top.rglob("*"))))
             return tuple(str(file.relative_to(self.root)) for file in below if file.is_file())
 
@@ -146,6 +149,17 @@ class Storage:
         """Free bytes of the disk below."""
         usage = os.statvfs(self.root)
         return usage.f_bavail * usage.f_frsize
+
+
+def _leads_into_proc(path: Path) -> bool:
+    """Whether a name is a link into /proc, which shows folders that the endpoint holds open for others."""
+    try:
+        opening.status(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+    return False
 
 
 def read_range(stream: BinaryIO, first: int, length: int) -> Iterator[bytes]:

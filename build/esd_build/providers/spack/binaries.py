@@ -126,7 +126,7 @@ def _require_named(registry: Registry, package: ImageReference, tag: str) -> Non
         config = json.loads(content or b"")["config"]
         root = json.loads(registry.store.get_blob(package, config["digest"], config["size"]))["spec"]["nodes"][0]
         found = f"{root['name']}-{root['version']}-{root['hash']}.spack"
-    except (ValueError, KeyError, IndexError, TypeError) as error:
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError) as error:
         raise UsageError(f"{package} is refused: it is not a package of a Spack build cache ({error!r})") from error
     if found != tag:
         raise UsageError(f"{package} is refused: it is {found}, which somebody put under this tag; push the right one with `--replace`")

@@ -22,13 +22,18 @@ say namespaces_most "$(cat /proc/sys/user/max_user_namespaces 2>/dev/null)"
 
 scratch=${!ESD_SCRATCH_VARIABLE:-}
 say scratch "$scratch"
-mine=.esd-validation-${SLURM_JOB_ID:-login}-$node
-if [ -n "$scratch" ] && (: >"$scratch/$mine") 2>/dev/null; then say scratch_writable yes; else say scratch_writable no; fi
-rm -f "$scratch/$mine" 2>/dev/null
-if (: >"esd/$mine") 2>/dev/null; then say folder_writable yes; else say folder_writable no; fi
-rm -f "esd/$mine" 2>/dev/null
-if (: >"/tmp/$mine") 2>/dev/null; then say tmp_writable yes; else say tmp_writable no; fi
-rm -f "/tmp/$mine" 2>/dev/null
+writable() { # FOLDER: by a new file of a name that nobody can know before; a link that waits under a known name would empty what it leads to
+  local file
+  if [ -n "$1" ] && file=$(mktemp "$1/.esd-validation.XXXXXXXXXX" 2>/dev/null); then
+    rm -f "$file"
+    echo yes
+  else
+    echo no
+  fi
+}
+say scratch_writable "$(writable "$scratch")"
+say folder_writable "$(writable esd)"
+say tmp_writable "$(writable /tmp)"
 say tmp "$(stat -c %d:%i /tmp)"
 [ -r esd/image.sif ] && say image_sha256 "$(sha256sum <esd/image.sif | cut -d ' ' -f 1)"
 
