@@ -179,7 +179,8 @@ def main() -> int:
     ends = Counter(end.split(" (")[0] for end in tally.ends.values())
     back = {who: {"median_s": round(sorted(took)[len(took) // 2], 1), "most_s": round(max(took), 1)} for who, took in tally.back_s.items()}
     told = {
-        "killed": tally.killed, "retries": tally.retries, "jobs": len(tally.accepted), "ends": ends, "images": len(tally.pushed), "causes": causes,
+        "killed": tally.killed, "retries": tally.retries, "jobs": len(tally.accepted), "ends": ends, "images": len(tally.pushed),
+        "causes": causes,
         "back": back, "bad": bad, "begun again by Slurm": slurm,
         "memory_mb": round(watcher(endpoint_pid(lifecycle.status(chosen.name)))(), 1),
     }  # fmt: skip

@@ -43,7 +43,7 @@ def asked(server, tmp_path) -> list[str]:
     told = []
     for name, ask in asks.items():
         try:
-            told.append(f"{name}: {ask()}")
+            told.append(f"{name}: {ask()!r}")
         except EsdError as error:
             told.append(f"{name}: {error}")
     assert not [text for text in told if SECRET in text or base64.b64encode(f"me:{SECRET}".encode()).decode() in text]

@@ -14,9 +14,18 @@ _NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpf
 
 # The controller writes its state some seconds late: after a crash it would give the numbers of running jobs to new ones, and then drain
 # the nodes for the duplicate. It never takes 250 jobs in those seconds.
-_COUNT_ON = (
-    """last=$(sed -n 's/^FirstJobId=//p' "$1"); echo "FirstJobId=$((last + 250))" >"$1.part"; mv "$1.part" "$1"; shift; exec "$@\""""
-)
+_COUNT_ON = """last=$(sed -n 's/^FirstJobId=//p' "$1"); echo "FirstJobId=$((last + 250))" >"$1.part"; mv "$1.part" "$1"; shift"""
+
+# For the same reason it starts a job again that it had just started. The node, which runs that one, tells of a duplicate, and is drained
+# for good. Here, when it has no job any more, it is given back; an administrator does the same.
+_GIVE_BACK = r"""(for _ in $(seq 60); do
+  sleep 5
+  kill -0 $$ || exit 0
+  sinfo --noheader --Node --states=drained --format='%N|%E' | sed -n 's/|Duplicate jobid$//p' |
+    xargs -r -I{} scontrol update NodeName={} State=RESUME || true
+done) >/dev/null 2>&1 &
+exec "$@"
+"""
 # Without a process namespace: kill the daemon if its supervisor is killed.
 TIED = ("setpriv", "--pdeathsig", "KILL", "--")
 
@@ -61,7 +70,7 @@ def slurmctld(layout: Layout) -> Daemon:
     If only the controller ended, the jobs still run, and it resumes them.
     """
     plain = ("slurmctld", "-D", "-f", str(layout.slurm_conf))
-    anew = ("sh", "-ec", _COUNT_ON, "sh", str(layout.first_job), *plain)
+    anew = ("sh", "-ec", f"{_COUNT_ON}\n{_GIVE_BACK}", "sh", str(layout.first_job), *plain)
     return Daemon("slurmctld", (*plain[:2], "-c", *plain[2:]), environment=slurm_environment(layout), restarts=True, argv_anew=anew)
 
 

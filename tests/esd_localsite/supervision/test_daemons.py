@@ -1,3 +1,4 @@
+import os
 import subprocess
 from pathlib import Path
 
@@ -76,3 +77,23 @@ def test_a_controller_that_is_started_anew_gives_no_number_twice(tmp_path: Path)
     for first in (10251, 10501):
         subprocess.run((*shell, "true"), check=True)
         assert layout.first_job.read_text() == f"FirstJobId={first}\n"
+
+
+@pytest.mark.integration
+def test_a_controller_that_is_started_anew_gives_back_nodes_that_it_drained_for_a_duplicate(tmp_path: Path) -> None:
+    """It began a job again that it had just started, for its state was some seconds old; nobody drained the other node for that."""
+    layout = Layout("demo", tmp_path)
+    layout.first_job.parent.mkdir(parents=True)
+    layout.first_job.write_text("FirstJobId=10001\n")
+    fakes = {
+        "sinfo": """[ "$3" = --states=drained ] && printf 'c1|Duplicate jobid\nc2|disk broken\n'""",
+        "scontrol": 'echo "$@" >>told.part && mv told.part told',
+        "sleep": "exit 0",
+    }
+    for name, text in fakes.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    *shell, _slurmctld, _d, _f, _conf = daemons.slurmctld(layout).anew.argv
+    controller = ("sh", "-c", "until [ -s told ]; do /bin/sleep 0.05; done")
+    subprocess.run((*shell, *controller), check=True, cwd=tmp_path, env={"PATH": f"{tmp_path}:{os.environ['PATH']}"}, timeout=60)
+    assert (tmp_path / "told").read_text().splitlines()[0] == "update NodeName=c1 State=RESUME"
