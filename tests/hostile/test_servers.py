@@ -193,3 +193,39 @@ def test_words_in_any_writing_are_one_error(tmp_path, charset, status):
         ):
             survives(ask)
         jobs._http.close()
+
+
+@pytest.mark.integration
+def test_a_log_that_never_ends_does_not_hold_the_state_of_a_failed_job(tmp_path, monkeypatch):
+    from esd_deploy.backends import nmpi
+
+    from .servers import answer
+
+    monkeypatch.setattr(nmpi, "_LOG_MOST", 10**6)
+
+    def talk(connection, head):
+        if "/log" not in head:
+            connection.sendall(answer(b'{"id": 1, "status": "error"}'))
+            return
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 999999999999\r\n\r\n")
+        while True:
+            connection.sendall(b"x" * 65536)
+
+    with hostile(tmp_path, talk) as server:
+        jobs = queue(server)
+        assert jobs.state(f"{server.url}/jobs/1").status == "FAILED"
+        jobs._http.close()
+
+
+@pytest.mark.integration
+def test_links_that_lead_to_another_host_are_not_asked_and_get_no_login(tmp_path):
+    """Where the job's folder lies, as a site tells it, or its jobs."""
+    with hostile(tmp_path, says(b"{}")) as other:
+        elsewhere = f"{other.url}/SITE/rest/core/storages/1-uspace"
+        links = {"workingDirectory": {"href": elsewhere}, "self": {"href": other.url}}
+        document = {"status": "RUNNING", "tags": ["x"], "jobs": [f"{other.url}{JOB}"], "_links": links}
+        with hostile(tmp_path, says(json.dumps(document).encode())) as server:
+            site = unicore(server)
+            for ask in (lambda: site.files(f"{server.url}{JOB}"), lambda: site.upload(f"{server.url}{JOB}", "a", b"x")):
+                assert "no credentials are sent there" in survives(ask)
+        assert other.heads == []

@@ -44,6 +44,8 @@ _JOB_URL = re.compile(r"https://[^?#]+/jobs/[0-9]+")
 _SIZES_S = 60
 """For so many seconds results are asked how large they are; the sizes of the others are not known before they come."""
 _PAGE = 100
+_LOG_MOST = 256 * 1024**2
+"""Bytes of a log that are read to find its end; a log without one is left there."""
 _LOG_END = 64 * 1024
 """Bytes of a failed job's log that are read at once."""
 _PLAIN = {"Accept-Encoding": "identity"}
@@ -107,10 +109,10 @@ class NmpiConnection:
     def files(self, job: str) -> Sequence[RemoteFile]:
         """All results, and the log, whose length is unknown in advance."""
         end = time.monotonic() + _SIZES_S
-        found = [
-            RemoteFile(path, self._size(one) if one.size is None and not one.problem and time.monotonic() < end else one.size, one.problem)
-            for path, one in outputs(self._job(job), self._endpoint.url).items()
-        ]
+        found = []
+        for path, one in outputs(self._job(job), self._endpoint.url).items():
+            ask = one.size is None and not one.problem and time.monotonic() < end
+            found.append(RemoteFile(path, self._size(one) if ask else one.size, problem=one.problem))
         return (*found, *([] if LOG in {file.path for file in found} else [RemoteFile(LOG, None)]))
 
     @contextmanager
@@ -142,8 +144,12 @@ class NmpiConnection:
         """The end of the log, which may be long; empty if it no longer exists."""
         end = b""
         with suppress(GoneError), self.read(job, LOG) as pieces:
+            left = _LOG_MOST
             for piece in pieces:
                 end = (end + piece)[-_LOG_END:]
+                left -= len(piece)
+                if left < 0:
+                    break
         return end.decode("utf-8", errors="replace")
 
     def _size(self, output: Output) -> int | None:

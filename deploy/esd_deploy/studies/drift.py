@@ -14,7 +14,7 @@ from esd_deploy.plans import paths
 from esd_deploy.records.record import RunRecord
 
 Verdict = Literal["same", "differs", "unknown"]
-_LONGEST = 1024**2
+_LONGEST = 16 * 1024**2
 """Bytes of what the probe writes."""
 COMPONENTS = (
     "NEST", "PyNN", "nestml", "sPyNNaker", "arbor", "neuron", "neo", "elephant", "mpi4py", "numpy", "Python", "MPI", "PMIx",
