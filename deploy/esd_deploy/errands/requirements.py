@@ -25,6 +25,8 @@ _PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28
 _ARCHITECTURE = "org.label-schema.build-arch"
 _WHEELS = ("--only-binary", ":all:")
 _SHOWN = 15
+_NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", re.ASCII)
+_VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_-]{0,99}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -48,9 +50,13 @@ def locked(file: Path, there: Sequence[Package], image: str, labels: Mapping[str
 
 
 def pinned(there: Sequence[Package]) -> dict[str, str]:
-    """Name on the index → version of the Python packages in an image, as pip and Spack have them."""
+    """Name on the index → version of the Python packages in an image, as pip and Spack have them.
+
+    Whoever wrote the bill of materials could write anything: what is no name and no version never reaches uv's files and words.
+    """
     names = {one.name if one.origin in {"pypi", "source"} else one.name.removeprefix("py-"): one for one in there if _is_python(one)}
-    return {re.sub(r"[-_.]+", "-", name).lower(): one.version for name, one in names.items()}
+    plain = {name: one.version for name, one in names.items() if _NAME.fullmatch(name) and _VERSION.fullmatch(one.version)}
+    return {re.sub(r"[-_.]+", "-", name).lower(): version for name, version in plain.items()}
 
 
 def _is_python(one: Package) -> bool:

@@ -28,6 +28,11 @@ def test_python_packages_of_an_image_are_what_is_resolved_against():
     assert requirements.pinned(THERE) == {"numpy": "2.5.5", "nest-simulator": "3.10.0", "scipy": "1.18.1"}
 
 
+@pytest.mark.parametrize("odd", [("--index-url", "1"), ("a b", "1"), ("x", "1\n--index-url https://example.org"), ("x", ""), ("-x", "1")])
+def test_a_bill_of_materials_puts_no_options_into_uvs_files(odd):
+    assert requirements.pinned((Package(*odd, "pypi"), *THERE)) == requirements.pinned(THERE)
+
+
 @pytest.fixture
 def uv(monkeypatch, tmp_path):
     """Instead of uv: notes its calls, writes the lock, installs two files."""
