@@ -96,7 +96,7 @@ def _receive(connection: Connection, job: str, file: Wanted, part: Path, tell: T
                     have += len(piece)
                     tell(len(piece))
     if file.size not in {None, have}:
-        raise ConnectionLostError(f"{file.path}: received {have} of {file.size} bytes")
+        raise ConnectionLostError(f"{file.path}: {have} of {file.size} bytes came")
     return have
 
 

@@ -159,7 +159,7 @@ class Slurm:
 def _checked(batch_id: str) -> str:
     """Raises BatchError if this is not a job id: Slurm would take it for an option, or for several jobs."""
     if not _ID.fullmatch(batch_id):
-        raise BatchError(f"'{batch_id[:40]!a}' is not the id of a batch job")
+        raise BatchError(f"'{batch_id[:40]!a}' is no id of a batch job")
     return batch_id
 
 
