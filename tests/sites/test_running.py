@@ -13,7 +13,7 @@ from esd_deploy.runs import rerun
 from esd_deploy.runs.site import Site
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.faults.board import Fault, FaultKind
-from esd_localsite.supervision.fault_switches import clear, inject
+from esd_localsite.supervision.fault_switches import OF_THE_OWN_SERVER, clear, inject
 
 pytestmark = pytest.mark.site
 
@@ -78,6 +78,18 @@ def mended(running_site):
     mend(running_site.name)
 
 
+@pytest.fixture
+def throw(request, mended):
+    """Switches a fault on, where the site's server has it."""
+
+    def throw_it(fault):
+        if fault.kind in OF_THE_OWN_SERVER:
+            request.getfixturevalue("own_server")
+        inject(mended, fault)
+
+    return throw_it
+
+
 def mend(name: str) -> None:
     """Clear all faults; a node that came back by itself cannot be resumed, and Slurm says so."""
     with suppress(LocalSiteError):
@@ -118,8 +130,8 @@ def test_an_image_that_is_in_the_cache_runs_without_its_registry(deploy, first, 
     ],
     ids=lambda value: value if isinstance(value, str) else f"{value.kind}-{value.times}",
 )
-def test_each_fault_is_survived_or_called_by_its_name(deploy, first, script, mended, fault, ending):
-    inject(mended, fault)
+def test_each_fault_is_survived_or_called_by_its_name(deploy, first, script, mended, throw, fault, ending):
+    throw(fault)
 
     record = deploy.run(script(PROGRAM), *IMAGE, code=0 if ending == "succeeded" else 1)
 
@@ -128,13 +140,13 @@ def test_each_fault_is_survived_or_called_by_its_name(deploy, first, script, men
 
 @pytest.mark.long
 @pytest.mark.parametrize(("kind", "ending"), [(FaultKind.NODE_DOWN, "node failure"), (FaultKind.JOB_LOST, "unknown")])
-def test_a_job_that_dies_with_its_node_or_vanishes_is_repeated_from_its_record(deploy, first, script, mended, kind, ending):
+def test_a_job_that_dies_with_its_node_or_vanishes_is_repeated_from_its_record(deploy, first, script, mended, throw, kind, ending):
     place = Site.load(str(deploy.site_file))
     runs = deploy.runs / "runs"
     run = place.submit(script("import time; time.sleep(20)"), image="nest:edge", nodes=2, runs=runs)
     while run.refresh().status != "RUNNING":
         run._sleep(0.5)
-    inject(mended, Fault(kind=kind, times=1 if kind is FaultKind.JOB_LOST else None))
+    throw(Fault(kind=kind, times=1 if kind is FaultKind.JOB_LOST else None))
 
     ended = run.wait()
     mend(mended)

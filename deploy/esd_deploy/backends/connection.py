@@ -1,5 +1,6 @@
 """What a site must do for a run, in terms of runs. unicore.py and nmpi.py implement it; tests use a plain fake."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
@@ -23,6 +24,10 @@ class ConnectionLostError(ToolError):
 
 class AwayError(ConnectionLostError):
     """The site reports that a part of it is down that serves every path; so the failure says nothing about the requested path."""
+
+
+FULL = re.compile(r"quota exceeded|no space left", re.IGNORECASE)
+"""The kernel's words for EDQUOT and ENOSPC, which servers pass on in their own errors."""
 
 
 class RefusedError(ToolError):

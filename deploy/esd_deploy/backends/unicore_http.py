@@ -15,7 +15,7 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.addresses import origin
 from esd_build.net.allowance import ANSWER, FILE, allowed
 from esd_build.net.answers import parsed, printable
-from esd_deploy.backends.connection import AwayError, ConnectionLostError, FullError, GoneError, RefusedError
+from esd_deploy.backends.connection import FULL, AwayError, ConnectionLostError, FullError, GoneError, RefusedError
 from esd_deploy.backends.unicore_session import HEADER, shared
 from esd_deploy.net.http import client
 from esd_deploy.sites.endpoint import Endpoint
@@ -25,8 +25,6 @@ _REFUSED = frozenset({401, 403})
 _BUSY = frozenset({408, 425, 429, 432})
 _MISSHAPEN = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError, RecursionError, httpx.InvalidURL, httpx.StreamError)
 """What reading raises if an answer does not have UNICORE's form."""
-_FULL = r"quota exceeded|no space left"
-"""The kernel's words for EDQUOT and ENOSPC, which a server passes on in its own 500."""
 _AWAY = r"TSIUnavailable|communicating to the TSI"
 """UNICORE/X in a 500, while the TSI, which reads and writes all files, does not answer. The list of jobs still works."""
 
@@ -144,7 +142,7 @@ def meaning(error: httpx.HTTPError, endpoint: Endpoint) -> ToolError:
         return _refused(endpoint)
     if status in {404, 410}:
         return GoneError(f"{endpoint.url} no longer knows this: {said}; jobs are removed after their lifetime")
-    if full := re.search(_FULL, str(error), re.IGNORECASE):
+    if full := FULL.search(str(error)):
         what = "your space at the site is used up" if "quota" in full[0].lower() else "a disk at the site is full"
         return FullError(f"{endpoint.url}: {what} ({said}); remove there what is no longer needed; it may also be the server's own disk")
     busy = status >= 500 or status in _BUSY

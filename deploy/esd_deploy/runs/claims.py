@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from esd_build.data.errors import ToolError
 from esd_build.net.answers import beginning
-from esd_deploy.backends.connection import FAILED, RUNNING, SUCCESSFUL, Connection, GoneError, JobState
+from esd_deploy.backends.connection import FAILED, FULL, RUNNING, SUCCESSFUL, Connection, GoneError, JobState
 from esd_deploy.plans.job import JobSpec, own_files
 from esd_deploy.runs import errand
 from esd_deploy.runs.patience import BATCH_SYSTEM_S
@@ -60,6 +60,7 @@ class Claims:
         self._clock = clock
         self._since: float | None = None
         self._asked: tuple[float, Sequence[str]] | None = None
+        self._unanswered: tuple[float, ToolError] | None = None
 
     def state(self, job: str) -> JobState:
         """As the connection's; of a job that the server gave up while a batch job of the run waits or works, that one's."""
@@ -96,6 +97,8 @@ class Claims:
         try:
             active = self._active()
         except ToolError as error:
+            if notes.holder is not None and FULL.search(str(error)):
+                return None  # the run's batch job began, and the server saw it end; where no file can be made, no small job can be asked
             if self._clock() - (self._since or 0) < BATCH_SYSTEM_S:
                 return replace(told, status=RUNNING, message=f"given up by the site ({told.message}); {error}; asked again", exit_code=None)
             active = []
@@ -118,8 +121,14 @@ class Claims:
         if self._look is None:
             return ()
         now = self._clock()
+        if self._unanswered is not None and now - self._unanswered[0] < _LOOK_S:
+            raise self._unanswered[1]
         if self._asked is None or now - self._asked[0] >= _LOOK_S or not self._asked[1]:
-            self._asked = now, self._look("look")
+            try:
+                self._asked = now, self._look("look")
+            except ToolError as error:
+                self._unanswered = now, error
+                raise
         return self._asked[1]
 
     def _text(self, url: str, path: str) -> str:

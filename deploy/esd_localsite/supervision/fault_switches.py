@@ -26,7 +26,7 @@ _DAEMONS = {
     FaultKind.SERVER_DOWN: ("unicorex",),
     FaultKind.TSI_DOWN: ("tsi",),
 }
-_OF_THE_OWN_SERVER = frozenset({FaultKind.SBATCH_FAILS, FaultKind.JOB_LOST, FaultKind.PRECOMMAND_IN_BATCH})
+OF_THE_OWN_SERVER = frozenset({FaultKind.SBATCH_FAILS, FaultKind.JOB_LOST, FaultKind.PRECOMMAND_IN_BATCH})
 _OF_THE_REAL_SERVER = frozenset({FaultKind.SERVER_DOWN, FaultKind.TSI_DOWN})
 _OF_CLUSTERS = frozenset({FaultKind.NODE_DOWN, FaultKind.DISK_QUOTA})
 _PAST = frozenset({FaultKind.ENDPOINT_RESTART})
@@ -85,7 +85,7 @@ def _require_possible(layout: Layout, plan: SitePlan, kind: FaultKind) -> None:
     if not layout.needs_root and kind in _OF_CLUSTERS | {FaultKind.TSI_DOWN}:
         raise LocalSiteError(f"{kind}: the local site '{layout.name}' has no nodes, no TSI and no disk of its own (profile nobatch)")
     real = plan.options.server is Server.UNICOREX
-    if kind in (_OF_THE_OWN_SERVER if real else _OF_THE_REAL_SERVER):
+    if kind in (OF_THE_OWN_SERVER if real else _OF_THE_REAL_SERVER):
         which = "own endpoint: UNICORE/X has no such switch" if real else "real UNICORE/X (`local up --server unicorex`)"
         raise LocalSiteError(f"{kind} is a fault of the {which}")
 

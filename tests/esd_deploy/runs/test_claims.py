@@ -78,6 +78,27 @@ def test_a_batch_system_that_does_not_answer_is_asked_again_for_ten_minutes():
     assert [claims.state(JOB).status, OVER in connection.uploaded] == ["FAILED", True]
 
 
+def test_a_batch_system_that_does_not_answer_is_asked_twice_a_minute():
+    """Each question is a job at the site."""
+    clock, look = Clock(), Queue(ToolError("squeue: Socket timed out"))
+    claims = Claims(site(GIVEN_UP), look, clock)
+    for _ in range(120):
+        assert claims.state(JOB).status == "RUNNING"
+        clock.now += 0.5
+
+    assert len(look.asked) == 2
+
+
+NO_ROOM = ToolError("the job ended before it received its files: FAILED, MAKE_FOLDER: No space left on device")
+
+
+def test_where_the_disk_is_full_a_run_whose_job_began_and_was_seen_to_end_is_over():
+    lost = JobState("FAILED", "Job did not complete normally on BSS")
+
+    assert Claims(site(lost, claim="11\n"), Queue(NO_ROOM)).state(JOB) == lost
+    assert Claims(site(lost), Queue(NO_ROOM)).state(JOB).status == "RUNNING"
+
+
 @pytest.mark.parametrize(("ended", "status", "code"), [("11 0 0", "SUCCESSFUL", 0), ("11 1 7", "FAILED", 7)])
 def test_the_exit_code_is_that_of_the_job_that_worked(ended, status, code):
     found = Claims(site(GAVE_WAY, claim="11", ended=ended), Queue([])).state(JOB)
