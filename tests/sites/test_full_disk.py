@@ -41,7 +41,7 @@ def filling(running_site: SiteStatus, tmp_path: Path) -> Iterator[Path]:
         yield there / "filling"
     finally:
         for view in views:
-            subprocess.run(("nsenter", f"--target={view}", "--mount", "--", "umount", "--lazy", str(layout.uspace)), check=False)
+            subprocess.run(("nsenter", f"--target={view}", "--mount", "--pid", "--", "umount", "--lazy", str(layout.uspace)), check=False)
         command("losetup", "--detach", device)
 
 

@@ -98,7 +98,8 @@ class Claims:
             active = self._active()
         except ToolError as error:
             if notes.holder is not None and FULL.search(str(error)):
-                return None  # the run's batch job began, and the server saw it end; where no file can be made, no small job can be asked
+                # The run's batch job began, and the server saw it end; where no file can be made, no small job can be asked.
+                return replace(told, message=f"{told.message} A disk at the site is full: {error}")
             if self._clock() - (self._since or 0) < BATCH_SYSTEM_S:
                 return replace(told, status=RUNNING, message=f"given up by the site ({told.message}); {error}; asked again", exit_code=None)
             active = []

@@ -93,9 +93,10 @@ NO_ROOM = ToolError("the job ended before it received its files: FAILED, MAKE_FO
 
 
 def test_where_the_disk_is_full_a_run_whose_job_began_and_was_seen_to_end_is_over():
-    lost = JobState("FAILED", "Job did not complete normally on BSS")
+    lost = JobState("FAILED", "Job did not complete normally on BSS.")
 
-    assert Claims(site(lost, claim="11\n"), Queue(NO_ROOM)).state(JOB) == lost
+    told = Claims(site(lost, claim="11\n"), Queue(NO_ROOM)).state(JOB)
+    assert (told.status, told.message) == ("FAILED", f"{lost.message} A disk at the site is full: {NO_ROOM}")
     assert Claims(site(lost), Queue(NO_ROOM)).state(JOB).status == "RUNNING"
 
 
