@@ -30,7 +30,7 @@ def test_python_packages_of_an_image_are_what_is_resolved_against():
 
 @pytest.mark.parametrize("odd", [("--index-url", "1"), ("a b", "1"), ("x", "1\n--index-url https://example.org"), ("x", ""), ("-x", "1")])
 def test_a_bill_of_materials_puts_no_options_into_uvs_files(odd):
-    assert requirements.pinned((Package(*odd, "pypi"), *THERE)) == requirements.pinned(THERE)
+    assert requirements.pinned((Package(odd[0], odd[1], "pypi"), *THERE)) == requirements.pinned(THERE)
 
 
 @pytest.fixture
