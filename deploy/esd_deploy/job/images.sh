@@ -57,6 +57,15 @@ state_of() { # SIF: what is to be said of it. Under its lock, for a pull must ne
   esac
 }
 
+tidy_packages() { # those of --requirements that no run has used for that long, and what broken installations left
+  local sums
+  for sums in packages-*.sums; do
+    [[ $sums =~ ^packages-[0-9a-f]{32}\.sums$ ]] || continue
+    [ -z "$(find "$sums" -mmin "+$((ESD_KEEP_DAYS * 1440))")" ] || rm -rf -- "$sums" "${sums%.sums}"
+  done
+  find . -maxdepth 1 -regextype posix-extended -regex '\./\.packages-[0-9a-f]{32}\.[A-Za-z0-9]{6}' -type d -mmin +1440 -exec rm -rf {} +
+}
+
 for sif in *.sif; do
   [[ $sif =~ ^[0-9a-f]{64}\.sif$ ]] || continue # nothing that a pull has put here
   if ! facts=$(stat -c '%s %Y' "$sif"); then
@@ -67,5 +76,6 @@ for sif in *.sif; do
 done
 if [ "$ESD_ACTION" = gc ]; then
   find . -maxdepth 1 -regextype posix-extended -regex '\./\.[0-9a-f]{64}\.[A-Za-z0-9]{6}' -type d -mmin +1440 -exec rm -rf {} +
+  (flock -n 9 && tidy_packages) 9>>packages.lock || true
 fi
 printf 'free %s %s\n' "$(df --output=avail -B1 . | tail -n 1)" "$PWD"

@@ -147,3 +147,22 @@ def test_what_no_pull_has_put_there_is_left_alone(cache):
 
     assert set(states(cache, "check")) == set(DIGESTS)
     assert (cache / "mine.sif").is_file()
+
+
+def test_packages_that_no_run_has_used_for_long_are_removed_with_broken_installations(cache):
+    names = [f"packages-{letter * 32}" for letter in "ab"]
+    for name in names:
+        (cache / name / "pandas").mkdir(parents=True)
+        (cache / f"{name}.sums").write_text("")
+    broken = cache / f".{names[0]}.abc123"
+    broken.mkdir()
+    old = time.time() - 40 * DAY_S
+    for path in (cache / f"{names[0]}.sums", broken):
+        os.utime(path, (old, old))
+
+    states(cache, "list")
+    assert (cache / names[0]).exists()
+    states(cache, "gc")
+
+    assert sorted(path.name for path in cache.glob("*packages-*")) == [names[1], f"{names[1]}.sums"]
+    assert not broken.exists()
