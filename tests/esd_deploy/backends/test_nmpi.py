@@ -15,6 +15,8 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends import nmpi_job
 from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, RefusedError
 from esd_deploy.backends.nmpi import BACKEND, NmpiConnection
+from esd_deploy.backends.nmpi_answers import JobAnswer, OutputData, OutputFile
+from esd_deploy.backends.nmpi_outputs import outputs
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
@@ -448,3 +450,11 @@ def test_too_much_for_a_queue_is_said_before_it_is_sent(queue_site, tmp_path):
     script.write_text("x = 1\n" * 1_000_000)
     with pytest.raises(UsageError, match="a queue's job carries at most 5 MB"):
         nmpi_job.description(Request(script).checked(queue_site).plan(None, "run-9"))
+
+
+def test_two_results_of_one_name_are_two():
+    files = (OutputFile(url="/data/1/a", path="a", size=1), OutputFile(url="/data/2/a", path="a", size=2))
+
+    found = outputs(JobAnswer(id=1, status="finished", output_data=OutputData(files=files)), QUEUE)
+
+    assert {path: one.size for path, one in found.items()} == {"a": 1, "a~2": 2}
