@@ -20,6 +20,7 @@ from esd_build.data.errors import ToolError
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _NO_OWNER = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 """What reading raises where a lock file holds something else: the folder may come from elsewhere."""
+_NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _REFRESH_S = 30
 STALE_S = 300
 """Seconds without a sign of life after which a lock file of another machine counts as left behind."""
@@ -71,16 +72,18 @@ def _take(path: Path, notice: Callable[[str], None]) -> Callable[[], None]:
         if error.errno not in _NO_LOCKS:
             raise ToolError(f"cannot lock {path}: {error.strerror}") from error
         notice(f"the disk of {path.parent} has no file locks; a lock file takes their place")
-        return _take_file(path.with_name(f"{path.name}.held"))
+        try:
+            return _take_file(path.with_name(f"{path.name}.held"))
+        except OSError as trouble:
+            raise ToolError(f"cannot write {path}.held: {trouble.strerror}") from trouble
     return lambda: os.close(descriptor)
 
 
 def _take_file(path: Path) -> Callable[[], None]:
-    """Making a hard link succeeds only once, even on NFS."""
     own = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.{threading.get_ident()}")
     own.write_text(json.dumps({"host": socket.gethostname(), "process": os.getpid(), "since": time.time()}), encoding="utf-8")
     try:
-        os.link(own, path)
+        _make_once(own, path)
     except FileExistsError as error:
         if not _taken_over(path, own):
             raise HeldError(f"{path.parent.name}: {_owner(path)} is working on this run") from error
@@ -97,6 +100,17 @@ def _take_file(path: Path) -> Callable[[], None]:
                 path.unlink()
 
     return release
+
+
+def _make_once(own: Path, path: Path) -> None:
+    """A hard link is made once, whoever tries, on NFS too; a disk without hard links has the exclusive create. Raises FileExistsError."""
+    try:
+        os.link(own, path)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        with path.open("x", encoding="utf-8") as file:
+            file.write(own.read_text(encoding="utf-8"))
 
 
 def _keep_fresh(path: Path, ended: threading.Event) -> None:
@@ -128,13 +142,14 @@ def _taken_over(path: Path, own: Path) -> bool:
 
 
 def _is_stale(path: Path, now: Path) -> bool:
-    """Whether a lock's owner is gone. `now` was written this moment: both times are the file server's."""
-    try:
+    """Whether a lock's owner is gone. `now` was written this moment: both times are the file server's.
+
+    A lock without its owner's name is judged by its age: the owner may be about to write it, or died before.
+    """
+    with suppress(*_NO_OWNER):
         told = json.loads(path.read_bytes())
         if told["host"] == socket.gethostname():
             return not _is_alive(int(told["process"]))
-    except _NO_OWNER:
-        return False
     return now.stat().st_mtime - path.stat().st_mtime > STALE_S
 
 

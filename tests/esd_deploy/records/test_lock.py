@@ -16,15 +16,21 @@ from esd_deploy.records.lock import HeldError, alone
 HELD = ".lock.held"
 
 
-@pytest.fixture(params=["kernel", "files"])
+@pytest.fixture(params=["kernel", "files", "files without hard links"])
 def disk(request, monkeypatch):
-    """A disk with locks, and one without."""
-    if request.param == "files":
+    """A disk with locks, one without, and one that has no hard links either."""
+    if request.param != "kernel":
 
         def no_locks(_descriptor: int, _operation: int) -> None:
             raise OSError(errno.ENOLCK, "No locks available")
 
         monkeypatch.setattr(fcntl, "flock", no_locks)
+    if request.param == "files without hard links":
+
+        def no_links(_own: object, _path: object) -> None:
+            raise OSError(errno.EPERM, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", no_links)
     return request.param
 
 
@@ -62,6 +68,7 @@ def owner(**changed: object) -> str:
         (owner(host="elsewhere"), 0, False),
         (owner(host="elsewhere"), lock.STALE_S + 10, True),
         ("{", 0, False),
+        ("", lock.STALE_S + 10, True),
     ],
 )
 def test_a_lock_file_whose_owner_is_gone_is_taken_over(tmp_path, monkeypatch, content, age_s, free):
