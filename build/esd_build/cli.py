@@ -15,7 +15,7 @@ from esd_build.commands import esd, images, matrix, model, new, plan, publish
 from esd_build.commands import spack as spack_commands
 from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_environment, open_factory
 from esd_build.data import version
-from esd_build.data.errors import EsdError, NoCheckoutError, UsageError, disk_full
+from esd_build.data.errors import EsdError, NoCheckoutError, UsageError, disk_full, folder_gone
 from esd_build.data.project import Project
 from esd_build.data.target import require_runs_here
 from esd_build.net.words import SafeConsole, say
@@ -130,7 +130,7 @@ def main() -> NoReturn:
         say(f"esd-build{command and ' '}{command}: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        told = disk_full(error)
+        told = disk_full(error) or folder_gone(error)
         if told is None or os.environ.get("ESD_DEBUG"):
             raise
         say(f"esd-build: {told}", err=True)

@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from esd_build.data import version
-from esd_build.data.errors import EsdError, UsageError, disk_full
+from esd_build.data.errors import EsdError, UsageError, disk_full, folder_gone
 from esd_build.data.loading import INTERRUPTED
 from esd_build.net.words import say
 from esd_deploy.commands import (
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             raise
         stop(str(error), error.exit_code)
     except OSError as error:
-        told = disk_full(error)
+        told = disk_full(error) or folder_gone(error)
         if told is None or os.environ.get("ESD_DEBUG"):
             raise
         stop(str(told), told.exit_code)

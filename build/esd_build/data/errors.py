@@ -44,3 +44,14 @@ def disk_full(error: OSError) -> ToolError | None:
         return None
     place = f" ({os.fsdecode(error.filename)})" if isinstance(error.filename, (str, bytes, os.PathLike)) else ""
     return ToolError(f"the disk is full{place}: make room, then start again")
+
+
+def folder_gone(error: OSError) -> UsageError | None:
+    """That the current folder was deleted, in words; None where it is there."""
+    if not isinstance(error, FileNotFoundError):
+        return None
+    try:
+        os.getcwd()  # noqa: PTH109 - nothing but whether it fails
+    except FileNotFoundError:
+        return UsageError("the current folder was deleted; change into another one")
+    return None

@@ -95,13 +95,18 @@ def _from_docker(host: str) -> Credentials | None:
         encoded = getattr(backend, "_basic_auth", None)
         username, _, password = base64.b64decode(encoded or "").decode().partition(":")
     except (ValueError, KeyError, TypeError, AttributeError, OSError, RecursionError) as error:
-        raise UsageError(
-            f"Docker's configuration ($DOCKER_CONFIG, else ~/.docker/config.json) cannot be read: {type(error).__name__}"
-        ) from error
+        raise UsageError(f"Docker's configuration ($DOCKER_CONFIG, else ~/.docker/config.json) cannot be read: {_why(error)}") from error
     return Credentials(username, password, "Docker's configuration") if encoded else None
 
 
 def _docker_config(path: Path) -> dict[str, object]:
     """As oras reads one; nothing where there is no such file."""
     found = json.loads(path.read_bytes()) if path.is_file() else {}
-    return {"auths": found.get("auths", {}), "credsStore": found.get("credsStore"), "credHelpers": found.get("credHelpers", {})}
+    return {"auths": found.get("auths") or {}, "credsStore": found.get("credsStore"), "credHelpers": found.get("credHelpers") or {}}
+
+
+def _why(error: Exception) -> str:
+    """Without what the file says: passwords are in it."""
+    if isinstance(error, OSError):
+        return str(error.strerror or "the system failed")
+    return "it is not JSON" if isinstance(error, json.JSONDecodeError) else "it is not what Docker writes; log in again, or correct `auths`"

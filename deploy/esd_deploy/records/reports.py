@@ -3,6 +3,7 @@
 A report of another form makes no run wrong: what can be used of it is, the rest is told as a warning, and the file is kept.
 """
 
+import os
 import re
 from pathlib import Path
 from typing import TypeGuard, TypeVar
@@ -136,8 +137,8 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 def _led_to(folder: Path, path: str) -> str:
     """Where a link that the job made leads, while it leads to a place in the run's folder."""
-    place = (folder / path).resolve()
-    return place.relative_to(folder.resolve()).as_posix() if place.is_relative_to(folder.resolve()) else path
+    top, place = (Path(os.path.realpath(one)) for one in (folder, folder / path))  # a link in a circle leads to itself
+    return place.relative_to(top).as_posix() if place.is_relative_to(top) else path
 
 
 def _first(error: Exception) -> str:

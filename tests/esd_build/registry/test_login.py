@@ -69,8 +69,15 @@ def test_account_of_docker_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (found.username, found.password) == ("me", "se:cret")
     assert Credentials.find("other.eu", {}) is None
     (folder / "config.json").write_text("{not json")
-    with pytest.raises(UsageError, match="Docker's configuration"):
+    with pytest.raises(UsageError, match="Docker's configuration .* it is not JSON"):
         Credentials.find(HOST, {})
+
+
+def test_a_docker_configuration_without_accounts_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    (tmp_path / "config.json").write_text('{"auths": null, "credHelpers": null}')
+
+    assert Credentials.find(HOST, {}) is None
 
 
 def opened(harbor: FaultProxy, server: RegistryServer, folder: Path, username: str = ACCOUNT, password: str = SECRET) -> Registry:

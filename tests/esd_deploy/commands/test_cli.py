@@ -45,6 +45,14 @@ def test_a_full_disk_is_one_message_wherever_it_is_met(capsys, monkeypatch):
     assert call(capsys, "sites") == (4, "", "esd-deploy: the disk is full (/full/runs): make room, then start again\n")
 
 
+def test_a_deleted_current_folder_is_one_message(capsys, monkeypatch, tmp_path):
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+
+    assert call(capsys, "sites") == (3, "", "esd-deploy: the current folder was deleted; change into another one\n")
+
+
 @pytest.mark.parametrize(
     "arguments", [("run", "--bla"), ("bla",), ("validate", "--site", "local"), ("drift",), ("report", "--image", "nest")]
 )

@@ -36,7 +36,7 @@ def test_a_download_that_stays_truncated_leaves_nothing(tmp_path):
 
     fetched = results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
 
-    assert [(one.path, one.reason, one.lost) for one in fetched.missing] == [("spikes.nix", "spikes.nix: 5 of 6 bytes came", True)]
+    assert [(one.path, one.reason, one.lost) for one in fetched.missing] == [("spikes.nix", "spikes.nix: received 5 of 6 bytes", True)]
     assert [path.name for path in tmp_path.iterdir()] == ["good"]
 
 
@@ -125,6 +125,14 @@ def test_other_reports_of_another_form_are_told_and_do_not_make_the_run_wrong(pl
 
     assert (found.versions, found.ranks, found.restarts) == ({}, None, 2)
     assert [text.partition(" ")[0] for text in found.warnings] == ["esd/wireup.json", "esd/versions.json", "esd/start-crashes.jsonl"]
+
+
+@pytest.mark.parametrize("target", ["metrics.json", "nowhere", "/etc/hostname", "esd"])
+def test_metrics_that_are_a_link_to_nothing_are_no_reason_to_fail(planned, tmp_path, target):
+    (tmp_path / "esd").mkdir()
+    (tmp_path / "metrics.json").symlink_to(target)
+
+    assert reports.understood(RunRecord.of(planned, {}), tmp_path).metrics == {}
 
 
 def noted(results_of):
