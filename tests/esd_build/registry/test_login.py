@@ -69,7 +69,7 @@ def test_account_of_docker_login(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert (found.username, found.password) == ("me", "se:cret")
     assert Credentials.find("other.eu", {}) is None
     (folder / "config.json").write_text("{not json")
-    with pytest.raises(UsageError, match="Docker's configuration .* it is not JSON"):
+    with pytest.raises(UsageError, match=r"Docker's configuration .* it is not JSON"):
         Credentials.find(HOST, {})
 
 
