@@ -83,13 +83,13 @@ def _single_neuron(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     for source, weight in ((current, 1.0), (noise, asked["weight"])):
         try:
             nest.Connect(source, cell, syn_spec={"weight": weight, "delay": 1.0, **receptor})
-        except nest.kernel.NESTError:
+        except Exception:  # noqa: BLE001 - NEST's own errors have another place in each version
             nest.Connect(source, cell, syn_spec={"weight": weight, "delay": 1.0})
     nest.Connect(meter, cell)
     recorder = nest.Create("spike_recorder")
     try:
         nest.Connect(cell, recorder)
-    except nest.kernel.NESTError:
+    except Exception:  # noqa: BLE001 - a model without spikes
         recorder = None
     nest.Simulate(asked["duration"])
     potential = [float(value) for value in meter.get("events")["V_m"]]
