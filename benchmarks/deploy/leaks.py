@@ -45,7 +45,9 @@ class Leaks:
 
 
 def _is_readable(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink() and path.stat().st_size < _LARGEST
+    with contextlib.suppress(OSError):  # a link may name what no file can be called
+        return not path.is_symlink() and path.is_file() and path.stat().st_size < _LARGEST
+    return False
 
 
 def _holds(path: Path, secrets: list[bytes]) -> bool:
