@@ -36,7 +36,7 @@ def test_a_download_that_stays_truncated_leaves_nothing(tmp_path):
 
     fetched = results.fetch(connection, JOB, tmp_path, [], IMPATIENT)
 
-    assert [(one.path, one.reason, one.lost) for one in fetched.missing] == [("spikes.nix", "spikes.nix: received 5 of 6 bytes", True)]
+    assert [(one.path, one.reason, one.lost) for one in fetched.missing] == [("spikes.nix", "spikes.nix: 5 of 6 bytes came", True)]
     assert [path.name for path in tmp_path.iterdir()] == ["good"]
 
 
