@@ -81,7 +81,13 @@ def _source(entry: Mapping[str, str]) -> Source | None:
 
 def as_accepted(sources: Iterable[Source], checksums: Mapping[str, str]) -> tuple[Source, ...]:
     """The sources with the checksums of the files that were accepted in place of some (`accepted.checksums`)."""
-    return tuple(replace(source, sha256=checksums.get(source.sha256, source.sha256)) for source in sources)
+    return tuple(with_checksum(source, checksums[source.sha256]) if source.sha256 in checksums else source for source in sources)
+
+
+def with_checksum(source: Source, sha256: str) -> Source:
+    """The source as another file: Spack looks for it under its checksum, `archive/ab/abc….tar.gz`."""
+    path = source.path.replace(f"{source.sha256[:2]}/{source.sha256}", f"{sha256[:2]}/{sha256}")
+    return replace(source, sha256=sha256, path=path)
 
 
 def bring(file: Path, sources: Sequence[Source], mirror: Path, *, named: str | None, accept: str | None) -> Accepted | None:
@@ -95,7 +101,7 @@ def bring(file: Path, sources: Sequence[Source], mirror: Path, *, named: str | N
     if source is None:
         source = _named(named, [one for one in sources if one.sha256])
         _require_acceptance(file, found, source, accept)
-    target = mirror / source.path
+    target = mirror / with_checksum(source, found).path
     target.parent.mkdir(parents=True, exist_ok=True)
     with whole(target) as part:
         shutil.copyfile(file, part)

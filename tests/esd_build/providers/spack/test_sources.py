@@ -145,3 +145,15 @@ def test_an_index_that_cannot_be_asked_is_not_one_without_the_file(monkeypatch: 
     assert [str(one) for one in sources.fill(spack, [source()], tmp_path, lambda _line: None)] == [
         "py-neo@1: the package index cannot be asked for neo"
     ]
+
+
+def test_an_accepted_file_lies_where_spack_looks_for_it(tmp_path: Path) -> None:
+    """Spack's mirror has the checksum in the path, and the rewritten recipe asks for that of the accepted file."""
+    recipe, brought = "e" * 64, tmp_path / "nest.tar.gz"
+    brought.write_bytes(TEXT)
+    wanted = source("nest", sha256=recipe, path=f"_source-cache/archive/ee/{recipe}.tar.gz", index="")
+    taken = sources.bring(brought, [wanted], tmp_path / "mirror", named="nest@1", accept=CHECKSUM)
+
+    assert taken is not None
+    assert (tmp_path / "mirror" / f"_source-cache/archive/{CHECKSUM[:2]}/{CHECKSUM}.tar.gz").read_bytes() == TEXT
+    assert sources.absent(sources.as_accepted([wanted], {taken.recipe: taken.sha256}), tmp_path / "mirror") == ()
