@@ -100,7 +100,11 @@ class Disk:
         place, content = self.root / path.strip("/"), {}
         if not place.is_dir():
             return {}
-        for entry in sorted(place.iterdir()):
+        try:
+            entries = sorted(place.iterdir())
+        except PermissionError:  # behind a link to /etc, which not everybody may read all of
+            return "HTTP 403"
+        for entry in entries:
             try:
                 status = entry.stat()
             except OSError:
