@@ -51,7 +51,7 @@ def test_abort_cancels(slurm, wait):
     job.abort()
     assert job.properties["statusMessage"] == "Job aborted."
     end = time.monotonic() + 30
-    while (state := job.bss_details()["JobState"]) == "COMPLETING":
+    while (state := job.bss_details()["JobState"]) in {"RUNNING", "COMPLETING"}:
         assert time.monotonic() < end
     assert state == "CANCELLED"
 
