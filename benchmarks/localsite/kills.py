@@ -131,7 +131,8 @@ def found_again(name: str, tally: Tally) -> tuple[dict[str, int], int, Counter[s
         bad["no end"] += state not in {"SUCCESSFUL", "FAILED"}
         runs = _file(client, url, "ran").split()
         if state == "SUCCESSFUL":  # where Slurm began it again, both attempts may have printed
-            bad["wrong output"] += _file(client, url, "stdout").split() not in [["job", str(job)] * times for times in range(1, len(runs) + 1)]
+            right = [["job", str(job)] * times for times in range(1, len(runs) + 1)]
+            bad["wrong output"] += _file(client, url, "stdout").split() not in right
         bad["ran twice"] += len(set(runs)) > 1 or runs.count("login") > 1
         slurm += len(runs) > 1 and runs.count("login") == 0 and len(set(runs)) == 1
     registry = Registry(status.registry or "", ca_file=status.ca_file)
