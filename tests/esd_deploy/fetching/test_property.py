@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from esd_deploy.backends import inventory, unicore_folder, unicore_names
@@ -228,6 +228,7 @@ def test_what_arrives_is_what_was_there(things, change):
 
 @often
 @given(tree)
+@example([("link", "bss_submit_1", "..", None), ("file", "a", 150_000 * b"a", 0o644)])  # named like a server's script, it leads out
 def test_two_clients_at_once_bring_the_same(things):
     with folders("content") as (job, folder), ThreadPoolExecutor(2) as pool:
         make(job, things)
