@@ -15,7 +15,6 @@ from esd_deploy.records import record, reports
 from esd_deploy.records.record import FileRecord, RunRecord
 from esd_deploy.records.staging import TRAVELLING
 from esd_deploy.runs import fleet, rerun, results
-from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 from esd_deploy.studies import crate
@@ -46,14 +45,6 @@ def state_dir(tmp_path, monkeypatch):
 @pytest.fixture
 def place(config, image):
     return lambda connection: Site(config, ENDPOINT, backend=FakeBackend(connection), look_up=lambda _w, _e: image)
-
-
-class Remote(FakeConnection):
-    """Gives back what was sent to it: a job's folder, in which a job's own program could write."""
-
-    def read(self, job, path, offset=0):
-        self.results = {**self.uploaded, **self.results}
-        return super().read(job, path, offset)
 
 
 @pytest.mark.parametrize("path", LEADING_OUT)
@@ -149,14 +140,6 @@ def adopted(place, connection, tmp_path, name=JOB, **changes):
     document = {**json.loads(connection.uploaded[TRAVELLING]), **changes}
     connection.results[TRAVELLING] = json.dumps(document).encode()
     return rerun.adopt(place(connection), name, runs=tmp_path / "there")
-
-
-@pytest.fixture
-def remote(planned, tmp_path):
-    connection = Remote()
-    folder = tmp_path / "here" / planned.run_id
-    Run(prepared(planned, folder), folder, connection, poll_s=1, sleep=lambda _s: None).submit()
-    return connection
 
 
 def test_what_a_remote_record_says_of_us_is_not_taken(place, remote, tmp_path):

@@ -3,8 +3,8 @@
 import json
 
 import pytest
-from tests.esd_deploy.conftest import JOB, FakeBackend, FakeConnection, prepared
-from tests.hostile.test_records import ENDPOINT, Remote
+from tests.esd_deploy.conftest import JOB, FakeBackend, FakeConnection
+from tests.hostile.test_records import ENDPOINT
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends.connection import GoneError, JobState
@@ -78,14 +78,6 @@ def adopted(connection: FakeConnection, config, image, tmp_path, **changes):
     connection.results[TRAVELLING] = json.dumps(document).encode()
     site = Site(config, ENDPOINT, backend=FakeBackend(connection), look_up=lambda _w, _e: image)
     return rerun.adopt(site, JOB, runs=tmp_path / "there")
-
-
-@pytest.fixture
-def remote(planned, tmp_path):
-    connection = Remote()
-    folder = tmp_path / "here" / planned.run_id
-    Run(prepared(planned, folder), folder, connection, poll_s=1, sleep=lambda _s: None).submit()
-    return connection
 
 
 def test_files_that_fit_each_and_not_together_are_not_taken_up(remote, config, image, tmp_path, monkeypatch):

@@ -10,10 +10,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from esd_build.product.finished import Product
+from esd_build.registry import NEST_VERSION, UNVERIFIED_SOURCES
 
 CONTRACT, VERDICTS = ".contract.xml", ".junit.xml"
 """Beside an image: what its contract test said, and what a validation at a site said."""
-_UNVERIFIED = "eu.ebrains.esd.unverified-sources"
 _COLUMNS = ("image", "built (UTC)", "MB", "NEST", "provider", "SHA-256", "contract", "sites", "sources")
 
 
@@ -47,8 +47,8 @@ def found(folder: Path) -> tuple[Row, ...]:
 def row(product: Product, when: datetime, contract: str, sites: str) -> Row:
     """One image's row."""
     labels = product.labels
-    nest = labels.get("eu.ebrains.esd.nest", "-")
-    sources = "brought, not verified" if labels.get(_UNVERIFIED) else "as the recipes say"
+    nest = labels.get(NEST_VERSION, "-")
+    sources = "brought, not verified" if labels.get(UNVERIFIED_SOURCES) else "as the recipes say"
     size, name = f"{product.size / 1000**2:.1f}", f"{product.image}:{product.label}"
     return Row((name, f"{when:%Y-%m-%d %H:%M}", size, nest, product.provider, f"`{product.sha256[:16]}`", contract, sites, sources))
 

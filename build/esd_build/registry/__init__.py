@@ -8,6 +8,16 @@ attached to it as referrers, never as further layers.
 from esd_build.registry.blobs import Blob
 from esd_build.registry.client import Registry
 from esd_build.registry.credentials import Credentials
-from esd_build.registry.manifests import SIF_CONFIG, SIF_LAYER, UNVERIFIED_SOURCES, Attachment, PublishedImage
+from esd_build.registry.manifests import NEST_VERSION, SIF_CONFIG, SIF_LAYER, UNVERIFIED_SOURCES, Attachment, PublishedImage
 
-__all__ = ["SIF_CONFIG", "SIF_LAYER", "UNVERIFIED_SOURCES", "Attachment", "Blob", "Credentials", "PublishedImage", "Registry"]
+__all__ = [
+    "NEST_VERSION",
+    "SIF_CONFIG",
+    "SIF_LAYER",
+    "UNVERIFIED_SOURCES",
+    "Attachment",
+    "Blob",
+    "Credentials",
+    "PublishedImage",
+    "Registry",
+]

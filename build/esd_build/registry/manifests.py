@@ -21,6 +21,7 @@ MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 EMPTY = "application/vnd.oci.empty.v1+json"
 TITLE = "org.opencontainers.image.title"
+NEST_VERSION = "eu.ebrains.esd.nest"
 UNVERIFIED_SOURCES = "eu.ebrains.esd.unverified-sources"
 """The label of an image made of sources that a user accepted although their checksums are not the recipe's; it says which."""
 

@@ -3,7 +3,7 @@
 import typer
 
 from esd_deploy.commands import options
-from esd_deploy.commands.running import going_on, known_run, require_good, show_end
+from esd_deploy.commands.running import going_on, known_run, take
 from esd_deploy.commands.several import Chosen, printed
 from esd_deploy.display.progress import display
 from esd_deploy.runs.site import RUNS
@@ -32,9 +32,6 @@ def attach(
                 run = known_run(run_id, output, site, steps, adopt=True)
                 run.resume()
                 run.wait()
-            found.append(run.record)
-            if not as_json:
-                show_end(run)
-            require_good(run)
+            take(run, found, as_json=as_json)
 
         chosen.each(one)

@@ -13,7 +13,6 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
-from ruamel.yaml import YAML
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_build.data.project import Project
@@ -85,8 +84,7 @@ def _probes(*, full: bool) -> Iterator[tuple[Path, ...]]:
     package = importlib.resources.files("esd_deploy")
     with tempfile.TemporaryDirectory(prefix="esd-drift-") as name:
         folder = Path(name)
-        asked = YAML(typ="safe").load((package / "studies" / "probes.yaml").read_text(encoding="utf-8"))
-        (folder / "probes.json").write_text(json.dumps(asked), encoding="utf-8")
+        (folder / "probes.json").write_text(json.dumps(probes.questions()), encoding="utf-8")
         for script in ("drift.py", "drift_probes.py"):
             (folder / script).write_text((package / "job" / script).read_text(encoding="utf-8"), encoding="utf-8")
         root = Catalogue.find().root

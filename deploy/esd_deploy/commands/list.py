@@ -76,7 +76,7 @@ def _rows(output: Path, tag: str | None) -> list[dict[str, Cell]]:
 
 
 def _wide(found: list[dict[str, Cell]]) -> Table:
-    own = [name for name in rows.columns(found) if name.startswith((rows.PARAMETER, rows.METRIC))]
+    own = rows.own_columns(found)
     table = Table(*_SHOWN, *(printable(name.partition(".")[2], 100) for name in own))
     for one in found:
         table.add_row(*(_shown(one.get(name)) for name in (*_SHOWN, *own)))

@@ -7,7 +7,7 @@ import typer
 
 from esd_build.data.errors import EsdError
 from esd_deploy.commands import options
-from esd_deploy.commands.running import Conditions, allowed, carry_out, going_on, require_good, show_end
+from esd_deploy.commands.running import Conditions, allowed, carry_out, going_on, take
 from esd_deploy.commands.several import Chosen, printed
 from esd_deploy.display.progress import display
 from esd_deploy.errands import packages
@@ -75,10 +75,7 @@ def _all(chosen: Chosen, plans: dict[str, tuple[Site, Plan]], output: Path, *, a
             run = begun[run_id]
             with going_on(run.id, output):
                 run.wait()
-            found.append(run.record)
-            if not as_json:
-                show_end(run)
-            require_good(run)
+            take(run, found, as_json=as_json)
 
         refused = _error_of(Chosen(tuple(plans), many=True), submitted)
         failed = _error_of(Chosen(tuple(begun), many=True), ended)

@@ -17,6 +17,7 @@ from esd_deploy.commands.console import out, stop
 from esd_deploy.commands.options import IMAGE_VARIABLE
 from esd_deploy.display.progress import Display, display
 from esd_deploy.errands import packages
+from esd_deploy.errands.requirements import require_file
 from esd_deploy.plans import model_input
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
@@ -57,8 +58,8 @@ def planned(
     config, _ = load_site(site)
     wanted = local_checks.checked(with_default_image(request, config), config, runs=runs, signed=how.signed, model=model)
     place = Site.of(config).signed_only() if how.signed else Site.of(config)
-    if requirements is not None and not requirements.is_file():
-        raise UsageError(f"--requirements {requirements}: no such file")
+    if requirements is not None:
+        require_file(requirements)
     plan = place.planned(wanted)
     plan = plan if model is None else model_input.with_model(plan, model, ModelBuilder.here())
     return place, plan if requirements is None else packages.required(place, plan, requirements)
@@ -131,6 +132,14 @@ def show_end(run: Run) -> None:
     say(str(shown(run.folder / record.FILE_NAME)))
 
 
+def take(run: Run, found: list[RunRecord], *, as_json: bool) -> None:
+    """Keep the record of an ended run of several for the JSON that follows, or show it; raises as `require_good`."""
+    found.append(run.record)
+    if not as_json:
+        show_end(run)
+    require_good(run)
+
+
 def require_good(run: Run) -> None:
     """Raises RunFailedError unless the run succeeded, ToolError where results that are at the site could not be had."""
     ended: RunRecord = run.record
@@ -152,13 +161,21 @@ def going_on(run_id: str, output: Path) -> Iterator[None]:
     """Tell a user who interrupts, or loses the site or the login, that the run continues without the client."""
     options_again = run_id if output == RUNS else f"{run_id} --output {shown(output)}"
     again = f"`esd-deploy attach {options_again}`"
+    left = f"the job continues. Return to it with {again}, or end it with `esd-deploy cancel {options_again}`"
+    with leaving(left, f"The run is kept: {again} takes it up again"):
+        yield
+
+
+@contextmanager
+def leaving(interrupted: str, failed: str) -> Iterator[None]:
+    """Say what remains, and how to go on, to a user who interrupts, or who loses the site or the login."""
     try:
         yield
     except KeyboardInterrupt:
-        stop(f"interrupted; the job continues. Return to it with {again}, or end it with `esd-deploy cancel {options_again}`", INTERRUPTED)
+        stop(f"interrupted; {interrupted}", INTERRUPTED)
     except (ToolError, UsageError) as error:
         kind = ToolError if isinstance(error, ToolError) else UsageError
-        raise kind(f"{error}\nThe run is kept: {again} takes it up again") from error
+        raise kind(f"{error}\n{failed}") from error
 
 
 def known_run(run_id: str, output: Path, site: str | None, steps: Display | None, *, adopt: bool = False) -> Run:

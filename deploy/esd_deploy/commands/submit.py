@@ -2,20 +2,18 @@
 
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from esd_build.data.errors import EsdError, ToolError, UsageError
-from esd_build.data.loading import INTERRUPTED
+from esd_build.data.errors import UsageError
 from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.asked import Asked, asks
-from esd_deploy.commands.console import printed_array, stop
-from esd_deploy.commands.running import Conditions, RunFailedError, allowed, going_on, planned
+from esd_deploy.commands.console import printed_array
+from esd_deploy.commands.running import Conditions, RunFailedError, allowed, going_on, leaving, planned
 from esd_deploy.display.progress import display
 from esd_deploy.errands import packages
 from esd_deploy.plans import parameters
@@ -100,7 +98,8 @@ def _begun(one: RunRecord, output: Path) -> RunRecord:
 def _sweep(place: Site, plan: Plan, combinations: tuple[Parameters, ...], output: Path, *, again: bool, as_json: bool) -> None:
     with display(quiet=True) as steps, sweep.alone_in(output, steps):
         found = sweep.members(plan, combinations, output, again=again)
-        with _continued_by_the_same(found, output):
+        rest = f"those that were submitted are kept in {output}; the same command submits the rest of the {len(found)} runs"
+        with leaving(rest, rest):
             _tell((_begun(one, output) for one in sweep.submitted(place, found, output, steps)), as_json=as_json, many=True)
     tag = plan.tags[0]
     say(f"{told(found)}; `esd-deploy watch --tag {tag}` follows them, `esd-deploy list --table --tag {tag}` shows them", err=True)
@@ -111,16 +110,3 @@ def told(found: list[Member]) -> str:
     counts = Counter[str](one.standing for one in found)
     words = {"new": "submitted", "begun": "taken up again", "active": "active already", "done": "done already"}
     return f"{len(found)} runs: " + ", ".join(f"{counts[how]} {word}" for how, word in words.items() if counts[how])
-
-
-@contextmanager
-def _continued_by_the_same(found: list[Member], output: Path) -> Iterator[None]:
-    """Tell a user who leaves, or who loses the site, that the sweep goes on where it stopped."""
-    again = f"those that were submitted are kept in {output}; the same command submits the rest of the {len(found)} runs"
-    try:
-        yield
-    except KeyboardInterrupt:
-        stop(f"interrupted; {again}", INTERRUPTED)
-    except (ToolError, UsageError) as error:
-        kind: type[EsdError] = ToolError if isinstance(error, ToolError) else UsageError
-        raise kind(f"{error}\n{again}") from error

@@ -37,6 +37,12 @@ class Built:
     archive: OnDisk
 
 
+def require_file(file: Path) -> None:
+    """Before any server is asked. Raises UsageError."""
+    if not file.is_file():
+        raise UsageError(f"--requirements {file}: no such file")
+
+
 def locked(file: Path, there: Sequence[Package], image: str, labels: Mapping[str, str]) -> Built:
     """The packages that a file of requirements needs besides those of the image.
 
@@ -126,8 +132,6 @@ def _entry(name: str, size: int) -> tarfile.TarInfo:
 
 
 def _lock(file: Path, inside: Mapping[str, str], options: Sequence[str]) -> bytes:
-    if not file.is_file():
-        raise UsageError(f"--requirements {file}: no such file")
     with tempfile.TemporaryDirectory(prefix="esd-requirements-") as work:
         constraints, lock = Path(work) / "constraints.txt", Path(work) / "lock.txt"
         constraints.write_text("".join(f"{name}=={version}\n" for name, version in inside.items()), encoding="utf-8")

@@ -55,6 +55,13 @@ def set_up(order: str, seed: int, threads: int) -> dict[str, Any]:
     nest.resolution = 0.1
     for name in SETTINGS[order]:
         setattr(nest, name, {"rng_seed": seed, "local_num_threads": threads}[name])
+    return kernel()
+
+
+def kernel() -> dict[str, Any]:
+    """What the kernel says of its settings."""
+    import nest  # noqa: PLC0415 - a stack without it says so
+
     return {name: nest.GetKernelStatus(name) for name in ("rng_seed", "local_num_threads", "resolution")}
 
 
@@ -77,7 +84,7 @@ def _single_neuron(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
 
     set_up("threads first", asked["seed"], 1)
     receptor = {"receptor_type": 1} if nest.GetDefaults(name).get("receptor_types") else {}
-    cell, meter, recorder = nest.Create(name), nest.Create("multimeter", params={"record_from": ["V_m"], "interval": 0.1}), None
+    cell, meter = nest.Create(name), nest.Create("multimeter", params={"record_from": ["V_m"], "interval": 0.1})
     current = nest.Create("dc_generator", params={"amplitude": asked["current"]})
     noise = nest.Create("poisson_generator", params={"rate": asked["rate"]})
     for source, weight in ((current, 1.0), (noise, asked["weight"])):
@@ -207,11 +214,9 @@ def pynn_network() -> dict[str, Any]:
     sys.argv = [script.name, "--simulator", "nest", "--neurons", "1000", "--duration", "500"]
     runpy.run_path(str(script), run_name="__main__")
     import neo  # noqa: PLC0415 - PyNN brings it
-    import nest  # noqa: PLC0415 - a stack without it says so
 
     times: list[float] = []
     for name in ("spikes-excitatory.nix", "spikes-inhibitory.nix"):
         block = neo.io.NixIO(name, mode="ro").read_block()
         times += [float(time) for train in block.segments[0].spiketrains for time in train]
-    kernel = {name: nest.GetKernelStatus(name) for name in ("rng_seed", "local_num_threads", "resolution")}
-    return {"hash": hash_of(times), "spikes": len(times), "metrics": json.loads(Path("metrics.json").read_text()), "kernel": kernel}
+    return {"hash": hash_of(times), "spikes": len(times), "metrics": json.loads(Path("metrics.json").read_text()), "kernel": kernel()}

@@ -8,9 +8,9 @@ import warnings
 from collections.abc import Iterator, Mapping
 
 from esd_build.data import minimum
+from esd_build.registry import NEST_VERSION
 from esd_deploy.plans.plan import Plan
 
-NEST_LABEL = "eu.ebrains.esd.nest"
 _SEED, _THREADS = "rng_seed", ("local_num_threads", "total_num_virtual_procs")
 _KEEPS_SEED = "3.5"
 """The first NEST that keeps a seed which is set before the number of threads, by its source (nestkernel/random_manager.cpp)."""
@@ -19,7 +19,7 @@ _KEEPS_SEED = "3.5"
 def warned(plan: Plan, release_pins: Mapping[str, str]) -> list[str]:
     """What to tell the user before the run. `release_pins` are the versions of the release that the site's module line names."""
     labels = plan.image.annotations if plan.image else {}
-    nest = labels.get(NEST_LABEL) if plan.mode == "container" else release_pins.get("NEST")
+    nest = labels.get(NEST_VERSION) if plan.mode == "container" else release_pins.get("NEST")
     if not nest or not minimum.older(nest, _KEEPS_SEED) or not seed_before_threads(plan.script):
         return []
     told = (

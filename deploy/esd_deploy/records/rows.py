@@ -40,6 +40,11 @@ def columns(rows: Iterable[Mapping[str, Cell]]) -> list[str]:
     return sorted(met, key=lambda name: 2 * name.startswith(METRIC) + name.startswith(PARAMETER))
 
 
+def own_columns(rows: Iterable[Mapping[str, Cell]]) -> list[str]:
+    """Of all columns those that the scripts chose: parameters and metrics."""
+    return [name for name in columns(rows) if name.startswith((PARAMETER, METRIC))]
+
+
 def _first(one: RunRecord, fits: Callable[[str], bool]) -> datetime | None:
     return next((state.time for state in one.states if fits(state.status)), None)
 

@@ -68,8 +68,7 @@ class Runs:
 
     def _repr_html_(self) -> str:
         found = [rows.row(record.own(self._folder, run_id)) for run_id in self.ids[-_MOST_SHOWN:]]
-        own = [name for name in rows.columns(found) if name.startswith((rows.PARAMETER, rows.METRIC))]
-        shown = (*_SHOWN, *own)
+        shown = (*_SHOWN, *rows.own_columns(found))
         head = [name.removeprefix(rows.PARAMETER).removeprefix(rows.METRIC) for name in shown]
         first = f", the last {_MOST_SHOWN}" if len(self.ids) > _MOST_SHOWN else ""
         return tables.table(f"{len(self.ids)} runs{first}", [[one.get(name) for name in shown] for one in found], head)

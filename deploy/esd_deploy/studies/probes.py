@@ -1,14 +1,18 @@
-"""What `esd-deploy drift --full` found: each probe of several stacks beside that of the first, by how much it differs, and why. Pure.
+"""What `esd-deploy drift --full` found: each probe of several stacks beside that of the first, by how much it differs, and why.
 
 Two stacks whose spikes differ may run another *realisation* of the same model or another *model*: a realisation differs within what another
 seed changes too, so each network is run with several seeds, and the intervals of rate and irregularity decide.
 """
 
+import importlib.resources
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Literal
+
+from ruamel.yaml import YAML
 
 from esd_deploy.studies.drift import Stack
 
@@ -16,6 +20,13 @@ Judgement = Literal["same", "other realisation", "other model", "other numbers",
 _ORDERS = ("threads first", "seed first")
 # Student's t for 95 %, two-sided, by degrees of freedom; more than ten seeds are not drawn.
 _T = {1: 12.7, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}
+
+
+@cache
+def questions() -> Mapping[str, Any]:
+    """What each stack is asked (probes.yaml)."""
+    found: Mapping[str, Any] = YAML(typ="safe").load(importlib.resources.files(__package__).joinpath("probes.yaml").read_text("utf-8"))
+    return found
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,8 @@ def _kernel(old: Mapping[str, Any], new: Mapping[str, Any], first: Stack, other:
     return "other numbers", "; ".join(wrong), _lost(old, first) or _lost(new, other) or ""
 
 
-def _lost(kernel: Mapping[str, Any], stack: Stack, asked: int = 7) -> str:
+def _lost(kernel: Mapping[str, Any], stack: Stack) -> str:
+    asked = questions()["networks"]["seed"]
     if kernel.get("rng_seed", asked) == asked:
         return ""
     version = (stack.versions or {}).get("NEST", "?")

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from esd_build.registry import PublishedImage
+from esd_build.registry import NEST_VERSION, PublishedImage
 from esd_deploy.plans.plan import Plan
 from esd_deploy.preflight import traps
 
@@ -43,7 +43,7 @@ def trapped(planned: Plan) -> Plan:
 
 def labelled(plan: Plan, nest: str) -> Plan:
     assert isinstance(plan.image, PublishedImage)
-    return replace(plan, image=replace(plan.image, annotations={traps.NEST_LABEL: nest}))
+    return replace(plan, image=replace(plan.image, annotations={NEST_VERSION: nest}))
 
 
 @pytest.mark.parametrize(("nest", "count"), [("3.4", 1), ("3.8", 0), ("3.10.0", 0)])

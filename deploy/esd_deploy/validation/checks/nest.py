@@ -1,13 +1,12 @@
 """The simulators: the right version, parallel as asked, and the spikes that this image gives everywhere. Pure."""
 
+from esd_build.registry import NEST_VERSION
 from esd_deploy.plans.launch import Shape
 from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.launcher import LONG_S, NEST_S, Launcher
 from esd_deploy.validation.observations import Facts, Observations, Output
 from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
-
-_NEST = "eu.ebrains.esd.nest"
 
 
 class Spikes(Facts):
@@ -41,7 +40,7 @@ def nest(observed: Observations) -> Verdict:
     if found:
         return found
     threaded, ranked = (_spikes(observed, name) for name in ("nest-threads", "nest-ranks"))
-    label = observed.image.annotations.get(_NEST)
+    label = observed.image.annotations.get(NEST_VERSION)
     if label not in {None, threaded.version}:
         return failed(f"NEST {threaded.version} runs, the image's label says {label}", "another NEST is found first: see 'leaks'")
     if (threaded.ranks, threaded.threads) != (1, 2):
