@@ -1,8 +1,8 @@
 """The command `esd-deploy submit`: one run or many, without waiting for them."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -55,28 +55,66 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
     force: options.Force = False,
 ) -> None:
     """Submit a script and return; `attach` waits for it later. Prints the run's id; of many runs one a line, with --json an array."""
-    combinations = parameters.combinations(param or (), parameters.read(params) if params else ())
-    if combinations and count > 1:
+    ready = prepared(
+        asked, Many(count, tuple(param or ()), params, again), output, Conditions(force=force, signed=require_signature), quiet=as_json
+    )
+    many = count > 1 or bool(ready.combinations)
+    _tell(ready.submitted(quiet=as_json or many, notice=lambda text: say(text, err=True)), as_json=as_json, many=many)
+
+
+@dataclass(frozen=True)
+class Many:
+    """The options that make several runs of one request."""
+
+    count: int = 1
+    param: tuple[str, ...] = ()
+    params: Path | None = None
+    again: bool = False
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A submission that passed every check: what is left to do is to submit it."""
+
+    place: Site
+    plan: Plan
+    many: Many
+    combinations: tuple[Parameters, ...]
+    output: Path
+
+    def submitted(self, *, quiet: bool, notice: Callable[[str], None]) -> Iterator[RunRecord]:
+        """Submits; gives the record of each run as soon as it is there. `notice` is told how many runs a sweep has."""
+        return self._sweep(notice) if self.combinations else self._runs(quiet=quiet)
+
+    def _runs(self, *, quiet: bool) -> Iterator[RunRecord]:
+        with display(quiet=quiet) as steps:
+            for run in self.place.start_many(numbered(self.plan, self.many.count), runs=self.output, display=steps):
+                with going_on(run.id, self.output):
+                    run.submit()
+                yield _begun(run.record, self.output)
+
+    def _sweep(self, notice: Callable[[str], None]) -> Iterator[RunRecord]:
+        with display(quiet=True) as steps, sweep.alone_in(self.output, steps):
+            found = sweep.members(self.plan, self.combinations, self.output, again=self.many.again)
+            rest = f"those that were submitted are kept in {self.output}; the same command submits the rest of the {len(found)} runs"
+            with leaving(rest, rest):
+                for one in sweep.submitted(self.place, found, self.output, steps):
+                    yield _begun(one, self.output)
+        tag = self.plan.tags[0]
+        notice(f"{told(found)}; `esd-deploy watch --tag {tag}` follows them, `esd-deploy list --table --tag {tag}` shows them")
+
+
+def prepared(asked: Asked, many: Many, output: Path, how: Conditions, *, quiet: bool) -> Prepared:
+    """Plans and checks; nothing is submitted yet, but packages that the run needs are installed at the site."""
+    combinations = parameters.combinations(many.param, parameters.read(many.params) if many.params else ())
+    if combinations and many.count > 1:
         raise UsageError("--count with --param or --params: name the repetitions by a parameter, e.g. --param trial=1..4")
     asked = replace(asked, tag=asked.tag or [f"sweep-{asked.script.stem}"]) if combinations else asked
-    how = Conditions(force=force, signed=require_signature)
     place, plan = planned(asked.site, asked.request(output), how, model=asked.model, requirements=asked.requirements, runs=output)
     allowed(place, plan, how)
-    with display(quiet=as_json) as steps:
-        plan = packages.ensured(place, plan, steps.step)
-    if combinations:
-        _sweep(place, plan, combinations, output, again=again, as_json=as_json)
-        return
-    found = _submitted(place, plan, count, output, quiet=as_json or count > 1)
-    _tell(found, as_json=as_json, many=count > 1)
-
-
-def _submitted(place: Site, plan: Plan, count: int, output: Path, *, quiet: bool) -> Iterator[RunRecord]:
     with display(quiet=quiet) as steps:
-        for run in place.start_many(numbered(plan, count), runs=output, display=steps):
-            with going_on(run.id, output):
-                run.submit()
-            yield _begun(run.record, output)
+        plan = packages.ensured(place, plan, steps.step)
+    return Prepared(place, plan, many, combinations, output)
 
 
 def _tell(found: Iterator[RunRecord], *, as_json: bool, many: bool) -> None:
@@ -93,16 +131,6 @@ def _begun(one: RunRecord, output: Path) -> RunRecord:
     if one.ended and not one.succeeded:
         raise RunFailedError(outcome.failure(one, output / one.id))
     return one
-
-
-def _sweep(place: Site, plan: Plan, combinations: tuple[Parameters, ...], output: Path, *, again: bool, as_json: bool) -> None:
-    with display(quiet=True) as steps, sweep.alone_in(output, steps):
-        found = sweep.members(plan, combinations, output, again=again)
-        rest = f"those that were submitted are kept in {output}; the same command submits the rest of the {len(found)} runs"
-        with leaving(rest, rest):
-            _tell((_begun(one, output) for one in sweep.submitted(place, found, output, steps)), as_json=as_json, many=True)
-    tag = plan.tags[0]
-    say(f"{told(found)}; `esd-deploy watch --tag {tag}` follows them, `esd-deploy list --table --tag {tag}` shows them", err=True)
 
 
 def told(found: list[Member]) -> str:
