@@ -83,6 +83,9 @@ class FakeConnection:
     def script_job(self, spec: JobSpec) -> SiteJob:
         return unicore_job.job(spec)
 
+    def batch_names(self, description: JobDescription, job: str) -> tuple[str, ...]:
+        return unicore_job.batch_names(description, job)
+
     def create(self, description: JobDescription) -> str:
         self.jobs.append(description.document())
         self._maybe_lost("create")

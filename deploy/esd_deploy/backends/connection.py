@@ -86,6 +86,9 @@ class Connection(Protocol):
     def script_job(self, spec: JobSpec) -> SiteJob:
         """A job of shell scripts in this site's form. Raises UsageError if the site runs no shell scripts."""
 
+    def batch_names(self, description: JobDescription, job: str) -> Sequence[str]:
+        """The names that a job's batch jobs may have in the site's batch system; empty if the caller cannot ask it. Asks no server."""
+
     def find(self, tag: str) -> Sequence[str]:
         """URLs of the caller's jobs with this tag, all of them."""
 

@@ -25,6 +25,7 @@ from esd_deploy.backends.unicore import UnicoreConnection
 from esd_deploy.plans import run_job
 from esd_deploy.plans.job import SiteJob
 from esd_deploy.plans.plan import Plan
+from esd_deploy.sites.config import SiteConfig
 from esd_deploy.sites.endpoint import Endpoint
 
 
@@ -37,6 +38,9 @@ class Backend(Protocol):
     def run_job(self, plan: Plan) -> SiteJob:
         """The job of a run: JSON types only, no secret. Pure."""
 
+    def neuromorphic_platform(self, site: SiteConfig) -> str | None:
+        """The neuromorphic hardware of the site, in the queue's words (`SpiNNaker`); None if it has none. Pure."""
+
 
 @dataclass(frozen=True)
 class UnicoreBackend:
@@ -47,6 +51,9 @@ class UnicoreBackend:
 
     def run_job(self, plan: Plan) -> SiteJob:
         return unicore_job.job(run_job.spec(plan))
+
+    def neuromorphic_platform(self, site: SiteConfig) -> str | None:  # noqa: ARG002 - as the port has it
+        return None
 
 
 _MODULES = {"nmpi": "esd_deploy.backends.nmpi"}

@@ -35,6 +35,7 @@ from esd_deploy.net.http import client, followed
 from esd_deploy.plans.content import Content
 from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 from esd_deploy.plans.plan import Plan
+from esd_deploy.sites.config import SiteConfig
 from esd_deploy.sites.endpoint import Endpoint
 from esd_deploy.sites.oidc import IssuerAwayError
 
@@ -69,6 +70,10 @@ class NmpiConnection:
 
     def script_job(self, spec: JobSpec) -> SiteJob:
         raise UsageError(f"site '{spec.site.name}' is a neuromorphic queue: it runs no shell scripts; name a site of kind unicore")
+
+    def batch_names(self, description: JobDescription, job: str) -> Sequence[str]:  # noqa: ARG002 - as the port has it
+        """None: users of a queue cannot ask the batch system behind it."""
+        return ()
 
     def find(self, tag: str) -> Sequence[str]:
         jobs = read(self._get("/jobs/", params={"tags": tag, "size": _PAGE}), JOBS)
@@ -239,6 +244,9 @@ class NmpiBackend:
 
     def run_job(self, plan: Plan) -> SiteJob:
         return SiteJob(nmpi_job.description(plan), plan.own_files)
+
+    def neuromorphic_platform(self, site: SiteConfig) -> str | None:
+        return site.nmpi.platform if site.nmpi else None
 
 
 BACKEND = NmpiBackend()

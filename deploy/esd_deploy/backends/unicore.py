@@ -49,6 +49,9 @@ class UnicoreConnection:
     def script_job(self, spec: JobSpec) -> SiteJob:
         return unicore_job.job(spec)
 
+    def batch_names(self, description: JobDescription, job: str) -> Sequence[str]:
+        return unicore_job.batch_names(description, job)
+
     def find(self, tag: str) -> Sequence[str]:
         with errors(self._endpoint):
             found: list[str] = []

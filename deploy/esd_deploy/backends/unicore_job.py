@@ -1,6 +1,7 @@
 """A job at a UNICORE site: staged files and job description. Pure; the only place that knows the description's keys."""
 
 import re
+from pathlib import PurePosixPath
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -110,9 +111,9 @@ def description(spec: JobSpec) -> UnicoreDescription:
     )
 
 
-def sent_name(made: JobDescription) -> str:
-    """The name of the batch jobs in a description, which may come from a record."""
-    return str(made.document().get("Name", ""))
+def batch_names(made: JobDescription, job: str) -> tuple[str, str]:
+    """The names that a job's batch jobs have in Slurm: the server's, from a description that may come from a record, and submit.sh's."""
+    return str(made.document().get("Name", "")), f"esd-{PurePosixPath(job).name}"
 
 
 def sent_variable(made: JobDescription, name: str) -> str | None:

@@ -11,6 +11,7 @@ from esd_build.data.errors import EsdError, UsageError
 from esd_build.data.renamed import formerly
 from esd_build.models.fitting import BOARD_CHIPS, CHIP_SDRAM, Fit, Mapper
 from esd_build.net.words import say
+from esd_deploy.backends import kinds
 from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.display.progress import display
@@ -39,7 +40,7 @@ def fit_command(
 ) -> None:
     """Tell whether a PyNN script's network fits a SpiNNaker machine: cores, chips, boards, memory, real-time factor."""
     config, _ = load_site(site)
-    if config.kind != "nmpi" or (config.nmpi and config.nmpi.platform != "SpiNNaker"):
+    if kinds.backend(config.kind).neuromorphic_platform(config) != "SpiNNaker":
         raise UsageError(f"site '{site}' is not a SpiNNaker machine: `esd-deploy run --dry-run` shows what would be submitted")
     handed = bundle(script)
     sent = (*handed.others, *(file for path in inputs or () for file in input_files(path)))

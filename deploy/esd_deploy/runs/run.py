@@ -2,14 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from tenacity import Retrying, nap
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.answers import gathered
 from esd_build.net.patience import ANSWER_S
-from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, GoneError, JobState
 from esd_deploy.display import tables
 from esd_deploy.display.progress import Display, Silent
@@ -59,7 +58,7 @@ class Run:
         self._display = display or Silent()
         self._sleep = sleep
         self._site = site
-        self._claims = Claims(connection, self._look() if site and site.kind == "unicore" and site.login_node else None)
+        self._claims = Claims(connection, self._look(site) if site and site.login_node else None)
         self._refused_s = 0.0
         self._started = False
 
@@ -171,14 +170,12 @@ class Run:
         retry(self._claims.cancel, self._url)
         return self.refresh()
 
-    def _look(self) -> Look:
-        """By the names of the run's batch jobs: the server's, and that of submit.sh."""
+    def _look(self, site: SiteConfig) -> Look:
+        """Asks by the names of the run's batch jobs; finds none at a site where a user cannot ask."""
 
         def look(action: str) -> Sequence[str]:
-            if self._site is None:
-                raise AssertionError("only a run at a known site looks for its batch jobs")
-            names = (unicore_job.sent_name(self.record.job.description), f"esd-{PurePosixPath(self._url).name}")
-            return look_at(self._connection, self._site, names, self._sleep)(action)
+            names = self._connection.batch_names(self.record.job.description, self._url)
+            return look_at(self._connection, site, names, self._sleep)(action) if names else ()
 
         return look
 

@@ -50,8 +50,9 @@ class Validation:
     @classmethod
     def prepare(cls, site: Site, request: ValidationRequest) -> "Validation":
         """Choose the checks, ask the registry for the digest. Raises UsageError for what does not exist or does not fit."""
-        if site.config.kind != "unicore":
-            raise UsageError(f"site '{site.config.name}' runs no containers (kind: {site.config.kind}); validate a site of kind unicore")
+        if "container" not in site.config.modes:
+            modes = ", ".join(site.config.modes)
+            raise UsageError(f"site '{site.config.name}' runs no containers (its modes: {modes}); validate a site with mode container")
         if not site.config.login_node:
             raise UsageError(f"site '{site.config.name}' runs nothing on its login nodes (`login_node`): the image cannot be pulled there")
         place = settled(site.config, request.partition, request.account)

@@ -36,6 +36,15 @@ def test_both_kinds_are_valid_and_have_a_backend(tmp_path):
         assert all(hasattr(found, name) for name in ("connect", "run_job"))
 
 
+def test_each_backend_tells_its_neuromorphic_hardware(tmp_path):
+    told = []
+    for text in (UNICORE, QUEUE):
+        site = load(tmp_path, text)
+        told.append(kinds.backend(site.kind).neuromorphic_platform(site))
+
+    assert told == [None, "SpiNNaker"]
+
+
 def test_an_unknown_kind_is_named():
     with pytest.raises(ConfigError, match="kind 'slurm' cannot be used"):
         kinds.backend("slurm")

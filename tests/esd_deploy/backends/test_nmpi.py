@@ -229,6 +229,10 @@ def test_an_error_brings_the_log(queue, connection):
     assert state == replace(JobState("FAILED", "the queue reports an error", 1), log=("Traceback", "ValueError: no"), batch_id="1")
 
 
+def test_a_queue_names_no_batch_jobs(connection, queued):
+    assert connection.batch_names(nmpi_job.description(queued), f"{QUEUE}/jobs/1") == ()
+
+
 def test_an_unknown_state_is_said_not_guessed(queue, connection):
     queue.jobs[1] = {"id": 1}
     queue.statuses = ["pondering"]

@@ -163,7 +163,10 @@ def test_a_description_is_kept_as_it_is_sent(site, script, kind):
 
     assert json.loads(kept.model_dump_json())["description"] == made.document() == kept.description.document()
     assert JobRecord.model_validate_json(kept.model_dump_json()) == kept
-    assert (unicore_job.sent_name(kept.description), unicore_job.sent_variable(kept.description, "ESD_APPTAINER")) == (
-        made.document()["Name"],
+    assert (
+        unicore_job.batch_names(kept.description, "https://u.example.org/X/rest/core/jobs/1"),
+        unicore_job.sent_variable(kept.description, "ESD_APPTAINER"),
+    ) == (
+        (made.document()["Name"], "esd-1"),
         site.apptainer,
     )

@@ -1,10 +1,11 @@
 """A run that the site gave up, while its batch system has it all the same."""
 
 import pytest
-from tests.esd_deploy.conftest import JOB, FakeConnection
+from tests.esd_deploy.conftest import JOB, FakeConnection, prepared
 
 from esd_build.data.errors import ToolError
 from esd_deploy.backends.connection import JobState
+from esd_deploy.runs import run
 from esd_deploy.runs.claims import CLAIM, ENDED, OTHER_WORKS, OVER, Claims, is_doubtful
 
 GIVEN_UP = JobState("FAILED", "Could not submit job: sbatch: error: Batch job submission failed: Socket timed out")
@@ -143,3 +144,20 @@ def test_a_cancelled_run_is_cancelled_where_the_server_knows_nothing_of_it():
     Claims(site(JobState("FAILED", "Job aborted.")), queue).cancel(JOB)
 
     assert queue.asked == ["cancel"]
+
+
+@pytest.mark.parametrize(
+    ("names", "login_node", "asked"), [(("esdrun1", "esd-1"), True, True), ((), True, False), (("esdrun1",), False, False)]
+)
+def test_a_run_asks_for_its_batch_jobs_where_the_site_can_tell(planned, tmp_path, monkeypatch, names, login_node, asked):
+    connection, questions = site(GIVEN_UP), []
+    connection.batch_names = lambda _description, _job: names
+    monkeypatch.setattr(run, "look_at", lambda _connection, _site, given, _sleep: lambda action: questions.append((given, action)) or ["7"])
+    folder = tmp_path / "run-1"
+    known = prepared(planned, folder).with_job(JOB)
+    at = planned.site.model_copy(update={"login_node": login_node})
+
+    found = run.Run(known, folder, connection, poll_s=10, sleep=lambda _s: None, site=at).refresh()
+
+    assert questions == ([(names, "look")] if asked else [])
+    assert found.status == ("RUNNING" if asked else "FAILED")

@@ -52,6 +52,20 @@ def test_a_good_image_at_a_good_site(place, tmp_path):
     assert len(report.spikes) == 64
 
 
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({"kind": "nmpi"}, "runs no containers (its modes: queue)"),
+        ({"login_node": False}, "runs nothing on its login nodes"),
+    ],
+)
+def test_a_site_that_cannot_be_validated_is_refused(place, tmp_path, settings, says):
+    with pytest.raises(UsageError) as raised:
+        validate(place(**settings), tmp_path)
+
+    assert says in str(raised.value)
+
+
 def test_a_fault_is_in_the_report(place, tmp_path):
     report = validate(place("leaking-path"), tmp_path)
 
