@@ -1,6 +1,5 @@
 """The command `esd-deploy drift`: the same probe in each stack, side by side."""
 
-import html
 import importlib.resources
 import json
 import shutil
@@ -9,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from rich.table import Table
@@ -26,9 +25,10 @@ from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import RUNS, Site
 from esd_deploy.sites.catalogue import Catalogue
 from esd_deploy.sites.config import Mode, SiteConfig
-from esd_deploy.studies import drift, probes
-from esd_deploy.studies.drift import Drift, Row, Stack
+from esd_deploy.studies import drift, page, probes
+from esd_deploy.studies.drift import Drift, Stack
 from esd_deploy.studies.probes import Finding
+from esd_deploy.studies.study import Study
 
 app = typer.Typer()
 
@@ -57,11 +57,12 @@ def drift_command(  # noqa: PLR0913 - each parameter is an option of the command
         stacks = tuple(_ask(_words(sites), question, output, steps))
     found = drift.judge(stacks, pins(images[0] if len(images) == 1 else None))
     probed = probes.findings(found.stacks)
-    document = json.dumps({**asdict(found), "drifts": found.drifts, "probes": [asdict(one) for one in probed]}, indent=2)
+    answer = {**asdict(found), "drifts": found.drifts, "probes": [asdict(one) for one in probed]}
+    document = json.dumps(answer, indent=2, default=_written)
     if json_file:
         json_file.write_text(document + "\n", encoding="utf-8")
     if html_file:
-        html_file.write_text(page(found, probed), encoding="utf-8")
+        html_file.write_text(page.page(found, probed), encoding="utf-8")
     if as_json:
         say(document)
     else:
@@ -69,6 +70,13 @@ def drift_command(  # noqa: PLR0913 - each parameter is an option of the command
         if probed:
             out.print(probe_table(probed))
     _conclude(found)
+
+
+def _written(study: object) -> dict[str, Any]:
+    """What a stack answered, as its job wrote it."""
+    if not isinstance(study, Study):
+        raise TypeError(f"{type(study).__name__} has no JSON")
+    return study.model_dump(by_alias=True)
 
 
 def _words(text: str) -> list[str]:
@@ -195,49 +203,3 @@ def probe_table(probed: Sequence[Finding]) -> Table:
         if one.verdict != "same":
             result.add_row(one.probe, one.stack, one.verdict, one.difference, one.cause)
     return result
-
-
-def page(found: Drift, probed: Sequence[Finding] = ()) -> str:
-    """The same as a page of its own."""
-    head = "".join(f"<th>{html.escape(text)}</th>" for text in ("component", "pin", *(stack.name for stack in found.stacks), ""))
-    problems = "".join(f"<li>{html.escape(stack.name)}: {html.escape(stack.problem)}</li>" for stack in found.stacks if stack.problem)
-    verdict = "The stacks drift apart." if found.drifts else "No drift among the stacks that could be asked."
-    rows = "".join(map(_html_row, found.rows))
-    below = probe_page(probed) if probed else ""
-    return _PAGE.format(verdict=verdict, head=head, rows=rows, problems=f"<ul>{problems}</ul>" if problems else "", probes=below)
-
-
-def probe_page(probed: Sequence[Finding]) -> str:
-    """All probes as a table, the same ones too."""
-    head = "".join(f"<th>{text}</th>" for text in ("probe", "stack", "against", "by how much", "why", ""))
-    rows = "".join(
-        f'<tr class="{"same" if one.verdict == "same" else "differs"}">'
-        + "".join(f"<td>{html.escape(text)}</td>" for text in (one.probe, one.stack, one.against, one.difference, one.cause, one.verdict))
-        + "</tr>"
-        for one in probed
-    )
-    return f"<h2>Probes</h2><table><tr>{head}</tr>{rows}</table>"
-
-
-def _html_row(row: Row) -> str:
-    cells = "".join(
-        f'<td class="{"off" if off else ""}">{html.escape(value or "-")}</td>' for value, off in zip(row.values, row.off_pin, strict=True)
-    )
-    name, pin = html.escape(row.component), html.escape(row.pin or "-")
-    return f'<tr class="{row.verdict}"><th>{name}</th><td>{pin}</td>{cells}<td>{row.verdict}</td></tr>'
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Version drift</title>
-<style>
-body {{ font: 15px sans-serif; margin: 2em }}
-table {{ border-collapse: collapse }}
-th, td {{ border: 1px solid #999; padding: .3em .7em; text-align: left }}
-tr.differs td:last-child {{ background: #f6c8c0 }}
-tr.same td:last-child {{ background: #cfe8cf }}
-td.off {{ color: #b00 }}
-</style>
-<h1>Version drift</h1><p>{verdict}</p>{problems}
-<table><tr>{head}</tr>{rows}</table>{probes}
-</html>
-"""

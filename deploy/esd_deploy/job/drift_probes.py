@@ -6,6 +6,7 @@ why; the others go on.
 
 import hashlib
 import json
+import math
 import os
 import runpy
 import struct
@@ -100,6 +101,8 @@ def _single_neuron(name: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         recorder = None
     nest.Simulate(asked["duration"])
     potential = [float(value) for value in meter.get("events")["V_m"]]
+    if not all(map(math.isfinite, potential)):
+        raise ValueError("the potential is no number")  # which JSON does not have either
     times = sorted(float(time) for time in recorder.get("events")["times"]) if recorder else []
     return {"hash": hash_of(potential + times), "potential": potential[::50], "spikes": len(times)}
 

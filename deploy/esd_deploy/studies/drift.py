@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +12,7 @@ from esd_build.net.answers import parsed
 from esd_deploy.display import tables
 from esd_deploy.plans import paths
 from esd_deploy.records.record import RunRecord
+from esd_deploy.studies.study import Study
 
 Verdict = Literal["same", "differs", "unknown"]
 _LONGEST = 16 * 1024**2
@@ -36,8 +37,8 @@ class Stack:
     rate_hz: float | None = None
     run_id: str | None = None
     problem: str = ""
-    study: Mapping[str, Any] | None = None
-    """What the probes of `--full` answered, as the job wrote it."""
+    study: Study | None = None
+    """What the probes of `--full` answered."""
 
     @property
     def name(self) -> str:
@@ -51,7 +52,7 @@ class _Finding(BaseModel):
 
     hash: str | None
     rate_hz: float | None = None
-    study: dict[str, Any] | None = None
+    study: Study | None = None
 
 
 @dataclass(frozen=True)

@@ -15,9 +15,9 @@ from typing import Any, Literal
 from ruamel.yaml import YAML
 
 from esd_deploy.studies.drift import Stack
+from esd_deploy.studies.study import ORDERS, Kernel, Neuron, Order, Ordered, PaperNetwork, Spikes, Study, Unanswered
 
 Judgement = Literal["same", "other realisation", "other model", "other numbers", "unknown"]
-_ORDERS = ("threads first", "seed first")
 # Student's t for 95 %, two-sided, by degrees of freedom; more than ten seeds are not drawn.
 _T = {1: 12.7, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}
 
@@ -64,113 +64,134 @@ class Interval:
         return f"{self.mean:.3g} ± {self.half:.1g}"
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """A stack that answered, by its name, with what it answered."""
+
+    name: str
+    versions: Mapping[str, str]
+    study: Study
+
+    def version(self, component: str) -> str:
+        return self.versions.get(component, "?")
+
+
+_Judged = tuple[Judgement, str, str]
+"""A verdict, by how much the answers differ, and why."""
+_SAME: _Judged = ("same", "", "")
+
+
 def findings(stacks: Sequence[Stack]) -> tuple[Finding, ...]:
     """All probes of all stacks that answered, each against the first of them."""
-    answered = [stack for stack in stacks if stack.study]
+    answered = [_Asked(stack.name, stack.versions or {}, stack.study) for stack in stacks if stack.study]
     if len(answered) < 2:
         return ()
     first, *others = answered
-    return tuple(finding for other in others for finding in _pair(first, other))
+    return tuple(Finding(probe, other.name, first.name, *judged) for other in others for probe, judged in _pair(first, other))
 
 
-def _pair(first: Stack, other: Stack) -> Iterator[Finding]:
-    old, new = first.study or {}, other.study or {}
-
-    def found(probe: str, verdict: Judgement, difference: str = "", cause: str = "") -> Finding:
-        return Finding(probe, other.name, first.name, verdict, difference, cause)
-
-    for order in _ORDERS:
-        yield found(f"kernel, {order}", *_kernel(old["kernel"][order], new["kernel"][order], first, other))
-    for kind in old["networks"]:
-        for order in _ORDERS:
-            yield found(f"network {kind}, {order}", *_network(kind, order, first, other))
-    for name, judged in _neurons(old["neurons"], new["neurons"]):
-        yield found(name, *judged)
-    for name, judged in _numerics(old["numerics"], new["numerics"], first, other):
-        yield found(name, *judged)
-    for name, key in (("NESTML model", "nestml"), ("the paper's network by PyNN", "pynn")):
-        yield found(name, *_whole(old[key], new[key]))
+def _pair(first: _Asked, other: _Asked) -> Iterator[tuple[str, _Judged]]:
+    old, new = first.study, other.study
+    for order in ORDERS:
+        yield f"kernel, {order}", _kernel(old.kernel.of(order), new.kernel.of(order), first, other)
+    for kind in old.networks:
+        for order in ORDERS:
+            yield f"network {kind}, {order}", _network(kind, order, first, other)
+    yield from _neurons(old.neurons, new.neurons)
+    yield from _numerics(first, other)
+    yield "NESTML model", _whole(old.nestml, new.nestml)
+    yield "the paper's network by PyNN", _whole(old.pynn, new.pynn)
 
 
-def _kernel(old: Mapping[str, Any], new: Mapping[str, Any], first: Stack, other: Stack) -> tuple[Judgement, str, str]:
-    if reason := old.get("reason") or new.get("reason"):
-        return "unknown", str(reason), ""
-    wrong = [f"{key} {old[key]} and {new[key]}" for key in old if old[key] != new.get(key)]
-    if not wrong:
-        return "same", "", ""
-    return "other numbers", "; ".join(wrong), _lost(old, first) or _lost(new, other) or ""
+def _unanswered(*answers: object) -> _Judged:
+    reasons = [str(one) for one in answers if isinstance(one, Unanswered)]
+    return "unknown", "; ".join(dict.fromkeys(reasons)), ""
 
 
-def _lost(kernel: Mapping[str, Any], stack: Stack) -> str:
+def _kernel(old: Kernel | Unanswered, new: Kernel | Unanswered, first: _Asked, other: _Asked) -> _Judged:
+    if isinstance(old, Unanswered) or isinstance(new, Unanswered):
+        return _unanswered(old, new)
+    wrong = _settings_apart(old, new)
+    return ("other numbers", wrong, _lost(old, first) or _lost(new, other)) if wrong else _SAME
+
+
+def _settings_apart(old: Kernel, new: Kernel) -> str:
+    after = new.model_dump()
+    return "; ".join(f"{name} {value} and {after[name]}" for name, value in old.model_dump().items() if value != after[name])
+
+
+def _lost(kernel: Kernel | Unanswered, stack: _Asked) -> str:
     asked = questions()["networks"]["seed"]
-    if kernel.get("rng_seed", asked) == asked:
+    if isinstance(kernel, Unanswered) or kernel.rng_seed == asked:
         return ""
-    version = (stack.versions or {}).get("NEST", "?")
-    return f"NEST {version} loses a seed that is set before the number of threads: asked {asked}, read back {kernel['rng_seed']}"
+    return f"NEST {stack.version('NEST')} loses a seed that is set before the number of threads: asked {asked}, read back {kernel.rng_seed}"
 
 
-def _network(kind: str, order: str, first: Stack, other: Stack) -> tuple[Judgement, str, str]:
-    old, new = (stack.study["networks"][kind] for stack in (first, other) if stack.study)
-    if reason := old.get("reason") or new.get("reason"):
-        return "unknown", str(reason), ""
-    if old[order]["hashes"][0] == new[order]["hashes"][0]:
-        return "same", "", ""
-    pairs = {name: tuple(Interval.of([row[name] for row in one["statistics"]]) for one in (old, new)) for name in ("rate", "cv")}
-    apart = [name for name, (a, b) in pairs.items() if not a.overlaps(b)]
-    spikes = f"{old[order]['spikes'][0]} and {new[order]['spikes'][0]} spikes"
-    told = "; ".join(f"{name} {a} and {b}" for name, (a, b) in pairs.items())
-    return "other model" if apart else "other realisation", f"{spikes}; {told}", _why(order, kind, first, other)
+def _network(kind: str, order: Order, first: _Asked, other: _Asked) -> _Judged:
+    missing = Unanswered(reason=f"{other.name} was not asked for it")
+    old, new = first.study.networks[kind], other.study.networks.get(kind, missing)
+    if isinstance(old, Unanswered) or isinstance(new, Unanswered):
+        return _unanswered(old, new)
+    before, after = old.of(order), new.of(order)
+    if before.hashes[0] == after.hashes[0]:
+        return _SAME
+    pairs = {
+        "rate": (Interval.of([one.rate for one in old.statistics]), Interval.of([one.rate for one in new.statistics])),
+        "cv": (Interval.of([one.cv for one in old.statistics]), Interval.of([one.cv for one in new.statistics])),
+    }
+    apart = any(not a.overlaps(b) for a, b in pairs.values())
+    told = "; ".join((f"{before.spikes[0]} and {after.spikes[0]} spikes", *(f"{name} {a} and {b}" for name, (a, b) in pairs.items())))
+    return "other model" if apart else "other realisation", told, _why(kind, order, first, other)
 
 
-def _why(order: str, kind: str, first: Stack, other: Stack) -> str:
+def _why(kind: str, order: Order, first: _Asked, other: _Asked) -> str:
     for stack in (first, other):
-        study = stack.study or {}
-        lost = _lost(study["kernel"][order], stack)
-        if lost:
-            hashes = study["networks"][kind][order]["hashes"]
-            return lost + ("; every seed gives this one realisation" if len(set(hashes)) == 1 else "")
+        if lost := _lost(stack.study.kernel.of(order), stack):
+            network = stack.study.networks[kind]
+            one = isinstance(network, Ordered) and len(set(network.of(order).hashes)) == 1
+            return lost + ("; every seed gives this one realisation" if one else "")
     return "the kernels are set up alike: NEST itself computes otherwise"
 
 
-def _neurons(old: Mapping[str, Any], new: Mapping[str, Any]) -> Iterator[tuple[str, tuple[Judgement, str, str]]]:
-    if reason := old.get("reason") or new.get("reason"):
-        yield "neuron models", ("unknown", str(reason), "")
+def _neurons(
+    old: Mapping[str, Neuron | Unanswered] | Unanswered, new: Mapping[str, Neuron | Unanswered] | Unanswered
+) -> Iterator[tuple[str, _Judged]]:
+    if isinstance(old, Unanswered) or isinstance(new, Unanswered):
+        yield "neuron models", _unanswered(old, new)
         return
-    both = [name for name in old if name in new and "hash" in old[name] and "hash" in new[name]]
-    same = [name for name in both if old[name]["hash"] == new[name]["hash"]]
-    yield (
-        "neuron models",
-        ("same" if len(same) == len(both) else "other numbers", f"{len(same)} of {len(both)} the same to the last bit", ""),
-    )
-    for name in both:
-        if name not in same:
-            yield f"neuron {name}", ("other numbers", _apart(old[name], new[name]), "")
+    both = {name: (a, b) for name, a in old.items() if isinstance(a, Neuron) and isinstance(b := new.get(name), Neuron)}
+    apart = {name: pair for name, pair in both.items() if pair[0].hash != pair[1].hash}
+    told = f"{len(both) - len(apart)} of {len(both)} the same to the last bit"
+    yield "neuron models", ("other numbers" if apart else "same", told, "")
+    for name, pair in apart.items():
+        yield f"neuron {name}", ("other numbers", _apart(*pair), "")
     unlike = sorted(set(old) ^ set(new))
     if unlike:
         yield "neuron models of one only", ("unknown", ", ".join(unlike), "")
 
 
-def _apart(old: Mapping[str, Any], new: Mapping[str, Any]) -> str:
-    most = max((abs(a - b) for a, b in zip(old["potential"], new["potential"], strict=False)), default=0.0)
-    return f"potential at most {most:.2g} mV apart; {old['spikes']} and {new['spikes']} spikes"
+def _apart(old: Spikes, new: Spikes) -> str:
+    spikes = f"{old.spikes} and {new.spikes} spikes"
+    if not isinstance(old, Neuron) or not isinstance(new, Neuron):
+        return spikes
+    most = max((abs(a - b) for a, b in zip(old.potential, new.potential, strict=False)), default=0.0)
+    return f"potential at most {most:.2g} mV apart; {spikes}"
 
 
-def _numerics(
-    old: Mapping[str, str], new: Mapping[str, str], first: Stack, other: Stack
-) -> Iterator[tuple[str, tuple[Judgement, str, str]]]:
-    if reason := old.get("reason") or new.get("reason"):
-        yield "NumPy", ("unknown", str(reason), "")
+def _numerics(first: _Asked, other: _Asked) -> Iterator[tuple[str, _Judged]]:
+    old, new = first.study.numerics, other.study.numerics
+    if isinstance(old, Unanswered) or isinstance(new, Unanswered):
+        yield "NumPy", _unanswered(old, new)
         return
-    versions = " and ".join((stack.versions or {}).get("numpy", "?") for stack in (first, other))
-    for name in old:
-        same = old[name] == new.get(name)
-        yield f"NumPy: {name}", ("same" if same else "other numbers", "", "" if same else f"NumPy {versions}")
+    differ: _Judged = ("other numbers", "", f"NumPy {first.version('numpy')} and {other.version('numpy')}")
+    for name, value in old.items():
+        yield f"NumPy: {name}", _SAME if value == new.get(name) else differ
 
 
-def _whole(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Judgement, str, str]:
-    if "hash" not in old or "hash" not in new:
-        return "unknown", "; ".join(str(one["reason"]) for one in (old, new) if "reason" in one), ""
-    if old["hash"] == new["hash"]:
-        return "same", f"{new['spikes']} spikes", ""
-    told = _apart(old, new) if "potential" in new and "potential" in old else f"{old['spikes']} and {new['spikes']} spikes"
-    return "other numbers", told, ""
+def _whole(old: Neuron | PaperNetwork | Unanswered, new: Neuron | PaperNetwork | Unanswered) -> _Judged:
+    if isinstance(old, Unanswered) or isinstance(new, Unanswered):
+        return _unanswered(old, new)
+    if old.hash == new.hash:
+        return "same", f"{new.spikes} spikes", ""
+    kernels = [one.kernel for one in (old, new) if isinstance(one, PaperNetwork) and one.kernel]
+    return "other numbers", _apart(old, new), _settings_apart(*kernels) if len(kernels) == 2 else ""

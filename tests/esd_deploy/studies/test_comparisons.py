@@ -7,11 +7,11 @@ import pytest
 
 from esd_build.data.errors import UsageError
 from esd_deploy.backends.connection import JobState
-from esd_deploy.commands.drift import page
 from esd_deploy.records.record import FileRecord, RunRecord
 from esd_deploy.studies import crate, drift
 from esd_deploy.studies.compare import Tolerance, compare
 from esd_deploy.studies.drift import Stack, judge
+from esd_deploy.studies.page import page
 
 METRICS = {"rate_excitatory_hz": 20.0, "cv_isi_excitatory": 0.7, "correlation": 0.01, "simulation_time_s": 5.0}
 

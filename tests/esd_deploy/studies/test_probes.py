@@ -7,8 +7,11 @@ import pytest
 from ruamel.yaml import YAML
 
 from esd_deploy.studies import probes
-from esd_deploy.studies.drift import Stack
+from esd_deploy.studies.drift import Stack, judge
+from esd_deploy.studies.figures import figures
+from esd_deploy.studies.page import page
 from esd_deploy.studies.probes import Finding, Interval
+from esd_deploy.studies.study import Study
 
 ASKED = YAML(typ="safe").load((importlib.resources.files("esd_deploy") / "studies" / "probes.yaml").read_text())
 LOST = 143202461
@@ -36,7 +39,7 @@ def other() -> dict[str, Any]:
 
 
 def stack(image: str, nest: str, answered: dict[str, Any]) -> Stack:
-    return Stack("here", "container", image, versions={"NEST": nest, "numpy": "1.24.2"}, study=answered)
+    return Stack("here", "container", image, versions={"NEST": nest, "numpy": "1.24.2"}, study=Study.model_validate(answered))
 
 
 def found(other: dict[str, Any], nest: str = "3.4") -> dict[str, Finding]:
@@ -121,3 +124,40 @@ def test_the_questions_are_seven_networks_with_ten_seeds() -> None:
     networks = ASKED["networks"]
     assert (len(networks["kinds"]), networks["seeds"]) == (7, 10)
     assert all({"neuron", "drive", "rule", "excitatory", "inhibitory"} == set(kind) for kind in networks["kinds"].values())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"kernel": {"threads first": {}}},
+        {"networks": {"STDP": {"statistics": []}}},
+        {"neurons": [1]},
+        {"numerics": {"sum": [1]}},
+        {"pynn": 3},
+    ],
+    ids=lambda one: next(iter(one)),
+)
+def test_an_answer_of_another_shape_is_refused_before_anything_reads_it(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Study.model_validate({**study(), **wrong})
+
+
+def test_a_network_that_one_stack_was_not_asked_for_is_unknown(other: dict[str, Any]) -> None:
+    other["networks"] = {}
+    assert found(other)["network STDP, seed first"].verdict == "unknown"
+
+
+def test_the_page_draws_activity_seeds_and_verdicts_and_escapes_names(other: dict[str, Any]) -> None:
+    other["networks"]["STDP"]["seed first"] = {"hashes": ["ee", "ee"], "spikes": [6050, 6050]}
+    stacks = (stack("nest:25.02", "3.8", study()), stack("<b>&", "3.4", other))
+    text = page(judge(stacks, {}), probes.findings(stacks))
+
+    assert text.count("<svg") == 3
+    assert "NEST 3.4" in text
+    assert "other realisation" in text
+    assert "<b>&" not in text
+
+
+def test_figures_need_two_stacks_that_answered(other: dict[str, Any]) -> None:
+    alone = (stack("nest:edge", "3.10.0", other), Stack("there", "container", problem="down"))
+    assert figures(alone, probes.findings(alone)) == {}
