@@ -1,6 +1,7 @@
 """A site, an image and a connection that need neither network nor container."""
 
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from esd_build.registry import PublishedImage
 from esd_deploy.backends import kinds, unicore_job
 from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, RefusedError, RemoteFile
 from esd_deploy.plans.content import Content, whole
-from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
+from esd_deploy.plans.job import SITE_FILE, JobDescription, JobSpec, SiteJob
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
@@ -24,6 +25,23 @@ DATA = Path(__file__).parents[1] / "data" / "site-configs"
 DIGEST = "sha256:" + "a" * 64
 SIF_DIGEST = "sha256:" + "b" * 64
 JOB = "https://unicore.example.org:8080/EXAMPLE/rest/core/jobs/1"
+ODD_VALUES = {
+    "QUOTES": """ it's "both" `date` """,
+    "DOLLARS": "$HOME ${USER} $LOGNAME $(id) $USERS",
+    "BACKSLASHES": "a\\b \\n \\\\ \\$HOME",
+    "LINES": "first\nsecond\n\n# no comment\n",
+    "SHELL_WORDS": "; exit 3 # & | < > * ? [a] {b} ! ~",
+    "CONTROLS": "a\tb\rc\x1b[0m",
+    "LETTERS": "Größe μ 🧠",
+    "EMPTY": "",
+}
+"""What shells, Slurm, UNICORE and containers each have a reading of."""
+
+
+def exports(files: Mapping[str, Content]) -> dict[str, str]:
+    """The variables that a job's files set."""
+    words = shlex.split(whole(files[SITE_FILE]).decode().partition("activate()")[0], comments=True)
+    return {name: value for name, equals, value in (word.partition("=") for word in words) if equals}
 
 
 @pytest.fixture(autouse=True)

@@ -8,10 +8,10 @@ from tests.hostile.test_records import ENDPOINT
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends.connection import GoneError, JobState
+from esd_deploy.plans.job import TRAVELLING
 from esd_deploy.records import record
 from esd_deploy.records.record import FileRecord, RunRecord
 from esd_deploy.records.record_parts import StateRecord
-from esd_deploy.records.staging import TRAVELLING
 from esd_deploy.runs import rerun
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site

@@ -8,11 +8,13 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from tests.esd_deploy.conftest import ODD_VALUES
 
 from esd_deploy.runs import rerun
 from esd_deploy.runs.site import Site
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.faults.board import Fault, FaultKind
+from esd_localsite.state.layout import Layout
 from esd_localsite.supervision.fault_switches import OF_THE_OWN_SERVER, clear, inject
 
 pytestmark = pytest.mark.site
@@ -59,6 +61,20 @@ def test_a_job_is_deleted_only_on_request_and_only_once_its_results_are_here(dep
     deploy("delete", first["id"])
 
     assert "no longer knows" in deploy("fetch", first["id"], code=4).stderr
+
+
+SAYS = "import json, os\njson.dump({name: os.environ.get(name) for name in %r}, open('said.json', 'w'))\n"
+
+
+def test_every_value_of_a_variable_arrives_as_it_is_and_is_the_users_alone(deploy, published, script, running_site):
+    given = [word for name, value in ODD_VALUES.items() for word in ("--env", f"{name}={value}")]
+
+    record = deploy.run(script(SAYS % list(ODD_VALUES)), *IMAGE, *given)
+
+    assert json.loads((deploy.folder(record) / "said.json").read_text()) == ODD_VALUES
+    assert "Größe" not in json.dumps(record["job"]["description"], ensure_ascii=False)
+    folder = Layout(running_site.name).uspace / record["job"]["url"].rpartition("/")[2]
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
 MIXTURE = (

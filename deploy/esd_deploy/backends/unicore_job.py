@@ -8,11 +8,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from esd_deploy.plans import launch
 from esd_deploy.plans.content import Content
-from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob, own_files
+from esd_deploy.plans.job import SITE_FILE, JobDescription, JobSpec, SiteJob, own_files
 
 _ENTER, _SUBMIT = "esd/enter.sh", "esd/submit.sh"
-SITE_FILE = "esd/site.sh"
 BATCH_FILE = "esd/batch.sh"
+_CLOSED, _USUAL = "0077", "0027"
+"""Umasks: the first closes the job's folder to everybody else, which is all that the server does with it; the second is UNICORE's own."""
 _STRICT = ConfigDict(frozen=True, extra="forbid")
 
 
@@ -61,6 +62,7 @@ class UnicoreDescription(JobDescription):
     resources: Resources | None = Field(None, serialization_alias="Resources")
     precommand: str | None = Field(None, serialization_alias="User precommand")
     precommand_on_login_node: Literal["true"] | None = Field(None, serialization_alias="RunUserPrecommandOnLoginNode")
+    umask: str | None = Field(None, serialization_alias="Umask")
     client_stage_in: Literal["true"] = Field("true", serialization_alias="haveClientStageIn")
 
     def document(self) -> dict[str, object]:
@@ -75,10 +77,11 @@ def job(spec: JobSpec) -> SiteJob:
 
 def files(spec: JobSpec) -> dict[str, Content]:
     """All staged files: path in the job's folder → content."""
+    variables = {**launch.variables(spec.site, spec.shape), **dict(spec.environment)}
     return {
         **dict(spec.files),
         **dict(own_files("enter.sh")),
-        SITE_FILE: launch.site_file(spec.site).encode(),
+        SITE_FILE: launch.site_file(spec.site, variables, _USUAL if spec.private else None).encode(),
         **(_batch_files(spec) if calls_sbatch(spec) else {}),
     }
 
@@ -94,7 +97,7 @@ def _batch_files(spec: JobSpec) -> dict[str, bytes]:
 
 
 def description(spec: JobSpec) -> UnicoreDescription:
-    """The UNICORE job description. It contains no secret and can be archived."""
+    """The UNICORE job description. It can be archived: values that the user or the site's file chose are in `esd/site.sh`."""
     by_hand = calls_sbatch(spec)
     on_login = by_hand or spec.place == "login"
     # A login-node job has one stage: submit.sh runs the preceding scripts.
@@ -103,11 +106,12 @@ def description(spec: JobSpec) -> UnicoreDescription:
         name=batch_name(spec),
         tags=spec.tags,
         arguments=(_ENTER, _SUBMIT, *((spec.before,) if spec.before else ())) if by_hand else (_ENTER, spec.script),
-        environment={**launch.variables(spec.site, spec.shape), **_own_variables(spec), **dict(spec.environment)},
+        environment=_own_variables(spec),
         job_type="ON_LOGIN_NODE" if on_login else None,
         resources=None if on_login else Resources.of(spec),
         precommand=f"bash {_ENTER} {before}" if before else None,
         precommand_on_login_node="true" if before else None,
+        umask=_CLOSED if spec.private else None,
     )
 
 

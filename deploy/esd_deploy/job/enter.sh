@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # enter.sh SCRIPT [ARGUMENT…]: the way into every script of a job, on login and on compute nodes. Activates the project, then becomes
-# the script. `activate` is a shell function in esd/site.sh, which esd-deploy writes.
+# the script. esd/site.sh, which esd-deploy writes, has the job's variables and the shell function `activate`.
 
 # By its real name: a container does not see a folder by a link to it that lies elsewhere.
 cd -P . || exit 1

@@ -34,6 +34,7 @@ class JobSpec:
     `site` has the partition and the account that the caller chose. `script` is the path of a staged file; it runs at `place`, on compute
     nodes with `shape` for at most `time_s` seconds. `before` runs on the login node, ahead of a script on compute nodes. The first of
     `tags` is the job's own, by which it is found again. With `image`, the scripts learn where the image comes from and where it goes to.
+    Nobody but its user reads the folder of a `private` job.
     """
 
     site: SiteConfig
@@ -47,6 +48,7 @@ class JobSpec:
     before: str | None = None
     image: PublishedImage | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    private: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,10 @@ PULL = ("cache.sh", "pull.sh")
 """The scripts that bring an image to the site; they source each other."""
 
 
+SITE_FILE = "esd/site.sh"
+"""The site's part of a job, and the values of its variables."""
+TRAVELLING = "esd/record.json"
+"""The record as it was at submission, in the job's folder: from it another machine takes the run up."""
 BATCH_DETAILS = "esd/batch.details"
 """Where submit.sh notes Slurm's details of the batch job at its end: a server that did not submit the job does not know them."""
 

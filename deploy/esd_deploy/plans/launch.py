@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -223,9 +224,14 @@ def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, m
     return f"# shellcheck shell=bash\n# Written by esd-deploy; read by job.sh.\n{functions}"
 
 
-def site_file(config: SiteConfig) -> str:
-    """The text of `esd/site.sh`, which enter.sh reads before any script of a job."""
-    return f"# shellcheck shell=bash\n# Written by esd-deploy; read by enter.sh.\n{_function('activate', activate(config))}"
+def site_file(config: SiteConfig, variables: Mapping[str, str], umask: str | None = None) -> str:
+    """The text of `esd/site.sh`, which enter.sh reads before any script of a job. Any value arrives as it is: UNICORE would change some.
+
+    `umask` is that of the scripts and the program, where it is not the job's.
+    """
+    exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+    mask = f"umask {umask}\n" if umask else ""
+    return f"# shellcheck shell=bash\n# Written by esd-deploy; read by enter.sh.\n{mask}{exports}{_function('activate', activate(config))}"
 
 
 def _function(name: str, lines: tuple[str, ...]) -> str:

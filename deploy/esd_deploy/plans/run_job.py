@@ -30,6 +30,7 @@ def spec(plan: Plan) -> JobSpec:
         before="esd/pull.sh" if plan.image else None,
         image=plan.image,
         environment=plan.variables,
+        private=bool(plan.environment),
     )
 
 

@@ -8,13 +8,11 @@ from esd_build.data.errors import ToolError
 from esd_deploy.display.progress import Moving
 from esd_deploy.plans import paths
 from esd_deploy.plans.content import Content, OnDisk, copy
-from esd_deploy.plans.job import SiteJob
+from esd_deploy.plans.job import TRAVELLING, SiteJob
 from esd_deploy.plans.plan import Plan
 from esd_deploy.records.record import RunRecord
 from esd_deploy.sites import familiar
 
-TRAVELLING = "esd/record.json"
-"""The record as it was at submission, in the job's folder: from it another machine takes the run up."""
 Notice = Callable[[str], None]
 
 

@@ -13,13 +13,13 @@ from esd_deploy.backends.connection import Connection, GoneError
 from esd_deploy.display.progress import Display
 from esd_deploy.plans import parameters, paths
 from esd_deploy.plans.content import OnDisk, require_same, sha256_of, whole
+from esd_deploy.plans.job import TRAVELLING
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.packages import LOCK_FILE, Packages, seen, versions
 from esd_deploy.plans.plan import RUN_INDEX, Plan
 from esd_deploy.plans.variables import with_variables
 from esd_deploy.records.record import PREPARED, RunRecord
 from esd_deploy.records.record_parts import JobRecord, ShapeRecord
-from esd_deploy.records.staging import TRAVELLING
 from esd_deploy.runs.patience import patiently
 from esd_deploy.runs.results import target
 from esd_deploy.runs.run import Run

@@ -47,7 +47,7 @@ class Actor:
         """Perform the pending action. Raises OSError if the working directory or a program cannot be used."""
         match record.state.pending:
             case Action.MAKE_FOLDER:
-                workspace.create()
+                workspace.create(int(job.umask, 8))
                 return Created()
             case Action.STAGE_IN:
                 return stage_in(record, job, workspace, self.mover)

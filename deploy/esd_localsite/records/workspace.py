@@ -24,10 +24,12 @@ class Workspace:
     directory: Path
     account: Account
 
-    def create(self) -> None:
+    def create(self, umask: int) -> None:
+        """With the job's umask; as at UNICORE/X, files that are uploaded into it have modes of their own."""
+        mode = 0o777 & ~umask
         with self.account.file_rights():
-            self.directory.mkdir(mode=0o750, exist_ok=True)
-            self.directory.chmod(0o750)  # regardless of this process's umask
+            self.directory.mkdir(mode=mode, exist_ok=True)
+            self.directory.chmod(mode)  # regardless of this process's umask
 
     def make_folder(self, name: str) -> None:
         """Make a folder in it, which may exist already."""

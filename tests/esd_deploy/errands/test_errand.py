@@ -2,7 +2,7 @@
 
 import pytest
 from tests.esd_deploy.commands.test_cli import call
-from tests.esd_deploy.conftest import DATA, JOB, FakeConnection
+from tests.esd_deploy.conftest import DATA, JOB, FakeConnection, exports
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
@@ -24,7 +24,7 @@ def test_an_errand_is_answered_and_leaves_nothing(config):
     answer = errand.run(site, errand.of("images.sh", config, (("ESD_ACTION", "list"),)), sleep=lambda _s: None)
 
     assert (answer.exit_code, answer.stdout, answer.stderr) == (0, "answer", "why")
-    assert (site.jobs[0]["Job type"], site.jobs[0]["Environment"]["ESD_ACTION"], site.deleted) == ("ON_LOGIN_NODE", "list", [JOB])
+    assert (site.jobs[0]["Job type"], exports(site.uploaded)["ESD_ACTION"], site.deleted) == ("ON_LOGIN_NODE", "list", [JOB])
 
 
 def test_an_errand_that_a_site_does_not_run_is_an_error_and_leaves_nothing(config):

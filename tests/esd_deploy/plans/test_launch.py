@@ -1,6 +1,8 @@
+import os
 import subprocess
 
 import pytest
+from tests.esd_deploy.conftest import ODD_VALUES
 
 from esd_deploy.plans import launch
 from esd_deploy.plans.launch import Shape
@@ -71,7 +73,18 @@ def test_the_hosts_software_is_kept_out_of_a_container_but_for_what_the_sites_fi
 def test_the_budget_is_quoted_where_a_project_is_activated(config):
     site = config.model_copy(update={"activation": "jutil env activate -p {account}", "account": "br ain"})
 
-    assert "activate() {\n  jutil env activate -p 'br ain'\n}\n" in launch.site_file(site)
+    assert "activate() {\n  jutil env activate -p 'br ain'\n}\n" in launch.site_file(site, {})
+
+
+@pytest.mark.integration
+def test_every_value_arrives_as_it_is(config, tmp_path):
+    (tmp_path / "site.sh").write_bytes(launch.site_file(config, ODD_VALUES).encode())
+
+    command = ("bash", "-c", "source ./site.sh && env -0")
+    found = subprocess.run(command, cwd=tmp_path, env={"PATH": os.environ["PATH"]}, stdout=subprocess.PIPE, check=True)
+
+    arrived = dict(line.split("=", 1) for line in found.stdout.decode().split("\0") if line)
+    assert {name: arrived.get(name) for name in ODD_VALUES} == ODD_VALUES
 
 
 def test_the_batch_script_for_own_use(config, image):

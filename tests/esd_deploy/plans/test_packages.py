@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from tests.esd_deploy.conftest import prepared
+from tests.esd_deploy.conftest import exports, prepared
 
 from esd_build.data.errors import UsageError
 from esd_deploy.backends import unicore_job
@@ -67,7 +67,7 @@ def test_the_program_sees_them_before_what_the_site_has(planned):
 def test_a_job_knows_its_packages_and_carries_their_lock(planned):
     job = unicore_job.job(run_job.spec(with_packages(planned)))
 
-    environment = job.description.document()["Environment"]
+    environment = exports(job.files)
     assert (environment["ESD_PACKAGES_KEY"], environment["ESD_PACKAGES_SUMS"]) == (OWN.key, OWN.sums)
     assert (environment["PYTHONPATH"], job.files[LOCK_FILE]) == ("/opt/esd-packages", LOCK)
 

@@ -1,4 +1,5 @@
 import pytest
+from tests.esd_deploy.conftest import exports
 
 from esd_build.data.errors import UsageError
 from esd_deploy.backends.unicore_job import description, files
@@ -16,9 +17,6 @@ def test_the_description_of_a_container_job(planned):
         "Executable": "bash",
         "Arguments": ["esd/enter.sh", "esd/job.sh"],
         "Environment": {
-            "UCX_MAX_RNDV_RAILS": "1",
-            "OMP_NUM_THREADS": "4",
-            "PYNN_SIMULATOR": "nest",
             "ESD_IMAGE_REFERENCE": "oras://registry.example.org/esd/nest@sha256:" + "a" * 64,
             "ESD_IMAGE_SHA256": "b" * 64,
             "ESD_IMAGE_SIZE": "1000",
@@ -132,8 +130,21 @@ def test_variables_of_a_run_go_before_the_sites_and_reach_the_job(config, image,
 
     found = Request(script, image="nest", environment=(("A", "own"),)).checked(site).plan(image, "run-1")
 
-    environment = description(spec(found)).document()["Environment"]
-    assert (environment["A"], environment["B"], found.environment) == ("own", "site", (("A", "own"),))
+    exported = exports(files(spec(found)))
+    assert (exported["A"], exported["B"], found.environment) == ("own", "site", (("A", "own"),))
+
+
+def test_no_value_that_somebody_chose_is_in_the_description(config, image, script):
+    """The server would change quotes, dollars and backslashes in it, and show it to whoever may see the job."""
+    site = config.model_copy(update={"environment": {"B": "of the site"}})
+    found = Request(script, image="nest", environment=(("A", "of the user"),)).checked(site).plan(image, "run-1")
+
+    sent = description(spec(found.with_parameters((("g", "of the sweep"),), "run-2"))).document()
+
+    assert [value for value in ("of the user", "of the site") if value in str(sent)] == []
+    assert "ESD_PARAM_" not in str(sent)
+    assert sent["Umask"] == "0077"  # nobody else reads the folder; what the program writes elsewhere is as usual
+    assert b"umask 0027\n" in files(spec(found))["esd/site.sh"]
 
 
 @pytest.mark.parametrize(
@@ -145,7 +156,12 @@ def test_variables_of_a_run_go_before_the_sites_and_reach_the_job(config, image,
         ("PATH", "/x", "let the script change os.environ"),
         ("A-B", "1", "letters, digits and _"),
         ("1A", "1", "letters, digits and _"),
-        ("A", "x\ny", "one line of text"),
+        ("UID", "0", "the shell of the job sets it"),
+        ("IFS", "0", "the shell of the job sets it"),
+        ("BASH_FUNC", "0", "the shell of the job sets it"),
+        ("A", "x\0y", "text without NUL"),
+        ("A", "x" * 100_001, "at most 100,000 bytes"),
+        ("A", "x\udcff", "not UTF-8 text"),
     ],
 )
 def test_a_variable_that_a_job_cannot_have_is_refused(config, name, value, why):

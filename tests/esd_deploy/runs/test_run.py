@@ -8,11 +8,10 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends.connection import ConnectionLostError, JobState, RefusedError
 from esd_deploy.backends.unicore_job import files
 from esd_deploy.plans.content import whole
-from esd_deploy.plans.job import JobDescription
+from esd_deploy.plans.job import TRAVELLING, JobDescription
 from esd_deploy.plans.run_job import spec
 from esd_deploy.records import record
 from esd_deploy.records.record import RunRecord
-from esd_deploy.records.staging import TRAVELLING
 from esd_deploy.runs.following import pause
 from esd_deploy.runs.run import LOCK, Run
 

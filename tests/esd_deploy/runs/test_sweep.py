@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from tests.esd_deploy.conftest import FakeBackend
+from tests.esd_deploy.conftest import FakeBackend, exports
 from tests.esd_deploy.runs.test_taking_up import ENDPOINT
 
 from esd_build.data.errors import ToolError
@@ -55,7 +55,7 @@ def test_each_run_has_its_parameters_in_record_environment_and_arguments(submit,
     found = [record.load(tmp_path / "runs", one) for one in ids]
     assert [one.parameters for one in found] == [dict(one) for one in GRID]
     assert found[1].script.arguments == ("--fast", "--g=4", "--seed=2")
-    environment = found[1].job.description.document()["Environment"]
+    environment = exports({"esd/site.sh": (tmp_path / "runs" / ids[1] / "esd/site.sh").read_bytes()})
     assert (environment["ESD_PARAM_g"], environment["ESD_PARAM_seed"]) == ("4", "2")
     assert "--g=4" in found[1].launch
 

@@ -5,15 +5,15 @@ from contextlib import contextmanager
 from dataclasses import replace
 
 import pytest
-from tests.esd_deploy.conftest import JOB, FakeBackend, FakeConnection
+from tests.esd_deploy.conftest import JOB, FakeBackend, FakeConnection, exports
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy import Site, gather
 from esd_deploy.backends.connection import GoneError, JobState
 from esd_deploy.plans.bundle import bundle
 from esd_deploy.plans.content import whole
+from esd_deploy.plans.job import TRAVELLING, JobDescription
 from esd_deploy.records import record
-from esd_deploy.records.staging import TRAVELLING
 from esd_deploy.runs import fleet, rerun
 from esd_deploy.runs.site import numbered
 from esd_deploy.sites.endpoint import Credentials, Endpoint
@@ -170,7 +170,8 @@ def test_many_runs_of_one_plan_have_numbers(place, script, tmp_path, connection)
     planned = place.plan(rerun_request(script))
     runs = list(place.start_many(numbered(planned, 3), runs=tmp_path))
 
-    assert [run.record.job.description.document()["Environment"]["ESD_RUN_INDEX"] for run in runs] == ["0", "1", "2"]
+    told = [exports({"esd/site.sh": (run.folder / "esd/site.sh").read_bytes()}) for run in runs]
+    assert [one["ESD_RUN_INDEX"] for one in told] == ["0", "1", "2"]
     assert len({run.id for run in runs}) == 3
     assert [run.record.index for run in runs] == [0, 1, 2]
 
@@ -178,7 +179,8 @@ def test_many_runs_of_one_plan_have_numbers(place, script, tmp_path, connection)
 def test_a_run_of_many_is_repeated_under_its_number(place, script, tmp_path):
     runs = list(place.start_many(numbered(place.plan(rerun_request(script)), 2), runs=tmp_path))
     # Older records have the number in their job's description only.
-    old = runs[1].record.model_copy(update={"index": None})
+    described = JobDescription(Environment={"ESD_RUN_INDEX": "1"})
+    old = runs[1].record.model_copy(update={"index": None, "job": runs[1].record.job.model_copy(update={"description": described})})
 
     assert [rerun.plan(one, runs[1].folder, place.config).index for one in (runs[1].record, old)] == [1, 1]
 
