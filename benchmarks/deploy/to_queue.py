@@ -2,18 +2,21 @@
 
     python benchmarks/deploy/to_queue.py --site NAME [--repeat 7]        (root; the local site NAME is up, nest:edge in its registry)
 
-A run's way: `Site.submit` in a Python that is there. By hand: make the job, wait for its folder, send the same files, start it; one
-connection. Both end when the server has written the script that it hands to `sbatch`, by the file's own time.
+Four ways take turns: the command `esd-deploy submit`; `Site.submit` in a Python that is there; by hand, with the files that the client
+sends; and bare, with the program alone and a precommand that does nothing. By hand and bare: make the job, wait for its folder, send the
+files, start it, over one connection. Each ends when the server has written the script that it hands to `sbatch`, by the file's own time.
+At last, the whole of a small run, by the command `esd-deploy run`.
 """
 
 import argparse
 import json
 import ssl
 import statistics
+import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,11 +24,12 @@ from typing import TypeVar
 from urllib.parse import quote
 
 import httpx
-from overhead import site_file
+from overhead import DEPLOY, site_file
 
 from esd_deploy import Site
 
 UPLOAD = {"Content-Type": "application/octet-stream"}
+PROGRAM = b"print('done')\n"
 WAIT_S = 300.0
 
 
@@ -59,17 +63,30 @@ class There:
     def of(self, job: str) -> Path:
         return self.uspace / job.rpartition("/")[2]
 
-    def by_deploy(self, script: Path) -> tuple[float, str]:
+    def by_command(self, word: str) -> tuple[float, str]:
+        """`esd-deploy WORD` with the program: seconds to its end, and the job."""
+        (script := self.folder / "program.py").write_bytes(PROGRAM)
+        runs = Path(tempfile.mkdtemp(dir=self.folder))
+        begun = time.time()
+        command = (DEPLOY, word, str(script), "--site", str(self.folder / "site.yaml"), "--image", "nest:edge", "--output", str(runs))
+        subprocess.run(command, check=True, capture_output=True)
+        whole = time.time() - begun
+        (record,) = (json.loads(path.read_text()) for path in runs.glob("*/run.json"))
+        job = record["job"]["url"]
+        return (self.handed_over(job) - begun if word == "submit" else whole), job
+
+    def by_deploy(self) -> tuple[float, str]:
         """Seconds, and the job."""
         begun = time.time()
-        job = str(self.site.submit(script, image="nest:edge", runs=self.folder / "runs").record.job.url)
+        job = str(self.site.submit(self.folder / "program.py", image="nest:edge", runs=self.folder / "runs").record.job.url)
         return self.handed_over(job) - begun, job
 
-    def by_hand(self, job: str) -> float:
-        """Another job like this one, once it has ended: seconds."""
+    def ended(self, job: str) -> None:
+        """So that no way is slowed by the job of another."""
         until(lambda: self.web.get(job).json()["status"] in {"SUCCESSFUL", "FAILED"}, job)
-        description = self.web.get(f"{job}/submitted").json()
-        files = {name: (self.of(job) / name).read_bytes() for name in sent(self.of(job))}
+
+    def by_hand(self, description: Mapping[str, object], files: Mapping[str, bytes]) -> tuple[float, str]:
+        """A job with these files: seconds, and the job."""
         begun = time.time()
         made = self.web.post("jobs", json=description).headers["Location"]
         folder = self.web.get(made).json()["_links"]["workingDirectory"]["href"]
@@ -77,7 +94,25 @@ class There:
         for name, content in files.items():
             self.web.put(f"{folder}/files/{quote(name)}", content=content, headers=UPLOAD).raise_for_status()
         self.web.post(f"{made}/actions/start", json={}).raise_for_status()
-        return self.handed_over(made) - begun
+        return self.handed_over(made) - begun, made
+
+    def round(self) -> dict[str, float]:
+        """Each way once: seconds."""
+        took = {}
+        took["`esd-deploy submit`"], job = self.by_command("submit")
+        self.ended(job)
+        took["`Site.submit`"], job = self.by_deploy()
+        self.ended(job)
+        description = self.web.get(f"{job}/submitted").json()
+        took["by hand, the same files"], made = self.by_hand(
+            description, {name: (self.of(job) / name).read_bytes() for name in sent(self.of(job))}
+        )
+        self.ended(made)
+        bare = {**description, "Arguments": ["program.py"], "User precommand": "true"}
+        took["bare, one file"], made = self.by_hand(bare, {"program.py": PROGRAM})
+        self.ended(made)
+        took["`esd-deploy run`, whole"], _ = self.by_command("run")
+        return took
 
 
 def sent(folder: Path) -> list[str]:
@@ -100,25 +135,20 @@ def opened(name: str, folder: Path) -> Iterator[There]:
 
 
 def main() -> None:
-    """Alternate both; a table in Markdown."""
+    """Alternate all; a table in Markdown."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", required=True)
     parser.add_argument("--repeat", type=int, default=7)
     given = parser.parse_args()
-    folder = Path(tempfile.mkdtemp(prefix="esd-to-queue-"))
-    script = folder / "program.py"
-    script.write_text("print('done')\n")
-    client, plain = [], []
-    with opened(given.site, folder) as there:
-        for _ in range(given.repeat + 1):
-            seconds, job = there.by_deploy(script)
-            client.append(seconds)
-            plain.append(there.by_hand(job))
-    rows = {"`Site.submit`": client[1:], "by hand": plain[1:]}  # the first round fills caches and pulls the image
-    rows["difference"] = [one - other for one, other in zip(*rows.values(), strict=True)]
-    print("| | median, s | best, s | worst, s |\n|---|---|---|---|")
+    with opened(given.site, Path(tempfile.mkdtemp(prefix="esd-to-queue-"))) as there:
+        there.round()  # fills caches and pulls the image
+        rounds = [there.round() for _ in range(given.repeat)]
+    rows = {name: [took[name] for took in rounds] for name in rounds[0]}
+    base = rows["bare, one file"]
+    print("| | median, s | best, s | worst, s | more than bare, median, s |\n|---|---|---|---|---|")
     for name, found in rows.items():
-        print(f"| {name} | {statistics.median(found):.2f} | {min(found):.2f} | {max(found):.2f} |")
+        more = statistics.median(one - other for one, other in zip(found, base, strict=True))
+        print(f"| {name} | {statistics.median(found):.2f} | {min(found):.2f} | {max(found):.2f} | {more:.2f} |")
 
 
 if __name__ == "__main__":
