@@ -113,8 +113,8 @@ def test_a_site_file_that_the_user_never_named_is_not_read(run, tmp_path, monkey
     (told,) = fleet.refresh(run.folder.parent, load=loaded.append)
 
     assert loaded == []
-    assert "was not used here before" in told.problem
-    with pytest.raises(UsageError, match="was not used here before"):
+    assert "you have not used here" in told.problem
+    with pytest.raises(UsageError, match="you have not used here"):
         running.known_run(run.id, run.folder.parent, None, None)
 
 
@@ -154,7 +154,7 @@ def test_a_remote_record_cannot_take_the_place_of_another_run(place, remote, tmp
     mine = tmp_path / "there" / "run-1"
     mine.mkdir(parents=True)
     (mine / "run.json").write_text("mine")
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         adopted(place, remote, tmp_path)
     with pytest.raises(ToolError, match="of another run"):
         adopted(place, remote, tmp_path, id="run-2")

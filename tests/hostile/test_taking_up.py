@@ -86,7 +86,7 @@ def test_files_that_fit_each_and_not_together_are_not_taken_up(remote, config, i
     names = [f"part{number}" for number in range(5)]
     remote.uploaded |= dict.fromkeys(names, b"x" * 400_000)
     remote.results[TRAVELLING] = b"{}"
-    with pytest.raises(ToolError, match="more than the site takes"):
+    with pytest.raises(ToolError, match="exceed what the site accepts"):
         adopted(remote, small, image, tmp_path, staged=["net.py", *names])
     assert sum(path.stat().st_size for path in (tmp_path / "there").rglob("*") if path.is_file()) <= 1_600_000
 
@@ -94,7 +94,7 @@ def test_files_that_fit_each_and_not_together_are_not_taken_up(remote, config, i
 @pytest.mark.parametrize("staged", [["a", "a/b"], ["a/b", "a"]])
 def test_a_file_that_is_a_folder_too_is_one_error(remote, config, image, tmp_path, staged):
     remote.uploaded |= {"a": b"1", "a/b": b"2"}
-    with pytest.raises(ToolError, match="not taken up"):
+    with pytest.raises(ToolError, match="was not taken over"):
         adopted(remote, config, image, tmp_path, staged=staged)
 
 

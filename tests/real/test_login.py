@@ -92,7 +92,7 @@ def test_a_refused_login_shows_the_issuers_own_description(deploy, keycloak) -> 
 def test_a_client_that_the_issuer_does_not_know_is_said_in_its_words(deploy) -> None:
     begun = deploy.begin("login", "--client-id", "nobody")
     said = ended(begun, code=4)
-    assert "starts no login for client 'nobody' (invalid_client: " in said
+    assert "refuses a login for client 'nobody' (invalid_client: " in said
 
 
 def test_a_run_outlives_an_issuer_that_is_away(realm, deploy, person, keycloak, tmp_path) -> None:

@@ -44,7 +44,7 @@ class Cache:
         return cache
 
     def require_own(self) -> None:
-        """Raises ToolError where any other account can write to the cache: what lies there under an image's key becomes the image."""
+        """Raises ToolError if any other account can write to the cache: what lies there under an image's key becomes the image."""
         status = self.root.stat()
         if os.geteuid() not in {0, status.st_uid} and status.st_uid != 0:
             raise ToolError(f"{self.root} belongs to another account (uid {status.st_uid}); set ESD_IMAGES_CACHE to a folder of your own")
@@ -76,7 +76,7 @@ class Cache:
         return stage.key is not None and self.path(stage).exists()
 
     def packages(self, image: str, key: str) -> Mapping[str, str] | None:
-        """Debian packages (name → version) of a built base image; None where it was not built yet."""
+        """Debian packages (name → version) of a built base image; None if it was not built yet."""
         path = self.packages_file(image, key)
         if not path.exists():
             return None
@@ -94,7 +94,7 @@ class Cache:
         return FileLock(self.root / "locks" / "build.lock")
 
     def require_space(self, needed: int = NEEDED_BYTES) -> None:
-        """Raises ToolError where a build would run into a full disk."""
+        """Raises ToolError if a build would run into a full disk."""
         free = shutil.disk_usage(self.root).free
         if free < needed:
             raise ToolError(

@@ -47,7 +47,7 @@ class History:
     cache: Cache
 
     def last(self, plan: BuildPlan, stage: Stage) -> Mapping[str, str | None] | None:
-        """What a stage was last made from; None where that is not known."""
+        """What a stage was last made from; None if that is not known."""
         try:
             content = json.loads(self._path(plan, stage).read_text(encoding="utf-8"))
         except (OSError, ValueError):

@@ -10,7 +10,7 @@ def parse(text: str) -> Mapping[str, str]:
 
 
 def differences(recorded: Mapping[str, str], found: Mapping[str, str]) -> Sequence[str]:
-    """What is otherwise than recorded, a line for each package; nothing where nothing is recorded."""
+    """What is otherwise than recorded, a line for each package; nothing if nothing is recorded."""
     if not recorded:
         return ()
     names = sorted(recorded.keys() | found.keys())

@@ -33,7 +33,7 @@ class Kept:
 
 
 def limit() -> int:
-    """How large the cache may become, in bytes: $ESD_IMAGES_CACHE_LIMIT (GB), else 20 GB. Raises UsageError where that is not a number."""
+    """How large the cache may become, in bytes: $ESD_IMAGES_CACHE_LIMIT (GB), else 20 GB. Raises UsageError if that is not a number."""
     text = os.environ.get(LIMIT_VARIABLE, str(_LIMIT_GB))
     try:
         return round(float(text) * _GB)

@@ -46,7 +46,7 @@ def open_factory(
 
 
 def built(project: Project, recipe: Recipe, environment: Environment) -> Path:
-    """The finished image; raises UsageError where it is not there."""
+    """The finished image; raises UsageError if it is not there."""
     file = project.images / f"{recipe.name}-{environment.label}.sif"
     if not file.is_file():
         raise UsageError(f"{file.relative_to(project.root)} is not built yet: `make image {_words(recipe, environment)}`")

@@ -54,7 +54,7 @@ def _duration(factory: Factory, planned: BuildPlan, standings: Mapping[str, Stan
 
 
 def _sources(factory: Factory, planned: BuildPlan, standings: Mapping[str, Standing]) -> Outlook | str | None:
-    """What is known of a Spack build's sources, or why nothing is; None where there are none to ask for."""
+    """What is known of a Spack build's sources, or why nothing is; None if there are none to ask for."""
     stage = planned.stage(provider.SOURCES)
     if stage is None or standings[stage.name].state == "kept":
         return None

@@ -47,7 +47,7 @@ def disk_full(error: OSError) -> ToolError | None:
 
 
 def folder_gone(error: OSError) -> UsageError | None:
-    """That the current folder was deleted, in words; None where it is there."""
+    """That the current folder was deleted, in words; None if it is there."""
     if not isinstance(error, FileNotFoundError):
         return None
     try:

@@ -17,7 +17,7 @@ def march(target: str) -> str:
 def for_machine(target: str, architecture: str, *, chosen: bool) -> str:
     """The target of a build on a machine: the one that was chosen, or the environment's; on another kind of processor its generic one.
 
-    Raises UsageError where a target was chosen that this kind of processor cannot be built for.
+    Raises UsageError if a target was chosen that this kind of processor cannot be built for.
     """
     if str(_target(target).family) == architecture:
         return target
@@ -27,7 +27,7 @@ def for_machine(target: str, architecture: str, *, chosen: bool) -> str:
 
 
 def require_runs_here(target: str) -> None:
-    """Raises UsageError where this machine's processor lacks instructions that an image for `target` may use."""
+    """Raises UsageError if this machine's processor lacks instructions that an image for `target` may use."""
     host = archspec.cpu.host()
     needed = _target(target)
     if not host >= needed:

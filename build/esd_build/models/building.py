@@ -38,7 +38,7 @@ class ModelBuilder:
 
     @classmethod
     def here(cls) -> "ModelBuilder":
-        """The builder of this machine and account; raises ToolError where there is no Apptainer."""
+        """The builder of this machine and account; raises ToolError if there is no Apptainer."""
         account = Account.current()
         cache = Cache.open(account)
         apptainer = Apptainer(account, cache.make_folder(cache.root / "models"))
@@ -46,7 +46,7 @@ class ModelBuilder:
         return cls(cache, apptainer)
 
     def plan(self, source: ModelSource, target: Target, image: Path) -> ModelPlan:
-        """Raises UsageError where the image is not there or a file is not a model."""
+        """Raises UsageError if the image is not there or a file is not a model."""
         plan = ModelPlan(source, target, image, finished.read(image).sha256)
         plan.source.require_models()
         return plan

@@ -71,7 +71,7 @@ class Mapper:
         return cls(image, Apptainer(account, folder), account, folder)
 
     def fit(self, script: str, files: Mapping[str, bytes], arguments: Sequence[str]) -> Fit:
-        """Raises UsageError where the network does not fit, ToolError where the script does not come to its `run`."""
+        """Raises UsageError if the network does not fit, ToolError if the script does not come to its `run`."""
         work = self.folder / "fit"
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)

@@ -31,7 +31,7 @@ def joined(url: str, other: str) -> str:
 
 
 def next_hop(url: str, location: str) -> str:
-    """Where a redirect leads. Raises ToolError where that is not over TLS."""
+    """Where a redirect leads. Raises ToolError if that is not over TLS."""
     target = joined(url, location)
     if not target.lower().startswith("https://"):
         raise ToolError(f"{origin(url)} redirects to {target[:200]}, which is not https; it was not followed")

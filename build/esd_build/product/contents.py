@@ -19,7 +19,7 @@ _LINE = re.compile(r"(?P<mode>[-dlcbps][-rwxsStT]{9}) (?P<owner>\d+/\d+) +(?P<si
 class Entry:
     """One file: `mode` as `ls -l` writes it, `owner` is `uid/gid`, `content` the SHA-256 of a file or the target of a link.
 
-    `time` is the last change, in seconds since 1970; None where only a listing was read.
+    `time` is the last change, in seconds since 1970; None if only a listing was read.
     """
 
     mode: str

@@ -56,7 +56,7 @@ def _describe(image: Path, plan: BuildPlan, labels: Mapping[str, str]) -> Produc
 
 
 def read(image: Path) -> Product:
-    """The description of a finished image. Raises UsageError where there is none, or where the image beside it is another one."""
+    """The description of a finished image. Raises UsageError if there is none, or if the image beside it is another one."""
     try:
         product = Product.model_validate_json(image.with_suffix(".json").read_text())
         if product.size == image.stat().st_size:

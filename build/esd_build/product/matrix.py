@@ -17,7 +17,7 @@ _ARCHITECTURE = "x86_64"
 
 @dataclass(frozen=True)
 class Buildable:
-    """One image that can be built, in the words that `make image` takes; `provider` is empty where the environment decides it."""
+    """One image that can be built, in the words that `make image` takes; `provider` is empty if the environment decides it."""
 
     image: str
     environment: str

@@ -10,7 +10,7 @@ from esd_build.providers.choice import provider_of
 
 
 def make_plan(project: Project, recipe: Recipe, environment: Environment, architecture: str, known_packages: KnownPackages) -> BuildPlan:
-    """The plan of one image; raises UsageError where recipe and environment do not go together."""
+    """The plan of one image; raises UsageError if recipe and environment do not go together."""
     if environment.provider not in recipe.providers:
         raise UsageError(f"image '{recipe.name}' has no provider '{environment.provider}', which environment '{environment.name}' needs")
 

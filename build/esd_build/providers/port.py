@@ -28,7 +28,7 @@ class Provider(Protocol):
     def plan(
         self, project: Project, recipe: Recipe, environment: Environment, architecture: str, known_packages: KnownPackages, plan_of: PlanOf
     ) -> BuildPlan:
-        """The stages of an image. Pure. Raises ConfigError where its data contradict each other."""
+        """The stages of an image. Pure. Raises ConfigError if its data contradict each other."""
 
     def download(self, workshop: Workshop, plan: BuildPlan, stage: Stage, built: Callable[[str], Path], progress: BuildProgress) -> None:
         """Fetch what a `download` stage names into the cache; `built` gives a prerequisite's file. Raises ToolError."""

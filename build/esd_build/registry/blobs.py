@@ -29,7 +29,7 @@ class Blob:
 
     @classmethod
     def of(cls, path: Path) -> "Blob":
-        """Read a file's digest, in constant memory. Raises UsageError where it cannot be read."""
+        """Read a file's digest, in constant memory. Raises UsageError if it cannot be read."""
         try:
             with path.open("rb") as file:
                 found = hashlib.file_digest(file, "sha256").hexdigest()

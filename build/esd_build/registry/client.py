@@ -50,14 +50,14 @@ class Registry:
         self.store = Store(self.connection, unfinished or platformdirs.user_cache_path("esd-images") / "uploads")
 
     def find(self, reference: ImageReference) -> PublishedImage | None:
-        """What the registry serves under a tag or digest; None where there is no such thing."""
+        """What the registry serves under a tag or digest; None if there is no such thing."""
         content = self.store.manifest(reference)
         return None if content is None else manifests.published_image(reference, content)
 
     def resolve(self, reference: ImageReference) -> PublishedImage:
         """What the registry serves under a tag or digest.
 
-        Raises UsageError where there is no such image, ToolError where the registry does not answer or answers with something else
+        Raises UsageError if there is no such image, ToolError if the registry does not answer or answers with something else
         than was asked for.
         """
         found = self.find(reference)
@@ -66,7 +66,7 @@ class Registry:
         return found
 
     def tags(self, reference: ImageReference) -> list[str]:
-        """All tags of the reference's repository; [] where there is none yet."""
+        """All tags of the reference's repository; [] if there is none yet."""
         return self.store.tags(reference)
 
     def push(
@@ -81,7 +81,7 @@ class Registry:
         """Push a SIF file under a tag, read it back, and return it with its digest.
 
         The tag is written last, so that an interrupted push leaves no half image, and pushing again finishes it. The same file and
-        annotations give the same digest. An `immutable` tag is asked for before anything is sent: UsageError where it names another image.
+        annotations give the same digest. An `immutable` tag is asked for before anything is sent: UsageError if it names another image.
         """
         sif = image if isinstance(image, Blob) else Blob.of(image)
         manifest = manifests.image_manifest(sif, annotations)
@@ -102,7 +102,7 @@ class Registry:
     def examine(self, reference: ImageReference, sif: Blob, annotations: Mapping[str, str], tags: Iterable[str]) -> tuple[Finding, ...]:
         """What may come in the way of a push under these tags, as far as the registry tells before: Harbor does, others tell nothing.
 
-        Raises UsageError where the project is not there, or where there is no account for it.
+        Raises UsageError if the project is not there, or if there is no account for it.
         """
         if not is_harbor(self.connection):
             return ()
@@ -117,7 +117,7 @@ class Registry:
         return findings(project, reference, others, needed)
 
     def digest(self, reference: ImageReference) -> str | None:
-        """The digest of whatever a tag names, an image or not; None where there is no such tag."""
+        """The digest of whatever a tag names, an image or not; None if there is no such tag."""
         content = self.store.manifest(reference)
         return None if content is None else manifests.digest_of(content)
 
@@ -176,7 +176,7 @@ class Registry:
         return self.store.get_blob(reference, attachment.blob_digest, attachment.size)
 
     def descriptor(self, reference: ImageReference) -> Descriptor:
-        """Type, digest and size of whatever a tag or digest names. Raises UsageError where there is nothing."""
+        """Type, digest and size of whatever a tag or digest names. Raises UsageError if there is nothing."""
         content = self.store.manifest(reference)
         if content is None:
             raise UsageError(f"{reference} is not in the registry; {nearest(reference.tag or '', self.tags(reference))}")

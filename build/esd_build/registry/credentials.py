@@ -100,7 +100,7 @@ def _from_docker(host: str) -> Credentials | None:
 
 
 def _docker_config(path: Path) -> dict[str, object]:
-    """As oras reads one; nothing where there is no such file."""
+    """As oras reads one; nothing if there is no such file."""
     found = json.loads(path.read_bytes()) if path.is_file() else {}
     return {"auths": found.get("auths") or {}, "credsStore": found.get("credsStore"), "credHelpers": found.get("credHelpers") or {}}
 

@@ -70,7 +70,7 @@ class Download:
     def run(self) -> None:
         """Bring the blob here. Two at once make one download: the second waits, and then finds the file.
 
-        Raises ToolError where what came is not what the digest names; then nothing of it is kept.
+        Raises ToolError if what came is not what the digest names; then nothing of it is kept.
         """
         self._target.parent.mkdir(parents=True, exist_ok=True)
         with self._alone() as file:
@@ -89,7 +89,7 @@ class Download:
             self._part.replace(self._target)
 
     def _fetch(self, file: BinaryIO) -> bool:
-        """Read until all is here; True where some of it was here before."""
+        """Read until all is here; True if some of it was here before."""
         had = have = file.seek(0, os.SEEK_END)
         self._hash = hashlib.sha256()
         self._hash_what_is_here(file, have)

@@ -68,7 +68,7 @@ def is_harbor(connection: Connection) -> bool:
 
 
 def findings(project: Project, reference: ImageReference, tags: Mapping[str, bool], needed: int) -> tuple[Finding, ...]:
-    """What may come in the way of a push of `needed` bytes. `tags` are those to be written, True where they name another image now."""
+    """What may come in the way of a push of `needed` bytes. `tags` are those to be written, True if they name another image now."""
     repository = reference.repository.partition("/")[2]
     return (
         Finding("project", "passed", f"project '{project.name}' is there"),

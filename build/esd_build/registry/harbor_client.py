@@ -51,7 +51,7 @@ _RULES = TypeAdapter(list[_Entry])
 
 
 def look(connection: Connection, name: str, credentials: Credentials) -> Project:
-    """Ask for a project. Raises UsageError where there is none, or where the account is refused; ToolError where Harbor does not answer."""
+    """Ask for a project. Raises UsageError if there is none, or if the account is refused; ToolError if Harbor does not answer."""
     harbor = _Harbor(connection, name, credentials)
     if harbor.ask("HEAD", "/projects", {"project_name": name}).status_code != requests.codes.ok:
         raise UsageError(f"Harbor has no project '{name}', or hides it from this account; it must be made before images can be pushed")
@@ -71,7 +71,7 @@ class _Harbor:
         self._credentials = credentials
 
     def ask(self, method: str, path: str, query: Mapping[str, str] | None = None) -> requests.Response:
-        """An answer, whatever Harbor thinks of the question. Raises UsageError where it refuses the account."""
+        """An answer, whatever Harbor thinks of the question. Raises UsageError if it refuses the account."""
         url = requests.Request(method, f"https://{self._connection.host}/api/v2.0{path}", params=query).prepare().url or ""
         account = self._credentials
         basic = {"Authorization": f"Basic {get_basic_auth(account.username, account.password)}"}
@@ -82,7 +82,7 @@ class _Harbor:
         return answer
 
     def read(self, path: str, form: TypeAdapter[T]) -> T | None:
-        """A document; None where the account may not see it."""
+        """A document; None if the account may not see it."""
         answer = self.ask("GET", path)
         if answer.status_code != requests.codes.ok:
             return None

@@ -68,7 +68,7 @@ class Login:
         return {"Authorization": self._header} if self._header else {}
 
     def answer(self, refusal: requests.Response) -> None:
-        """Log in as a 401 asks for it. Raises UsageError where there is no account, or where it is refused."""
+        """Log in as a 401 asks for it. Raises UsageError if there is no account, or if it is refused."""
         wanted = refusal.headers.get("Www-Authenticate", "")
         scheme = _SCHEME.match(wanted)
         if scheme is None:
@@ -127,7 +127,7 @@ class Login:
 
 
 def _scope(request: requests.PreparedRequest) -> str | None:
-    """What a request needs, in the words of token services; None where it is about no repository."""
+    """What a request needs, in the words of token services; None if it is about no repository."""
     match = _REPOSITORY.match(urlsplit(request.url or "").path)
     actions = "pull" if request.method in {"GET", "HEAD"} else "pull,push"
     return f"repository:{match[1]}:{actions}" if match else None

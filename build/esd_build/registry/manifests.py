@@ -141,7 +141,7 @@ def type_of(content: bytes) -> str:
 
 
 def parse(content: bytes, model: type[M], what: str) -> M:
-    """A manifest or index that a registry gave. Raises ToolError where it is none."""
+    """A manifest or index that a registry gave. Raises ToolError if it is none."""
     try:
         return model.model_validate_json(content)
     except ValidationError as error:
@@ -151,7 +151,7 @@ def parse(content: bytes, model: type[M], what: str) -> M:
 
 
 def published_image(reference: ImageReference, content: bytes) -> PublishedImage:
-    """What a manifest says of an image. Raises UsageError where it is of something else."""
+    """What a manifest says of an image. Raises UsageError if it is of something else."""
     digest = digest_of(content)
     try:
         manifest = Manifest.model_validate_json(content)

@@ -23,7 +23,7 @@ class Referrers:
         self._container = connection.container(repository)
 
     def of(self, digest: str) -> list[Descriptor]:
-        """The manifests that refer to an image; [] where there are none."""
+        """The manifests that refer to an image; [] if there are none."""
         url = f"https://{self._connection.host}/v2/{self._container.api_prefix}/referrers/{digest}"
         doing = f"listing what belongs to {digest}"
         answer = self._connection.patiently("GET", url, doing, accepted=_OK_OR_NONE, headers={"Accept": INDEX})
@@ -42,7 +42,7 @@ class Referrers:
         raise ToolError(f"others change the list of what belongs to {digest} all the time; try again")
 
     def attachment(self, descriptor: Descriptor) -> Attachment | None:
-        """A referrer with its document; None where it is none of one document. Some writers leave the type out of the list."""
+        """A referrer with its document; None if it is none of one document. Some writers leave the type out of the list."""
         url = f"https://{self._container.manifest_url(descriptor.digest)}"
         doing = f"reading {descriptor.digest}"
         content = self._connection.patiently("GET", url, doing, headers={"Accept": descriptor.mediaType}).content

@@ -39,7 +39,7 @@ class Store:
         self.unfinished = unfinished
 
     def manifest(self, reference: ImageReference) -> bytes | None:
-        """The manifest that a tag or digest names, whatever it is of; None where there is none. ToolError where it is another one."""
+        """The manifest that a tag or digest names, whatever it is of; None if there is none. ToolError if it is another one."""
         content = self.connection.patience.call(lambda: self._manifest(reference))
         if content is not None and reference.digest not in {None, digest_of(content)}:
             raise ToolError(
@@ -49,7 +49,7 @@ class Store:
         return content
 
     def put_manifest(self, reference: ImageReference, name: str, content: bytes) -> bool:
-        """Write a manifest under a tag or its digest; True where the registry says that it has put it into its list of referrers."""
+        """Write a manifest under a tag or its digest; True if the registry says that it has put it into its list of referrers."""
         url = f"https://{self.connection.container(reference).manifest_url(name)}"
         answer = self.connection.patiently(
             "PUT", url, f"publishing {reference}", accepted=_CREATED, headers={"Content-Type": MANIFEST}, data=content
@@ -69,7 +69,7 @@ class Store:
             Upload(self.connection, reference, Blob.of(file), journal_folder=Path(folder)).run()
 
     def get_blob(self, reference: ImageReference, digest: str, size: int) -> bytes:
-        """A small thing of the reference's repository, checked by its digest. Raises UsageError where its manifest says it is large."""
+        """A small thing of the reference's repository, checked by its digest. Raises UsageError if its manifest says it is large."""
         if size > _MOST_READ:
             raise UsageError(f"{digest} of {reference} has {size / 1e6:,.0f} MB: no document has more than {_MOST_READ / 1e6:.0f} MB")
         with tempfile.TemporaryDirectory() as folder, files_explained(f"reading {digest} of {reference}"):
@@ -84,7 +84,7 @@ class Store:
         return answer.ok and answer.headers.get("Content-Length") in {None, str(size)}
 
     def tags(self, reference: ImageReference) -> list[str]:
-        """All tags of the reference's repository; [] where there is none yet."""
+        """All tags of the reference's repository; [] if there is none yet."""
         url: str | None = f"https://{self.connection.container(reference).tags_url()}"
         doing = f"listing the tags of {reference.repository}"
         found: list[str] = []

@@ -101,7 +101,7 @@ class Upload:
         return self._remembered(begun, 0)
 
     def _known(self) -> _Session | None:
-        """The session that was begun before, as the registry has it now; None where it has forgotten it."""
+        """The session that was begun before, as the registry has it now; None if it has forgotten it."""
         session = self._journal.read()
         if session is None:
             return None

@@ -19,7 +19,7 @@ _IMMUTABLE = re.compile(r"(.+)-\d{8}-[0-9a-f]{8}")
 
 @dataclass(frozen=True)
 class Claims:
-    """What is claimed; None where the signature says nothing of it, as those that plain cosign makes."""
+    """What is claimed; None if the signature says nothing of it, as those that plain cosign makes."""
 
     repository: str | None = None
     environment: str | None = None
@@ -52,7 +52,7 @@ class Claims:
         return bool(self.repository and self.signed)
 
     def misfit(self, image: ImageReference) -> str:
-        """Why this signature is not for the image at this place; empty where it is."""
+        """Why this signature is not for the image at this place; empty if it is."""
         here, environment = f"{image.registry}/{image.repository}", environment_of(image.tag)
         if self.repository not in {None, here}:
             return f"it was signed for {self.repository}"

@@ -69,7 +69,7 @@ class PublicKey:
 
     @classmethod
     def read(cls, path: Path) -> "PublicKey":
-        """A PEM file. Raises UsageError where it holds no P-256 key."""
+        """A PEM file. Raises UsageError if it holds no P-256 key."""
         try:
             key = serialization.load_pem_public_key(path.read_bytes())
         except (OSError, ValueError) as error:
@@ -171,7 +171,7 @@ def _write_new(path: Path, content: bytes, mode: int) -> None:
 def trusted_keys() -> tuple[PublicKey, ...]:
     """The public keys whose signatures count: all `*.pub` of $ESD_TRUSTED_KEYS, else of the user's own configuration folder.
 
-    Raises UsageError where there is none.
+    Raises UsageError if there is none.
     """
     place = Path(os.environ.get(TRUSTED) or platformdirs.user_config_path("esd-images") / "trusted-keys").expanduser()
     files = sorted(place.glob("*.pub")) if place.is_dir() else [path for path in (place,) if path.is_file()]
@@ -185,7 +185,7 @@ def trusted_keys() -> tuple[PublicKey, ...]:
 
 
 def _require_own(path: Path) -> None:
-    """Raises UsageError where another account could put a key there: whoever can, decides what runs."""
+    """Raises UsageError if another account could put a key there: whoever can, decides what runs."""
     status = path.stat()
     if status.st_uid not in {0, os.geteuid()} and os.geteuid() != 0:
         raise UsageError(

@@ -40,7 +40,7 @@ class Verdict:
 def sign(registry: Registry, image: ImageReference, key: PrivateKey, *, now: datetime | None = None) -> bool:
     """Sign the digest of `image`, which must have one, for its repository and environment, in both of cosign's forms.
 
-    False where this key has signed it so already.
+    False if this key has signed it so already.
     """
     claims = Claims.of(image, now or datetime.now(UTC))
     before = any(_is_ours(told(key.public), image) for told in _bundles(registry, image))
@@ -67,7 +67,7 @@ def check(registry: Registry, image: ImageReference, keys: Sequence[PublicKey]) 
 
 
 def require(registry: Registry, image: ImageReference, keys: Sequence[PublicKey], *, since: datetime | None = None) -> Verdict:
-    """The verdict on a signed image. Raises UsageError where none of these keys signed it for this place, or not `since` then."""
+    """The verdict on a signed image. Raises UsageError if none of these keys signed it for this place, or not `since` then."""
     verdict = check(registry, image, keys)
     if verdict.signer is None:
         known = ", ".join(key.source for key in keys)

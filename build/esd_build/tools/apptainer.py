@@ -75,7 +75,7 @@ class Apptainer:
     temporary: Path
 
     def version(self) -> str:
-        """Its version. Raises ToolError where there is none, or one that is too old."""
+        """Its version. Raises ToolError if there is none, or one that is too old."""
         if shutil.which("apptainer") is None:
             raise ToolError("apptainer is not installed; `make setup` installs it on Debian, on a cluster load its module")
         finished = run(("apptainer", "--version"), account=self.account)
@@ -87,7 +87,7 @@ class Apptainer:
         return found
 
     def require_namespaces(self) -> None:
-        """Raises ToolError where this account cannot make a user namespace, which every rootless build needs."""
+        """Raises ToolError if this account cannot make a user namespace, which every rootless build needs."""
         if run(("unshare", "--user", "--map-root-user", "true"), account=self.account).returncode != 0:
             raise ToolError(
                 f"user '{self.account.name}' cannot make user namespaces, which rootless builds need; "
@@ -128,7 +128,7 @@ class Apptainer:
             return run(argv, account=self.account, environment=self._environment())
 
     def labels(self, image: Path) -> dict[str, str]:
-        """The labels of an image. Raises ToolError where the file is not an image."""
+        """The labels of an image. Raises ToolError if the file is not an image."""
         with reachable(self.account, (image,), self._handing_over) as (file,):
             finished = run(("apptainer", "--silent", "inspect", "--json", "--labels", str(file)), account=self.account)
         try:

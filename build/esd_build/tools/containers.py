@@ -30,7 +30,7 @@ class Engine:
     @classmethod
     @contextmanager
     def connect(cls) -> Iterator["Engine"]:
-        """The engine that DOCKER_HOST names, else Docker's or Podman's usual socket. Raises ToolError where none answers."""
+        """The engine that DOCKER_HOST names, else Docker's or Podman's usual socket. Raises ToolError if none answers."""
         for address in _addresses():
             client = _answering(address)
             if client:
@@ -43,7 +43,7 @@ class Engine:
         )
 
     def load(self, archive: Path, identifier: str, name: str) -> None:
-        """Load an image archive. Raises ToolError where the engine made another image of it."""
+        """Load an image archive. Raises ToolError if the engine made another image of it."""
         with self._errors(f"loading {archive.name}"), archive.open("rb") as file:
             self.client.images.load(file)
             found = str(self.client.images.get(name).id)

@@ -42,7 +42,7 @@ class Account:
 
     @property
     def is_other(self) -> bool:
-        """True where programs must change from the caller's account to this one."""
+        """True if programs must change from the caller's account to this one."""
         return os.geteuid() != self.uid
 
     def own(self, *paths: Path) -> None:
@@ -75,7 +75,7 @@ def run(
 ) -> Finished:
     """Run one program to its end, passing each line that it prints to `on_line`.
 
-    Raises ToolError where it cannot be started. A non-zero exit is returned, not raised: only the caller knows what it means.
+    Raises ToolError if it cannot be started. A non-zero exit is returned, not raised: only the caller knows what it means.
     """
     change = account if account is not None and account.is_other else None
     variables = {**os.environ, **({"HOME": str(change.home), "USER": change.name} if change else {}), **(environment or {})}

@@ -35,7 +35,7 @@ class DataObject:
 
 
 def objects(image: Path) -> tuple[DataObject, ...]:
-    """The parts of an image, in the order of the file. Raises UsageError where the file is no SIF file, or was cut off."""
+    """The parts of an image, in the order of the file. Raises UsageError if the file is no SIF file, or was cut off."""
     with image.open("rb") as file:
         header = _read(file, 0, _HEADER, image)
         if header[1] != _MAGIC:
@@ -50,7 +50,7 @@ def objects(image: Path) -> tuple[DataObject, ...]:
 
 
 def root_file_system(image: Path) -> DataObject:
-    """The squashfs that becomes `/`; raises UsageError where there is none."""
+    """The squashfs that becomes `/`; raises UsageError if there is none."""
     for part in objects(image):
         if part.kind == _FILE_SYSTEM:
             return part

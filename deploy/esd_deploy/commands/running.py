@@ -141,7 +141,7 @@ def take(run: Run, found: list[RunRecord], *, as_json: bool) -> None:
 
 
 def require_good(run: Run) -> None:
-    """Raises RunFailedError unless the run succeeded, ToolError where results that are at the site could not be had."""
+    """Raises RunFailedError unless the run succeeded, ToolError if results that are at the site could not be had."""
     ended: RunRecord = run.record
     if not ended.succeeded:
         raise RunFailedError(outcome.failure(ended, run.folder))

@@ -22,7 +22,7 @@ class Chosen:
 
     @classmethod
     def of(cls, words: Sequence[str] | None, tag: str | None, output: Path) -> "Chosen":
-        """Raises UsageError where nothing is named, or a word fits several runs."""
+        """Raises UsageError if nothing is named, or a word fits several runs."""
         return cls(tuple(selection.several(output, words or (), tag)), tag is not None or len(words or ()) > 1)
 
     def each(self, act: Callable[[str], None]) -> None:

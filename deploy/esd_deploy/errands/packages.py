@@ -33,7 +33,7 @@ def required(place: Site, plan: Plan, file: Path) -> Plan:
 
 
 def ensured(place: Site, plan: Plan, notice: Notice, *, build: Build = requirements.built) -> Plan:
-    """The plan, whose packages are at the site now. Raises ToolError where they cannot be put there."""
+    """The plan, whose packages are at the site now. Raises ToolError if they cannot be put there."""
     if plan.packages is None:
         return plan
     connection = place.connect()

@@ -46,7 +46,7 @@ def require_file(file: Path) -> None:
 def locked(file: Path, there: Sequence[Package], image: str, labels: Mapping[str, str]) -> Built:
     """The packages that a file of requirements needs besides those of the image.
 
-    Raises UsageError where they contradict the image, have no wheel, or are no plain requirements; ToolError where no index answers.
+    Raises UsageError if they contradict the image, have no wheel, or are no plain requirements; ToolError if no index answers.
     """
     python, platform = _python(there, image), _PLATFORMS[labels.get(_ARCHITECTURE, "amd64")]
     lock = _lock(file, pinned(there), _for(python, platform))

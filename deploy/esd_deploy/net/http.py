@@ -26,7 +26,7 @@ def client(ca_file: Path | None = None, *, besides: bool = False, timeout: httpx
 
     It follows no redirect, keeps no cookie and reads no ~/.netrc.
 
-    Raises UsageError where the file holds no certificates.
+    Raises UsageError if the file holds no certificates.
     """
     transport = _Transport(tls(ca_file, besides=besides))
     made = httpx.Client(transport=transport, timeout=timeout, headers=_PLAIN, trust_env=False, follow_redirects=False)
@@ -36,7 +36,7 @@ def client(ca_file: Path | None = None, *, besides: bool = False, timeout: httpx
 
 @contextmanager
 def followed(http: httpx.Client, method: str, url: str, headers: Headers) -> Iterator[httpx.Response]:
-    """An answer to be read in pieces, wherever redirects lead: over TLS only. Raises ToolError where they lead elsewhere, or in circles."""
+    """An answer to be read in pieces, wherever redirects lead: over TLS only. Raises ToolError if they lead elsewhere, or in circles."""
     for _hop in range(MOST_HOPS + 1):
         with http.stream(method, url, headers=dict(headers(url))) as response:
             if not response.has_redirect_location:

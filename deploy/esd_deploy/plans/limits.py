@@ -59,7 +59,7 @@ def bound(site: SiteConfig, shape: Shape) -> Shape:
 
 
 def check_gpus(site: SiteConfig, gpus: int) -> None:
-    """Raises UsageError where a settled site has fewer GPUs in a node, or cannot be asked for them."""
+    """Raises UsageError if a settled site has fewer GPUs in a node, or cannot be asked for them."""
     if not gpus:
         return
     partition = site.partitions.get(site.partition or "")

@@ -77,7 +77,7 @@ def checked(own: Mapping[str, Value]) -> Parameters:
 
 
 def read(path: Path) -> tuple[Parameters, ...]:
-    """The rows of a CSV file, whose first line names the parameters. Raises UsageError where it cannot be read as such."""
+    """The rows of a CSV file, whose first line names the parameters. Raises UsageError if it cannot be read as such."""
     try:
         if path.stat().st_size > _LARGEST:
             raise UsageError(f"--params {path}: more than {_LARGEST // 1_000_000} MB; a sweep has at most {MOST_RUNS:,} rows")

@@ -1,1 +1,1 @@
-"""What is known of a run and kept on this machine: `run.json`, its parts and locks, and what a record says of an end."""
+"""What this machine keeps about a run: `run.json`, its parts and locks, and how the run ended."""

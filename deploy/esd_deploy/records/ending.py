@@ -1,4 +1,4 @@
-"""How a run ended, told from what the site, the batch system and the job's own files say. Pure; the first that knows decides."""
+"""How a run ended, judged from the words of the site, the batch system and the job's own files. Pure; the first that knows decides."""
 
 import re
 from collections.abc import Mapping
@@ -26,28 +26,28 @@ Kind = Literal[
 
 @dataclass(frozen=True)
 class Ending:
-    """The kind, and what it is told from."""
+    """The kind of ending, and the words that show it."""
 
     kind: Kind
     because: str
 
 
 def advice(kind: str) -> str:
-    """What a user does next; empty where the run's own output says it."""
+    """What the user can do next; empty if the run's own output says it."""
     return _ADVICE.get(kind, "")
 
 
 _ADVICE: Mapping[str, str] = {
-    "time limit": "ask for more with --time, or make the simulation shorter",
+    "time limit": "request more time with --time, or shorten the simulation",
     "out of memory": "use more nodes (--nodes), fewer ranks on each (--tasks-per-node), or a smaller network",
     "node failure": "the program did not fail: `esd-deploy rerun` starts it again",
-    "cancelled": "somebody ended it: the user or an administrator",
+    "cancelled": "the user or an administrator ended it",
     "packages missing": "`esd-deploy rerun` installs them again",
-    "crash at start": "neither the program nor the site's file is the cause: `esd-deploy rerun` starts it again",
-    "killed": "signal 9 without a reason is most often memory: see --nodes and --tasks-per-node",
-    "not submitted": "the batch system did not accept the job: see its message",
+    "crash at start": "the cause is neither the program nor the site's file: `esd-deploy rerun` starts it again",
+    "killed": "the most frequent cause of signal 9 is memory: use more nodes (--nodes) or fewer ranks on each (--tasks-per-node)",
+    "not submitted": "the batch system refused the job: see its message",
 }
-# Slurm's words, of `scontrol show job` and of `sacct` (squeue(1), JOB STATE CODES).
+# Slurm's words in `scontrol show job` and `sacct` (squeue(1), JOB STATE CODES).
 _STATES: Mapping[str, Kind] = {
     "TIMEOUT": "time limit",
     "DEADLINE": "time limit",
@@ -58,14 +58,14 @@ _STATES: Mapping[str, Kind] = {
     "PREEMPTED": "cancelled",
     "REVOKED": "cancelled",
 }
-# What slurmstepd, slurmctld, srun and the kernel write into standard error.
+# What slurmstepd, slurmctld, srun and the kernel write to standard error.
 _TEXTS: tuple[tuple[str, Kind], ...] = (
     (r"DUE TO TIME LIMIT", "time limit"),
     (r"DUE TO NODE FAILURE|Node failure on", "node failure"),
     (r"oom[-_ ]kill|Out Of Memory|OUT_OF_MEMORY|StdMemory|exceeded memory limit", "out of memory"),
     (r"CANCELLED AT|Force Terminated job", "cancelled"),
 )
-# What UNICORE and Slurm say of a job that they do not take.
+# What UNICORE and Slurm say about a job that they refuse.
 _NOT_TAKEN = re.compile(
     r"could not submit|submission failed|sbatch: error|job description is invalid|no such (queue|partition|project)|out of range|"
     r"invalid (partition|account|qos|time limit)|requested (node configuration|time limit|partition)|job violates|batch job submission",
@@ -81,7 +81,7 @@ _OWN: tuple[tuple[str, Kind], ...] = (
 
 
 def ending(state: JobState, details: Mapping[str, str], *, stderr: str = "", own: str = "") -> Ending:
-    """`details` is of the batch system, `stderr` of the job, `own` the content of its `esd/failure.txt`."""
+    """`details`: what the batch system says; `stderr`: the job's; `own`: the content of its `esd/failure.txt`."""
     if state.status == SUCCESSFUL and state.exit_code == 0:
         return Ending("succeeded", "exit code 0")
     return (
@@ -94,12 +94,12 @@ def ending(state: JobState, details: Mapping[str, str], *, stderr: str = "", own
 
 
 def batch_details(text: str) -> dict[str, str]:
-    """What `scontrol show job --oneliner` printed, as a batch job's details; empty where it said nothing."""
+    """The output of `scontrol show job --oneliner` as a batch job's details; empty if it printed none."""
     return dict(re.findall(r"(?:^|\s)([A-Za-z]\w*)=(\S*)", text))
 
 
 def ended_early(details: Mapping[str, str]) -> str | None:
-    """The batch system's word where it, and not the program, ended the job: such a job leaves no exit code."""
+    """The batch system's word if it ended the job, so that no exit code follows; None if the program ended by itself."""
     word = _batch_state(details)
     return word if word in _STATES else None
 
@@ -137,4 +137,4 @@ def _by_code(state: JobState) -> Ending:
         return Ending("killed", f"exit code {state.exit_code}: ended by signal 9")
     if state.exit_code:
         return Ending("failed", f"exit code {state.exit_code}")
-    return Ending("unknown", state.message or "the site says no more")
+    return Ending("unknown", state.message or "the site gives no reason")

@@ -1,7 +1,7 @@
-"""One client at a time: a lock of the kernel where the disk has such, else a lock file that is created atomically.
+"""Lets one client work at a time: with a lock of the kernel if the disk has file locks, else with a lock file, created atomically.
 
-Home folders on NFS or Lustre may have no file locks (ENOLCK). There a file with its owner's name takes their place. A dead owner is seen
-by its process on this machine, and by the file's age on another one.
+Home folders on NFS or Lustre may have no file locks (ENOLCK). There a file with its owner's name replaces them. A dead owner is noticed
+by its missing process on this machine, and by the file's age on another one.
 """
 
 import errno
@@ -19,25 +19,25 @@ from esd_build.data.errors import ToolError
 
 _NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL}
 _NO_OWNER = (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError)
-"""What reading raises where a lock file holds something else: the folder may come from elsewhere."""
+"""What reading raises if a lock file holds something else: the folder may come from elsewhere."""
 _NO_LINKS = {errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.EMLINK}
 _REFRESH_S = 30
 STALE_S = 300
-"""Seconds without a sign of life after which a lock file of another machine counts as left behind."""
+"""Seconds without a sign of life after which a lock file of another machine counts as abandoned."""
 _LOOK_S = 0.5
 
 
 class HeldError(ToolError):
-    """Somebody else has the lock."""
+    """Another client holds the lock."""
 
 
 @contextmanager
 def alone(
     path: Path, *, wait: bool = False, notice: Callable[[str], None] = lambda _text: None, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[None]:
-    """Hold the lock. Without `wait`, raises HeldError if it is held; with it, `notice` names the holder once.
+    """Hold the lock. If another client holds it: raises HeldError, or with `wait` names the holder once through `notice` and waits.
 
-    Raises ToolError where the folder cannot be written to.
+    Raises ToolError if the folder is not writable.
     """
     told = False
     while True:
@@ -71,7 +71,7 @@ def _take(path: Path, notice: Callable[[str], None]) -> Callable[[], None]:
         os.close(descriptor)
         if error.errno not in _NO_LOCKS:
             raise ToolError(f"cannot lock {path}: {error.strerror}") from error
-        notice(f"the disk of {path.parent} has no file locks; a lock file takes their place")
+        notice(f"the disk of {path.parent} has no file locks; using a lock file instead")
         try:
             return _take_file(path.with_name(f"{path.name}.held"))
         except OSError as trouble:
@@ -103,7 +103,7 @@ def _take_file(path: Path) -> Callable[[], None]:
 
 
 def _make_once(own: Path, path: Path) -> None:
-    """A hard link is made once, whoever tries, on NFS too; a disk without hard links has the exclusive create. Raises FileExistsError."""
+    """Create the lock file exactly once, also on NFS: by a hard link, else by an exclusive create. Raises FileExistsError."""
     try:
         os.link(own, path)
     except OSError as error:
@@ -120,9 +120,9 @@ def _keep_fresh(path: Path, ended: threading.Event) -> None:
 
 
 def _taken_over(path: Path, own: Path) -> bool:
-    """Put `own` in the place of a lock whose owner is gone.
+    """Replace a lock whose owner is gone by `own`.
 
-    One client at a time does it, and looks once more when it is alone: the lock may be another's by now.
+    One client at a time does this, and looks once more: the lock may belong to another client by now.
     """
     guard, taken = path.with_name(f"{path.name}.over"), False
     with suppress(OSError):
@@ -142,9 +142,9 @@ def _taken_over(path: Path, own: Path) -> bool:
 
 
 def _is_stale(path: Path, now: Path) -> bool:
-    """Whether a lock's owner is gone. `now` was written this moment: both times are the file server's.
+    """Whether a lock's owner is gone. `now` is a file written this moment, so that both times are the file server's.
 
-    A lock without its owner's name is judged by its age: the owner may be about to write it, or died before.
+    A lock without its owner's name is judged by its age: the owner may be about to write the name, or may have died before.
     """
     with suppress(*_NO_OWNER):
         told = json.loads(path.read_bytes())

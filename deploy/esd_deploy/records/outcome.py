@@ -1,4 +1,4 @@
-"""The report at the end of a run: the table, and the reason of a failure."""
+"""The report at the end of a run: the table, and the reason for a failure."""
 
 import re
 from pathlib import Path
@@ -12,9 +12,9 @@ from esd_deploy.records.record import RunRecord
 
 _TAIL = 20
 _LINE = 1000
-"""Characters of one line that are shown."""
+"""Most characters of one line that are shown."""
 _TAIL_BYTES = 64 * 1024
-# Metrics that have a row of their own already.
+# Metrics that already have a row of their own.
 _SAID = {"ranks", "threads"}
 # The ending of a metric's name gives its unit.
 _UNITS = {"_s": " s", "_ms": " ms", "_hz": " Hz"}
@@ -32,7 +32,7 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
         *([("started again", f"{len(record.start_crashes)} x, after {record.start_crashes[-1].reason}")] if record.start_crashes else []),
         *([("not fetched", ", ".join(one.path for one in record.lost[:5]))] if record.lost else []),
         *([("left there", _left(record))] if len(record.missing) > len(record.lost) else []),
-        *([("restarted", f"{record.restarts} x by the batch system; these are the results of the last time")] if record.restarts else []),
+        *([("restarted", f"{record.restarts} x by the batch system; these are the results of the last start")] if record.restarts else []),
         *(("warning", text) for text in record.warnings),
         ("nodes", hosts),
         ("MPI ranks", unknown if record.ranks is None else f"{record.ranks} x {record.threads_per_rank} threads"),
@@ -42,7 +42,7 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
 
 
 def _left(record: RunRecord) -> str:
-    """Entries that are not results: pipes, links that lead elsewhere."""
+    """The entries that are not results: pipes, links that lead out of the folder."""
     left = [one for one in record.missing if not one.lost]
     more = f", {len(left) - 5} more" if len(left) > 5 else ""
     return ", ".join(f"{one.path} ({one.kind})" for one in left[:5]) + more
@@ -59,7 +59,7 @@ def table(record: RunRecord) -> Table:
 
 
 def failure(record: RunRecord, folder: Path) -> str:
-    """The message of a failed run: what the site says, how it ended, then the reason as far as the run's files tell it."""
+    """The message about a failed run: what the site says, how the run ended, then the reason from the run's files."""
     code = "no exit code" if record.exit_code is None else f"exit code {record.exit_code}"
     said = f"{record.status}, {code}" + (f": {record.message}" if record.message else "")
     why = reason(record, folder)
@@ -67,9 +67,9 @@ def failure(record: RunRecord, folder: Path) -> str:
 
 
 def reason(record: RunRecord, folder: Path) -> str:
-    """Why a run failed: the end of standard error of the job or of the pull, else the site's log.
+    """Why a run failed: the end of the job's or the pull's standard error, else the site's log.
 
-    `failure.txt` is for sites that do not show what a precommand printed.
+    `failure.txt` serves sites that do not show a precommand's output.
     """
     for path in (folder / "stderr", folder / ".UNICORE_PRE_0" / "stderr", folder / "esd" / "failure.txt"):
         text = _tail(path)
@@ -79,11 +79,11 @@ def reason(record: RunRecord, folder: Path) -> str:
 
 
 def _absent(said: str) -> str:
-    """What to do where Python did not find a module."""
+    """What to do if Python did not find a module."""
     found = re.findall(r"ModuleNotFoundError: No module named '([\w.]{1,100})'", said)
     name = found[-1].partition(".")[0] if found else ""
-    own = f"a module of your own goes along by `--input {name}.py`; `--requirements FILE` adds a package that the image does not have"
-    return f"\n{name} is not there: {own}" if name else ""
+    own = f"send your own module with `--input {name}.py`; add a package that the image lacks with `--requirements FILE`"
+    return f"\nPython found no module {name}: {own}" if name else ""
 
 
 def _ending(record: RunRecord) -> str:
@@ -95,7 +95,7 @@ def _ending(record: RunRecord) -> str:
 
 
 def _tail(path: Path) -> str:
-    """The last lines of a file, however long it is, and how much is before them."""
+    """The last lines of a file of any length, and how much comes before them."""
     if not path.is_file() or path.is_symlink():
         return ""
     size = path.stat().st_size
@@ -103,7 +103,7 @@ def _tail(path: Path) -> str:
         file.seek(max(0, size - _TAIL_BYTES))
         lines = file.read().decode("utf-8", errors="replace").strip().splitlines()
     text = "\n".join(line[:_LINE] for line in lines[-_TAIL:])
-    return f"(the last lines of {size / 1e6:,.0f} MB, all of it is in {shown(path)})\n{text}" if size > _TAIL_BYTES else text
+    return f"(the last lines of {size / 1e6:,.0f} MB; {shown(path)} has the rest)\n{text}" if size > _TAIL_BYTES else text
 
 
 def _metric(name: str, value: float) -> tuple[str, str]:

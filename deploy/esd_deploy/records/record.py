@@ -1,4 +1,4 @@
-"""The run's record, `runs/<id>/run.json`: what was run, where, from what image, and what came of it; enough to run it again."""
+"""The run's record, `runs/<id>/run.json`: what ran, where, from which image, with what results; enough to run it again."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -38,54 +38,54 @@ __all__ = ["FILE_NAME", "PREPARED", "DamagedError", "FileRecord", "MissingRecord
 
 FILE_NAME = "run.json"
 _LARGEST = 64 * 1024**2
-"""Bytes; the record of a run with 100 000 results has 20 MB."""
+"""Most bytes; the record of a run with 100 000 results has 20 MB."""
 SCHEMA = 2
 PREPARED = "PREPARED"
-"""Before the site has the job; all other states are the site's."""
+"""The state before the site has the job; all other states are the site's."""
 
 
 Parameter = int | Annotated[float, Field(allow_inf_nan=False)] | str
 
 
 def _numbers(metrics: object) -> object:
-    """An older esd-deploy wrote what is not a number (a mean over nothing, infinity) as null."""
+    """Drop nulls: an older esd-deploy wrote values that are no finite number (a mean over nothing, infinity) as null."""
     return {name: value for name, value in metrics.items() if value is not None} if isinstance(metrics, dict) else metrics
 
 
 class DamagedError(ToolError):
-    """A record that cannot be read."""
+    """A record is unreadable."""
 
 
 class RunRecord(Part):
-    """All that is known of one run. Times are UTC."""
+    """Everything that this machine knows about one run. Times are UTC."""
 
     schema_version: int = 1
-    """Of this form of a record; the first one did not say it. A newer esd-deploy's keys are kept and written again."""
+    """Version of the record's form; absent from the first one. Keys of a newer esd-deploy are kept and written again."""
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
     site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,127}$")]
     site_file: Path | None = None
-    """The site's configuration, where it is a file of the user's own."""
+    """The site's configuration file, if it is the user's own."""
     mode: Mode
     rerun_of: str | None = None
     tags: tuple[str, ...] = ()
     name: str | None = None
-    """What the user calls the run (-J)."""
+    """The user's name for the run (-J)."""
     environment: dict[str, str] = Field(default_factory=dict)
-    """Variables that the user asked for (--env)."""
+    """Variables that the user set (--env)."""
     parameters: dict[str, Parameter] = Field(default_factory=dict)
-    """Of a run of a sweep: its own values; the job has them in $ESD_PARAM_<name>."""
+    """A sweep's values for this run; the job has them in $ESD_PARAM_<name>."""
     image: ImageRecord | None
     requirements: RequirementsRecord | None = None
     script: ScriptRecord
     staged: tuple[RunPath, ...] = ()
-    """Paths in the job's folder that were sent there; all others are results."""
+    """Paths of the files sent to the job's folder; all other files there are results."""
     launch: str
     nodes: int
     threads_per_rank: int
     shape: ShapeRecord | None = None
     time_limit_s: int
     index: int | None = None
-    """Which one it is of many runs of one submission, from 0."""
+    """The run's number, from 0, if one submission made several runs."""
     job: JobRecord
     states: Annotated[tuple[StateRecord, ...], Field(min_length=1)]
     status: str
@@ -93,19 +93,19 @@ class RunRecord(Part):
     ending: EndingRecord | None = None
     message: str = ""
     log: tuple[str, ...] = ()
-    """The site's log of the job, where it failed."""
+    """The site's log of a failed job."""
     hosts: tuple[str, ...] = ()
     ranks: int | None = None
-    """As counted inside by MPI."""
+    """MPI ranks, as the job counted them."""
     pull: PullRecord | None = None
     start_crashes: tuple[StartCrashRecord, ...] = ()
-    """Starts that died by chance before the program ran; none in a run that went as it should."""
+    """MPI starts that crashed by chance before the program ran; none in a normal run."""
     versions: dict[str, str] = Field(default_factory=dict)
     metrics: Annotated[dict[str, int | float], BeforeValidator(_numbers)] = Field(default_factory=dict)
     restarts: int = 0
-    """How often the batch system began the job again; the results are those of the last time."""
+    """How often the batch system started the job again; the results are those of the last start."""
     warnings: tuple[str, ...] = ()
-    """What is odd about the results, and does not make them wrong."""
+    """Oddities of the results that do not make them wrong."""
     files: tuple[FileRecord, ...] = ()
     missing: tuple[MissingRecord, ...] = ()
     esd_images: str | None = None
@@ -113,7 +113,7 @@ class RunRecord(Part):
 
     @classmethod
     def of(cls, plan: Plan, description: JobDescription, staged: Mapping[str, str] | None = None) -> Self:
-        """The record of a run that is about to be submitted. `staged`: what is sent, each file with the SHA-256 (hex) of its copy."""
+        """The record of a run before its submission. `staged`: the files to send, each with the SHA-256 (hex) of its copy."""
         return cls(
             schema_version=SCHEMA,
             id=plan.run_id,
@@ -150,12 +150,12 @@ class RunRecord(Part):
 
     @property
     def lost(self) -> tuple[MissingRecord, ...]:
-        """What has content at the site that is not here."""
+        """Results whose content is still at the site and not here."""
         return tuple(one for one in self.missing if one.lost)
 
     @property
     def complete(self) -> bool:
-        """Whether it has ended, and all that it made is here."""
+        """Whether the run has ended and all its results are here."""
         return self.ended and self.ending is not None and not self.lost and bool(self.files)
 
     def with_job(self, url: str) -> Self:
@@ -165,7 +165,7 @@ class RunRecord(Part):
         return self.model_copy(update={"job": self.job.model_copy(update={"details": details})})
 
     def with_state(self, state: JobState) -> Self:
-        """The record after the site was asked; a state that was seen already keeps its time."""
+        """The record with the state that the site reports now; a known state keeps its time."""
         new = () if state.status == self.status else (StateRecord(status=state.status, time=datetime.now(UTC)),)
         return self.model_copy(
             update={
@@ -179,19 +179,19 @@ class RunRecord(Part):
         )
 
     def save(self, folder: Path) -> None:
-        """Write `run.json` whole or not at all; what could not be read again is not written."""
+        """Write `run.json` whole or not at all. Raises ToolError for content that could not be read again, or if the disk refuses."""
         target = folder / FILE_NAME
         try:
             text = self._text()
         except ValueError as error:  # pydantic's errors are some
-            raise ToolError(f"{target}: a record cannot hold what the site says; nothing was written ({printable(error)})") from error
+            raise ToolError(f"{target}: a record cannot hold the site's answer; nothing was written ({printable(error)})") from error
         try:
             write_whole(target, text)
         except OSError as error:
             raise ToolError(f"cannot write {target}: {error.strerror}") from error
 
     def _text(self) -> str:
-        """As JSON; raises ValueError for what would be read back as something else."""
+        """As JSON. Raises ValueError for content that would be read back differently."""
         text = self.model_dump_json(indent=2, warnings="none") + "\n"
         if type(self).model_validate_json(text).metrics != self.metrics:
             raise ValueError("a number that is not finite")
@@ -228,7 +228,7 @@ def load(runs: Path, run_id: str) -> RunRecord:
 
 
 def _why(error: Exception) -> str:
-    """In one line, what is wrong with a record."""
+    """One line that says what is wrong with a record."""
     if isinstance(error, OSError):
         return f"cannot be read: {error.strerror}"
     if not isinstance(error, ValidationError):
@@ -240,13 +240,13 @@ def _why(error: Exception) -> str:
 
 
 def own(runs: Path, run_id: str) -> RunRecord:
-    """As `load`; raises ToolError for a record of another run, for what comes of it would be written into that one's folder."""
+    """Like `load`. Raises ToolError for the record of another run, because results would go into that run's folder."""
     one = load(runs, run_id)
     if one.id != run_id:
-        raise DamagedError(f"{runs / run_id / FILE_NAME}: it is the record of run '{one.id}'; a run's folder has its name, rename it")
+        raise DamagedError(f"{runs / run_id / FILE_NAME}: this is the record of run '{one.id}'; rename the folder to the run's id")
     return one
 
 
 def known(runs: Path) -> list[str]:
-    """The ids of all runs that have a record, oldest first."""
+    """The ids of all runs with a record, oldest first."""
     return sorted(path.parent.name for path in runs.glob(f"*/{FILE_NAME}"))

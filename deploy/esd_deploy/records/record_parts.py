@@ -18,7 +18,7 @@ from esd_deploy.sites.config import Cpus, Hint
 
 
 def _reference(text: str) -> str:
-    """The text, which must be an image's reference; raises ValueError."""
+    """The text itself. Raises ValueError unless it is an image's reference."""
     try:
         ImageReference.parse(text)
     except UsageError as error:
@@ -27,19 +27,19 @@ def _reference(text: str) -> str:
 
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
-"""It becomes part of file names and command lines at the site, where a record is run again."""
+"""A digest; a rerun puts it into file names and command lines at the site."""
 
 
 class Part(BaseModel):
-    """Base of all parts: frozen; keys of a newer esd-deploy are kept and written again."""
+    """Base of all parts: frozen; keeps the keys of a newer esd-deploy and writes them again."""
 
     model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
 
 
 class ImageRecord(Part):
-    """The image, pinned; `sif_digest` and `size` (bytes) are those that the registry promised of the file.
+    """The pinned image; `sif_digest` and `size` (bytes) are the file's, as the registry gives them.
 
-    `nodes` is what ran: node → SHA-256 in hex, computed on each node from the file that was run there, just before it was.
+    `nodes` shows what ran: node → SHA-256 (hex) of the file there, computed just before the start.
     """
 
     reference: Annotated[str, AfterValidator(_reference)]
@@ -48,11 +48,11 @@ class ImageRecord(Part):
     size: int = Field(ge=0)
     nodes: dict[str, str] = {}
     unverified_sources: str | None = None
-    """Sources of the image whose checksums are not those of its recipe (`package@version sha256:…`): an image of one machine."""
+    """Sources of the image whose checksums differ from the recipe's (`package@version sha256:…`); such an image stays on its machine."""
 
     @classmethod
     def of(cls, image: PublishedImage) -> Self:
-        """What of the registry's answer is kept."""
+        """The part of the registry's answer that is kept."""
         return cls(
             reference=str(image.reference),
             digest=str(image.reference.digest),
@@ -63,7 +63,7 @@ class ImageRecord(Part):
 
 
 class ScriptRecord(Part):
-    """The user's program, and the files that were sent with it (name → SHA-256 in hex)."""
+    """The user's program, and its input files (name → SHA-256 in hex)."""
 
     name: RunPath
     sha256: str
@@ -72,7 +72,7 @@ class ScriptRecord(Part):
 
 
 def _archived(description: object) -> object:
-    """A description as it is kept, whichever kind of site it is for."""
+    """A stored job description, of any kind of site."""
     return description.document() if isinstance(description, JobDescription) else description
 
 
@@ -80,7 +80,7 @@ Archived = Annotated[JobDescription, BeforeValidator(_archived), WithJsonSchema(
 
 
 class JobRecord(Part):
-    """The job at the site; without `url` nothing has been heard of it yet. `details` is what the batch system said at its end."""
+    """The job at the site. `url` is missing until the site confirms the job. `details`: what the batch system said at the end."""
 
     url: str | None = None
     description: Archived
@@ -89,16 +89,16 @@ class JobRecord(Part):
 
 
 class StateRecord(Part):
-    """A state and when it was first seen from here."""
+    """A state, and the time when this machine first saw it."""
 
     status: str
     time: datetime
 
 
 class FileRecord(Part):
-    """A result, by its path in the run's folder. `checked`: the hash is the one that was computed at the site.
+    """A result, by its path in the run's folder. `checked`: the hash equals the one that the job computed at the site.
 
-    `origin`: its path at the site, where that is another: a name that no record can hold, an input that the job changed.
+    `origin`: its path at the site if that differs: a name that no record can hold, or an input that the job changed.
     """
 
     path: RunPath
@@ -109,9 +109,9 @@ class FileRecord(Part):
 
 
 class MissingRecord(Part):
-    """Something that is at the site and did not come, with the reason; without `size` (bytes) where nothing is known of it.
+    """Something at the site that was not fetched, with the reason. `size` in bytes, if known.
 
-    `kind`: file · folder · link · pipe · socket · device · vanished. Files and folders had content that is not here.
+    `kind`: file · folder · link · pipe · socket · device · vanished. Of files and folders, content is missing here.
     """
 
     path: str
@@ -125,7 +125,7 @@ class MissingRecord(Part):
 
 
 class PullRecord(Part):
-    """Where the image was pulled, and whether it had to be: a host of the batch job here means that the site runs no precommands."""
+    """Where the image was pulled, and whether a download was needed. If `host` is a node of the batch job, the site runs no precommands."""
 
     host: str
     downloaded: bool
@@ -133,28 +133,28 @@ class PullRecord(Part):
 
 
 class StartCrashRecord(Part):
-    """A start of the wire-up check that MPI did not survive by chance, and that was made again before the program ran; `attempt` from 1."""
+    """A start of the wire-up check in which MPI crashed by chance. The job repeated it before the program ran. `attempt` counts from 1."""
 
     attempt: int
     reason: str
 
 
 class EndingRecord(Part):
-    """How the run ended, and what that is told from."""
+    """How the run ended, and the words that show it."""
 
     kind: str
     because: str
 
     @classmethod
     def of(cls, ending: Ending) -> Self:
-        """An ending, to be kept."""
+        """The stored form of an ending."""
         return cls(kind=ending.kind, because=ending.because)
 
 
 class RequirementsRecord(Part):
-    """Python packages besides those of the image (--requirements); the lock, with a hash of each, is `esd/requirements.lock` in the folder.
+    """Python packages besides the image's (--requirements). Their lock, with hashes, is `esd/requirements.lock` in the run's folder.
 
-    `key` names them in the site's cache, `sums` is the SHA-256 (hex) of the list of their files, `lock_sha256` that of the lock.
+    `key`: their name in the site's cache. `sums`: SHA-256 (hex) of the list of their files. `lock_sha256`: SHA-256 (hex) of the lock.
     """
 
     key: str
@@ -166,14 +166,14 @@ class RequirementsRecord(Part):
 
     @classmethod
     def of(cls, packages: Packages) -> Self:
-        """What is kept of them."""
+        """The stored form of a run's packages."""
         digest = hashlib.sha256(packages.lock).hexdigest()
         own = {"python": packages.python, "platform": packages.platform, "versions": packages.versions}
         return cls(key=packages.key, sums=packages.sums, lock_sha256=digest, **own)
 
 
 class ShapeRecord(Part):
-    """How the program was spread, and what else a second run needs to be the same."""
+    """How many nodes, ranks and threads the program had, and which other settings a rerun needs."""
 
     nodes: int = Field(ge=1)
     tasks_per_node: int = Field(ge=1)

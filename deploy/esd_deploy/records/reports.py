@@ -1,6 +1,6 @@
-"""What a job reports of itself, in files among its results: hosts, ranks, versions, metrics, the pull of its image.
+"""What a job reports about itself in files among its results: hosts, ranks, versions, metrics, the pull of its image.
 
-A report of another form makes no run wrong: what can be used of it is, the rest is told as a warning, and the file is kept.
+A malformed report does not fail the run: esd-deploy uses what it understands, warns about the rest, and keeps the file.
 """
 
 import os
@@ -27,7 +27,7 @@ T = TypeVar("T")
 
 
 class _Wireup(BaseModel):
-    """What wireup.py writes."""
+    """The report that wireup.py writes."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -39,14 +39,14 @@ _WIREUP = TypeAdapter(_Wireup)
 
 
 class _Reports:
-    """The reports in a run's folder, and what is odd about them."""
+    """The reports in a run's folder, and what is wrong with them."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.warnings: list[str] = []
 
     def read(self, path: str, form: TypeAdapter[T], default: T) -> T:
-        """A report of that form; the default where there is none, or one of another form."""
+        """A report of the given form; the default if it is missing or malformed."""
         try:
             content = self._content(path)
             return default if content is None else form.validate_python(content)
@@ -55,7 +55,7 @@ class _Reports:
             return default
 
     def lines(self, path: str, form: TypeAdapter[T]) -> tuple[T, ...]:
-        """A report of one JSON object a line; nothing of it where one line is of another form."""
+        """A report with one JSON object a line; empty if one line is malformed."""
         try:
             return tuple(form.validate_json(line) for line in self._plain(path).splitlines())
         except ValidationError as error:
@@ -63,7 +63,7 @@ class _Reports:
             return ()
 
     def metrics(self, path: str) -> dict[str, int | float]:
-        """Name → number; null is a value that the job could not tell, and left out."""
+        """Name → number. A null, a value unknown to the job, is left out."""
         try:
             content = self._content(path) or {}
         except ToolError as error:
@@ -72,15 +72,15 @@ class _Reports:
         odd = [name for name, value in content.items() if value is not None and not _is_number(value)]
         if odd:
             names = ", ".join(printable(name, 50) for name in odd[:5]) + (f" and {len(odd) - 5} more" if len(odd) > 5 else "")
-            self.warnings.append(f"{path}: no finite number: {names}")
+            self.warnings.append(f"{path}: not a finite number: {names}")
         return {printable(name, 200): value for name, value in content.items() if _is_number(value)}
 
     def digests(self, path: str) -> dict[str, str]:
-        """Node → the hash of the image there, as digest.sh printed them; none where the job did not come so far."""
+        """Node → SHA-256 (hex) of the image there, as digest.sh printed them; empty if the job ended before."""
         return dict(_DIGEST.findall(self._plain(path).decode(errors="replace")))
 
     def number(self, path: str) -> int:
-        """A number in a file; 0 where there is none."""
+        """The number in a file; 0 if there is none."""
         found = re.fullmatch(rb"\s*(\d{1,6})\s*", self._plain(path))
         return int(found[1]) if found else 0
 
@@ -113,7 +113,7 @@ class _Reports:
 
 
 def understood(record: RunRecord, folder: Path) -> RunRecord:
-    """The record with what the job itself reported; what it did not report stays unknown."""
+    """The record with the values that the job reported; the others stay unknown."""
     reports = _Reports(folder)
     wireup = reports.read("esd/wireup.json", _WIREUP, _Wireup())
     return record.model_copy(
@@ -136,8 +136,8 @@ def _is_number(value: object) -> TypeGuard[int | float]:
 
 
 def _led_to(folder: Path, path: str) -> str:
-    """Where a link that the job made leads, while it leads to a place in the run's folder."""
-    top, place = (Path(os.path.realpath(one)) for one in (folder, folder / path))  # a link in a circle leads to itself
+    """The target of a link that the job made, if it is inside the run's folder."""
+    top, place = (Path(os.path.realpath(one)) for one in (folder, folder / path))  # a circular link leads to itself
     return place.relative_to(top).as_posix() if place.is_relative_to(top) else path
 
 

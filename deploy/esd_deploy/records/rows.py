@@ -7,11 +7,11 @@ from esd_deploy.records.record import RunRecord
 
 Cell = int | float | str | None
 PARAMETER, METRIC = "param.", "metric."
-"""What the names of columns begin with that a run's script chose."""
+"""Beginnings of the names of columns that a run's script chose."""
 
 
 def row(one: RunRecord) -> dict[str, Cell]:
-    """What one run was, how it stands, its parameters and metrics; None for what is not known. Times are UTC, as seen from here."""
+    """One run's data, state, parameters and metrics; None for unknown values. Times are UTC, as this machine saw them."""
     return {
         "id": one.id,
         "site": one.site,
@@ -35,13 +35,13 @@ def row(one: RunRecord) -> dict[str, Cell]:
 
 
 def columns(rows: Iterable[Mapping[str, Cell]]) -> list[str]:
-    """The names of all columns: those of every run, then parameters, then metrics, each in the order in which they were met."""
+    """The names of all columns: the common ones, then parameters, then metrics, each in order of first appearance."""
     met = dict.fromkeys(name for one in rows for name in one)
     return sorted(met, key=lambda name: 2 * name.startswith(METRIC) + name.startswith(PARAMETER))
 
 
 def own_columns(rows: Iterable[Mapping[str, Cell]]) -> list[str]:
-    """Of all columns those that the scripts chose: parameters and metrics."""
+    """The columns that the scripts chose: parameters and metrics."""
     return [name for name in columns(rows) if name.startswith((PARAMETER, METRIC))]
 
 
@@ -50,7 +50,7 @@ def _first(one: RunRecord, fits: Callable[[str], bool]) -> datetime | None:
 
 
 def _seconds(one: RunRecord) -> float | None:
-    """From when it was first seen running to its end; None where nobody looked in between."""
+    """Seconds from the first look that saw it running to its end; None if no look saw it running."""
     started = _first(one, lambda status: status == "RUNNING")
     return round((one.states[-1].time - started).total_seconds(), 1) if started and one.ended else None
 

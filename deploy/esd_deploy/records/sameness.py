@@ -1,4 +1,4 @@
-"""When two runs are the same work: what they ran, on what, with which parameters. Whose results are here need not be made again."""
+"""Decides when two runs are the same work: same program, image, shape and parameters. Work whose results are here need not run again."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from esd_deploy.records.record_parts import ShapeRecord
 
 @dataclass(frozen=True)
 class Sameness:
-    """Equal for runs that are the same work. Time limit, account, partition, tags and name say nothing of the results."""
+    """Equal for runs that are the same work. Time limit, account, partition, tags and name do not matter for the results."""
 
     site: str
     mode: str
@@ -27,7 +27,7 @@ class Sameness:
 
 
 def of_record(one: RunRecord) -> Sameness:
-    """Of a run that is known."""
+    """The sameness of a recorded run."""
     return Sameness(
         site=one.site,
         mode=one.mode,
@@ -43,7 +43,7 @@ def of_record(one: RunRecord) -> Sameness:
 
 
 def of_plan(plan: Plan) -> Sameness:
-    """Of a run that might be made. Reads every byte of its inputs."""
+    """The sameness of a planned run. Reads every byte of its inputs."""
     return Sameness(
         site=plan.site.name,
         mode=plan.mode,
@@ -59,5 +59,5 @@ def of_plan(plan: Plan) -> Sameness:
 
 
 def _numbers(shape: Shape | ShapeRecord) -> tuple[int, int, int, int]:
-    """Where ranks sit makes a run faster, not another one."""
+    """Nodes, ranks, threads and GPUs; not the placement of ranks, which changes only the speed."""
     return (shape.nodes, shape.tasks_per_node, shape.threads, shape.gpus)

@@ -1,4 +1,4 @@
-"""A record that several clients write: each brings its own changes and keeps what the others have found out since."""
+"""Lets several clients write one record: each adds its own changes and keeps the changes of the others."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ _STATE = ("status", "states", "message", "exit_code", "log")
 
 
 def amended(folder: Path, before: RunRecord, after: RunRecord) -> RunRecord:
-    """What is on disk with the change from `before` to `after`; saved. A run that another client saw end does not go on again."""
+    """Apply the change from `before` to `after` to the record on disk, and save it. A run that another client saw end stays ended."""
     with alone(folder / LOCK, wait=True):
         there = load(folder.parent, folder.name)
         changes = _changes(before, after)

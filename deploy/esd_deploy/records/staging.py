@@ -1,4 +1,4 @@
-"""A run's files on their way: into its folder before the job exists, and from there to the site. None is held in memory as a whole."""
+"""Moves a run's files: into its folder before the job exists, and from there to the site. Never holds a whole file in memory."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ Notice = Callable[[str], None]
 
 
 def prepare(plan: Plan, job: SiteJob, folder: Path, *, rerun_of: str | None = None, notice: Notice = lambda _text: None) -> RunRecord:
-    """Write everything that the plan's job needs, and the record, into a new folder. Raises ToolError where that cannot be written."""
+    """Write everything that the plan's job needs, and the record, into a new folder. Raises ToolError if the folder is not writable."""
     familiar.remember(plan.site.file)
     try:
         hashes = {path: _write(folder, path, content, notice) for path, content in job.files.items()}
@@ -30,11 +30,11 @@ def prepare(plan: Plan, job: SiteJob, folder: Path, *, rerun_of: str | None = No
 
 
 def staged(record: RunRecord, folder: Path, notice: Notice) -> Mapping[str, Content]:
-    """What is sent to the job's folder. Raises ToolError where one of them is gone."""
+    """The files to send to the job's folder (path → content). Raises ToolError if one is missing."""
     try:
         return {path: _there(folder, path, notice) for path in record.staged}
     except OSError as error:
-        raise ToolError(f"{error.filename}: {error.strerror}; without it run '{record.id}' cannot be submitted, start a new one") from error
+        raise ToolError(f"{error.filename}: {error.strerror}; without it run '{record.id}' cannot start; begin a new run") from error
 
 
 def _write(folder: Path, path: str, content: Content, notice: Notice) -> str:

@@ -1,11 +1,11 @@
-"""Waiting without blocking: for notebooks and servers that have other things to do meanwhile.
+"""Waits without blocking, for notebooks and servers that have other work meanwhile.
 
     run = Site.load("local").submit("net.py", image="nest")
     record = await run.wait_async()
     records = await gather(runs)
 
-What takes long is the pause between two questions, and that can be cancelled at any moment: the job goes on; `wait` or `esd-deploy attach`
-takes it up. A question itself runs in a thread.
+Most of the time is the pause between two questions. It can be cancelled at any moment: the job continues, and `wait` or `esd-deploy attach`
+follows it again. Each question runs in a thread.
 """
 
 import asyncio
@@ -17,11 +17,11 @@ from esd_deploy.runs.following import pause
 
 
 class Followed(Protocol):
-    """What is waited for: a run, as far as waiting must know it."""
+    """A run, as far as waiting needs to know it."""
 
     @property
     def poll_s(self) -> float:
-        """Seconds between two questions, at first."""
+        """Most seconds between two questions."""
 
     def refresh(self) -> RunRecord: ...
 
@@ -29,7 +29,7 @@ class Followed(Protocol):
 
 
 async def wait(run: Followed, gate: asyncio.Semaphore | None = None) -> RunRecord:
-    """As `Run.wait`; a `gate` limits how many runs ask at the same time."""
+    """Like `Run.wait`; a `gate` limits how many runs ask at the same time."""
     gate = gate or asyncio.Semaphore()
     waited_s = 0.0
     while True:
@@ -42,6 +42,6 @@ async def wait(run: Followed, gate: asyncio.Semaphore | None = None) -> RunRecor
 
 
 async def gather(runs: Iterable[Followed], *, at_once: int = 8) -> list[RunRecord]:
-    """Wait for many runs; their records, in the order of the runs. At most `at_once` questions are asked at the same time."""
+    """Wait for many runs and return their records, in the order of the runs. At most `at_once` runs ask at the same time."""
     gate = asyncio.Semaphore(at_once)
     return await asyncio.gather(*(wait(run, gate) for run in runs))

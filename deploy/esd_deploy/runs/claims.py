@@ -1,7 +1,7 @@
-"""What became of a run whose job the site gave up: a batch system that answers late may have it all the same, once or several times.
+"""Finds out what became of a run whose job the site gave up: a batch system that answers late may still have the job, even several times.
 
-Of a run's batch jobs one works (job/claim.sh), and notes in the job's folder that it does and how it ended. If the server says that a job
-failed, but not by its program, the folder is read and the batch system is asked for jobs of the run's name.
+Only one of a run's batch jobs works (job/claim.sh). It notes in the job's folder that it works, and how it ended. If the server says that
+a job failed, but its program did not, esd-deploy reads the folder and asks the batch system for jobs with the run's name.
 """
 
 import re
@@ -20,25 +20,25 @@ from esd_deploy.sites.config import SiteConfig
 
 CLAIM, ENDED, OVER = "esd/claim", "esd/ended", "esd/over"
 OTHER_WORKS = 75
-"""The exit code of a batch job that ends because another one of its run works; sysexits.h calls it EX_TEMPFAIL."""
+"""Exit code of a batch job that ends because another job of the same run works; EX_TEMPFAIL in sysexits.h."""
 _LOOK_S = 30
 _LOST = re.compile(r"could not submit|submission failed|sbatch: error|timed out|complete normally|without an exit code", re.IGNORECASE)
 _FRESH = 4096
 
 Look = Callable[[str], Sequence[str]]
-"""`look` or `cancel` → the numbers of the run's batch jobs that wait or run. Raises ToolError where the batch system does not answer."""
+"""`look` or `cancel` → the numbers of the run's batch jobs that wait or run. Raises ToolError if the batch system does not answer."""
 
 
 @dataclass(frozen=True)
 class Notes:
-    """What a run's batch jobs noted: the number of the one that works, and how it ended."""
+    """What a run's batch jobs noted: the number of the job that works, and its number and exit code when it ended."""
 
     holder: str | None = None
     ended: tuple[str, int] | None = None
 
 
 def look_at(connection: Connection, site: SiteConfig, names: Sequence[str], sleep: Callable[[float], None]) -> Look:
-    """Asks the site's batch system by a small job on a login node."""
+    """A function that asks the site's batch system, through a small job on a login node."""
 
     def look(action: str) -> Sequence[str]:
         environment = (("ESD_ASKED_NAMES", ",".join(names)), ("ESD_ACTION", action))
@@ -52,7 +52,7 @@ def look_at(connection: Connection, site: SiteConfig, names: Sequence[str], slee
 
 
 class Claims:
-    """Tells the state of one run's job: the server's, unless the run's own batch jobs say otherwise."""
+    """Gives the state of one run's job: as the server reports it, unless the run's own batch jobs say otherwise."""
 
     def __init__(self, connection: Connection, look: Look | None, clock: Callable[[], float] = time.monotonic) -> None:
         self._connection = connection
@@ -63,7 +63,7 @@ class Claims:
         self._unanswered: tuple[float, ToolError] | None = None
 
     def state(self, job: str) -> JobState:
-        """As the connection's; of a job that the server gave up while a batch job of the run waits or works, that one's."""
+        """The state that the server reports. If it gave the job up and a batch job of the run waits or works: that one's state."""
         told, url = self._connection.state(job), job
         if not is_doubtful(told):
             return told
@@ -74,38 +74,40 @@ class Claims:
         return self._followed(url, told, notes) or told
 
     def notes(self, url: str) -> Notes:
-        """What lies in the job's folder."""
+        """What the batch jobs noted in the job's folder."""
         holder = re.fullmatch(r"\s*(\d+)\s*", self._text(url, CLAIM))
         ended = re.fullmatch(r"\s*(\d+) \d+ (\d{1,3})\s*", self._text(url, ENDED))
         return Notes(holder[1] if holder else None, (ended[1], int(ended[2])) if ended else None)
 
     def declare_over(self, url: str) -> None:
-        """No batch job of the run begins any more. The mark is made before the claim is looked for; a job does it the other way round."""
+        """Keep the run's batch jobs from beginning. This sets the mark, then reads the claim; a batch job claims, then reads the mark."""
         with suppress(ToolError):
-            self.notes(url)  # the folder is known now, also of a job that has ended
+            self.notes(url)  # now the connection knows the folder, even if the job has ended
             self._connection.upload(url, OVER, b"over\n")
 
     def cancel(self, url: str) -> None:
-        """End what the server no longer knows of."""
+        """End the run's batch jobs that the server no longer knows."""
         if self._look is not None and is_doubtful(self._connection.state(url)):
             self._look("cancel")
 
     def _followed(self, url: str, told: JobState, notes: Notes) -> JobState | None:
-        """The state of the batch job that the server does not follow; None where there is none, and none will begin."""
+        """The state of a batch job that the server does not follow; None if there is none and none will begin."""
         if self._look is None:
             return None
         try:
             active = self._active()
         except ToolError as error:
             if notes.holder is not None and FULL.search(str(error)):
-                # The run's batch job began, and the server saw it end; where no file can be made, no small job can be asked.
+                # The run's batch job began, and the server saw it end. On a full disk, a small job cannot ask the batch system.
                 return replace(told, message=f"{told.message} A disk at the site is full: {error}")
             if self._clock() - (self._since or 0) < BATCH_SYSTEM_S:
-                return replace(told, status=RUNNING, message=f"given up by the site ({told.message}); {error}; asked again", exit_code=None)
+                return replace(
+                    told, status=RUNNING, message=f"given up by the site ({told.message}); {error}; asking again", exit_code=None
+                )
             active = []
         if active:
             number = notes.holder if notes.holder in active else max(active, key=int)
-            message = f"given up by the site ({told.message or told.exit_code}), but batch job {number} of this run goes on"
+            message = f"given up by the site ({told.message or told.exit_code}), but batch job {number} of this run continues"
             return replace(told, status=RUNNING, message=message, exit_code=None, batch_id=number)
         if notes.holder is None:
             self.declare_over(url)
@@ -115,10 +117,12 @@ class Claims:
         return self._lost(told, after) if after.holder else None
 
     def _lost(self, told: JobState, notes: Notes) -> JobState:
-        return replace(told, status=FAILED, message=told.message or f"batch job {notes.holder} ended without a word", batch_id=notes.holder)
+        return replace(
+            told, status=FAILED, message=told.message or f"batch job {notes.holder} ended and noted nothing", batch_id=notes.holder
+        )
 
     def _active(self) -> Sequence[str]:
-        """Asked now and then only: each question is a job on a login node."""
+        """The run's batch jobs. Asks seldom, because each question is a job on a login node."""
         if self._look is None:
             return ()
         now = self._clock()
@@ -141,7 +145,7 @@ class Claims:
 
 
 def is_doubtful(state: JobState) -> bool:
-    """Whether a failure may be the server's view only: it could not submit, it lost sight of the job, or it followed one that gave way."""
+    """Whether only the server may believe in the failure: it could not submit, it lost the job, or it followed one that gave way."""
     if state.status != FAILED or "aborted" in state.message.lower():
         return False
     if state.exit_code is None:
@@ -152,4 +156,4 @@ def is_doubtful(state: JobState) -> bool:
 def _by_notes(told: JobState, ended: tuple[str, int]) -> JobState:
     number, code = ended
     status = SUCCESSFUL if code == 0 else FAILED
-    return replace(told, status=status, message=f"as batch job {number} of this run ended", exit_code=code, batch_id=number, log=())
+    return replace(told, status=status, message=f"batch job {number} of this run ended so", exit_code=code, batch_id=number, log=())

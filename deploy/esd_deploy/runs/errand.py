@@ -1,4 +1,4 @@
-"""A small job: one shell script at a site, its output, and nothing left behind."""
+"""Runs a small job: one shell script at a site. Returns its output and leaves nothing behind."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ from esd_deploy.runs.following import follow
 from esd_deploy.runs.patience import Sleep, patiently
 
 _MOST_PRINTED = 16 * 1024**2
-"""Bytes of each stream; a small script prints no more."""
+"""Most bytes of each stream; a small script prints less."""
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Answer:
 
 
 def run(connection: Connection, spec: JobSpec, *, sleep: Sleep = nap.sleep) -> Answer:
-    """Run it to its end. Raises ToolError where the site does not; the job is removed in any case."""
+    """Run the script to its end, then remove the job. Raises ToolError if the site does not run it."""
     made, tag = connection.script_job(spec), spec.tags[0]
     retry = patiently(sleep)
     job = submission.create(connection, made.description, tag, retry)

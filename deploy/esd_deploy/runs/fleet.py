@@ -1,4 +1,4 @@
-"""Many runs at once: one record at a time in memory, one connection for each site, and no question about a run that has ended."""
+"""Many runs at once: one record in memory at a time, one connection to each site, no question about a run that has ended."""
 
 import threading
 from collections.abc import Callable, Iterable, Iterator
@@ -16,7 +16,7 @@ from esd_deploy.sites import familiar
 
 _ASKED_AT_ONCE = 4
 _BROUGHT_AT_ONCE = 2
-"""Runs; each brings several files at once."""
+"""Runs that fetch at the same time; each of them fetches several files at once."""
 Load = Callable[[str], Site]
 
 
@@ -41,14 +41,14 @@ class Standing:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A run whose record cannot be read, and why; all others can."""
+    """A run whose record cannot be read, with the reason."""
 
     id: str
     reason: str
 
 
 def everything(runs: Path, tag: str | None = None) -> Iterator[RunRecord | Unreadable]:
-    """What is in a folder of runs, oldest first, one after the other. One that cannot be read is told whatever the tag: it may have it."""
+    """The runs in a folder, oldest first. Includes every run that cannot be read, because it may have the tag."""
     for run_id in record.known(runs):
         try:
             one = record.own(runs, run_id)
@@ -60,12 +60,12 @@ def everything(runs: Path, tag: str | None = None) -> Iterator[RunRecord | Unrea
 
 
 def records(runs: Path, tag: str | None = None) -> Iterator[RunRecord]:
-    """The records in a folder that can be read."""
+    """The readable records in a folder."""
     return (one for one in everything(runs, tag) if isinstance(one, RunRecord))
 
 
 def standing(one: RunRecord, cause: EsdError | None = None) -> Standing:
-    """What is shown of a record, and of what went wrong when its site was asked."""
+    """The state of a recorded run; `cause`: the error that a question to its site raised."""
     problem = str(cause).partition("\n")[0] if cause else _not_here(one)
     return Standing(one.id, one.site, one.script.name, one.status, one.ended, one.ending.kind if one.ending else "", problem, cause)
 
@@ -79,24 +79,24 @@ def _not_here(one: RunRecord) -> str:
 
 
 def refresh(runs: Path, tag: str | None = None, *, load: Load = Site.load) -> list[Standing]:
-    """Ask about every run that has not ended and was submitted; a site that fails is told in `problem`."""
+    """Ask about every submitted run that has not ended; `problem` holds a site's failure."""
     return Fleet(runs, load).refresh([one.id for one in records(runs, tag)])
 
 
 class Fleet:
-    """The runs of a folder, asked again and again over the same connections. Nothing of a run stays in memory but its standing."""
+    """Asks about the runs of a folder repeatedly, over the same connections. Keeps only each run's standing in memory."""
 
     def __init__(self, runs: Path, load: Load = Site.load) -> None:
         self._runs = runs
         self._connections = _Connections(load)
 
     def refresh(self, run_ids: Iterable[str]) -> list[Standing]:
-        """How each of these runs stands; only what has not ended is asked about."""
+        """The standing of each of these runs; asks only about those that have not ended."""
         with ThreadPoolExecutor(_ASKED_AT_ONCE) as pool:
             return list(pool.map(self._ask, run_ids))
 
     def bring(self, run_ids: Iterable[str]) -> Iterator[Standing]:
-        """Fetch the results of runs that have ended, and tell how; each is given as soon as it and those before it are here."""
+        """Fetch the results of ended runs and yield their standings in order, each as soon as its results are here."""
         with ThreadPoolExecutor(_BROUGHT_AT_ONCE) as pool:
             yield from pool.map(self._bring, run_ids)
 
@@ -119,7 +119,7 @@ class Fleet:
 
 
 def _known_now(runs: Path, one: RunRecord) -> RunRecord:
-    """The record as it is after a question that failed; what was read before it, where it is damaged by now."""
+    """The record after a failed question; the record read before, if the file is damaged meanwhile."""
     try:
         return record.own(runs, one.id)
     except EsdError:
@@ -127,7 +127,7 @@ def _known_now(runs: Path, one: RunRecord) -> RunRecord:
 
 
 class _Connections:
-    """One site's connection serves all its runs."""
+    """Connections, one for each site; it serves all runs there."""
 
     def __init__(self, load: Load) -> None:
         self._load = load

@@ -11,19 +11,19 @@ from esd_deploy.runs.patience import Sleep
 _SHARE = 0.05
 _SOONEST_S = 0.5
 _LOOK_S = 30
-"""Seconds for which a job that runs, or should begin, keeps its state before more is asked; later a twentieth of the time waited."""
+"""A job that runs, or should begin, keeps its state for so many seconds before the caller looks further; later a twentieth of the wait."""
 
 
 def pause(waited_s: float, poll_s: float) -> float:
     """Seconds until the next question: a twentieth of the time waited so far, never more than the site's `poll_s`.
 
-    So the end of a short job is seen soon, and a long one is asked about seldom.
+    So the end of a short job is noticed soon, and a long job causes few questions.
     """
     return min(poll_s, max(_SOONEST_S, waited_s * _SHARE))
 
 
 class States(Protocol):
-    """A source of a job's state."""
+    """Something that knows a job's state."""
 
     def state(self, job: str) -> JobState:
         """The job's state now."""
@@ -38,9 +38,9 @@ def follow(
     sleep: Sleep,
     unchanged: Callable[[], None] = lambda: None,
 ) -> Iterator[JobState]:
-    """The job's states, the last one being its end; yields only what changed.
+    """Yield the job's state whenever it changes; the last one is its end.
 
-    `unchanged` is called now and then while it runs on, or does not begin.
+    Calls `unchanged` now and then while the job runs on, or does not begin.
     """
     seen: JobState | None = None
     waited_s, look_s = 0.0, 0.0

@@ -51,13 +51,13 @@ def patiently(
 
 
 class Refusals:
-    """How long each of many sites may refuse: a while if it accepted the caller before, otherwise not at all."""
+    """How long each of several sites may refuse the caller: for a while if it accepted the caller before, otherwise not at all."""
 
     def __init__(self) -> None:
         self._left_s: dict[str, float] = {}
 
     def spend(self, sites: Iterable[str], refusing: Mapping[str, Exception], seconds: float) -> None:
-        """Call before waiting `seconds`. Raises the refusal of a site that refuses for too long, and at once if there is no token."""
+        """Call before waiting `seconds`. Raises the site's refusal if it lasts too long, or at once if there is no token."""
         for site in set(sites) - refusing.keys():
             self._left_s[site] = REFUSED_S
         for site, cause in refusing.items():
@@ -67,7 +67,7 @@ class Refusals:
 
 
 class PastDeadlineError(Exception):
-    """The job is not where it should be by now."""
+    """The job has not reached the expected state in time."""
 
 
 @dataclass

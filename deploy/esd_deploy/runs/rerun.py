@@ -1,4 +1,4 @@
-"""Runs that are taken up from what was written down: run again, or adopted on another machine."""
+"""Starts from a run's record: runs it again, or takes it over on another machine."""
 
 from pathlib import Path
 
@@ -29,16 +29,16 @@ from esd_deploy.sites.config import Binding, SiteConfig, require_slurm_name
 
 _MOST_STAGED = 10_000
 _OURS_BYTES = 64 * 1024**2
-"""Of all files that esd-deploy sends besides the user's, and of one."""
+"""Most bytes of all files that esd-deploy sends besides the user's, and of one of them."""
 
 
 def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
-    """The same again: script and inputs from the run's folder (checked against the record), the image by its digest.
+    """Plan the same run again: script and inputs from its folder (checked against the record), the image by its digest.
 
-    Raises UsageError where a file is not what ran, or where the record does not say enough. Neither the site nor the registry is asked.
+    Asks neither the site nor the registry. Raises UsageError if a file has changed since, or if the record does not say enough.
     """
     if known.shape is None:
-        raise UsageError(f"the record of '{known.id}' does not say its shape (it was written by an older esd-deploy); use `esd-deploy run`")
+        raise UsageError(f"the record of '{known.id}' has no shape (an older esd-deploy wrote it); use `esd-deploy run`")
     for what, word in (("partition", known.shape.partition), ("account", known.shape.account)):
         if word is not None:
             require_slurm_name(word, f"the record of '{known.id}' names the {what}")
@@ -80,7 +80,7 @@ def _shape(known: ShapeRecord) -> Shape:
 
 
 def _index(known: RunRecord) -> int | None:
-    """Which one it was of many: older records say it only by their job's environment."""
+    """The run's number in its submission; older records have it only in their job's environment."""
     told = unicore_job.sent_variable(known.job.description, RUN_INDEX)
     return int(told) if known.index is None and told and told.isdigit() else known.index
 
@@ -93,19 +93,19 @@ def require_signature(again: Plan, place: Site) -> None:
 
 
 def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None) -> Run:
-    """A run that this machine has no record of, by its job's URL or by its id, which is the job's tag.
+    """Take over a run without a record on this machine, by its job's URL or by its id, which is the job's tag.
 
-    The record that travelled with the job is taken from its folder, and the files that were sent there. Raises UsageError where the site
-    has no such job of this user, ToolError where its folder holds no record.
+    The record that travelled with the job is taken from its folder, and the files that were sent there. Raises UsageError if the site
+    has no such job of this user, ToolError if its folder holds no record.
     """
     connection = place.connect()
     urls = [name] if name.startswith("https://") else list(connection.find(name))
     if not urls:
-        raise UsageError(f"site '{place.config.name}' has no job of run '{name}'; is it the right site, and is the job still there?")
+        raise UsageError(f"site '{place.config.name}' has no job of run '{name}'; check --site; the site may also have removed the job")
     url = urls[0]
     told = _travelled(connection, url)
     if told.id != name and (name not in urls or told.id not in connection.state(url).tags):
-        raise ToolError(f"{url}: the record in its folder is of another run, '{told.id}'; somebody changed it; it was not taken over")
+        raise ToolError(f"{url}: the record in its folder is of another run, '{told.id}'; somebody changed it; nothing was taken over")
     familiar.remember(place.config.file)
     record = _travelling(told, url, place.config)
     folder = _new_folder(runs, record.id)
@@ -120,13 +120,13 @@ _TRAVELS = (
     *("id", "mode", "tags", "name", "environment", "parameters", "image", "requirements", "script", "staged", "launch"),
     *("nodes", "threads_per_rank", "shape", "time_limit_s", "index", "esd_images"),
 )
-"""The keys of a record that are believed where it comes from a site."""
+"""The keys that esd-deploy believes of a record that comes from a site."""
 
 
 def _travelling(told: RunRecord, url: str, site: SiteConfig) -> RunRecord:
-    """What a record that lay at the site says of the run. Site and job are those that the user asked for: any job could write there."""
+    """The run, from the record at the site. Site and job are those that the user named, because any job could write into that folder."""
     if len(told.staged) > _MOST_STAGED:
-        raise ToolError(f"{url}: the record in its folder names {len(told.staged)} files that were sent there; it was not taken over")
+        raise ToolError(f"{url}: the record in its folder names {len(told.staged)} staged files, too many; the run was not taken over")
     job = JobRecord(url=url, description=told.job.description)
     new = {"site": site.name, "site_file": site.file, "job": job, "states": told.states[:1], "status": PREPARED}
     return RunRecord.model_validate({**{name: getattr(told, name) for name in _TRAVELS}, **new})
@@ -138,7 +138,7 @@ def _new_folder(runs: Path, run_id: str) -> Path:
         folder.mkdir(parents=True)
     except FileExistsError as error:
         raise UsageError(
-            f"{folder} exists already: continue with `esd-deploy attach {run_id}`, or name another folder with --output"
+            f"{folder} already exists: continue with `esd-deploy attach {run_id}`, or name another folder with --output"
         ) from error
     except OSError as error:
         raise ToolError(f"cannot make {folder}: {error.strerror}") from error
@@ -150,12 +150,12 @@ def _travelled(connection: Connection, url: str) -> RunRecord:
         return RunRecord.model_validate_json(_read(connection, url, TRAVELLING))
     except (ValidationError, GoneError) as error:
         raise ToolError(
-            f"{url} was not submitted by this esd-deploy: its folder holds no {TRAVELLING} that is a record; `attach` cannot follow it"
+            f"{url}: no esd-deploy submitted this job (its folder has no valid {TRAVELLING}); `attach` cannot follow it"
         ) from error
 
 
 def _bring(connection: Connection, url: str, folder: Path, path: str, most: int) -> int:
-    """One file that was sent there, as it came; its bytes. Raises ToolError for more than `most`: so much was never sent."""
+    """Fetch one staged file and return its size in bytes. Raises ToolError if it has more than `most` bytes: no run sends so much."""
     place = target(folder, path)
 
     def read() -> int:
@@ -164,7 +164,7 @@ def _bring(connection: Connection, url: str, folder: Path, path: str, most: int)
             for piece in pieces:
                 size += len(piece)
                 if size > most:
-                    raise ToolError(f"{url}: with {path} its files are more than the site takes with a job; the run is not taken up")
+                    raise ToolError(f"{url}: with {path}, its files exceed what the site accepts with a job; the run was not taken over")
                 out.write(piece)
         return size
 
@@ -172,7 +172,7 @@ def _bring(connection: Connection, url: str, folder: Path, path: str, most: int)
         place.parent.mkdir(parents=True, exist_ok=True)
         return patiently()(read)
     except OSError as error:
-        raise ToolError(f"cannot write {place}: {error.strerror}; the run is not taken up") from error
+        raise ToolError(f"cannot write {place}: {error.strerror}; the run was not taken over") from error
 
 
 def _read(connection: Connection, url: str, path: str) -> bytes:
@@ -190,11 +190,11 @@ def _image(known: RunRecord) -> PublishedImage | None:
 
 
 def _same(folder: Path, path: str, digest: str) -> OnDisk:
-    """A file of the run's folder, once every byte of it was compared; it is compared again when it is copied."""
+    """A file of the run's folder with the recorded SHA-256. It is compared again while it is copied."""
     try:
         place = paths.inside(folder, path)
         found = OnDisk(place, place.stat().st_size, sha256=digest)
     except OSError as error:
-        raise ToolError(f"{folder / path}: {error.strerror}; without it the run cannot be repeated") from error
+        raise ToolError(f"{folder / path}: {error.strerror}; the run cannot be repeated without this file") from error
     require_same(found, sha256_of(found))
     return found

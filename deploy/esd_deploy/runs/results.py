@@ -1,4 +1,4 @@
-"""Bringing a job's files home: each one whole, checked, resumed where it broke off, and none outside the run's folder."""
+"""Fetches a job's files: each whole, checked, resumed where a download broke off, and never outside the run's folder."""
 
 import shutil
 from collections.abc import Callable, Iterable, Mapping
@@ -27,16 +27,16 @@ MANIFEST = inventory.HASHES
 parse_manifest = parse_hashes
 _AT_ONCE = 4
 _TRIES = 5
-"""How often one path may fail in a row while the site answers everything else."""
+"""How often in a row one path may fail while the site answers everything else."""
 _LISTS = 3
 _MOST_BYTES = 64 * 1024**2
-"""Of what the job noted about its folder: 200 bytes a file, and more files than a server lists."""
+"""Most bytes of the job's notes about its folder: 200 bytes a file, for more files than a server lists."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What came, and what did not and why."""
+    """The fetched files, and the missing ones with the reason."""
 
     files: tuple[FileRecord, ...]
     missing: tuple[MissingRecord, ...]
@@ -44,19 +44,19 @@ class Fetched:
 
 @dataclass(frozen=True)
 class _Job:
-    """A job, asked with patience."""
+    """A job whose site gets time to recover."""
 
     connection: Connection
     url: str
     retry: Retrying
     notice: Callable[[str], None]
-    """Is told of what takes long."""
+    """Receives messages about slow steps."""
 
     def persistently(self, ask: Callable[[], T], progress: Callable[[], int] = lambda: 0) -> T:
-        """The answer about one path. A site that is lost, or that refuses the login, raises what it says; a path that fails: PathError.
+        """The answer about one path. Raises PathError if only this path fails, the site's own error if it is lost or refuses the login.
 
-        After each failure the job itself is asked about, which tells the one from the other.
-        What comes further than ever before may go on failing.
+        After each failure it asks about the job itself, to tell one case from the other.
+        A download that gets further each time may fail more often.
         """
         attempt, before = 0, progress()
         while True:
@@ -74,7 +74,7 @@ class _Job:
             self.retry.sleep(min(10.0, 0.2 * 3 ** (attempt - 1)))
 
     def bytes_of(self, path: str) -> bytes:
-        """The whole of a small file."""
+        """The content of a small file."""
 
         def read() -> bytes:
             with self.connection.read(self.url, path) as pieces:
@@ -84,12 +84,12 @@ class _Job:
 
 
 class PathError(ToolError):
-    """One path cannot be fetched, while the site answers."""
+    """One path cannot be fetched, although the site answers."""
 
 
 def _reason(error: ToolError) -> str:
     if isinstance(error, GoneError):
-        return f"it is no longer there: {error}"
+        return f"the site no longer has it: {error}"
     return "the site does not let you read it" if isinstance(error, RefusedError) else str(error)
 
 
@@ -104,10 +104,10 @@ def fetch(  # noqa: PLR0913 - the first five as they always were
     ended: bool = True,
     notice: Callable[[str], None] = lambda _text: None,
 ) -> Fetched:
-    """Download all results into `folder`; each appears under its name only when it is whole, and what is here already stays.
+    """Download all results into `folder`. A file appears under its name only when it is whole; files that are here already stay.
 
-    `sent`: SHA-256 of the inputs that were staged, by which changed ones are known. One file that cannot be fetched does not keep the
-    others from coming. Raises ToolError where the site is lost, or this disk is full.
+    `sent`: SHA-256 (hex) of the staged inputs, to notice those that the job changed. A file that cannot be fetched does not stop the
+    others. Raises ToolError if the site is lost, or this disk is full.
     """
     asked, staged = _Job(connection, job, retry, notice), tuple(staged)
     listed, found = _look(asked)
@@ -126,7 +126,7 @@ def fetch(  # noqa: PLR0913 - the first five as they always were
 
 
 def _look(asked: _Job) -> tuple[list[RemoteFile], Inventory | None]:
-    """What the server lists, and what the job noted; a folder that the server could not list is asked for again."""
+    """The server's list of files, and the job's notes about them. Asks again for folders that the server could not list."""
     for attempt in range(_LISTS):
         listed = list(asked.retry(asked.connection.files, asked.url))
         if not any(file.problem for file in listed):
@@ -181,5 +181,5 @@ def _require_space(files: Iterable[Wanted], folder: Path) -> None:
     free = shutil.disk_usage(folder).free
     if needed > free:
         raise ToolError(
-            f"the results have {needed / 1e6:,.0f} MB, {folder} has {free / 1e6:,.0f} MB free; make room, then `esd-deploy fetch`"
+            f"the results need {needed / 1e6:,.0f} MB, but {folder} has {free / 1e6:,.0f} MB free; make room, then `esd-deploy fetch`"
         )

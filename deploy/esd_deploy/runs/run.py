@@ -1,4 +1,4 @@
-"""One run, live: its record, its folder, and the site that it runs at."""
+"""A live run: its record, its folder, and its site."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -30,14 +30,14 @@ from esd_deploy.sites.config import SiteConfig
 LOCK = ".lock"
 _TAIL_BYTES = 64 * 1024
 _LONGEST_OUTPUT = 256 * 1024**2
-"""Bytes of what a job prints that are shown at once."""
+"""Most bytes of a job's output that are shown at once."""
 _KEPT_DETAILS = 40
 
 
 class Run:
-    """A run's folder has the layout of the job's folder, with the record `run.json` in it.
+    """A run with its folder, which has the layout of the job's folder and holds the record `run.json`.
 
-    The record is saved before the job exists and after each step, so that a new Run can take over where another one died.
+    Each step saves the record, the first one before the job exists. So a new Run can continue where another one died.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class Run:
         return Run(record, folder, self._connection, poll_s=self._poll_s, display=self._display, sleep=self._sleep, site=self._site)
 
     def submit(self) -> None:
-        """Make the run's job unless it exists, send its files, start it."""
+        """Create the run's job unless it exists, send its files, start it. Raises ToolError if the site refuses or stays silent."""
         self._display.step(f"{self.id}: submitting to {self.record.site}")
         with self._alone():
             self.record = load(self.folder.parent, self.folder.name)  # another client may have come further
@@ -86,45 +86,45 @@ class Run:
                 submission.stage(self._connection, url, staged(self.record, self.folder, self._display.progress), self._retry())
             except EndedError as error:
                 self._seen(error.state)
-                self._display.step(f"{self.id}: {self.record.site} could not begin the job: {error.state.message}")
+                self._display.step(f"{self.id}: {self.record.site} could not start the job: {error.state.message}")
                 return
         self._started = True
         self._display.step(f"{self.id}: submitted to {self.record.site}, job {url}")
 
     def resume(self) -> None:
-        """Complete a submission that was interrupted; nothing to do for a job that has begun."""
+        """Complete an interrupted submission; does nothing for a job that has begun."""
         if self.record.job.url is None or self._retry()(self._connection.state, self.record.job.url).status == READY:
             self.submit()
 
     def wait(self) -> RunRecord:
-        """Follow the job to its end and fetch what it made. A failed job does not raise: see `record.succeeded`."""
-        self._refused_s = REFUSED_S  # the site let the caller in before
+        """Follow the job to its end and fetch its results. A failed job does not raise: see `record.succeeded`."""
+        self._refused_s = REFUSED_S  # the site accepted the caller before
         retry = self._retry(WAIT_S)
         for state in follow(self._claims, self._url, poll_s=self._poll_s, retry=retry, sleep=self._sleep, unchanged=self._look_behind):
             self._seen(state)
         return self.finish()
 
     async def wait_async(self) -> RunRecord:
-        """As `wait`, for code that has other things to do meanwhile."""
+        """Like `wait`, for code that has other work meanwhile."""
         return await aio.wait(self)
 
     def finish(self) -> RunRecord:
-        """After the job's end: what the batch system says (it forgets a job minutes later), the results, and how it ended."""
+        """After the job's end: keep what the batch system says (it forgets a job within minutes), fetch the results, judge the ending."""
         with suppress(ToolError):
             self._keep_details(self._retry()(self._connection.details, self._url))
         self.fetch()
         return self.concluded()
 
     def refresh(self) -> RunRecord:
-        """Ask the site once."""
+        """Ask the site once and return the updated record."""
         self._seen(self._retry()(self._claims.state, self._url))
         return self.record
 
     def fetch(self) -> RunRecord:
-        """Bring the results home and complete the record by what the job reported."""
+        """Fetch the results and complete the record with what the job reported."""
         script, ended = self.record.script, self.record.ended
         sent = {script.name: script.sha256, **script.inputs}
-        # One client at a time: a second one finds all of it here, and checks it.
+        # One client at a time: a second client finds all files here and checks them.
         with alone(self.folder / LOCK, wait=True, notice=self._display.step, sleep=self._sleep):
             self._display.step(f"{self.id}: fetching the results")
             where = (self._connection, self._url, self.folder, self.record.staged, self._retry())
@@ -134,35 +134,35 @@ class Run:
         return self.record
 
     def concluded(self) -> RunRecord:
-        """The record of an ended job with how it ended; and no second job of this run is left at the site."""
+        """Judge how an ended job ended, and remove second jobs of this run at the site. Returns the record."""
         if self.record.status not in ENDED:
             return self.record
         retry = self._retry()
         with suppress(ToolError):
-            # Where the job itself called sbatch, the server knows nothing of the batch job, and the job noted it.
+            # If the job itself called sbatch, the server does not know the batch job; the job noted its details.
             told_here = batch_details(self._tail(BATCH_DETAILS)) or self.record.job.details
             self._keep_details(told_here or retry(self._connection.details, self._url))
         with suppress(ToolError):
             for other in submission.surplus(self._connection, self.id, self._url, retry):
-                self._display.step(f"{self.id}: a second job of this run is at the site: {other}")
+                self._display.step(f"{self.id}: the site has a second job of this run: {other}")
         told = ending(_state(self.record), self.record.job.details, stderr=self._tail("stderr"), own=self._tail("esd/failure.txt"))
         self._keep(self.record.model_copy(update={"ending": EndingRecord.of(told)}))
         return self.record
 
     def output(self, stream: str, start: int = 0) -> bytes:
-        """What the job has said so far (`stream`: stdout or stderr), from a byte on; nothing where it has not spoken yet.
+        """What the job has printed so far (`stream`: stdout or stderr), from byte `start` on; empty if it has printed nothing.
 
-        Of a run that has ended and was fetched, the file here is read.
+        Reads the fetched file if the run has ended.
         """
         if self.record.ended and any(one.path == stream for one in self.record.files):
             return paths.read(self.folder, stream, _LONGEST_OUTPUT)[start:]
-        known = min(start, 1)  # one byte that is there: a range behind the end is refused (416)
+        known = min(start, 1)  # one byte that exists: servers refuse a range behind the end (416)
         with suppress(GoneError), self._connection.read(self._url, stream, start - known) as pieces:
             return gathered(pieces, f"{self._url}: {stream}", _LONGEST_OUTPUT)[known:]
         return b""
 
     def cancel(self) -> RunRecord:
-        """End the job at the site; what it made so far stays there. Raises UsageError where the job is of another run."""
+        """End the job at the site; its files stay there. Raises UsageError if the job belongs to another run."""
         retry = self._retry()
         self._require_own()
         self._claims.declare_over(self._url)
@@ -180,7 +180,7 @@ class Run:
         return look
 
     def _look_behind(self) -> None:
-        """Of a job that has been running for a while: has the batch system ended it already? UNICORE believes that two minutes later."""
+        """Whether the batch system has already ended a job that runs for a while: UNICORE believes it only two minutes later."""
         if self.record.status == READY:
             self._start_again()
             return
@@ -191,17 +191,17 @@ class Run:
             word = ended_early(found)
             if word:
                 self._keep_details(found)
-                late = "UNICORE waits two minutes before it believes that no exit code will come"
+                late = "UNICORE waits two minutes for the exit code"
                 self._display.step(f"{self.id}: the batch system has ended the job ({word}); {late}")
 
     def _start_again(self) -> None:
-        """A UNICORE/X that dies right after it was told to start a job has forgotten that; the job would wait for ever."""
+        """Start the job again: a UNICORE/X that dies right after the request to start forgets it, and the job would wait for ever."""
         if self._started:
-            self._display.step(f"{self.id}: the site has not begun the job, which it was told to start; telling it again")
+            self._display.step(f"{self.id}: the site has not begun the job; starting it again")
             self._retry()(self._connection.start, self._url)
 
     def _keep_details(self, details: Mapping[str, str]) -> None:
-        """What the batch system said last counts; that it no longer knows the job takes nothing away."""
+        """Keep the batch system's newest details; empty ones, of a job that it has forgotten, change nothing."""
         if details:
             self._keep(self.record.with_details(dict(list(details.items())[:_KEPT_DETAILS])))
 
@@ -223,23 +223,23 @@ class Run:
         return tables.table(f"run {self.id}: {self.record.script.name}", outcome.rows(self.record))
 
     def delete(self) -> None:
-        """Remove the job and its folder at the site; the run's own folder stays. Raises UsageError where the job is of another run."""
+        """Remove the job and its folder at the site; the run's folder here stays. Raises UsageError if the job belongs to another run."""
         with suppress(GoneError):
             self._require_own()
         self._retry()(self._connection.delete, self._url)
 
     def _require_own(self) -> None:
-        """Every job has its run's id as a tag. A record, which may come from elsewhere, can name any job of the caller's."""
+        """Raises UsageError unless the job has the run's id as a tag: a record from elsewhere can name any job of the caller."""
         tags = self._retry()(self._connection.state, self._url).tags
         if self.id not in tags:
             raise UsageError(
-                f"{self._url} is not the job of run '{self.id}' (its tags: {', '.join(sorted(tags)) or 'none'}); it was left alone"
+                f"{self._url} is not the job of run '{self.id}' (its tags: {', '.join(sorted(tags)) or 'none'}); nothing was changed there"
             )
 
     @property
     def _url(self) -> str:
         if self.record.job.url is None:
-            raise UsageError(f"run '{self.id}' was never submitted to its end; `esd-deploy attach {self.id}` completes it")
+            raise UsageError(f"the submission of run '{self.id}' was interrupted; `esd-deploy attach {self.id}` completes it")
         return self.record.job.url
 
     def _seen(self, state: JobState) -> None:
@@ -254,12 +254,12 @@ class Run:
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
-        """Two clients that submit the same run at once would make two jobs."""
+        """Hold the run's lock: two clients that submit the same run at once would make two jobs."""
         try:
             with alone(self.folder / LOCK, notice=self._display.step):
                 yield
         except HeldError as error:
-            raise UsageError(f"run '{self.id}' is being submitted by another esd-deploy; `esd-deploy attach {self.id}` later") from error
+            raise UsageError(f"another esd-deploy is submitting run '{self.id}'; `esd-deploy attach {self.id}` later") from error
 
     def _tail(self, path: str) -> str:
         place = paths.inside(self.folder, path)

@@ -1,4 +1,4 @@
-"""Which runs a user means: by their ids, by beginnings of them, by `last`, by a tag."""
+"""Finds the runs that a user means: by id, by the beginning of an id, by `last`, by a tag."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,13 +11,13 @@ LAST = "last"
 _SHORTEST = 3
 _SHOWN = 5
 _SECOND = 15
-"""Characters of an id that say when it was made, to the second."""
+"""Characters at the beginning of an id: its date and time, to the second."""
 
 
 def one(runs: Path, word: str) -> str:
-    """The id of a run: the word itself, the newest for `last`, or the one id that begins so, or whose last part does.
+    """The id of a run: the newest for `last`, else the only id that begins with the word, or whose last part does, else the word itself.
 
-    A word that fits none is returned as it is: whoever reads the record says so. Raises UsageError where it fits several.
+    Raises UsageError if the word fits several runs. If it fits none, reading the record raises the error.
     """
     if "/" in word or (runs / word / record.FILE_NAME).is_file():
         return word
@@ -34,7 +34,7 @@ def one(runs: Path, word: str) -> str:
 
 
 def several(runs: Path, words: Sequence[str], tag: str | None) -> list[str]:
-    """The ids of all that is meant, each once. Raises UsageError where nothing is named, or no run has the tag."""
+    """The ids of all runs that the words and the tag name, each once. Raises UsageError if nothing is named, or no run has the tag."""
     if not words and tag is None:
         raise UsageError(
             f"name a run: its id from `esd-deploy list`, the beginning of one, `{LAST}`, or --tag WORD for all runs with a tag"
@@ -47,14 +47,14 @@ def several(runs: Path, words: Sequence[str], tag: str | None) -> list[str]:
 
 
 def _in_order(runs: Path, tag: str) -> list[str]:
-    """As they were submitted: ids of one second have no order."""
+    """In the order of submission: ids of the same second have no order of their own."""
     return [run_id for _, run_id in sorted((found.states[0].time, found.id) for found in fleet.records(runs, tag))]
 
 
 def _newest(runs: Path, ids: Sequence[str]) -> str:
-    """Of those that were made in the same second, the one that was written down last."""
+    """The newest run: of those made in the same second, the one recorded last."""
     if not ids:
-        raise UsageError(f"no run in {runs} yet; `esd-deploy run` or `submit` makes one")
+        raise UsageError(f"no run in {runs} yet; start one with `esd-deploy run` or `esd-deploy submit`")
     same = [known for known in ids if known[:_SECOND] == ids[-1][:_SECOND]]
     return max(same, key=lambda known: (_begun(runs, known), known))
 

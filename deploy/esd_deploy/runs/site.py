@@ -42,35 +42,35 @@ class Site:
 
     @classmethod
     def load(cls, name: str, *, token: str | None = None) -> "Site":
-        """A site of the catalogue (or a path to a site's YAML file); `token` goes before the configured credentials.
+        """Load a site by its name in the catalogue, or by the path of its YAML file. A `token` replaces the configured credentials.
 
-        Raises UsageError for an unknown name, ConfigError for a wrong file, ToolError where a local site is not up.
+        Raises UsageError for an unknown name, ConfigError for an invalid file, ToolError if a local site is not up.
         """
         return cls.of(load_site(name)[0], token=token)
 
     @classmethod
     def of(cls, config: SiteConfig, *, token: str | None = None) -> "Site":
-        """The site of a configuration; raises as `load`."""
+        """The site of a configuration. Raises the same errors as `load`."""
         return cls(config, resolve(config, token=token), kinds.backend(config.kind))
 
     def connect(self) -> Connection:
-        """A live connection. Raises ToolError where the site does not answer or does not let the caller in."""
+        """Open a connection. Raises ToolError if the site does not answer or refuses the caller."""
         return self.backend.connect(self.endpoint)
 
     def signed_only(self) -> "Site":
-        """The same site, where only images run that one of the user's trusted keys signed."""
+        """The same site, which now refuses every image that none of the user's trusted keys signed."""
         return replace(self, look_up=image.resolve_signed)
 
     def plan(self, request: Request) -> Plan:
-        """What a run would do, with the image's digest as the registry gives it now; nothing is submitted."""
+        """Plan a run, with the digest that the registry has for the image now; submits nothing. Raises UsageError for a wrong request."""
         return self.planned(request.checked(self.config))
 
     def planned(self, request: CheckedRequest) -> Plan:
-        """As `plan`, of a request that was checked before."""
+        """Like `plan`, for a request that is already checked."""
         return request.plan(self._published(request.image) if request.image else None, new_id())
 
     def published(self, word: str) -> PublishedImage:
-        """The image of a word (`nest`, `nest:25.04`, a whole reference), as the registry of this site serves it."""
+        """The image that a word (`nest`, `nest:25.04`, a reference) names in this site's registry. Raises UsageError if there is none."""
         return self._published(image.parse(word))
 
     def start(
@@ -82,14 +82,14 @@ class Site:
         rerun_of: str | None = None,
         connection: Connection | None = None,
     ) -> Run:
-        """A run that is written down under `runs`, but not submitted yet. `connection`: one that is there already."""
+        """Prepare a run: write its record and files below `runs`, without submitting it. `connection`: an open one to use."""
         connection = connection or self.connect()
         folder = runs / planned.run_id
         known = prepare(planned, self.backend.run_job(planned), folder, rerun_of=rerun_of, notice=(display or Silent()).progress)
         return Run(known, folder, connection, poll_s=self.config.poll_s, display=display, site=self.config)
 
     def start_many(self, plans: Iterable[Plan], *, runs: Path = RUNS, display: Display | None = None) -> Iterator[Run]:
-        """A run of each plan over one connection, one after the other."""
+        """Prepare a run of each plan, one after the other, over one connection."""
         connection = self.connect()
         for one in plans:
             yield self.start(one, runs=runs, display=display, connection=connection)
@@ -113,7 +113,11 @@ class Site:
         environment: Mapping[str, str] | None = None,
         runs: Path = RUNS,
     ) -> Run:
-        """Submit a script and return at once; `wait()` of the result follows it to its end. The record is in `runs/<id>/`."""
+        """Submit a script and return at once; `wait()` of the result follows the run to its end. The record is in `runs/<id>/`.
+
+        `tasks_per_node`: MPI ranks; `threads`: threads of each rank; `time_s`: the job's time limit in seconds. Raises UsageError for a
+        request that the site cannot run, ToolError if the site or the registry refuses it or stays silent.
+        """
         shape = Shape(nodes, tasks_per_node, threads)
         files = tuple(Path(path) for path in inputs)
         variables = tuple((environment or {}).items())
@@ -124,20 +128,20 @@ class Site:
         return run
 
     def runs(self, tag: str | None = None, *, folder: Path = RUNS) -> Runs:
-        """The runs at this site that have a record in `folder`, as they were submitted; only those with the tag, where one is given."""
+        """The runs at this site with a record in `folder`, in the order of submission; with `tag`, only the runs that have it."""
         found = (one for run_id in record.known(folder) if (one := _readable(folder, run_id)) and one.site == self.config.name)
         wanted = sorted((one.states[0].time, one.id) for one in found if tag is None or tag in one.tags)
         return self.these([run_id for _, run_id in wanted], folder=folder)
 
     def these(self, ids: Sequence[str], *, folder: Path = RUNS) -> Runs:
-        """The runs of these ids."""
+        """The runs with these ids."""
         return Runs(ids, folder, self.connect, lambda run_id, connection: self.run(run_id, runs=folder, connection=connection))
 
     def __repr__(self) -> str:
         return f"<Site {self.config.name}: {self.config.description}>"
 
     def run(self, run_id: str, *, runs: Path = RUNS, display: Display | None = None, connection: Connection | None = None) -> Run:
-        """A run that was submitted before, by its id; raises UsageError for an unknown one."""
+        """A run from an earlier submission, by its id. Raises UsageError for an unknown id."""
         known = record.load(runs, run_id)
         return Run(known, runs / run_id, connection or self.connect(), poll_s=self.config.poll_s, display=display, site=self.config)
 
@@ -158,10 +162,10 @@ def _readable(folder: Path, run_id: str) -> RunRecord | None:
 
 
 def numbered(planned: Plan, count: int) -> Iterator[Plan]:
-    """`count` runs of a plan; of several, each finds its number in `$ESD_RUN_INDEX`."""
+    """`count` runs of a plan. If there are several, each finds its number, from 0, in `$ESD_RUN_INDEX`."""
     yield from (planned,) if count == 1 else (replace(planned, run_id=new_id(), index=number) for number in range(count))
 
 
 def new_id() -> str:
-    """An id of a run: when, and something that nobody else has."""
+    """A new run's id: date and time (UTC), and random digits."""
     return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"

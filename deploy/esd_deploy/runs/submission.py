@@ -1,4 +1,4 @@
-"""Submitting so that a run becomes one job, whatever gets lost on the way."""
+"""Submits a run as exactly one job, whatever answer gets lost."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -10,17 +10,17 @@ from esd_deploy.plans.job import JobDescription
 
 
 def create(connection: Connection, description: JobDescription, tag: str, retry: Retrying) -> str:
-    """The URL of the run's one job. A lost answer may have been a job all the same: so every try looks for the tag first.
+    """Create the run's job and return its URL. The job may exist although its answer was lost, so every try looks for the tag first.
 
-    A request that the site works off late can still make a second job; it waits for its files and never runs, and `surplus` finds it.
+    A request that the site handles late can still make a second job. That job waits for files and never runs; `surplus` finds it.
     """
     return retry(lambda: _begun(connection, connection.find(tag)) or connection.create(description))
 
 
 def stage(connection: Connection, job: str, files: Mapping[str, Content], retry: Retrying) -> None:
-    """Upload all files, then start the job; may be repeated as a whole.
+    """Upload all files, then start the job. May be repeated as a whole.
 
-    Raises EndedError for a job that has ended meanwhile: one whose folder cannot be made fails when it is created.
+    Raises EndedError if the job has ended meanwhile: a job fails at its creation if the site cannot make its folder.
     """
 
     def unless_ended(act: Callable[..., None], *what: object) -> None:
@@ -38,7 +38,7 @@ def stage(connection: Connection, job: str, files: Mapping[str, Content], retry:
 
 
 def surplus(connection: Connection, tag: str, job: str, retry: Retrying) -> Sequence[str]:
-    """Removes jobs with the run's tag that are not its job and never began; returns those that did begin, which must not be."""
+    """Remove other jobs with the run's tag that never began. Return those that did begin, which should not exist."""
     running = []
     for other in retry(connection.find, tag):
         if other == job:
@@ -51,7 +51,7 @@ def surplus(connection: Connection, tag: str, job: str, retry: Retrying) -> Sequ
 
 
 def _begun(connection: Connection, jobs: Sequence[str]) -> str | None:
-    """Of several jobs of one run the one that has begun, else the first."""
+    """The one of several jobs that has begun; else the first."""
     if len(jobs) < 2:
         return jobs[0] if jobs else None
     return next((job for job in jobs if connection.state(job).status != READY), jobs[0])

@@ -1,4 +1,4 @@
-"""A sweep: one plan with many parameters, a run for each. What is done is not done again, and what was interrupted goes on."""
+"""A sweep: a run for each combination of parameters. Repeating a sweep continues it: finished work is not run again."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -29,24 +29,24 @@ _RANK = {"begun": 1, "active": 2, "done": 3}
 
 @dataclass(frozen=True)
 class Member:
-    """One run of a sweep: what it would be, and the run that is the same work already (None where there is none)."""
+    """One run of a sweep: its plan, and the earlier run that did the same work (None if there is none)."""
 
     plan: Plan
     known: RunRecord | None = None
 
     @property
     def standing(self) -> Standing:
-        """new · begun: written down and not yet submitted · active: at its site · done: it succeeded."""
+        """new · begun: recorded, not yet submitted · active: at its site · done: succeeded."""
         return "new" if self.known is None else standing(self.known) or "new"
 
     @property
     def run_id(self) -> str:
-        """Of the run that there is, or would be."""
+        """The id of the earlier run, or of the planned one."""
         return self.known.id if self.known else self.plan.run_id
 
 
 def standing(one: RunRecord) -> Standing | None:
-    """How far a known run is; None for one that failed: its work is still to be done."""
+    """How far a known run is; None if it failed, because its work is still to be done."""
     if one.ended:
         return "done" if one.succeeded else None
     return "begun" if one.job.url is None or one.status == READY else "active"
@@ -54,17 +54,17 @@ def standing(one: RunRecord) -> Standing | None:
 
 @contextmanager
 def alone_in(runs: Path, display: Display) -> Iterator[None]:
-    """While this lasts, no other sweep is submitted into that folder: two at once would each make the runs of the other."""
+    """Hold the folder's lock: two sweeps that are submitted into it at once would each make the runs of the other."""
     try:
         runs.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ToolError(f"cannot make {runs}: {error.strerror}; choose another folder with --output") from error
-    with alone(runs / LOCK, wait=True, notice=lambda _text: display.step(f"another sweep is being submitted into {runs}; waiting for it")):
+    with alone(runs / LOCK, wait=True, notice=lambda _text: display.step(f"waiting for another sweep that is being submitted into {runs}")):
         yield
 
 
 def members(plan: Plan, combinations: Iterable[Parameters], runs: Path, *, again: bool = False, load: Load = Site.load) -> list[Member]:
-    """A member for each combination. What seems active is asked about first: it may have failed since. With `again` all are new."""
+    """A member for each combination. Asks about runs that seem active, which may have failed since. With `again`, all are new."""
     wanted = [plan.with_parameters(one, new_id()) for one in combinations]
     if again:
         return [Member(one) for one in wanted]
@@ -75,7 +75,7 @@ def members(plan: Plan, combinations: Iterable[Parameters], runs: Path, *, again
 
 
 def _known(runs: Path, wanted: frozenset[Sameness], load: Load) -> dict[Sameness, RunRecord]:
-    """The run of each work that is furthest."""
+    """For each piece of work, the run that got furthest."""
     same = [(key, one) for one in fleet.records(runs) if standing(one) and (key := sameness.of_record(one)) in wanted]
     active = [one.id for _, one in same if standing(one) == "active"]
     gone = {one.id for one in Fleet(runs, load).refresh(active) if isinstance(one.cause, GoneError)} if active else set()
@@ -85,9 +85,9 @@ def _known(runs: Path, wanted: frozenset[Sameness], load: Load) -> dict[Sameness
 
 
 def submitted(place: Site, sweep: Sequence[Member], runs: Path, display: Display | None = None) -> Iterator[RunRecord]:
-    """The record of each member, in their order; those that are neither active nor done are submitted, over one connection.
+    """Submit the members that are neither active nor done, over one connection. Yields the record of every member, in order.
 
-    Raises as `Run.submit`: all before it stay submitted, and the same sweep goes on from there.
+    Raises the errors of `Run.submit`: the earlier members stay submitted, and the same sweep continues from there.
     """
     connection: Connection | None = None
     for one in sweep:
@@ -110,9 +110,9 @@ def sweep(
     runs: Path = RUNS,
     **request: Any,
 ) -> Runs:
-    """Submit a run for each combination of the values, and return at once; for notebooks. `request`: fields of Request, such as `image`.
+    """Submit a run for each combination of the values and return at once, for notebooks. `request`: fields of Request, such as `image`.
 
-    What is done or active is not submitted again, unless `again` is set. Raises as `Site.submit`; the same call goes on from there.
+    Does not submit work again that is done or active, unless `again` is set. After an error of `Site.submit`, the same call continues.
     """
     combinations = grid({name: tuple(one) for name, one in values.items()})
     if not combinations:

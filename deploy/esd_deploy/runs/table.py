@@ -1,4 +1,4 @@
-"""Many runs of a site as one thing: a sequence, a table in a notebook, a data frame."""
+"""Many runs of one site: as a sequence, a table in a notebook, a data frame."""
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -17,7 +17,7 @@ _MOST_SHOWN = 100
 
 
 class Runs:
-    """The runs of these ids, all at one site. It is asked when it must be, over one connection."""
+    """The runs with these ids, all at one site. Connects to the site once, when a question needs it."""
 
     def __init__(self, ids: Sequence[str], folder: Path, connect: Callable[[], Connection], open_run: Open) -> None:
         self.ids = tuple(ids)
@@ -26,7 +26,7 @@ class Runs:
 
     @property
     def records(self) -> list[RunRecord]:
-        """What is known of each here; the site is not asked."""
+        """The records on this machine; does not ask the site."""
         return [record.own(self._folder, run_id) for run_id in self.ids]
 
     def __len__(self) -> int:
@@ -39,14 +39,14 @@ class Runs:
         return self._run(self.ids[number])
 
     def refresh(self) -> "Runs":
-        """Ask the site about those that have not ended."""
+        """Ask the site about the runs that have not ended."""
         for one in self.records:
             if not one.ended and one.job.url:
                 self._run(one.id).refresh()
         return self
 
     def wait(self) -> "Runs":
-        """Wait for the end of all and fetch what they made. A failed job does not raise."""
+        """Wait until all runs have ended and fetch their results. A failed job does not raise."""
         for one in self:
             if not one.record.complete:
                 one.resume()
@@ -54,11 +54,11 @@ class Runs:
         return self
 
     def to_pandas(self) -> Any:
-        """A data frame: a row for each run, with the columns of `esd-deploy list --csv`. Raises UsageError where pandas is not there."""
+        """A data frame with a row for each run and the columns of `esd-deploy list --csv`. Raises UsageError if pandas is not installed."""
         try:
             import pandas as pd  # type: ignore[import-not-found, import-untyped, unused-ignore]  # noqa: PLC0415 - only who has it needs it
         except ImportError as error:
-            raise UsageError("to_pandas needs pandas: `pip install pandas`; `records` and `esd-deploy list --csv` do without") from error
+            raise UsageError("to_pandas needs pandas: `pip install pandas`; `records` and `esd-deploy list --csv` do not") from error
         found = [rows.row(one) for one in self.records]
         return pd.DataFrame(found, columns=rows.columns(found))
 

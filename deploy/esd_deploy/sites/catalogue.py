@@ -1,4 +1,4 @@
-"""The sites and images that are known by name: the user's own, and those of a checkout or of the installed package."""
+"""The sites and images that have names: the user's own, and those of a checkout or of the installed package."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +11,7 @@ from esd_build.data.errors import NoCheckoutError, ToolError
 from esd_deploy.sites.config import SiteConfig
 
 PACKAGED = Path(__file__).parents[1] / "catalogue"
-"""A copy of site-configs/ and of what names images, as the built package carries it; a checkout has the originals instead."""
+"""The installed package's copy of site-configs/ and of the files that name images; a checkout has the originals."""
 SUFFIXES = frozenset({".yaml", ".yml"})
 Origin = Literal["own", "checkout", "package"]
 
@@ -23,7 +23,7 @@ def own_sites() -> Path:
 
 @dataclass(frozen=True)
 class Known:
-    """One site's file; `hides` is the one of the same name that it goes before."""
+    """One site's file; `hides` is another file of the same name that it replaces."""
 
     name: str
     file: Path
@@ -33,29 +33,29 @@ class Known:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """The data folders of a checkout, or the copies in the installed package; and the user's own sites, which go first."""
+    """The data folders of a checkout, or the copies in the installed package; the user's own sites come first."""
 
     root: Path
     own: Path = field(default_factory=own_sites)
 
     @classmethod
     def find(cls, start: Path | None = None) -> "Catalogue":
-        """The checkout around `start` (the current folder), else the one that this code runs from, else the package's own copy."""
+        """The checkout around `start` (default: the current folder), else the one that this code runs from, else the package's copy."""
         for origin in (start or Path.cwd(), Path(__file__)):
             for folder in (origin.resolve(), *origin.resolve().parents):
                 if (folder / "site-configs").is_dir():
                     return cls(folder)
         if not PACKAGED.is_dir():
-            raise ToolError(f"the installed esd-images is not whole: {PACKAGED} is missing; install it again, or change into a checkout")
+            raise ToolError(f"the installed esd-images is incomplete: {PACKAGED} is missing; install it again, or change into a checkout")
         return cls(PACKAGED)
 
     @property
     def is_checkout(self) -> bool:
-        """Whether the folders are the originals, to which measurements and images belong."""
+        """Whether the folders are a checkout's, which also has measurements and images."""
         return self.root != PACKAGED
 
     def checkout(self, purpose: str) -> Path:
-        """The checkout's folder. Raises NoCheckoutError outside one that says what for (`purpose`: "--model compiles …")."""
+        """The checkout's folder. Outside a checkout, raises NoCheckoutError that names the `purpose` ("--model compiles …")."""
         if not self.is_checkout:
             raise NoCheckoutError(
                 f"{purpose}, and {Path.cwd()} is not in a checkout of esd-images: change into one (git clone, then make setup)"
@@ -64,7 +64,7 @@ class Catalogue:
 
     @property
     def sites(self) -> list[Known]:
-        """Every site by name, each with the file that counts."""
+        """Every site by name, each with the file in effect."""
         origin: Origin = "checkout" if self.is_checkout else "package"
         shared = {path.stem: path for path in self.root.glob("site-configs/*.yaml")}
         own = {path.stem: path for path in self.own.glob("*.yaml")}
@@ -80,23 +80,23 @@ class Catalogue:
         return sorted(path.parent.name for path in self.root.glob("recipes/*/image.yaml"))
 
     def site(self, name: str) -> SiteConfig:
-        """Raises UsageError for an unknown name (with the nearest known one), ConfigError for a wrong file."""
+        """The site's configuration. Raises UsageError for an unknown name (with the nearest known one), ConfigError for an invalid file."""
         return read(self.known(name))
 
     def known(self, name: str) -> Known:
-        """The file of a name. Raises UsageError for an unknown one."""
+        """A site's file, by the site's name. Raises UsageError for an unknown name."""
         documents.choose(name, self.site_names, what="site")
         return next(one for one in self.sites if one.name == name)
 
 
 def read(site: Known) -> SiteConfig:
-    """The configuration. One of the user's own remembers its file: only this machine has it. Raises ConfigError."""
+    """The configuration in a file. Remembers the path of the user's own file, which only this machine has. Raises ConfigError."""
     own = {"file": site.file.absolute()} if site.origin == "own" else {}
     return documents.load(site.file, SiteConfig, name=site.name, **own)
 
 
 def load_site(name: str) -> tuple[SiteConfig, Path]:
-    """A site by its name in the catalogue, or by the path of a YAML file of one's own; with the file that it was read from."""
+    """A site by its name in the catalogue, or by the path of the user's YAML file; returns its configuration and its file."""
     path = Path(name)
     if path.suffix in SUFFIXES:
         return documents.load(path, SiteConfig, name=path.stem, file=path.absolute()), path

@@ -1,4 +1,4 @@
-"""How sure a value of a site's file is. Sites are described from papers, manuals and repositories, seldom by the site itself."""
+"""How certain a value in a site's file is. Most values come from papers, manuals and repositories, few from the site itself."""
 
 from pydantic import Field
 
@@ -7,7 +7,7 @@ from esd_build.data.documents import Document
 
 
 class Evidence(Document):
-    """Where one value comes from. `verify: true` asks the preflight to look before it is relied upon."""
+    """Where one value comes from. With `verify: true`, the preflight checks the value before a run relies on it."""
 
     certainty: Certainty
     source: str = Field("", description="who says so")

@@ -13,7 +13,7 @@ from esd_deploy.sites.source import CredentialsSource, Variable
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$")]
-# Values reach shell scripts and requests: each type holds no more than such a value needs. No address holds a password.
+# Values reach shell scripts and requests, so each type allows only what such a value needs. No address holds a password.
 _SERVER = r"^https://[^\s@/?#]+"
 HttpsUrl = Annotated[str, StringConstraints(pattern=_SERVER + r"(/[^\s@?#]+)*/rest/core$")]
 RegistryUrl = Annotated[str, StringConstraints(pattern=_SERVER + r"(/[^\s@?#]+)*/rest/registries/\w+$")]
@@ -32,26 +32,26 @@ Account = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]*$"
 
 
 Mode = Literal["container", "module", "login", "queue"]
-"""container: in the image, on compute nodes · module: from the site's modules, on compute nodes · login: the same on the login node ·
-queue: by a neuromorphic queue."""
+"""container: in the image, on compute nodes · module: with the site's modules, on compute nodes · login: the same on the login node ·
+queue: through a neuromorphic queue."""
 _MODES: Mapping[str, tuple[Mode, ...]] = {"unicore": ("container", "module", "login"), "nmpi": ("queue",)}
 
 
 INPUT_MB = 10_000
-"""Most MB (10^6 bytes) of all files that go with one job, where the site says nothing."""
+"""Most MB (10^6 bytes) of all files of one job, if the site's file does not say."""
 
 
 class Limits(Document):
-    """What one job may ask for, checked before it is submitted."""
+    """What one job may request; checked before submission."""
 
     nodes: int = Field(ge=1, description="most nodes in one job")
     time_s: int = Field(ge=1, description="longest run time of a job, in seconds")
-    default_time_s: int = Field(600, ge=1, description="run time where the caller gives none, in seconds")
-    input_mb: int = Field(INPUT_MB, ge=1, description="most MB (10^6 bytes) of all files that go with one job; a queue carries 5")
+    default_time_s: int = Field(600, ge=1, description="time limit of a job if the user gives none, in seconds")
+    input_mb: int = Field(INPUT_MB, ge=1, description="most MB (10^6 bytes) of all files of one job; a queue accepts 5")
 
     @property
     def input_bytes(self) -> int:
-        """The same in bytes."""
+        """`input_mb` in bytes."""
         return self.input_mb * 1_000_000
 
 
@@ -62,33 +62,33 @@ Hint = Literal["nomultithread", "multithread", "compute_bound", "memory_bound"]
 
 
 class Binding(Document):
-    """Where the ranks of a node sit; what is not said is left to Slurm."""
+    """Where the ranks of a node sit; Slurm decides what is missing here."""
 
     bind: Cpus | None = Field(None, description="what each rank is bound to: cores, threads, sockets, ldoms, none (`srun --cpu-bind`)")
-    hint: Hint | None = Field(None, description="how the program uses cores, e.g. nomultithread (`srun --hint`); not with `bind`")
+    hint: Hint | None = Field(None, description="how the program uses cores, e.g. nomultithread (`srun --hint`); not together with `bind`")
     ranks_per_socket: int | None = Field(None, ge=1, description="most ranks on one socket (`srun --ntasks-per-socket`)")
     exclusive: bool = Field(False, description="whole nodes, with no other job on them")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if self.bind and self.hint:
-            raise ValueError("bind and hint: Slurm takes one of them")
+            raise ValueError("bind and hint: give only one; Slurm accepts no more")
         return self
 
 
 class Partition(Document):
-    """One Slurm partition; missing values are unknown and not checked."""
+    """One Slurm partition. Missing values are unknown, and not checked."""
 
     nodes: int | None = Field(None, ge=1, description="most nodes in one job")
     time_s: int | None = Field(None, ge=1, description="longest run time of a job, in seconds")
     cpus: int | None = Field(None, ge=1, description="cores of one node")
     gpus: int = Field(0, ge=0, description="GPUs of one node")
-    target: str | None = Field(None, description="the nodes' processor as Spack and archspec name it, where it is not the site's `target`")
+    target: str | None = Field(None, description="the nodes' processor, in archspec's words, if it differs from the site's `target`")
 
     @model_validator(mode="before")
     @classmethod
     def _without_what_nothing_reads(cls, values: object) -> object:
-        """`memory_gb` was a key that nothing read: files that still have it stay valid."""
+        """Drop `memory_gb`, a key that nothing reads, so that files with it stay valid."""
         return {name: value for name, value in values.items() if name != "memory_gb"} if isinstance(values, dict) else values
 
 
@@ -96,20 +96,20 @@ class NmpiSettings(Document):
     """Further settings of a neuromorphic queue (`kind: nmpi`)."""
 
     platform: str = Field(description="`hardware_platform` of the queue's jobs: SpiNNaker, Demo, …")
-    collab: str | None = Field(None, description="the collaboratory whose quota is charged; without it, --account")
-    hardware_config: dict[str, str | int | bool] = Field(default_factory=dict, description="passed on as it is")
+    collab: str | None = Field(None, description="the collaboratory whose quota is charged; without it, --account names one")
+    hardware_config: dict[str, str | int | bool] = Field(default_factory=dict, description="passed on unchanged")
 
 
 class SiteConfig(Document):
-    """One site. `status_file` replaces the addresses, `ca_file` and `credentials` where the site itself tells them."""
+    """One site. `status_file`, which a local site writes, replaces the addresses, `ca_file` and `credentials`."""
 
     name: Name = Field(description="the file's name without .yaml", exclude=True)
-    file: Path | None = Field(None, description="where it was read from, if that is not the catalogue", exclude=True)
+    file: Path | None = Field(None, description="the file itself, if it is not in the catalogue", exclude=True)
     kind: Literal["unicore", "nmpi"]
     description: Line
-    status_file: Path | None = Field(None, description="JSON file of a local site that gives address, registry, CA and credentials")
+    status_file: Path | None = Field(None, description="a local site's JSON file with address, registry, CA and credentials")
     url: HttpsUrl | None = Field(None, description="UNICORE base URL, https://HOST:PORT/SITE/rest/core")
-    unicore_registry: RegistryUrl | None = Field(None, description="UNICORE registry that knows the site's base URL by its name")
+    unicore_registry: RegistryUrl | None = Field(None, description="UNICORE registry that gives the site's base URL")
     unicore_site: Word | None = Field(None, description="the site's name in that registry")
     queue_url: QueueUrl | None = Field(None, description="base URL of the neuromorphic job queue (kind: nmpi)")
     registry: RegistryHost | None = Field(None, description="host[:port] of the OCI registry that the site's login nodes pull from")
@@ -126,47 +126,44 @@ class SiteConfig(Document):
     )
     pmix: str | None = Field(None, description="version of the OpenPMIx that this plugin brings, where it is known")
     apptainer: Program = Field("apptainer", description="the container program on login and compute nodes")
-    sharens: bool = Field(True, description="start the ranks of a node in one user namespace (Apptainer >= 1.3, not with psslurm)")
+    sharens: bool = Field(True, description="start a node's ranks in one user namespace (Apptainer >= 1.3, not with psslurm)")
     scratch: Variable = Field("SCRATCH", description="variable that holds a folder shared by login and compute nodes")
     image_cache: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")] = Field(
-        "esd-images", description="folder of pulled images in it; the user's id is added, because each user has a separate folder"
+        "esd-images", description="folder of pulled images in `scratch`; each user has one, because the user's id is added to the name"
     )
     image_cache_keeper: Account | None = Field(
-        None, description="account that keeps images for all users in that folder, without an id; its missing images go to the user's own"
+        None,
+        description="account that keeps images for all users in that folder, without an id; others go to the user's folder",
     )
-    broadcast_nodes: int | None = Field(
-        None, ge=2, description="with this many nodes or more, `sbcast` copies the image to each node's disk"
-    )
-    broadcast_folder: AbsolutePath = Field("/tmp", description="the folder on each node to which it is copied")  # noqa: S108 - on the node, in the job
-    binds: tuple[Bind, ...] = Field((), description="paths (or $VARIABLES with one) made visible in the container, besides Apptainer's own")
-    modules: tuple[Module, ...] = Field((), description="environment modules for runs without an image")
-    activation: Line | None = Field(None, description="shell line that activates a project first; {account} is the budget")
+    broadcast_nodes: int | None = Field(None, ge=2, description="from so many nodes on, `sbcast` copies the image to each node's disk")
+    broadcast_folder: AbsolutePath = Field("/tmp", description="the folder on each node that `sbcast` copies to")  # noqa: S108 - on the node, in the job
+    binds: tuple[Bind, ...] = Field((), description="paths, or $VARIABLES that hold one, to show in the container besides Apptainer's own")
+    modules: tuple[Module, ...] = Field((), description="environment modules that runs without an image load")
+    activation: Line | None = Field(None, description="shell line that first activates a project; {account} stands for the budget")
     submit: Literal["unicore", "sbatch"] = Field(
         "unicore",
-        description="who submits batch work: unicore (the server does), or sbatch (a job on the login node calls `sbatch --wait`)",
+        description="what submits batch jobs: unicore (the server), or sbatch (a job on the login node calls `sbatch --wait`)",
     )
-    login_node: bool = Field(True, description="the site runs precommands and interactive jobs on its login nodes")
+    login_node: bool = Field(True, description="whether the site runs precommands and interactive jobs on its login nodes")
     partition: SlurmName | None = Field(None, description="default Slurm partition (UNICORE's Queue)")
-    partitions: dict[str, Partition] = Field(default_factory=dict, description="the partitions and what a job gets there")
-    account: SlurmName | None = Field(None, description="budget that is charged (UNICORE's Project)")
+    partitions: dict[str, Partition] = Field(default_factory=dict, description="the partitions and their limits")
+    account: SlurmName | None = Field(None, description="budget that pays for the jobs (UNICORE's Project)")
     target: str | None = Field(None, description="the nodes' processor as Spack and archspec name it: zen2, cascadelake, neoverse_v2, …")
     network: Literal["infiniband", "slingshot", "ethernet"] | None = Field(
         None, description="the network between the nodes: `validate` checks that MPI uses it and does not silently fall back to TCP"
     )
-    binding: Binding = Field(Binding(), description="where ranks sit where the caller does not say")
-    gpu: Literal["nvidia", "amd"] | None = Field(
-        None, description="whose GPUs the nodes have: the container is started with --nv or --rocm"
-    )
+    binding: Binding = Field(Binding(), description="where ranks sit, if the user does not say")
+    gpu: Literal["nvidia", "amd"] | None = Field(None, description="maker of the nodes' GPUs: the container starts with --nv or --rocm")
     gpu_resource: Word | None = Field(
         None,
-        description="the UNICORE resource that asks for GPUs of each node; UNICORE's own, GPUsPerNode, does not reach Slurm. "
+        description="the UNICORE resource that requests GPUs of each node; UNICORE's own, GPUsPerNode, does not reach Slurm. "
         "Not needed with `submit: sbatch`",
     )
-    environment: dict[Variable, Line] = Field(default_factory=dict, description="variables of every job")
+    environment: dict[Variable, Line] = Field(default_factory=dict, description="environment variables of every job")
     limits: Limits
-    poll_s: float = Field(10, gt=0, description="most seconds between two requests for a job's state")
-    wireup_s: int = Field(120, ge=1, description="seconds that the MPI wire-up check may take before the job is given up")
-    evidence: dict[str, Evidence] = Field(default_factory=dict, description="for each value: how certain it is, and who says so")
+    poll_s: float = Field(10, gt=0, description="most seconds between two questions about a job's state")
+    wireup_s: int = Field(120, ge=1, description="seconds after which a job gives up if its MPI ranks have not found each other")
+    evidence: dict[str, Evidence] = Field(default_factory=dict, description="for each value: its certainty and its source")
 
     @property
     def modes(self) -> tuple[Mode, ...]:
@@ -181,7 +178,7 @@ class SiteConfig(Document):
             if getattr(self, name) is not None
         ]
         if self.status_file is not None and own:
-            raise ValueError(f"status_file already gives {', '.join(own)}; remove one of both")
+            raise ValueError(f"status_file already gives {', '.join(own)}; remove one of them")
         missing = [name for name in self._needed() if getattr(self, name) is None]
         if self.status_file is None and missing:
             raise ValueError(f"{', '.join(missing)} missing (or give status_file, for a local site)")
@@ -201,7 +198,7 @@ class SiteConfig(Document):
         if self.kind == "unicore" and self.nmpi is not None:
             raise ValueError("nmpi is for kind: nmpi; remove it")
         if self.kind == "unicore" and "mpi" not in self.model_fields_set:
-            raise ValueError("mpi: missing (`srun --mpi=list` on the site tells its plugins)")
+            raise ValueError("mpi: missing (`srun --mpi=list` at the site lists its plugins)")
         return self
 
     @field_validator("activation")
@@ -210,7 +207,7 @@ class SiteConfig(Document):
         try:
             (line or "").format(account="x")
         except (LookupError, ValueError, AttributeError) as error:
-            raise ValueError("only {account} is replaced in it; write {{ and }} for braces of the shell") from error
+            raise ValueError("it may contain only {account}; write {{ and }} for braces of the shell") from error
         return line
 
     @model_validator(mode="after")
@@ -224,11 +221,11 @@ class SiteConfig(Document):
 
 
 def require_slurm_name(word: str, what: str) -> str:
-    """A partition or an account as a caller names it. Raises UsageError for what would be more than a name in a job's script."""
+    """The name of a partition or an account. Raises UsageError for any text that a job's script could take for more than a name."""
     try:
         return TypeAdapter(SlurmName).validate_python(word)
     except ValidationError as error:
-        raise UsageError(f"{what} {word!r}: expected a name of Slurm's: letters, digits and _ . , @ + : / -") from error
+        raise UsageError(f"{what} {word!r}: expected a name that Slurm accepts: letters, digits and _ . , @ + : / -") from error
 
 
 def schema() -> dict[str, object]:

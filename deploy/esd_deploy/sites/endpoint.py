@@ -1,4 +1,4 @@
-"""Where a site is reached, with what credentials: taken from its data file, or from a local site's status file."""
+"""A site's addresses and the user's credentials there, from its data file or from a local site's status file."""
 
 import os
 from collections.abc import Mapping
@@ -20,50 +20,50 @@ _LONGEST = 1024**2
 
 @dataclass(frozen=True)
 class Credentials:
-    """A secret with its kind: a user's password, or bearer tokens. Never printed."""
+    """A user's password, or bearer tokens. Never printed."""
 
     secret: str = field(repr=False)
     username: str | None = None
     tokens: Tokens | None = field(default=None, repr=False, compare=False)
 
     def bearer(self) -> str:
-        """A token that is valid now."""
+        """A token that is valid now. Raises UsageError if there is none."""
         return self.tokens.bearer() if self.tokens else self.secret
 
     def renew(self) -> bool:
-        """After a refusal: True where there is another token to try."""
+        """Get another token after a refusal; True if there is one to try."""
         return self.tokens.renew() if self.tokens else False
 
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A site's addresses and what proves both sides' identity."""
+    """A site's addresses, with what proves the identity of both sides."""
 
     url: str
     registry: str
     ca_file: Path | None
     credentials: Credentials
     hint: str
-    """What to try where it does not answer."""
+    """What the user can do if the site does not answer."""
     site_name: str | None = None
-    """Where this is set, `url` is that of a UNICORE registry, which knows the site's own under this name."""
+    """If set, `url` is that of a UNICORE registry, which gives the site's own URL under this name."""
     registry_ca_file: Path | None = None
-    """The certificate authority of the OCI registry, where it is not that of the server."""
+    """The certificate authority of the OCI registry, if it differs from the server's."""
     registry_login_file: Path | None = None
-    """The account that may write to the site's OCI registry, where a local site has one."""
+    """File of the account that may write to a local site's OCI registry."""
 
     def authority_of(self, registry: str) -> Path | None:
-        """What an OCI registry's certificate is checked with; None for one that is not the site's: the machine's authorities."""
+        """The authority that checks an OCI registry's certificate; None (the machine's authorities) for another site's registry."""
         return (self.registry_ca_file or self.ca_file) if registry == self.registry else None
 
     def login_of(self, registry: str) -> Path | None:
-        """The file with the account that may write to an OCI registry, where it is a local site's and this user may read it."""
+        """File of the account that may write to an OCI registry; None unless it is a local site's and this user can read the file."""
         own = self.registry_login_file
         return own if own is not None and registry == self.registry and os.access(own, os.R_OK) else None
 
 
 class LocalStatus(BaseModel):
-    """What is needed of a local site's `status.json`."""
+    """The part of a local site's `status.json` that a client needs."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -80,16 +80,16 @@ class LocalStatus(BaseModel):
 
 
 def resolve(config: SiteConfig, *, token: str | None = None, environ: Mapping[str, str] | None = None) -> Endpoint:
-    """The site's endpoint for this caller. A `token` given by hand goes before the configured source.
+    """The site's endpoint for this user. A `token` given by hand replaces the configured source.
 
-    Raises ToolError where the local site is not up, UsageError where the credentials are not there.
+    Raises ToolError if the local site is not up, UsageError if the credentials are missing.
     """
     if config.status_file is not None:
         return _of_local_site(config.status_file, queue=config.kind == "nmpi")
     if config.credentials is None:
-        raise AssertionError("the site model lets no such configuration through")
+        raise AssertionError("the site model refuses a configuration without credentials")
     credentials = _read(config, config.credentials, os.environ if environ is None else environ, token)
-    hint = f"is the site in maintenance? `esd-deploy site {config.file or config.name}` shows its address and the file that says it"
+    hint = f"check whether the site is in maintenance; `esd-deploy site {config.file or config.name}` shows its address and where it is set"
     url = config.url or config.unicore_registry or config.queue_url or ""
     return Endpoint(url, config.registry or "", config.ca_file, credentials, hint, config.unicore_site, config.registry_ca_file)
 
@@ -103,11 +103,11 @@ def _of_local_site(path: Path, *, queue: bool) -> Endpoint:
     except FileNotFoundError as error:
         raise ToolError(f"the local site is not up (no {path}); {hint}") from error
     except (OSError, ValidationError) as error:
-        raise ToolError(f"{path}: not readable as a local site's status; look with `esd-deploy local status`, or {hint}") from error
+        raise ToolError(f"{path} is not a valid status file of a local site; check with `esd-deploy local status`, or {hint}") from error
     if status.state != "running":
         raise ToolError(f"the local site '{status.name}' is not up (it {_STATES[status.state]}); {hint}")
     credentials = Credentials(_password(status.password_file), status.username)
-    hint = f"is the local site '{status.name}' still up? See `esd-deploy local status`; {hint}"
+    hint = f"check with `esd-deploy local status` whether the local site '{status.name}' is up; {hint}"
     if queue and not status.nmpi_url:
         raise ToolError(f"the local site '{status.name}' has no neuromorphic queue; {hint}")
     if queue and status.oidc_url:
@@ -133,7 +133,7 @@ def _read(config: SiteConfig, source: CredentialsSource, environ: Mapping[str, s
     variable = source.password_env or ""
     secret = one_line(environ.get(variable), f"${variable}")
     if not secret:
-        raise UsageError(f"site '{site}' takes its credentials from the environment variable {variable}, which is not set")
+        raise UsageError(f"site '{site}' needs the environment variable {variable} (its credentials), which is not set")
     return Credentials(secret, source.username)
 
 
@@ -141,4 +141,4 @@ def _password(path: Path) -> str:
     try:
         return secret_file(path) or ""
     except UsageError as error:
-        raise UsageError(f"{error} (it is the password of a local site, and belongs to the user who started that)") from error
+        raise UsageError(f"{error} (it holds a local site's password, and belongs to the user who started the site)") from error

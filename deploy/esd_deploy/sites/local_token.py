@@ -1,4 +1,4 @@
-"""A token of a local site's own issuer, for what takes no password: its neuromorphic queue. At EBRAINS a browser gives it."""
+"""Gets tokens from a local site's own issuer, for its neuromorphic queue, which accepts no password. At EBRAINS a browser gives them."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ CLIENT_ID = "esd-deploy"
 
 
 def tokens(issuer: str, username: str, password: str, ca_file: Path, *, http: httpx.Client | None = None) -> Tokens:
-    """Tokens for the password, each fetched when the one before has ended."""
+    """Tokens in exchange for the password; fetches a new one when the last one has expired."""
 
     def fetch() -> str:
         form = {"grant_type": "password", "client_id": CLIENT_ID, "username": username, "password": password}

@@ -1,4 +1,4 @@
-"""A site's settings as they are in effect, each with the place that it comes from."""
+"""A site's settings in effect, each with its source."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from esd_deploy.sites.endpoint import Endpoint
 
 @dataclass(frozen=True)
 class Setting:
-    """One key of the site's file, its value in effect, where that was said, and how sure it is."""
+    """One key of the site's file: its value in effect, the source, and the certainty."""
 
     name: str
     value: object
@@ -19,13 +19,13 @@ class Setting:
 
     @property
     def document(self) -> dict[str, object]:
-        """As JSON; `evidence` only where there is some."""
+        """As JSON; with `evidence` only if there is some."""
         told = {"value": self.value, "source": self.source}
         return {**told, "evidence": self.evidence.model_dump()} if self.evidence else told
 
 
 def settings(config: SiteConfig, file: Path, endpoint: Endpoint | None) -> list[Setting]:
-    """All settings of a site. `endpoint` (None while a local site is down) fills in what its status file says; no secret is shown."""
+    """All settings of a site, without secrets. `endpoint` (None while a local site is down) adds the values of its status file."""
     found: dict[str, object] = {}
     if config.status_file is not None and endpoint is not None:
         found = {"url": endpoint.url, "registry": endpoint.registry, "ca_file": str(endpoint.ca_file)}
@@ -41,5 +41,5 @@ def settings(config: SiteConfig, file: Path, endpoint: Endpoint | None) -> list[
 
 
 def _evidence(config: SiteConfig, name: str) -> Evidence | None:
-    """Of this very value, else of the mapping that it lies in."""
+    """The evidence of this value, else of the mapping that contains it."""
     return config.evidence.get(name) or config.evidence.get(name.partition(".")[0])

@@ -1,4 +1,4 @@
-"""Bearer tokens: where they come from, and how a valid one is at hand during a wait of a day. A token is never printed."""
+"""Bearer tokens: where they come from, and how a client that waits for a day always has a valid one. A token is never printed."""
 
 import importlib
 import os
@@ -17,20 +17,20 @@ from esd_deploy.sites import oidc
 from esd_deploy.sites.source import CredentialsSource
 
 MARGIN_S = 60
-"""A token that ends sooner than this is renewed first; a short one in the last quarter of its life."""
+"""Renew a token that expires in less than so many seconds; a short-lived one in the last quarter of its life."""
 _LAST_PART = 4
 _LONGEST = 64 * 1024
 _BY_HAND = "the token given by hand"
 _OPAQUE_S = 300
-"""How long a token that does not tell its end is used before its source is asked again."""
+"""Seconds for which a token without an expiry time is used before its source is asked again."""
 
 Place = Callable[[], str | None]
-"""Asks one place for a token; None where it has none."""
+"""Asks one place for a token. Returns None if the place has none."""
 Clock = Callable[[], float]
 
 
 def expiry(token: str) -> float | None:
-    """When a token ends, in seconds since 1970, as it says itself; None where it does not say. The signature is the site's to check."""
+    """When a token expires, in seconds since 1970, by its own claim; None if it does not say. Does not check the signature."""
     return _time(token, "exp")
 
 
@@ -44,12 +44,12 @@ def _time(token: str, claim: str) -> float | None:
 
 @dataclass
 class Tokens:
-    """A valid token whenever it is asked for, from the first place that has one."""
+    """Always gives a valid token, from the first place that has one."""
 
     places: Mapping[str, Place] = field(repr=False)
     clock: Clock = time.time
     fixed: frozenset[str] = frozenset()
-    """Places that only ever have the one token: given by hand, in an environment variable, in a file that somebody writes."""
+    """Places that do not renew their token: given by hand, an environment variable, a file that somebody writes."""
     _token: str | None = field(default=None, repr=False)
     _place: str | None = None
     _until: float = 0
@@ -57,14 +57,14 @@ class Tokens:
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def bearer(self) -> str:
-        """Raises UsageError where no place has a token, or only one that has ended."""
+        """A valid token. Raises UsageError if no place has one, or if the only one has expired."""
         with self._lock:
             if self._token is None or self.clock() > self._until - self._margin_s:
                 self._fetch()
             return self._token or ""
 
     def renew(self) -> bool:
-        """Ask the places again for a token that the site refused; True where there is another one now."""
+        """Ask the places again after the site refused the token; True if there is another one now."""
         with self._lock:
             before = self._token
             self._fetch()
@@ -72,15 +72,15 @@ class Tokens:
 
     @property
     def renews(self) -> bool:
-        """Whether the present token is renewed without the user."""
+        """Whether the current token is renewed without the user."""
         return self._place not in self.fixed
 
     def lifetime_s(self) -> float | None:
-        """How long the present token is valid still; None where it does not say."""
+        """Seconds for which the current token is still valid; None if it does not say."""
         return None if expiry(self.bearer()) is None else self._until - self.clock()
 
     def _fetch(self) -> None:
-        """A new token; while the issuer is away, the one at hand serves as long as it is valid."""
+        """A new token; while the issuer is away, the current one as long as it is valid."""
         for place, ask in self.places.items():
             try:
                 token = one_line(ask(), place)
@@ -91,16 +91,16 @@ class Tokens:
             if token and self._keep(token, place):
                 return
         if self._token is None:
-            raise UsageError(f"no token: looked at {'; '.join(self.places)}")
+            raise UsageError(f"no token; looked in: {'; '.join(self.places)}")
         if self._until <= self.clock():
             end, now = (datetime.fromtimestamp(at, UTC).strftime("%H:%M:%S") for at in (self._until, self.clock()))
             raise UsageError(
                 f"the token has expired (at {end} UTC; it is {now} by this machine's clock), and there is no newer one; "
-                f"looked at {'; '.join(self.places)}"
+                f"looked in: {'; '.join(self.places)}"
             )
 
     def _keep(self, token: str, place: str) -> bool:
-        """True where the token is valid now."""
+        """Whether the token is valid now."""
         left_s = self._left_s(token, place)
         if token != self._token:
             self._margin_s = min(MARGIN_S, left_s / _LAST_PART)
@@ -108,7 +108,7 @@ class Tokens:
         return left_s > 0
 
     def _left_s(self, token: str, place: str) -> float:
-        """How long a token is valid still. One that was issued just now and has ended was not: this clock or the issuer's is wrong."""
+        """Seconds for which a token is still valid. One issued just now cannot have expired: this clock or the issuer's is wrong."""
         end, issued = expiry(token), _time(token, "iat")
         if end is None:
             return _OPAQUE_S + MARGIN_S
@@ -124,7 +124,7 @@ def tokens(
     environ: Mapping[str, str] = os.environ,
     ca_file: Path | None = None,
 ) -> Tokens:
-    """The places of a site's tokens, in their order; a token `given` by hand goes before all."""
+    """The places of a site's tokens, in order of search; a token `given` by hand comes first."""
     places: dict[str, Place] = {}
     if given:
         return Tokens({_BY_HAND: lambda: given}, fixed=frozenset({_BY_HAND}))
@@ -146,7 +146,7 @@ def tokens(
 
 
 def jupyter() -> str | None:
-    """The token of the user of an EBRAINS JupyterLab, which renews it itself; None outside of it."""
+    """The user's token in an EBRAINS JupyterLab, which renews it; None outside a JupyterLab."""
     try:
         oauth = importlib.import_module("clb_nb_utils.oauth")
     except ImportError:
@@ -155,23 +155,21 @@ def jupyter() -> str | None:
 
 
 def one_line(secret: str | None, place: str) -> str | None:
-    """A secret as a header can carry it. Raises UsageError that names its place, and nothing of the secret."""
+    """A secret in a form that fits a header. Raises UsageError that names the secret's place and shows nothing of it."""
     if secret and not secret.isprintable():
-        raise UsageError(
-            f"the secret from {place} contains a line break or another character that no secret has; save it again, as one line"
-        )
+        raise UsageError(f"the secret in {place} contains a line break or another character that no secret has; save it again, as one line")
     return secret
 
 
 def secret_file(path: Path, *, optional: bool = False) -> str | None:
-    """A secret from a file that only its owner can read. Raises UsageError where others can, or where it cannot be read."""
+    """A secret from a file. Raises UsageError if the file is unreadable, or if anybody but its owner can read it."""
     try:
         with path.open("rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or os.geteuid() not in {0, status.st_uid}:
-                raise UsageError(f"{path} is not your own file (owner: uid {status.st_uid}); secrets are read only from files that you own")
+                raise UsageError(f"{path} belongs to another account (uid {status.st_uid}); copy the secret to a file that you own")
             if stat.S_IMODE(status.st_mode) & 0o077:
-                raise UsageError(f"{path} can be read by others; `chmod 600 {path}`, and renew the secret that is in it")
+                raise UsageError(f"others can read {path}; `chmod 600 {path}`, and renew the secret in it")
             return one_line(file.read(_LONGEST).decode("utf-8", errors="replace").removeprefix("\ufeff").strip(), str(path)) or None
     except FileNotFoundError as error:
         if optional:

@@ -60,7 +60,7 @@ class Comparison:
 
 
 def compare(a: RunRecord, b: RunRecord, tolerance: Tolerance, *, spikes: tuple[str | None, str | None] = (None, None)) -> Comparison:
-    """Metrics of rate, irregularity and correlation; times are the machine's, and not compared. Raises UsageError where none is shared."""
+    """Metrics of rate, irregularity and correlation; times are the machine's, and not compared. Raises UsageError if none is shared."""
     statistics = tuple(
         _number(name, a.metrics.get(name), b.metrics.get(name), tolerance)
         for name in sorted(a.metrics.keys() | b.metrics.keys())
@@ -88,7 +88,7 @@ def _number_of_many(a: RunRecord, b: RunRecord) -> tuple[Line, ...]:
 
 
 def spike_hash(folder: Path) -> str | None:
-    """A hash of all spike times in `spikes-*.nix`, to the last bit, and of nothing else; None where there are none."""
+    """A hash of all spike times in `spikes-*.nix`, to the last bit, and of nothing else; None if there are none."""
     paths = sorted(folder.glob("spikes-*.nix"))
     if not paths:
         return None

@@ -1,4 +1,4 @@
-"""Python packages that a validation carries along for images that have none: pytest, of the environment that this runs in."""
+"""Packs the Python packages that a validation sends for images that lack them: pytest, from the environment that this runs in."""
 
 import importlib.util
 import io
@@ -9,7 +9,7 @@ _PACKAGES = ("pytest", "_pytest", "pluggy", "iniconfig", "packaging", "pygments"
 
 
 def pytest_zip() -> bytes:
-    """pytest and what it needs, pure Python, as an archive that Python imports from; empty where it is not installed here."""
+    """pytest and its dependencies, pure Python, as an archive that Python imports from; empty if pytest is not installed here."""
     places = [importlib.util.find_spec(name) for name in _PACKAGES]
     if any(place is None or place.origin is None for place in places):
         return _archive(())
@@ -22,7 +22,7 @@ def _archive(packages: tuple[Path, ...]) -> bytes:
     with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as archive:
         for package in packages:
             for source in sorted(package.rglob("*.py")) if package.is_dir() else (package,):
-                # A date of its own would make the same job another one each time.
+                # With its own date, the same job would differ each time.
                 entry = zipfile.ZipInfo(source.relative_to(package.parent).as_posix())
                 archive.writestr(entry, source.read_bytes(), zipfile.ZIP_DEFLATED)
     return target.getvalue()

@@ -1,4 +1,4 @@
-"""One check: which steps it looks at, what it rests on, and its judgement."""
+"""One check: its steps, the checks that it needs, and its judgement."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ Judge = Callable[[Observations], Verdict]
 
 
 def tags(text: str) -> frozenset[str]:
-    """Words by which checks are chosen together."""
+    """Words that select several checks at once."""
     return frozenset(text.split())
 
 
 @dataclass(frozen=True)
 class Check:
-    """`needs` are checks without which this one means nothing; `advice` is for a step of its that hangs; `around` tidies up.
+    """One check. `needs`: checks that must pass before this one means anything; `advice`: what to do if one of its steps hangs.
 
-    `parts`: its steps are parts of one whole, and its judgement itself tells of those that hung or did not run.
+    `around`: it compares before and after. `parts`: its steps are parts of one whole; its judgement reports those that hung or did not run.
     """
 
     name: str
@@ -39,19 +39,19 @@ class Check:
 
 @dataclass(frozen=True)
 class Topic:
-    """What one module of `checks` looks at: the steps that it adds to the job, and the checks that judge what they left."""
+    """One module of `checks`: the steps that it adds to the job, and the checks that judge their output."""
 
     checks: tuple[Check, ...]
     steps: Callable[[Launcher], tuple[Step, ...]] = lambda _at: ()
 
 
 def verdict(check: Check, observed: Observations, earlier: Mapping[str, Verdict]) -> Verdict:
-    """The verdict of one check, given those of the checks before it. Pure."""
+    """The verdict of one check, with the verdicts of the earlier checks. Pure."""
     if check.several_nodes and observed.nodes < 2:
         return skipped("the validation ran on one node")
     for need in check.needs:
         if need in earlier and earlier[need].outcome != "passed":
-            return skipped(f"rests on '{need}', which is {earlier[need].outcome}")
+            return skipped(f"needs '{need}', which is {earlier[need].outcome}")
     for step in () if check.parts else check.steps:
         found = _unusable(check, observed, observed.output(step), step)
         if found is not None:
@@ -66,15 +66,15 @@ def _unusable(check: Check, observed: Observations, output: Output | None, step:
     if output is None or output.code is None:
         return unknown(f"step '{step}' {'did not run' if output is None else 'was cut off'}: {observed.job.why}")
     if output.hung:
-        return failed(f"step '{step}' hung: it had not ended after {output.limit_s} s{output.aside}", check.advice)
+        return failed(f"step '{step}' hung: it did not end within {output.limit_s} s{output.aside}", check.advice)
     return None
 
 
 def _not_understood(check: Check, observed: Observations, reason: str) -> Verdict:
-    """A step that ended badly is a finding; one that ended well and said something else could not be looked at."""
+    """Output that nobody understands: `failed` if the step failed, `unknown` if it ended well."""
     outputs = [observed.output(step) for step in check.steps]
     broken = next((output for output in outputs if output is not None and output.code), None)
     if broken is None:
         return unknown(reason)
-    advice = check.advice or "what the step printed is in the validation's folder"
+    advice = check.advice or "see the step's output in the validation's folder"
     return failed(f"step '{broken.step}' ends with {broken.code}: {broken.last_words}", advice)

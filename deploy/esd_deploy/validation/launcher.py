@@ -1,4 +1,4 @@
-"""The command lines of a validation's steps, computed from the site's data. Pure."""
+"""Computes the command lines of a validation's steps from the site's data. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from esd_deploy.sites.config import SiteConfig
 
 RANKS_PER_NODE = 2
 SHORT_S, MPI_S, NEST_S, LONG_S = 20, 45, 90, 300
-"""Time limits of steps, by what they do."""
+"""Time limits of steps, in seconds, by what they do."""
 TALK = (
     "env",
     "UCX_LOG_LEVEL=info",
@@ -17,26 +17,26 @@ TALK = (
     "OMPI_MCA_btl_base_verbose=5",
     "OMPI_MCA_mtl_base_verbose=10",
 )
-"""The environment in which UCX and Open MPI say which transports they choose."""
+"""The environment in which UCX and Open MPI print the transports that they choose."""
 
 
 @dataclass(frozen=True)
 class Launcher:
-    """Command lines of one site for a validation on `nodes` nodes."""
+    """Command lines for a validation of one site on `nodes` nodes."""
 
     site: SiteConfig
     nodes: int
 
     def everywhere(self, *command: str) -> tuple[str, ...]:
-        """Once on each node, outside of the container and without MPI."""
+        """Runs once on each node, outside the container and without MPI."""
         return (*srun(self.site.model_copy(update={"mpi": "none"}), Shape(self.nodes)), *command)
 
     def inside(self, shape: Shape, *command: str) -> tuple[str, ...]:
-        """In the container, as a user's program is launched."""
+        """Runs in the container, launched like a user's program."""
         return (*self._threads(shape), *srun(self.site, shape), *launch.container(self.site), *command)
 
     def bare(self, shape: Shape, *command: str) -> tuple[str, ...]:
-        """The same binaries, unpacked on the node, without a container."""
+        """Runs the same binaries without a container, unpacked on the node."""
         return (*self._threads(shape), *srun(self.site, shape), "bash", "esd/bare.sh", *command)
 
     def _threads(self, shape: Shape) -> tuple[str, ...]:
@@ -52,8 +52,8 @@ class Launcher:
 
 
 def srun(site: SiteConfig, shape: Shape) -> tuple[str, ...]:
-    """A rank that dies ends its step: what waits for it would otherwise wait to the time limit."""
+    """srun's options with which a rank that dies ends its step; otherwise the others would wait until the time limit."""
     line = launch.srun(site, shape)
-    # What is measured on one node is measured on the job's first one, where the image's copy is.
+    # Measurements on one node use the job's first node, which has the image's copy.
     first = ("--relative=0",) if shape.nodes == 1 else ()
     return (line[0], "--kill-on-bad-exit=1", "--wait=15", *first, *line[1:])

@@ -1,4 +1,4 @@
-"""What the steps of a validation left behind, as the judgements see it."""
+"""The output of a validation's steps, which the judgements read."""
 
 import json
 import re
@@ -15,23 +15,23 @@ from esd_deploy.validation.step import Step
 
 STEPS_FOLDER = "esd/steps"
 _LONGEST = 64 * 1024**2
-"""Bytes of one stream of a step."""
+"""Most bytes of one stream of a step."""
 _PASSING = re.compile(r"srun: (Job|Step|job) .*|INFO:.*|WARNING:.*")
 _CRASH = re.compile(r"Caught signal \d+ \([^)]*\)|Segmentation fault|Illegal instruction|Bus error|Floating point exception")
 _CRASHED = re.compile(r"Exited with exit code 13[24569]")
 _SILENT = "no message"
 _SIGILL = 132
 _TOO_LATE = "Job/step already completing or completed"
-"""What srun says in the last seconds of a job that reached its time limit: its script still runs, its steps no longer do."""
+"""srun's message in the last seconds of a job at its time limit: the script still runs, the steps no longer do."""
 _LAUNCHER = re.compile(r"(srun|slurmstepd[-\w]*): .*")
 
 
 class NotUnderstoodError(ValueError):
-    """A step printed something else than its check expects; the verdict is unknown."""
+    """A step's output is not what its check expects; the verdict is `unknown`."""
 
 
 class Facts(BaseModel):
-    """Base of what a probe prints: one JSON object a line, with more keys than one check needs."""
+    """Base of a probe's output: one JSON object a line, with more keys than one check needs."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -41,7 +41,7 @@ F = TypeVar("F", bound=Facts)
 
 @dataclass(frozen=True)
 class Output:
-    """One step's exit code, duration and what it printed. `code` is None where the step did not come to its end."""
+    """One step's exit code, duration (s) and output. `code` is None if the step did not end."""
 
     step: str
     limit_s: int
@@ -52,7 +52,7 @@ class Output:
 
     @property
     def hung(self) -> bool:
-        """Ended by its time limit; `timeout` gives 124, or 137 where it had to kill."""
+        """Whether its time limit ended it: `timeout` gives 124, or 137 if it had to kill."""
         return self.code in {124, 137} and self.seconds >= self.limit_s
 
     @property
@@ -61,47 +61,47 @@ class Output:
 
     @property
     def illegal_instruction(self) -> bool:
-        """A program met an instruction that its processor does not have."""
+        """Whether a program used an instruction that its processor lacks."""
         return self.code == _SIGILL or "Illegal instruction" in self.stderr
 
     def facts(self, model: type[F]) -> tuple[F, ...]:
-        """The JSON lines of standard output; raises NotUnderstoodError where there is none, or one is not as expected."""
+        """The JSON lines of standard output. Raises NotUnderstoodError if there is none, or one has another form."""
         lines = [line for line in self.stdout.splitlines() if line.startswith("{")]
         try:
             found = tuple(model.model_validate(json.loads(line)) for line in lines)
         except (ValidationError, ValueError, RecursionError) as error:
-            raise NotUnderstoodError(f"step '{self.step}' printed what its check does not know: {str(error).splitlines()[0]}") from error
+            raise NotUnderstoodError(f"step '{self.step}' printed output of another form: {str(error).splitlines()[0]}") from error
         if not found:
             raise NotUnderstoodError(f"step '{self.step}' printed nothing (exit code {self.code}): {self.last_words}")
         return found
 
     @property
     def crash(self) -> str:
-        """What is said of a rank that crashed (128 + its signal, where the container ends for it); empty where none did."""
+        """The message about a crashed rank (exit code 128 + signal, if the container passes it on); empty if none crashed."""
         found = self.code and (_CRASH.search(self.stderr) or _CRASHED.search(self.stderr))
         return found[0].strip() if found else ""
 
     @property
     def last_words(self) -> str:
-        """What a program that crashed says of it; else the end of standard error, the program's own words before srun's."""
+        """The message of a program that crashed; else the end of standard error, with the program's words before srun's."""
         crash = _CRASH.search(self.stderr)
         if crash:
             return crash[0].strip()
         errors = [line for line in _lines(self.stderr) if not _PASSING.fullmatch(line)]
         own = [line for line in errors if not _LAUNCHER.fullmatch(line)]
         if self.hung:
-            errors = []  # the launcher's words are then of being ended
+            errors = []  # the launcher only says then that it was ended
         return " / ".join((own or errors or _lines(self.stdout))[-3:])[-500:] or _SILENT
 
     @property
     def aside(self) -> str:
-        """Its last words in parentheses, to be put behind a reason; nothing where it said nothing."""
+        """Its last words in parentheses, to append to a reason; empty if it printed nothing."""
         return "" if self.last_words == _SILENT else f" ({self.last_words})"
 
 
 @dataclass(frozen=True)
 class JobEnd:
-    """How the job itself ended. `started` is False where it was still queued when the patience was over."""
+    """How the job itself ended. `started` is False if it was still queued after `--queue-time`."""
 
     started: bool = True
     finished: bool = True
@@ -112,22 +112,22 @@ class JobEnd:
 
     @property
     def out_of_time(self) -> bool:
-        """By Slurm's own word on the job's standard error, or where that came too late by the server's; TIMEOUT is Slurm's state."""
+        """Whether the job reached its time limit: by Slurm's message on standard error, or else by the server's (Slurm's state TIMEOUT)."""
         return "DUE TO TIME LIMIT" in self.stderr or "TIMEOUT" in self.message
 
     @property
     def why(self) -> str:
-        """Why a step of it did not run, or was cut off."""
+        """Why a step of the job did not run, or did not finish."""
         if not self.started:
             return "the job never started"
         if self.out_of_time:
             return f"the job reached its time limit of {self.time_limit_s} s"
-        return self.message or "the job ended before"
+        return self.message or "the job ended earlier"
 
 
 @dataclass(frozen=True)
 class Observations:
-    """All that a judgement may look at."""
+    """Everything that a judgement may read."""
 
     site: SiteConfig
     image: PublishedImage
@@ -135,18 +135,18 @@ class Observations:
     outputs: tuple[Output, ...]
     job: JobEnd = field(default_factory=JobEnd)
     tag_now: str | None = None
-    """The digest that the image's tag has after the job; None where the image was named by digest alone, or nobody could be asked."""
+    """The digest that the image's tag names after the job; None if the image has only a digest, or if the registry did not answer."""
     tag_before: str | None = None
-    """The digest that the same tag had when it was validated here the last time."""
+    """The digest that the same tag named at its last validation here."""
     spikes: str | None = None
-    """The reference of the image: hash of the spikes of the short network."""
+    """The image's reference: SHA-256 (hex) of the short network's spikes."""
 
     def output(self, step: str) -> Output | None:
-        """A step's output; None where it was not run."""
+        """A step's output; None if the step did not run."""
         return next((output for output in self.outputs if output.step == step), None)
 
     def require(self, step: str) -> Output:
-        """A step's output; the suite asks a judgement only where it is there."""
+        """A step's output, which exists: the suite calls no judgement without it."""
         found = self.output(step)
         if found is None:
             raise NotUnderstoodError(f"step '{step}' did not run")
@@ -158,7 +158,7 @@ def _lines(text: str) -> list[str]:
 
 
 def read(folder: Path, steps: Iterable[Step]) -> tuple[Output, ...]:
-    """The outputs of those steps that came to their end or at least began."""
+    """The outputs of the steps that ended, or at least began."""
     return tuple(output for output in (_read(folder / STEPS_FOLDER / step.name, step) for step in steps) if output)
 
 
@@ -173,7 +173,7 @@ def _read(folder: Path, step: Step) -> Output | None:
 
 
 def text(path: Path) -> str:
-    """What a step wrote, up to a length that none of ours reaches: an image's program may print without end."""
+    """A step's stream, up to a length that no step of ours reaches: an image's program may print without end."""
     if not path.is_file():
         return ""
     with path.open("rb") as file:

@@ -1,4 +1,4 @@
-"""The one job of a validation, complete before anything happens. Pure."""
+"""Plans the one job of a validation, completely, before anything runs. Pure."""
 
 import importlib.resources
 from collections.abc import Iterable
@@ -14,13 +14,13 @@ from esd_deploy.validation.launcher import RANKS_PER_NODE
 from esd_deploy.validation.step import Step
 
 _LOGIN, _BATCH = "esd/validate-login.sh", "esd/validate.sh"
-# Most steps end long before their limits; a job that asked for the sum of all would wait long in a queue.
+# Most steps end long before their limits; a job that requests the sum of all limits would wait long in a queue.
 _SHARE, _SPARE_S = 0.4, 120
 
 
 @dataclass(frozen=True)
 class ValidationPlan:
-    """One validation, ready to be submitted; `id` is also the job's tag. `site` has the partition and the account of this validation."""
+    """One validation, ready to submit; `id` is also the job's tag. `site` has the partition and the account of this validation."""
 
     id: str
     site: SiteConfig
@@ -30,12 +30,12 @@ class ValidationPlan:
     time_s: int
 
     def runs_s(self, queue_s: int) -> int:
-        """Seconds that its job may run. One that calls sbatch runs, on the login node, while the batch job waits in the queue."""
+        """Seconds that its job may run. A job that calls sbatch also runs, on the login node, while the batch job waits in the queue."""
         return self.time_s + (queue_s if self.site.submit == "sbatch" else 0)
 
     @property
     def job(self) -> JobSpec:
-        """What is staged, and what runs where."""
+        """The job: its staged files, and what runs where."""
         probes = importlib.resources.files("esd_deploy") / "validation" / "job"
         own = tuple((f"esd/{one.name}", one.read_bytes()) for one in probes.iterdir() if one.name.endswith((".sh", ".py")))
         carried = (("esd/pytest.zip", pytest_zip()),) if any(step.name.startswith("nest-testsuite") for step in self.steps) else ()
@@ -54,19 +54,19 @@ class ValidationPlan:
 
 
 def time_for(steps: Iterable[Step], most_s: int) -> int:
-    """Seconds that a job with these steps asks for: less than the sum of their limits, and never more than the site gives."""
+    """Time limit in seconds of a job with these steps: less than the sum of their limits, and at most the site's limit."""
     batch = [step.limit_s for step in steps if not step.login]
     return min(most_s, _SPARE_S + max([*batch, round(sum(batch) * _SHARE)], default=0))
 
 
 def login_script(steps: Iterable[Step]) -> str:
-    """The part on the login node. It never fails: what does not work there is for the checks to say, after the rest was looked at."""
+    """The script for the login node. It never fails: the checks report what does not work there, with the rest."""
     lines = [_line(step) for step in steps if step.login]
     return "\n".join(("# shellcheck shell=bash", "source esd/step.sh", *lines, "exit 0", ""))
 
 
 def batch_script(site: SiteConfig, steps: Iterable[Step]) -> str:
-    """The part on the compute nodes; steps that need the image come after a look for it."""
+    """The script for the compute nodes. It runs steps that need the image only if the image is there."""
     batch = [step for step in steps if not step.login]
     lines = [f"{'image_is_here && ' if step.image else ''}{_line(step)}" for step in batch]
     return "\n".join(("# shellcheck shell=bash", "source esd/step.sh", *launch.prepare(site, contained=True), *lines, "exit 0", ""))

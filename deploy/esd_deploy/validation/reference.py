@@ -1,4 +1,4 @@
-"""References: the values that a site is known to reach, and the spikes that an image is known to give. Made on request, kept as data.
+"""References: the speed that a site has reached, and the spikes that an image has given. Made on request, kept as data.
 
 `site-configs/references/<site>.json` (or beside a site's file of one's own), `recipes/<image>/spikes.json`.
 """
@@ -17,13 +17,13 @@ from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.verdict import Measurement, Verdict
 
 TOLERANCE = 0.5
-"""Share by which a value may be worse than its reference where the file says nothing else."""
+"""Share by which a value may be worse than its reference, if the file does not say."""
 _HIGHER_IS_BETTER = frozenset({"MB/s"})
 _WITHOUT = frozenset({"x"})
 
 
 class Reference(BaseModel):
-    """One value, its unit, and the share by which a new one may be worse."""
+    """One value, its unit, and the share by which a new value may be worse."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -33,7 +33,7 @@ class Reference(BaseModel):
 
 
 class References(BaseModel):
-    """The values of one site, by the name of what was measured."""
+    """One site's reference values, by the name of the measurement."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -49,14 +49,14 @@ class References(BaseModel):
 
 
 def compared(verdict: Verdict, references: References) -> Verdict:
-    """A verdict on speed, with the site's references: without one it is unknown whether a value is good. Pure."""
+    """A verdict on speed, compared with the site's references. Without one, the verdict is `unknown`. Pure."""
     own = [one for one in verdict.measured if one.unit not in _WITHOUT]
     if verdict.outcome != "passed" or not own:
         return verdict
     known = [(one, references.values[one.name]) for one in own if one.name in references.values]
     if len(known) < len(own):
         return verdict.model_copy(
-            update={"outcome": "unknown", "reason": f"{verdict.reason}; no reference of this site yet (--make-reference)"}
+            update={"outcome": "unknown", "reason": f"{verdict.reason}; this site has no reference yet (--make-reference)"}
         )
     worse = [f"{one.name} {one.value:.4g} {one.unit}, reference {ref.value:.4g}" for one, ref in known if _worse(one, ref)]
     if worse:
@@ -65,7 +65,7 @@ def compared(verdict: Verdict, references: References) -> Verdict:
             update={
                 "outcome": "failed",
                 "reason": reason,
-                "advice": "look at 'threads', the transports, and what else ran there; --make-reference if it is right now",
+                "advice": "check 'threads', the transports, and other work on the nodes; --make-reference if these values are right",
             }
         )
     return verdict.model_copy(update={"reason": f"{verdict.reason}; within the references"})
@@ -78,7 +78,7 @@ def _worse(one: Measurement, reference: Reference) -> bool:
 
 
 def path_of(site: SiteConfig) -> Path:
-    """Where a site's references are kept: beside its file; of the package's sites, in the user's own folder."""
+    """The file of a site's references: beside the site's file; for sites of the installed package, in the user's folder."""
     return _folder(site) / "references" / f"{site.name}.json"
 
 
@@ -90,7 +90,7 @@ def _folder(site: SiteConfig) -> Path:
 
 
 def load(site: SiteConfig) -> References:
-    """A site's references; none where none were made. Raises ConfigError where the file is wrong."""
+    """A site's references; empty if none were made. Raises ConfigError if the file is invalid."""
     path, packaged = path_of(site), PACKAGED / "site-configs" / "references" / f"{site.name}.json"
     if site.file is None and not path.is_file():
         path = packaged
@@ -103,7 +103,7 @@ def load(site: SiteConfig) -> References:
 
 
 def save(site: SiteConfig, references: References) -> Path:
-    """Keep new references; values that were not measured this time stay."""
+    """Save new references; values that were not measured this time stay."""
     path = path_of(site)
     merged = references.model_copy(update={"values": {**load(site).values, **references.values}})
     _write(path, merged.model_dump_json(indent=2))
@@ -111,14 +111,14 @@ def save(site: SiteConfig, references: References) -> Path:
 
 
 def spikes_path(annotations: Mapping[str, str]) -> Path | None:
-    """The file with the spikes of an image of this checkout; None for an image from elsewhere."""
+    """The file with an image's reference spikes in this checkout; None for an image that the checkout does not define."""
     title = annotations.get("org.opencontainers.image.title", "")
     folder = Catalogue.find().root / "recipes" / title
     return folder / "spikes.json" if title and (folder / "image.yaml").is_file() else None
 
 
 def load_spikes(annotations: Mapping[str, str]) -> str | None:
-    """The hash of the spikes that an image of this environment gives."""
+    """The SHA-256 (hex) of the reference spikes of the image's environment; None if there is none."""
     path = spikes_path(annotations)
     if path is None or not path.is_file():
         return None
@@ -131,7 +131,7 @@ def load_spikes(annotations: Mapping[str, str]) -> str | None:
 
 
 def save_spikes(annotations: Mapping[str, str], sha256: str) -> Path | None:
-    """Keep the hash for the image's environment."""
+    """Save the hash for the image's environment."""
     path = spikes_path(annotations)
     environment = annotations.get("org.opencontainers.image.version")
     if path is None or environment is None or not Catalogue.find().is_checkout:

@@ -1,4 +1,4 @@
-"""`--suggest`: the known remedies for a wire-up that fails, tried one at a time in one job; the smallest change that helps is proposed."""
+"""`--suggest`: tries the known remedies for a failed wire-up, one at a time in one job, and proposes the smallest change that helps."""
 
 import shlex
 from collections.abc import Iterable, Mapping
@@ -14,7 +14,7 @@ from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict
 
 HELPED = ("plugin", "pmix", "pmix-folder", "user-namespace", "wireup-node", "wireup-nodes", "transport-node")
-"""Checks whose failure the remedies are for."""
+"""Checks whose failure the remedies may cure."""
 _LIMIT_S = 30
 _ANYWHERE = {"OMPI_MCA_opal_common_ucx_tls": "any", "OMPI_MCA_opal_common_ucx_devices": "any"}
 _ADDITIONS: tuple[Mapping[str, str], ...] = (
@@ -35,26 +35,26 @@ class _Exchanged(Facts):
 
 @dataclass(frozen=True)
 class Remedy:
-    """A change to a site's file, in words, and the site as it then would be."""
+    """A change to a site's file, in words, and the changed site."""
 
     change: str
     site: SiteConfig
 
 
 def remedies(site: SiteConfig, plugins: Iterable[str]) -> tuple[Remedy, ...]:
-    """What may help at this site, the least first. Pure."""
+    """The remedies for this site, the smallest change first. Pure."""
     return (*_without(site), *_other_plugins(site, plugins), *_binds(site), *_sharens(site), *_added(site))
 
 
 def steps(found: Iterable[Remedy], nodes: int) -> tuple[Step, ...]:
-    """One step for each remedy: all ranks of all nodes exchange messages."""
+    """A step for each remedy, in which all ranks of all nodes exchange messages."""
     return tuple(
         Step(f"remedy-{number}", _line(remedy.site, Shape(nodes, RANKS_PER_NODE)), _LIMIT_S) for number, remedy in enumerate(found)
     )
 
 
 def bare(site: SiteConfig) -> SiteConfig:
-    """The site for the job around these steps: each brings its own environment."""
+    """The site for the job around these steps; each step has its own environment."""
     return site.model_copy(update={"environment": {}})
 
 
@@ -64,20 +64,20 @@ def suggestion(found: Iterable[Remedy], observed: Observations) -> str:
     for number, remedy in enumerate(tried):
         output = observed.output(f"remedy-{number}")
         if output is not None and _helps(output, observed.nodes):
-            return f"with this change in the site's file all ranks exchange messages, by memory within a node:\n{remedy.change}"
+            return f"with this change in the site's file, all ranks exchange messages, through memory within a node:\n{remedy.change}"
     return f"none of {len(tried)} known remedies helps: {'; '.join(remedy.change.splitlines()[0].strip() for remedy in tried)}"
 
 
 def wanted(verdicts: Mapping[str, Verdict]) -> bool:
-    """Whether there is something for the remedies to do."""
+    """Whether the verdicts have a failure that the remedies may cure."""
     return any(name in verdicts and verdicts[name].outcome == "failed" for name in HELPED)
 
 
 def idle(verdicts: Mapping[str, Verdict]) -> str:
-    """What `--suggest` says where nothing is for the remedies to do."""
+    """The answer of `--suggest` if the remedies cannot cure any failure."""
     if all(verdict.outcome != "failed" for verdict in verdicts.values()):
         return ""
-    return "nothing was tried: the known remedies are for ranks that do not find each other, or not by memory, and that has not failed here"
+    return "nothing was tried: the remedies help only if ranks do not find each other, or not through memory; neither check failed here"
 
 
 def _helps(output: Output, nodes: int) -> bool:

@@ -1,4 +1,4 @@
-"""One validation, live: its job is submitted, followed with patience that ends, and its outputs are brought home."""
+"""Runs one validation: submits its job, follows it for a limited time, fetches its output."""
 
 import time
 from collections.abc import Mapping
@@ -20,13 +20,13 @@ from esd_deploy.validation.observations import JobEnd, Output
 from esd_deploy.validation.plan import ValidationPlan
 
 _GRACE_S = 120
-"""How long after its time limit a job may still be said to run."""
+"""Seconds after its time limit for which a site may still report a job as running."""
 _RUNNING = frozenset({"RUNNING", "STAGINGOUT"})
 
 
 @dataclass(frozen=True)
 class Session:
-    """A validation's job at a site. Its folder gets the layout of the job's folder."""
+    """A validation's job at a site; its folder here gets the layout of the job's folder."""
 
     plan: ValidationPlan
     job: SiteJob
@@ -36,7 +36,7 @@ class Session:
     queue_s: int = 600
 
     def run(self) -> tuple[str, JobEnd, tuple[Output, ...]]:
-        """The job's URL, how it ended, and what its steps left. A hang at the site never hangs this; Ctrl-C ends the job there."""
+        """Run the job; return its URL, how it ended, and its steps' output. A hang at the site does not hang this. Ctrl-C ends the job."""
         retry = patiently(notice=self.display.step)
         files = self.job.files
         url = submission.create(self.connection, self.job.description, self.plan.id, retry)
@@ -55,7 +55,7 @@ class Session:
         return url, end, observations.read(self.folder, self.plan.steps)
 
     def _own(self, path: str) -> str:
-        """What the job itself wrote there; empty where it wrote nothing."""
+        """What the job itself wrote there; empty if it wrote none."""
         return observations.text(self.folder / path).strip()
 
     def _follow(self, url: str, retry: Retrying) -> JobEnd:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Step:
-    """`limit_s` is how long it may take, in seconds; a step with `image` is left out where the image did not come."""
+    """A step. `limit_s`: its time limit in seconds. The job skips steps with `image` if the image did not arrive."""
 
     name: str
     argv: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""All topics in their order, and which of their checks a call asks for. A new check is in its topic's module, and nowhere else."""
+"""Lists all topics in order, and selects checks. A new check needs only its topic's module."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from esd_deploy.validation.verdict import Verdict
 TOPICS = tuple(
     module.TOPIC for module in (site, image, container, mpi, wireup, starts, messages, nest, testsuite, osu, performance, leftovers)
 )
-"""In the order in which their steps run and their checks are told. What one rests on stands before it."""
+"""All topics, in the order of their steps and checks. A check comes after those that it needs."""
 CHECKS: tuple[Check, ...] = tuple(check for topic in TOPICS for check in topic.checks)
 _SEVERAL = frozenset(check.name for check in CHECKS if check.several_nodes)
 TAGS = frozenset(tag for check in CHECKS for tag in check.tags)
@@ -24,7 +24,7 @@ TAGS = frozenset(tag for check in CHECKS for tag in check.tags)
 
 @dataclass(frozen=True)
 class Selection:
-    """What a call asks for: names of checks, or tags of several."""
+    """The user's selection: names of checks, or tags."""
 
     only: tuple[str, ...] = ()
     skip: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class Selection:
 
 
 def select(selection: Selection) -> tuple[Check, ...]:
-    """The checks of a selection; raises UsageError for an unknown name or tag. The job itself is always judged."""
+    """The checks of a selection, always with the check of the job itself. Raises UsageError for an unknown name or tag."""
     words = {check.name for check in CHECKS} | TAGS
     for word in (*selection.only, *selection.skip):
         choose(word, words, what="check or tag")
@@ -49,7 +49,7 @@ def _wanted(check: Check, selection: Selection) -> bool:
 
 
 def with_needs(checks: Iterable[Check]) -> tuple[Check, ...]:
-    """The checks and all that they rest on, in the suite's order."""
+    """The checks and all checks that they need, in the suite's order."""
     known = {check.name: check for check in CHECKS}
 
     def closure(name: str) -> Iterator[str]:
@@ -62,27 +62,27 @@ def with_needs(checks: Iterable[Check]) -> tuple[Check, ...]:
 
 
 def all_steps(place: SiteConfig, nodes: int) -> tuple[Step, ...]:
-    """Every step that any check looks at, in the order in which they run."""
+    """The steps of all checks, in the order in which they run."""
     at = Launcher(place, nodes)
     return tuple(step for topic in TOPICS for step in topic.steps(at))
 
 
 def chosen(steps: Iterable[Step], names: Iterable[str]) -> tuple[Step, ...]:
-    """Those of the steps that are needed, in their order."""
+    """The named steps, in order."""
     wanted = set(names)
     return tuple(step for step in steps if step.name in wanted)
 
 
 def step_names(checks: Iterable[Check]) -> frozenset[str]:
-    """The steps that these checks look at; the image is pulled for every one."""
+    """Names of the steps that these checks need; always with the pull of the image."""
     return frozenset({"pull", "node", *(step for check in checks for step in (*check.steps, *check.around))})
 
 
 def judge(checks: Iterable[Check], observed: Observations, references: References) -> dict[str, Verdict]:
-    """The verdicts by check, in the suite's order. Pure."""
+    """The verdict of each check, in the suite's order. Pure."""
     found: dict[str, Verdict] = {}
     for check in checks:
-        # What cannot be looked at on one node does not stand in the way of what can.
+        # A check that needs two nodes does not block the others on one node.
         earlier = {name: known for name, known in found.items() if observed.nodes > 1 or name not in _SEVERAL}
         verdict_ = verdict(check, observed, earlier)
         found[check.name] = compared(verdict_, references) if "performance" in check.tags else verdict_

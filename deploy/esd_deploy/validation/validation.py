@@ -1,4 +1,4 @@
-"""A validation from its request to its report."""
+"""Runs a validation, from the request to the report."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ VALIDATIONS = Path("runs/validations")
 
 @dataclass(frozen=True)
 class ValidationRequest:
-    """What an admin asks for; without `time_s` the steps say how long, without `nodes` it is two where a job gets two."""
+    """What an admin asks for. Default of `time_s` (seconds): from the steps' limits; of `nodes`: two, if a job can have two."""
 
     image: str
     selection: Selection = field(default_factory=Selection)
@@ -39,7 +39,7 @@ class ValidationRequest:
 
 @dataclass(frozen=True)
 class Validation:
-    """One validation of an image at a site; its plan can be shown without anything being done."""
+    """One validation of an image at a site; `plan` shows everything before anything runs."""
 
     site: Site
     request: ValidationRequest
@@ -49,12 +49,12 @@ class Validation:
 
     @classmethod
     def prepare(cls, site: Site, request: ValidationRequest) -> "Validation":
-        """Choose the checks, ask the registry for the digest. Raises UsageError for what does not exist or does not fit."""
+        """Choose the checks and ask the registry for the digest. Raises UsageError for unknown checks and wrong requests."""
         if "container" not in site.config.modes:
             modes = ", ".join(site.config.modes)
             raise UsageError(f"site '{site.config.name}' runs no containers (its modes: {modes}); validate a site with mode container")
         if not site.config.login_node:
-            raise UsageError(f"site '{site.config.name}' runs nothing on its login nodes (`login_node`): the image cannot be pulled there")
+            raise UsageError(f"site '{site.config.name}' runs nothing on its login nodes (`login_node`), so it cannot pull the image")
         place = settled(site.config, request.partition, request.account)
         check_size(place, request.nodes, request.time_s)
         nodes = request.nodes or min(2, most(place).nodes)
@@ -64,7 +64,7 @@ class Validation:
         return cls(site, request, ValidationPlan(new_id(), place, site.published(request.image), nodes, steps, time_s), checks, tag_now)
 
     def run(self, output: Path = VALIDATIONS, display: Display | None = None, *, suggest: bool = False) -> Report:
-        """Run it to its end and write `validation.json` into `output/<id>/`."""
+        """Run the validation to its end and write `validation.json` into `output/<id>/`. Raises ToolError if the site fails."""
         began = time.monotonic()
         steps = display or Silent()
         before = _before(output, self.plan)
@@ -104,7 +104,7 @@ class Validation:
         return remedy.suggestion(found, tried)
 
     def attach(self, report: Path) -> str:
-        """Attach the report to the image in the registry; returns the attachment's digest."""
+        """Attach the report to the image in the registry; returns the attachment's digest. Raises ToolError if that fails."""
         annotations = {"eu.ebrains.esd.site": self.plan.site.name, "org.opencontainers.image.created": _time_of(report)}
         return (
             registry_of(self.site, self.plan.image).attach(self.plan.image.reference, ARTIFACT_TYPE, report, annotations=annotations).digest
@@ -112,14 +112,14 @@ class Validation:
 
 
 def registry_of(site: Site, image: PublishedImage) -> Registry:
-    """The registry that an image is in, with the caller's account there; of a local site that account which the site made."""
+    """An image's registry, with the user's account there, or with the account that a local site made."""
     host, own = image.reference.registry, site.endpoint.login_of(image.reference.registry)
     credentials = Credentials.read(own) if own is not None else Credentials.find(host, named=False)
     return Registry(host, ca_file=site.endpoint.authority_of(host), credentials=credentials)
 
 
 def tag_now(site: Site, image: PublishedImage) -> str | None:
-    """What the image's tag names at this moment; None where it has none, or the registry does not answer."""
+    """The digest that the image's tag names now; None if it has no tag, or if the registry does not answer."""
     wanted = replace(image.reference, digest=None)
     try:
         return None if wanted.tag is None else registry_of(site, image).resolve(wanted).reference.digest

@@ -1,4 +1,4 @@
-"""What a check comes to: an outcome with its reason, what to change where it failed, and what was measured."""
+"""The result of a check: an outcome with its reason, advice if it failed, and measurements."""
 
 from pydantic import BaseModel, ConfigDict
 
@@ -8,7 +8,7 @@ __all__ = ["WORST", "Measurement", "Outcome", "Verdict", "failed", "passed", "sk
 
 
 class Measurement(BaseModel):
-    """One number, in the unit that its verdict names."""
+    """One measured number and its unit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -18,7 +18,7 @@ class Measurement(BaseModel):
 
 
 class Verdict(BaseModel):
-    """The outcome of one check. `advice` names the setting to change; only a failed check has one."""
+    """The outcome of one check. Only a failed check has `advice`, which names the setting to change."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,20 +29,20 @@ class Verdict(BaseModel):
 
 
 def passed(reason: str, *measured: Measurement) -> Verdict:
-    """The check looked, and it is well."""
+    """The check ran, and found no fault."""
     return Verdict(outcome="passed", reason=reason, measured=measured)
 
 
 def failed(reason: str, advice: str, *measured: Measurement) -> Verdict:
-    """The check looked, and it is not well."""
+    """The check ran, and found a fault."""
     return Verdict(outcome="failed", reason=reason, advice=advice, measured=measured)
 
 
 def unknown(reason: str, *measured: Measurement) -> Verdict:
-    """The check could not look."""
+    """The check could not decide."""
     return Verdict(outcome="unknown", reason=reason, measured=measured)
 
 
 def skipped(reason: str) -> Verdict:
-    """There is nothing to look at here."""
+    """The check does not apply here."""
     return Verdict(outcome="skipped", reason=reason)

@@ -22,7 +22,7 @@ def account(name: str) -> pwd.struct_passwd:
 
 
 def calling_user(environment: Mapping[str, str]) -> int | None:
-    """The user id of the person behind sudo; None where there was no sudo."""
+    """The user id of the person behind sudo; None if there was no sudo."""
     uid = environment.get("SUDO_UID", "")
     return int(uid) if uid.isdecimal() else None
 

@@ -87,7 +87,7 @@ def test_a_rerun_looks_at_its_files_before_the_site_is_asked(capsys, down, plann
 
     code, _, err = call(capsys, "rerun", "run-1", "--site", down, "--output", tmp_path / "runs")
 
-    assert (code, "without it the run cannot be repeated" in err) == (4, True), err
+    assert (code, "the run cannot be repeated without this file" in err) == (4, True), err
 
 
 def test_a_folder_that_is_not_there_yet_is_right(tmp_path):

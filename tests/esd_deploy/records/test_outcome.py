@@ -62,8 +62,8 @@ def test_a_module_that_is_not_there_is_named_with_what_brings_it(failed, tmp_pat
     told = outcome.failure(failed, tmp_path)
 
     assert told.endswith(
-        "matplotlib is not there: a module of your own goes along by `--input matplotlib.py`; "
-        "`--requirements FILE` adds a package that the image does not have"
+        "Python found no module matplotlib: send your own module with `--input matplotlib.py`; "
+        "add a package that the image lacks with `--requirements FILE`"
     )
 
 
@@ -79,7 +79,7 @@ def test_a_failed_pull_reaches_the_user(failed, tmp_path, place):
 def test_a_time_limit_says_what_to_do(failed, tmp_path):
     late = failed.model_copy(update={"ending": EndingRecord(kind="time limit", because="batch system: TIMEOUT")})
 
-    assert "how it ended: time limit of 00:10:00 (batch system: TIMEOUT); ask for more with --time" in outcome.failure(late, tmp_path)
+    assert "how it ended: time limit of 00:10:00 (batch system: TIMEOUT); request more time with --time" in outcome.failure(late, tmp_path)
 
 
 def test_without_any_file_the_sites_log_is_the_reason(failed, tmp_path):

@@ -52,7 +52,7 @@ def test_a_job_that_cannot_be_made_is_told_by_the_sites_words(planned, tmp_path)
     ended = run.wait()
 
     assert (ended.status, ended.message) == (FAILED, "Could not create job working directory: mkdir: Permission denied")
-    assert any("could not begin the job: Could not create job working directory" in line for line in told.lines)
+    assert any("could not start the job: Could not create job working directory" in line for line in told.lines)
     assert (connection.started, ended.log) == (0, ("Giving up.",))
 
 
@@ -124,7 +124,7 @@ def test_a_start_that_a_dying_server_forgot_is_given_again(planned, tmp_path):
 
     assert run.wait().status == "SUCCESSFUL"
     assert connection.started == 2
-    assert any("telling it again" in line for line in told.lines)
+    assert any("starting it again" in line for line in told.lines)
 
 
 def test_a_job_whose_files_another_client_still_sends_is_not_started(planned, tmp_path):

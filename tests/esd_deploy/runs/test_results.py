@@ -97,9 +97,9 @@ def test_what_is_not_reported_stays_unknown(planned, tmp_path):
 @pytest.mark.parametrize(
     ("text", "metrics", "warned"),
     [
-        ('{"rate_hz": 3.5, "model": "iaf", "per_pop": {"E": 1}}', {"rate_hz": 3.5}, "no finite number: model, per_pop"),
-        ('{"rate_hz": 0.0, "cv": NaN, "t_s": Infinity, "none": null}', {"rate_hz": 0.0}, "no finite number: cv, t_s"),
-        ('{"a": 1e999, "b": true, "c": 12345678901234567890123}', {}, "no finite number: a, b, c"),
+        ('{"rate_hz": 3.5, "model": "iaf", "per_pop": {"E": 1}}', {"rate_hz": 3.5}, "not a finite number: model, per_pop"),
+        ('{"rate_hz": 0.0, "cv": NaN, "t_s": Infinity, "none": null}', {"rate_hz": 0.0}, "not a finite number: cv, t_s"),
+        ('{"a": 1e999, "b": true, "c": 12345678901234567890123}', {}, "not a finite number: a, b, c"),
         ("[1]", {}, "expected a JSON object"),
         ("{", {}, "no JSON"),
     ],

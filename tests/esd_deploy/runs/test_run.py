@@ -195,7 +195,7 @@ def test_a_request_that_the_site_works_off_late_leaves_one_job(planned, tmp_path
 def test_two_clients_do_not_submit_one_run_at_once(planned, tmp_path, connection):
     run = live(planned, tmp_path, connection)
 
-    with FileLock(tmp_path / LOCK), pytest.raises(UsageError, match="submitted by another"):
+    with FileLock(tmp_path / LOCK), pytest.raises(UsageError, match="another esd-deploy is submitting"):
         run.submit()
 
     assert connection.jobs == []

@@ -128,7 +128,7 @@ def test_a_record_that_travelled_cannot_write_elsewhere(config, image, script, t
     evil = first.record.model_copy(update={"id": "../../evil"})
     remote.uploaded[TRAVELLING] = evil.model_dump_json().encode()
 
-    with pytest.raises(ToolError, match=r"no esd/record\.json that is a record"):
+    with pytest.raises(ToolError, match=r"no valid esd/record\.json"):
         rerun.adopt(place, JOB, runs=tmp_path / "there")
 
 

@@ -107,7 +107,7 @@ def test_what_needs_a_checkout_says_so(installed):
 def test_a_package_that_is_not_whole_is_told(installed, monkeypatch):
     monkeypatch.setattr(catalogue, "PACKAGED", installed / "gone")
 
-    with pytest.raises(ToolError, match=r"not whole: .*gone is missing; install it again"):
+    with pytest.raises(ToolError, match=r"incomplete: .*gone is missing; install it again"):
         Catalogue.find()
 
 

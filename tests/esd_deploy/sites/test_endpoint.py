@@ -56,7 +56,7 @@ def test_a_local_site_that_never_was_up_says_how_to_start_it(local):
 def test_a_damaged_status_file_is_named(local):
     local[0].status_file.write_text("{")
 
-    with pytest.raises(ToolError, match=r"status\.json: not readable"):
+    with pytest.raises(ToolError, match=r"status\.json is not a valid status file"):
         resolve(local[0])
 
 

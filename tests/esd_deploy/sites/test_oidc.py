@@ -132,7 +132,7 @@ def test_a_token_endpoint_without_tls_gets_nothing(tmp_path):
     answers = {"token_endpoint": "http://iam.example.org/token", "device_authorization_endpoint": "http://iam.example.org/device"}
     http = httpx.Client(transport=httpx.MockTransport(lambda _r: httpx.Response(200, json=answers)))
 
-    with pytest.raises(ToolError, match="with TLS"):
+    with pytest.raises(ToolError, match="https"):
         oidc.log_in(ISSUER, "esd", lambda _p: None, http=http, where=tmp_path)
 
 

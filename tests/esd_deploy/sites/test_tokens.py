@@ -112,7 +112,7 @@ def test_an_ended_token_does_not_hide_a_newer_one(clock):
 
 
 def test_no_token_says_where_it_was_looked_for(clock):
-    with pytest.raises(UsageError, match="no token: looked at the moon; the sun"):
+    with pytest.raises(UsageError, match="no token; looked in: the moon; the sun"):
         Tokens({"the moon": lambda: None, "the sun": lambda: None}, clock).bearer()
 
 

@@ -60,7 +60,7 @@ def test_nonsense_is_not_taken_for_success(good, name):
 def test_a_check_whose_need_is_not_met_is_skipped_and_says_why(good, need):
     found = verdict(BY_NAME["wireup-node"], good, {"mpi": need})
 
-    assert (found.outcome, found.reason) == ("skipped", f"rests on 'mpi', which is {need.outcome}")
+    assert (found.outcome, found.reason) == ("skipped", f"needs 'mpi', which is {need.outcome}")
 
 
 def test_checks_of_several_nodes_are_skipped_on_one(good):
@@ -100,7 +100,7 @@ def test_a_world_that_lacks_a_rank_is_no_world(change, present):
 def test_ranks_on_one_node_only_are_not_two_nodes(change):
     lines = "".join(RANK % (number, 4, 1) for number in range(4))
 
-    assert "on 1 nodes, not on 2" in wireup.wireup_nodes(change.output("wireup-nodes", stdout=lines)).reason
+    assert "on 1 nodes instead of 2" in wireup.wireup_nodes(change.output("wireup-nodes", stdout=lines)).reason
 
 
 def test_a_transport_that_is_not_told_is_unknown(change):
@@ -119,7 +119,7 @@ def test_on_one_node_what_needs_several_stands_in_nobodys_way(good):
     found = judge(CHECKS, replace(good, nodes=1), References())
 
     assert found["wireup-nodes"].outcome == "skipped"
-    assert "rests on 'wireup-nodes'" not in found["nest"].reason
+    assert "needs 'wireup-nodes'" not in found["nest"].reason
 
 
 UCX = "[c1:1] select: component ucx selected\n[c1:1] UCX  INFO    ucp_context_0 intra-node cfg#1 tag(%s)\n"

@@ -89,7 +89,7 @@ def test_an_image_that_does_not_say_its_processor_is_unknown(good):
 def test_a_container_that_does_not_start(change):
     found = container.starts(change.output("start", code=255, stderr="FATAL: could not open image\nsrun: error: c1: task 0: Exited\n"))
 
-    assert (found.outcome, found.reason) == ("failed", "`apptainer exec` ends with 255: FATAL: could not open image")
+    assert (found.outcome, found.reason) == ("failed", "`apptainer exec` ended with exit code 255: FATAL: could not open image")
 
 
 def test_an_exit_code_that_is_lost(change):
@@ -119,8 +119,8 @@ def spikes(change, step, **values):
     ("step", "values", "word"),
     [
         ("nest-threads", {"version": "3.8.0"}, "label says 3.10.0"),
-        ("nest-threads", {"threads": 1}, "NEST has 1 with 1"),
-        ("nest-ranks", {"ranks": 1}, "2 ranks were launched, NEST counts 1"),
+        ("nest-threads", {"threads": 1}, "NEST has 1 and 1"),
+        ("nest-ranks", {"ranks": 1}, "launched with 2 ranks, NEST counts 1"),
     ],
 )
 def test_nest_is_not_as_launched(change, step, values, word):

@@ -17,13 +17,13 @@ FAULTS = {
     "host-name": ({"host-names"}, "c1 calls itself 'node-c1'", "NodeName"),
     "pmix-hidden": ({"pmix-folder"}, "hidden in the container", "`binds`"),
     "no-sharens": ({"user-namespace"}, "cannot read each other's memory", "`sharens: true`"),
-    "ucx-tcp": ({"transport-node"}, "by the network, not by memory", "UCX_TLS"),
+    "ucx-tcp": ({"transport-node"}, "use the network instead of memory", "UCX_TLS"),
     "promised-infiniband": ({"transport-nodes"}, "but the site has infiniband", "OMPI_MCA_pml"),
     "hang": ({"wireup-nodes"}, "exit code 14", "--suggest"),
     "no-mpi": ({"mpi"}, "no MPI library", "with MPI"),
     "other-processor": ({"processor", "start"}, "is for sapphirerapids", "`target`"),
     "leaking-path": ({"leaks"}, "PYTHONPATH=/usr/lib/python3/dist-packages", "`environment`: remove"),
-    "fence-tree": ({"fence"}, "PMIx waits for no other node", "SLURM_PMIX_FENCE: ring"),
+    "fence-tree": ({"fence"}, "PMIx does not wait for other nodes", "SLURM_PMIX_FENCE: ring"),
     "oversubscribed": ({"threads"}, "2 ranks x 16 threads on 2 processors", "OMP_NUM_THREADS"),
     "no-pmix": ({"pmix"}, "no PMIX_NAMESPACE", "`mpi`"),
 }
@@ -116,7 +116,7 @@ def test_a_tag_that_moves_while_it_is_validated_is_named(good):
     found = verdicts(replace(good, tag_now="sha256:" + "e" * 64))
 
     assert failed(found) == {"tag"}
-    assert "moved: it is sha256:eeeeeeeeeeee… now" in found["tag"].reason
+    assert "moved: it now names sha256:eeeeeeeeeeee…" in found["tag"].reason
 
 
 def test_a_released_tag_must_not_have_moved_since_the_last_validation(good):

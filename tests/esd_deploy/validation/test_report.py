@@ -69,7 +69,7 @@ def test_a_report_survives_being_written_and_read(tmp_path):
 
 
 def test_what_is_no_report_is_refused_with_its_place():
-    with pytest.raises(ToolError, match=r"some/file is not a report"):
+    with pytest.raises(ToolError, match=r"some/file is not a validation report"):
         document.parse(b'{"id": 1}', "some/file")
 
 

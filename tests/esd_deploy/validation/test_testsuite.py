@@ -74,7 +74,7 @@ def test_a_file_that_hangs_or_crashes_is_told_beside_the_others(suite):
 
     assert found.outcome == "failed"
     assert found.reason == (
-        "file 2-7 had not ended after 300 s; file 2-9 ends with 139: Segmentation fault. 50 tests in 25 files for 2 and 4 ranks"
+        "file 2-7 did not end within 300 s; file 2-9 ends with 139: Segmentation fault. 50 tests in 25 files for 2 and 4 ranks"
     )
 
 
@@ -96,7 +96,7 @@ def test_a_failure_is_not_hidden_by_a_group_that_is_missing(suite):
 
     assert found.outcome == "failed"
     assert found.reason == (
-        "test_1.py test_delay on rank 1: assert 1 == 2. 36 tests in 18 files for 2 ranks; cannot run in this image: /nest/4 has no tests"
+        "test_1.py test_delay on rank 1: assert 1 == 2. 36 tests in 18 files for 2 ranks; this image cannot run them: /nest/4 has no tests"
     )
 
 
@@ -104,11 +104,11 @@ def test_a_group_that_is_missing_is_told_and_nothing_is_passed(suite):
     found = suite(*group(4, missing="/nest/4 has no tests", file=""))
 
     assert found.outcome == "unknown"
-    assert found.reason == "36 tests in 18 files for 2 ranks; cannot run in this image: /nest/4 has no tests"
+    assert found.reason == "36 tests in 18 files for 2 ranks; this image cannot run them: /nest/4 has no tests"
 
 
 def test_more_files_than_are_run_are_told(suite):
-    assert suite(*(printed(4, n, files=11) for n in range(1, 10))).reason.endswith("; 2 more files are not run")
+    assert suite(*(printed(4, n, files=11) for n in range(1, 10))).reason.endswith("; 2 more files were not run")
 
 
 @pytest.mark.parametrize(("values", "outcome"), [({"missing": "pytest"}, "skipped"), ({"tests": 0}, "unknown")])

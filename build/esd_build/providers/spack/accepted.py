@@ -64,12 +64,12 @@ def checksums(accepted: Iterable[Accepted]) -> Mapping[str, str]:
 
 
 def told(accepted: Iterable[Accepted]) -> str:
-    """As the label has it; empty where there are none."""
+    """As the label has it; empty if there are none."""
     return ", ".join(map(str, accepted))
 
 
 def rewrite_recipes(packages: Path, accepted: Iterable[Accepted]) -> None:
-    """Let the recipes in a build folder (`spack_repo/esd/packages`) ask for the accepted files. Raises UsageError where one is not ours."""
+    """Let the recipes in a build folder (`spack_repo/esd/packages`) ask for the accepted files. Raises UsageError if one is not ours."""
     for one in accepted:
         recipe = packages / one.package.replace("-", "_") / "package.py"
         text = recipe.read_text() if recipe.is_file() else ""

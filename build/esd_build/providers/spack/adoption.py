@@ -27,7 +27,7 @@ class Difference:
 
     @property
     def is_certain(self) -> bool:
-        """True where the manifest requires another version, exactly."""
+        """True if the manifest requires another version, exactly."""
         return self.found is not None and not self.found.doubt
 
     def __str__(self) -> str:

@@ -86,7 +86,7 @@ def push(spack: Spack, environment: str, place: Place, lock: Lock, key: PrivateK
 def pull(spack: Spack, environment: str, place: Place, lock: Lock, keys: tuple[PublicKey, ...]) -> int:
     """Take the packages of a lock from the registry into this machine's cache; returns how many.
 
-    Raises UsageError where one is not there, not signed by a key that counts or another package, ToolError where one changed meanwhile.
+    Raises UsageError if one is not there, not signed by a key that counts or another package, ToolError if one changed meanwhile.
     """
     digests = digests_of(place, lock)
     absent = [tag for tag in tags(lock) if tag not in digests]
@@ -120,7 +120,7 @@ def digests_of(place: Place, lock: Lock) -> dict[str, str]:
 
 
 def _require_named(registry: Registry, package: ImageReference, tag: str) -> None:
-    """Raises UsageError where a tag names another package, though a signed one: Spack would unpack it in the place of the right one."""
+    """Raises UsageError if a tag names another package, though a signed one: Spack would unpack it in the place of the right one."""
     content = registry.store.manifest(package)
     try:
         config = json.loads(content or b"")["config"]

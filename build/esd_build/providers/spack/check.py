@@ -7,7 +7,7 @@ from esd_build.providers.spack.lockfile import Lock
 
 
 def problems(environment: SpackEnvironment) -> tuple[str, ...]:
-    """Everything that is wrong with an environment's lock, one sentence each; empty where all is well."""
+    """Everything that is wrong with an environment's lock, one sentence each; empty if all is well."""
     if not (environment.folder / "spack.lock").is_file():
         return ("it has no lock yet",)
     lock = environment.lock

@@ -32,7 +32,7 @@ def trees(tools: Tools, cache: Cache, say: Callable[[str], None]) -> Trees:
     """Both trees, taken once, kept in the cache.
 
     $SPACK_ROOT and $SPACK_PACKAGES name git repositories at hand; what they have checked out does not matter, the pinned commit does.
-    Raises UsageError where such a repository lacks the commit, ToolError where the public one cannot be reached.
+    Raises UsageError if such a repository lacks the commit, ToolError if the public one cannot be reached.
     """
     return Trees(_tree(tools.spack, SPACK_VARIABLE, cache, say), _tree(tools.packages, PACKAGES_VARIABLE, cache, say))
 

@@ -27,7 +27,7 @@ _ABOUT = (
 
 @dataclass(frozen=True)
 class Concretized:
-    """A new lock, and what it has otherwise than the committed one (None where there is none)."""
+    """A new lock, and what it has otherwise than the committed one (None if there is none)."""
 
     lock: Lock
     changes: tuple[Change, ...] | None
@@ -38,7 +38,7 @@ def concretize(
 ) -> Concretized:
     """Solve an environment from nothing. `target` is another microarchitecture than the release's, in archspec's words.
 
-    Raises ConfigError where its pins exclude each other, in the words of its release.yaml.
+    Raises ConfigError if its pins exclude each other, in the words of its release.yaml.
     """
     (spack.environments / environment.pins_file.relative_to(environment.root)).write_text(pins_text(environment.release))
     if target:

@@ -25,7 +25,7 @@ _TIMEOUT_S = 30.0
 
 @cache
 def addresses(project: str) -> dict[str, str]:
-    """Every file of a project on the index: checksum (SHA-256, hex) → address. Raises ToolError where the index cannot be asked."""
+    """Every file of a project on the index: checksum (SHA-256, hex) → address. Raises ToolError if the index cannot be asked."""
     command = (sys.executable, "-m", "pip", "index", "versions", project, "-vvv", "--no-input", "--disable-pip-version-check")
     text = "\n".join(run(command, keep_lines=50_000).tail)
     found = links(text)
@@ -55,5 +55,5 @@ def files(page: str, content: Mapping[str, Any]) -> dict[str, str]:
 
 
 def address(project: str, sha256: str) -> str | None:
-    """Where the file with this checksum is; None where the index does not have it. Raises ToolError where it cannot be asked."""
+    """Where the file with this checksum is; None if the index does not have it. Raises ToolError if it cannot be asked."""
     return addresses(project).get(sha256)

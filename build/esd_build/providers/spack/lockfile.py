@@ -29,13 +29,13 @@ class Concrete:
 
     @property
     def is_external(self) -> bool:
-        """True where the base image brings it along, and Spack does not build it."""
+        """True if the base image brings it along, and Spack does not build it."""
         return self.prefix is not None
 
 
 @dataclass(frozen=True)
 class Change:
-    """How one package of two locks differs; `before` or `after` is empty where one of them does not have it."""
+    """How one package of two locks differs; `before` or `after` is empty if one of them does not have it."""
 
     package: str
     before: str
@@ -56,7 +56,7 @@ class Lock:
 
     @classmethod
     def read(cls, path: Path) -> "Lock":
-        """Raises ConfigError where the file is missing, is not a lock, or has another version."""
+        """Raises ConfigError if the file is missing, is not a lock, or has another version."""
         try:
             content = json.loads(path.read_text(encoding="utf-8"))
             version = content["_meta"]["lockfile-version"]
@@ -91,7 +91,7 @@ class Lock:
             waiting += [dep for dep, found in self.packages[key].dependencies if kinds is None or found & set(kinds)]
 
     def group(self, specs: Collection[str]) -> "Lock":
-        """The part of the lock that some of its specs need. Raises ConfigError where it does not have one of them."""
+        """The part of the lock that some of its specs need. Raises ConfigError if it does not have one of them."""
         absent = sorted(set(specs) - self.roots.keys())
         if absent:
             raise ConfigError(f"spack.lock does not have {', '.join(absent)}, which spack.yaml asks for; `make spack-lock` renews it")

@@ -22,7 +22,7 @@ _LOCKS = (4, 5, 6, 7)  # versions of spack.lock whose entries have name, version
 
 @dataclass(frozen=True)
 class Found:
-    """What a manifest says of one package, and where. `doubt` says why it is not certain; empty where it is."""
+    """What a manifest says of one package, and where. `doubt` says why it is not certain; empty if it is."""
 
     version: str
     where: str
@@ -47,7 +47,7 @@ class Manifest:
     def read(cls, checkout: Path, site: str | None = None) -> "Manifest":
         """Read `spack.yaml` and, beside it, the system's configuration with its sub-folders; follow what they include.
 
-        Raises UsageError where this is no such checkout, or has no such system; ConfigError where a file cannot be read.
+        Raises UsageError if this is no such checkout, or has no such system; ConfigError if a file cannot be read.
         """
         top = checkout / "spack.yaml"
         if not top.is_file():
@@ -63,7 +63,7 @@ class Manifest:
 
     @classmethod
     def of_lock(cls, path: Path) -> "Manifest":
-        """Read a `spack.lock`, of Spack 0.18 or newer. Raises ConfigError where it is none."""
+        """Read a `spack.lock`, of Spack 0.18 or newer. Raises ConfigError if it is none."""
         try:
             if path.stat().st_size > _LARGEST:
                 raise ConfigError(f"{path}: larger than {_LARGEST // 1024**2} MiB; that is no spack.lock")

@@ -40,7 +40,7 @@ def outlook(sources: Sequence[Source], mirror: Path) -> Outlook:
 
 
 def _obstacle(source: Source) -> str:
-    """Why a source cannot be fetched; empty where nothing says so."""
+    """Why a source cannot be fetched; empty if nothing says so."""
     try:
         if source.index and index.address(source.index, source.sha256):
             return ""

@@ -33,7 +33,7 @@ def spack_environment(project: Project, environment: Environment) -> SpackEnviro
 def make_plan(project: Project, recipe: Recipe, environment: Environment, architecture: str, plan_of: PlanOf) -> BuildPlan:
     """Base, builder, sources, the group, the image. `plan_of` plans another image of the environment.
 
-    Raises ConfigError where the lock does not belong to its environment any more: what it says would be built, not what is asked for.
+    Raises ConfigError if the lock does not belong to its environment any more: what it says would be built, not what is asked for.
     """
     base = plan_of(project.recipe(recipe.base or "base"), environment)
     builder = plan_of(project.recipe(BUILDER), environment)

@@ -30,7 +30,7 @@ _AT_ONCE = 4
 class Source:
     """One file: where Spack looks for it in a mirror (`path`), and where it comes from.
 
-    `index` is the project's name on the package index, empty where it is not from there. Without a `url` it is a commit of a git
+    `index` is the project's name on the package index, empty if it is not from there. Without a `url` it is a commit of a git
     repository.
     """
 
@@ -179,7 +179,7 @@ def _fetch(source: Source, mirror: Path) -> str:
 
 
 def _require(found: str, source: Source) -> None:
-    """Raises ToolError where what came is not what the recipe wants."""
+    """Raises ToolError if what came is not what the recipe wants."""
     if found != source.sha256:
         raise ToolError(f"checksum {found[:12]}…, its recipe says {(source.sha256 or '')[:12]}… ({source.url})")
 

@@ -1,1 +1,1 @@
-"""What the steps of a validation mean: judgements, one module a topic. Pure."""
+"""Judges the output of a validation's steps; one module for each topic. Pure."""

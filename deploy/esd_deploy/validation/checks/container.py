@@ -1,4 +1,4 @@
-"""A container of the image: it starts without a network, tells exit codes, shows what is promised, and nothing leaks in. Pure."""
+"""Checks a container of the image: it starts without a network, passes exit codes on, shows the promised paths; nothing leaks in. Pure."""
 
 from pydantic import Field
 
@@ -14,7 +14,7 @@ from esd_deploy.validation.verdict import Verdict, failed, passed, skipped
 
 
 class Inside(Facts):
-    """What `inside.py` printed for one rank."""
+    """Output of `inside.py` for one rank."""
 
     host: str
     node: str
@@ -42,33 +42,36 @@ def starts(observed: Observations) -> Verdict:
     """A container of this image starts and ends on each node."""
     output = observed.require("start")
     if output.illegal_instruction:
-        return failed("a program of the image met an illegal instruction", "the image is for another processor: see 'processor'")
+        return failed("a program in the image used an illegal instruction", "the image is for another processor: see 'processor'")
     if not output.succeeded:
-        return failed(f"`apptainer exec` ends with {output.code}: {output.last_words}", "`apptainer`, or what 'namespaces' says")
+        return failed(
+            f"`apptainer exec` ended with exit code {output.code}: {output.last_words}",
+            "correct `apptainer`, or see 'namespaces'",
+        )
     return passed(f"in {output.seconds:.1f} s on {observed.nodes} nodes")
 
 
 def exit_code(observed: Observations) -> Verdict:
-    """A program's exit code comes through container and srun as it is."""
+    """Container and srun pass a program's exit code on unchanged."""
     output = observed.require("exit-code")
     if output.code != 7:
         return failed(
-            f"a program that ends with 7 arrives as {output.code}: {output.last_words}", "`sharens`: false, if the code is 148 or 255"
+            f"a program's exit code 7 arrives as {output.code}: {output.last_words}", "`sharens`: false, if the code is 148 or 255"
         )
     return passed("7 arrives as 7")
 
 
 def network(observed: Observations) -> Verdict:
-    """Containers start on nodes that cannot reach the registry: nothing is fetched there."""
+    """Containers start on nodes that cannot reach the registry, so they fetch nothing there."""
     found = nodes(observed.require("node"))
     reached = [node.name for node in found if node.get("registry") == "reached"]
     if reached:
-        return skipped(f"{', '.join(reached)} can reach the registry: that no network is needed cannot be shown here")
+        return skipped(f"{', '.join(reached)} can reach the registry, so this site cannot show that containers need no network")
     return passed("no node reaches the registry, and containers start")
 
 
 def binds(observed: Observations) -> Verdict:
-    """What the site's file promises to show inside is there; the job's folder can be written."""
+    """The container shows the paths that the site's file promises, and can write to the job's folder."""
     found = observed.require("inside").facts(Inside)
     wrong = sorted({f"{rank.node}: {path} is not visible" for rank in found for path, seen in rank.binds.items() if not seen[0]})
     wrong += sorted({f"{rank.node}: the job's folder is not writable inside" for rank in found if not rank.folder_writable})
@@ -79,7 +82,7 @@ def binds(observed: Observations) -> Verdict:
 
 
 def leaks(observed: Observations) -> Verdict:
-    """No path of the host's own software reaches programs in the image."""
+    """No path of the host's software reaches programs in the image."""
     found = observed.require("inside").facts(Inside)
     values = {
         (name, foreign) for rank in found for name, value in rank.leaks.items() if (foreign := _foreign(value, rank.own.get(name, "")))
@@ -88,14 +91,14 @@ def leaks(observed: Observations) -> Verdict:
         text = ", ".join(f"{name}={value}" for name, value in sorted(values))
         names = ", ".join(sorted({name for name, _ in values}))
         return failed(
-            f"the host's {text} is set inside: programs may load the host's libraries",
+            f"the host's {text} is set in the container: programs may load the host's libraries",
             f"`environment`: remove {names}, or unload the module",
         )
-    return passed("neither library nor Python paths of the host inside")
+    return passed("the container sees neither library nor Python paths of the host")
 
 
 def _foreign(value: str, own: str) -> str:
-    """The paths that neither the image sets nor Apptainer, which has a folder for libraries of the host's drivers."""
+    """The paths that neither the image nor Apptainer sets; Apptainer has a folder for the libraries of the host's drivers."""
     known = {"", *own.split(":")}
     return ":".join(part for part in value.split(":") if part not in known and not part.startswith("/.singularity.d"))
 
@@ -109,7 +112,7 @@ def _steps(at: Launcher) -> tuple[Step, ...]:
 
 
 def promised(site: SiteConfig) -> tuple[str, ...]:
-    """The paths that the site promises to show in the container; those with a variable are the job's shell's to expand."""
+    """The paths that the site promises to show in the container; the job's shell expands variables in them."""
     return tuple(path for path in site.binds if path.startswith("/"))
 
 
@@ -117,8 +120,8 @@ TOPIC = Topic(
     steps=_steps,
     checks=(
         Check("start", "a container starts", tags("image container"), starts, ("start",), ("image",), "`apptainer`"),
-        Check("exit-code", "exit codes come through", tags("container"), exit_code, ("exit-code",), ("start", "plugin"), "`mpi`"),
-        Check("no-network", "no network is needed on nodes", tags("site container"), network, ("node",), ("start",)),
+        Check("exit-code", "exit codes arrive unchanged", tags("container"), exit_code, ("exit-code",), ("start", "plugin"), "`mpi`"),
+        Check("no-network", "nodes need no network", tags("site container"), network, ("node",), ("start",)),
         Check("binds", "promised paths are visible", tags("container"), binds, ("inside",), ("start", "plugin"), "`binds`"),
         Check("leaks", "nothing of the host leaks in", tags("container"), leaks, ("inside",), ("start", "plugin"), "`mpi`"),
     ),

@@ -1,4 +1,4 @@
-"""What the whole job leaves on the nodes. Pure."""
+"""Checks what the whole job leaves on the nodes. Pure."""
 
 from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import Node, nodes
@@ -9,7 +9,7 @@ from esd_deploy.validation.verdict import Verdict, failed, passed
 
 
 def leftovers(observed: Observations) -> Verdict:
-    """After all steps nothing is left on the nodes that was not there before."""
+    """After all steps, the nodes have nothing that they did not have before."""
     before = {node.name: node for node in nodes(observed.require("node"))}
     after = nodes(observed.require("node-after"))
     if set(before) != {node.name for node in after}:
@@ -17,11 +17,11 @@ def leftovers(observed: Observations) -> Verdict:
     left = [text for node in after for text in _left(before[node.name], node)]
     if left:
         return failed(
-            "; ".join(left), "see which step left it (its output is in the validation's folder); clean the node in Slurm's epilog"
+            "; ".join(left), "find the step that left it (the validation's folder has the output); clean the node in Slurm's epilog"
         )
-    # --sharens keeps a file for each shared namespace in the user's home, and does not always get to removing it.
+    # --sharens keeps a file for each shared namespace in the user's home, and does not always remove it.
     files = sum(len(node.words("instances") - before[node.name].words("instances")) for node in after)
-    remark = f"; {files} instance files of --sharens remain (APPTAINER_CONFIGDIR on the node's own disk keeps them out of $HOME)"
+    remark = f"; {files} instance files of --sharens remain (set APPTAINER_CONFIGDIR to the node's own disk to keep them out of $HOME)"
     return passed("no zombies, no processes, nothing in /dev/shm" + (remark if files else ""))
 
 
@@ -37,5 +37,5 @@ def _steps(at: Launcher) -> tuple[Step, ...]:
 
 TOPIC = Topic(
     steps=_steps,
-    checks=(Check("leftovers", "nothing is left behind", tags("site"), leftovers, ("node", "node-after")),),
+    checks=(Check("leftovers", "the job leaves nothing behind", tags("site"), leftovers, ("node", "node-after")),),
 )

@@ -1,4 +1,4 @@
-"""How messages travel: within a node by memory, between nodes by the network that the site has. Pure."""
+"""Checks how messages travel: through memory within a node, over the site's network between nodes. Pure."""
 
 from esd_deploy.plans.launch import Shape
 from esd_deploy.validation.check import Check, Topic, tags
@@ -11,7 +11,7 @@ from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 _PROMISE: dict[str, frozenset[Kind]] = {
     "infiniband": frozenset({"infiniband"}),
     "slingshot": frozenset({"slingshot"}),
-    "ethernet": frozenset({"tcp", "infiniband"}),  # RoCE goes by InfiniBand's names
+    "ethernet": frozenset({"tcp", "infiniband"}),  # RoCE has InfiniBand's names
 }
 _REMEDY = {
     "infiniband": "OMPI_MCA_pml: ucx, OMPI_MCA_btl: ^uct,ofi, OMPI_MCA_mtl: ^ofi; and no UCX_TLS or UCX_NET_DEVICES that leaves it out",
@@ -21,7 +21,7 @@ _REMEDY = {
 
 
 def within(observed: Observations) -> Verdict:
-    """Ranks of one node exchange messages by memory."""
+    """Ranks of one node exchange messages through memory."""
     output = observed.require("transport-node")
     used = transports(output.stdout + output.stderr, between_nodes=False)
     said = _unclear(output, used)
@@ -29,15 +29,15 @@ def within(observed: Observations) -> Verdict:
         return said
     slow = used.kinds - {"memory"}
     if "memory" not in used.kinds:
-        return failed(f"{_text(used)}: within a node by the network, not by memory", f"`environment`: {_forced(observed)}")
+        return failed(f"{_text(used)}: messages within a node use the network instead of memory", f"`environment`: {_forced(observed)}")
     if slow or used.errors:
-        reason = f"{_text(used)}: large messages do not go by memory" + (f" ({used.errors[0]})" if used.errors else "")
+        reason = f"{_text(used)}: large messages do not use memory" + (f" ({used.errors[0]})" if used.errors else "")
         return failed(reason, "`sharens: true`, so that the ranks of a node may read each other's memory; see 'user-namespace'")
     return passed(_text(used))
 
 
 def between(observed: Observations) -> Verdict:
-    """Ranks of two nodes exchange messages by the network that the site promises; a silent fall-back to TCP is found here."""
+    """Ranks of two nodes exchange messages over the network that the site promises, without a silent fall-back to TCP."""
     output = observed.require("transport-nodes")
     used = transports(output.stdout + output.stderr, between_nodes=True)
     said = _unclear(output, used)
@@ -45,7 +45,7 @@ def between(observed: Observations) -> Verdict:
         return said
     promised = observed.site.network
     if promised is None:
-        return unknown(f"{_text(used)}; what the site has is not said (`network` in its file: infiniband, slingshot or ethernet)")
+        return unknown(f"{_text(used)}; the site's file does not say its network (`network`: infiniband, slingshot or ethernet)")
     if not used.kinds & _PROMISE[promised]:
         return failed(f"{_text(used)}, but the site has {promised}: MPI fell back", f"`environment`: {_REMEDY[promised]}")
     return passed(f"{_text(used)}; the site has {promised}")
@@ -57,7 +57,7 @@ def _unclear(output: Output, used: Transports) -> Verdict | None:
             f"messages did not arrive (exit code {output.code}): {output.last_words}", "see 'wireup-nodes'; `--suggest` tries remedies"
         )
     if not used.names:
-        return unknown(f"MPI does not tell the transport it used (upper layer: {used.layer or 'not told either'})")
+        return unknown(f"MPI does not report its transport (upper layer: {used.layer or 'not reported either'})")
     return None
 
 
@@ -84,7 +84,7 @@ TOPIC = Topic(
     checks=(
         Check(
             "transport-node",
-            "memory within a node",
+            "messages within a node use memory",
             tags("mpi transport"),
             within,
             ("transport-node",),
@@ -93,7 +93,7 @@ TOPIC = Topic(
         ),
         Check(
             "transport-nodes",
-            "the site's network between nodes",
+            "messages between nodes use the site's network",
             tags("mpi transport"),
             between,
             ("transport-nodes",),

@@ -1,4 +1,4 @@
-"""MPI before any message: is it in the image, do server and client of PMIx go together, have ranks room of their own. Pure."""
+"""Checks MPI before any message: the image has it, PMIx server and client fit, and each rank has processors of its own. Pure."""
 
 import re
 
@@ -24,13 +24,13 @@ def inside(observed: Observations) -> Verdict:
     missing = [name for name, there in parts if not there]
     if missing:
         return failed(
-            f"the image has no {', no '.join(missing)}", "use an image with MPI (label eu.ebrains.esd.mpi), or run on one rank only"
+            f"the image has no {', no '.join(missing)}", "use an image with MPI (label eu.ebrains.esd.mpi), or run with one rank only"
         )
     return passed(f"MPI, mpi4py, {_pmix(rank.pmix_client)}" + (f", UCX {rank.ucx}" if rank.ucx else ""))
 
 
 def pmix_folder(observed: Observations) -> Verdict:
-    """The folders where PMIx server and clients meet are visible in the container: the node's own, not others of the same name."""
+    """The container shows the folders where PMIx server and clients meet: the node's own, not others of the same name."""
     found = observed.require("inside").facts(Inside)
     own = {node.name: node.get("tmp") for node in nodes(observed.require("node"))}
     covered = {"/tmp" for rank in found if rank.tmp and own.get(rank.node) not in {None, "", rank.tmp}}  # noqa: S108 - a name
@@ -39,10 +39,10 @@ def pmix_folder(observed: Observations) -> Verdict:
         return passed("the server's folders are visible")
     outputs = [observed.output(step) for step in ("wireup-node", "wireup-nodes")]
     if all(output is not None and output.succeeded for output in outputs):
-        return passed(f"hidden in the container: {', '.join(hidden)}; the ranks reach the server without")
+        return passed(f"hidden in the container: {', '.join(hidden)}; the ranks reach the server nevertheless")
     if not covered:
-        # Where a server is reached by TCP alone, its folders are hidden on well-kept sites too.
-        return unknown(f"hidden in the container: {', '.join(hidden)}; whether that is why MPI fails, `binds` with them would show")
+        # If clients reach a server only over TCP, its folders are hidden on healthy sites, too.
+        return unknown(f"hidden in the container: {', '.join(hidden)}; add them to `binds` to see whether MPI fails for this reason")
     return failed(
         f"hidden in the container: {', '.join(hidden)}; the ranks do not reach the PMIx server",
         f"`binds`: add {', '.join(sorted(covered))}; no APPTAINER_NO_MOUNT or APPTAINER_CONTAIN in `environment`",
@@ -50,7 +50,7 @@ def pmix_folder(observed: Observations) -> Verdict:
 
 
 def pmix(observed: Observations) -> Verdict:
-    """PMIx server and client: versions that go together, a common way to prove identity, a common store."""
+    """PMIx server and client have versions that fit, a common way to prove identity, and a common store."""
     rank = observed.require("inside").facts(Inside)[0]
     if rank.pmix_namespace is None:
         return failed(
@@ -62,10 +62,10 @@ def pmix(observed: Observations) -> Verdict:
     text = f"server {said}, client {_pmix(rank.pmix_client)}, security {rank.pmix_security}, storage {rank.pmix_storage}"
     if promised and rank.pmix_server and minimum.numbers(promised)[:2] != minimum.numbers(rank.pmix_server)[:2]:
         return failed(
-            f"{text}; the site's file says {promised}", f'`pmix: "{rank.pmix_server}"` in the site\'s file, after a look at the site'
+            f"{text}; the site's file says {promised}", f'write `pmix: "{rank.pmix_server}"` into the site\'s file, if the site confirms it'
         )
     if rank.pmix_server is None and rank.pmix_security is None:
-        return unknown(f"the server does not say its version; client {_pmix(rank.pmix_client)}")
+        return unknown(f"the server does not tell its version; client {_pmix(rank.pmix_client)}")
     return passed(text)
 
 
@@ -74,12 +74,12 @@ def user_namespace(observed: Observations) -> Verdict:
     found = observed.require("inside").facts(Inside)
     split = sorted({rank.node for rank in found if len({other.namespace for other in found if other.node == rank.node}) > 1})
     if not split:
-        return passed("the ranks of each node share one")
+        return passed("the ranks of each node share one user namespace")
     output = observed.output("transport-node")
     used = transports(output.stdout + output.stderr, between_nodes=False) if output is not None and output.succeeded else None
     if used is not None and used.layer == "ucx" and used.kinds == {"memory"} and not used.errors:
-        return passed(f"each rank on {', '.join(split)} has its own; UCX copes, by {', '.join(sorted(used.names))}")
-    reason = f"each rank on {', '.join(split)} has its own: they cannot read each other's memory (CMA), large messages are copied twice"
+        return passed(f"each rank on {', '.join(split)} has its own; UCX avoids the problem with {', '.join(sorted(used.names))}")
+    reason = f"each rank on {', '.join(split)} has its own: ranks cannot read each other's memory (CMA), and copy large messages twice"
     if observed.site.sharens:
         return failed(
             f"{reason}, although `sharens` is on: the ranks have different parents there",
@@ -109,7 +109,7 @@ def threads(observed: Observations) -> Verdict:
 
 
 def _root(path: str) -> str:
-    """The folder to show: /tmp as a whole, else the server's folder above that of one job."""
+    """The folder to bind: /tmp, else the server's folder above the job's folder."""
     return "/tmp" if path.startswith("/tmp") else re.sub(r"/pmix\.\d+\.\d+/?.*$", "", path)  # noqa: S108 - a name, nothing is written
 
 

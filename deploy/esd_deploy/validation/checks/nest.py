@@ -1,4 +1,4 @@
-"""The simulators: the right version, parallel as asked, and the spikes that this image gives everywhere. Pure."""
+"""Checks the simulators: the right version, the requested parallelism, and the spikes that this image gives everywhere. Pure."""
 
 from esd_build.registry import NEST_VERSION
 from esd_deploy.plans.launch import Shape
@@ -10,7 +10,7 @@ from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unkn
 
 
 class Spikes(Facts):
-    """What `spikes.py` printed."""
+    """Output of `spikes.py`."""
 
     version: str
     ranks: int
@@ -21,42 +21,40 @@ class Spikes(Facts):
 
 
 class Cells(Facts):
-    """What `pynn.py` printed."""
+    """Output of `pynn.py`."""
 
     version: str
     spikes: int
 
 
 class Compiled(Facts):
-    """What `neuron.py` printed; `missing` is what the image lacks for a compilation."""
+    """Output of `neuron.py`; `missing`: what the image lacks for a compilation."""
 
     missing: str | None
     spikes: int | None
 
 
 def nest(observed: Observations) -> Verdict:
-    """NEST runs with the threads and the MPI ranks that it was launched with, in the version that the label says."""
+    """NEST runs with the threads and MPI ranks of its launch, in the version that the image's label names."""
     found = _broken(observed, "nest-threads", "nest-ranks")
     if found:
         return found
     threaded, ranked = (_spikes(observed, name) for name in ("nest-threads", "nest-ranks"))
     label = observed.image.annotations.get(NEST_VERSION)
     if label not in {None, threaded.version}:
-        return failed(f"NEST {threaded.version} runs, the image's label says {label}", "another NEST is found first: see 'leaks'")
+        return failed(f"NEST {threaded.version} runs, but the image's label says {label}", "another NEST is found first: see 'leaks'")
     if (threaded.ranks, threaded.threads) != (1, 2):
         return failed(
-            f"one rank with two threads was asked for, NEST has {threaded.ranks} with {threaded.threads}", "`environment`: OMP_NUM_THREADS"
+            f"launched with 1 rank and 2 threads, NEST has {threaded.ranks} and {threaded.threads}", "`environment`: OMP_NUM_THREADS"
         )
     wanted = 2 if observed.nodes > 1 else 1
     if ranked.ranks != wanted:
-        return failed(
-            f"{wanted} ranks were launched, NEST counts {ranked.ranks}", "an image whose NEST was built with MPI; see 'wireup-nodes'"
-        )
+        return failed(f"launched with {wanted} ranks, NEST counts {ranked.ranks}", "use an image whose NEST has MPI; see 'wireup-nodes'")
     return passed(f"NEST {threaded.version}: 1 rank x 2 threads, {ranked.ranks} ranks x {ranked.threads} threads")
 
 
 def spikes(observed: Observations) -> Verdict:
-    """A short network gives the same spikes on two ranks as on two threads, and those that the image gave where its reference was made."""
+    """A short network gives the same spikes on two ranks and on two threads, and equal to the image's reference."""
     found = _broken(observed, "nest-threads", "nest-ranks")
     if found:
         return found
@@ -65,7 +63,7 @@ def spikes(observed: Observations) -> Verdict:
     if threaded.count == 0:
         return failed("the network is silent", advice)
     if threaded.sha256 != ranked.sha256:
-        return failed(f"two ranks give other spikes than two threads ({ranked.count} and {threaded.count})", advice)
+        return failed(f"two ranks and two threads give different spikes ({ranked.count} and {threaded.count})", advice)
     if observed.spikes is None:
         return unknown(f"{threaded.count} spikes, equal on ranks and threads; the image has no reference yet (--make-reference)")
     if observed.spikes != threaded.sha256:
@@ -80,27 +78,31 @@ def pynn(observed: Observations) -> Verdict:
         return found
     cells = observed.require("pynn").facts(Cells)[0]
     if cells.spikes < 5:
-        return failed(f"PyNN {cells.version}: five driven neurons gave {cells.spikes} spikes", "the image: see tests/images")
+        return failed(
+            f"PyNN {cells.version}: five driven neurons gave {cells.spikes} spikes",
+            "the image: check it with `esd-build test`",
+        )
     return passed(f"PyNN {cells.version}: {cells.spikes} spikes of five neurons")
 
 
 def nestml(observed: Observations) -> Verdict:
-    """A NESTML neuron is compiled on the node, and fires."""
+    """A NESTML neuron compiles on the node, and spikes."""
     output = observed.require("nestml")
     compiled = output.facts(Compiled)[0] if '"missing"' in output.stdout else None
     if compiled is not None and compiled.missing:
-        return skipped(f"the image has no {compiled.missing.removeprefix('the program ')}: it does not compile models")
+        return skipped(f"the image has no {compiled.missing.removeprefix('the program ')}, so it cannot compile models")
     if compiled is None or not output.succeeded:
         return failed(
-            f"a model did not compile (exit code {output.code}): {output.last_words}", "the image's compiler; see also 'binds', 'leaks'"
+            f"a model did not compile (exit code {output.code}): {output.last_words}",
+            "the image's compiler; see also 'binds', 'leaks'",
         )
     if not compiled.spikes:
-        return failed("the compiled neuron does not fire", "the image: NESTML and NEST do not go together")
+        return failed("the compiled neuron does not spike", "the cause is the image: its NESTML and NEST do not fit together")
     return passed(f"compiled and run in {output.seconds:.0f} s; {compiled.spikes} spikes")
 
 
 def spikes_found(observed: Observations) -> str:
-    """The hash of the spikes, where ranks and threads agree on it; else nothing."""
+    """The SHA-256 (hex) of the spikes, if ranks and threads agree; else empty."""
     if any((output := observed.output(step)) is None or not output.succeeded for step in ("nest-threads", "nest-ranks")):
         return ""
     threaded, ranked = (_spikes(observed, name) for name in ("nest-threads", "nest-ranks"))
@@ -114,7 +116,11 @@ def _spikes(observed: Observations, step: str) -> Spikes:
 def _broken(observed: Observations, *steps: str) -> Verdict | None:
     outputs: list[Output] = [observed.require(step) for step in steps]
     bad = next((output for output in outputs if not output.succeeded), None)
-    return failed(f"step '{bad.step}' ends with {bad.code}: {bad.last_words}", "the image, if 'wireup-nodes' is well") if bad else None
+    return (
+        failed(f"step '{bad.step}' ended with exit code {bad.code}: {bad.last_words}", "the image, if 'wireup-nodes' passed")
+        if bad
+        else None
+    )
 
 
 def _steps(at: Launcher) -> tuple[Step, ...]:
@@ -138,7 +144,7 @@ TOPIC = Topic(
             ("nest-threads", "nest-ranks"),
             ("wireup-node", "wireup-nodes"),
         ),
-        Check("spikes", "NEST's spikes are the reference's", tags("nest"), spikes, ("nest-threads", "nest-ranks"), ("nest",)),
+        Check("spikes", "NEST's spikes equal the reference", tags("nest"), spikes, ("nest-threads", "nest-ranks"), ("nest",)),
         Check("pynn", "PyNN on NEST", tags("pynn"), pynn, ("pynn",), ("start", "plugin"), quick=False),
         Check("nestml", "a NESTML model compiles here", tags("nestml"), nestml, ("nestml",), ("start", "plugin"), quick=False),
     ),

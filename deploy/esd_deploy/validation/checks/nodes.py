@@ -1,4 +1,4 @@
-"""What `node.sh` printed: one set of values for each node."""
+"""Reads the output of `node.sh`: a set of values for each node."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from esd_deploy.validation.observations import NotUnderstoodError, Output
 
 @dataclass(frozen=True)
 class Node:
-    """A node's name in Slurm and what it says of itself; a key that it did not say is empty."""
+    """A node's name in Slurm and its values; a missing value is empty."""
 
     name: str
     values: tuple[tuple[str, str], ...] = field(default=())
@@ -20,9 +20,9 @@ class Node:
 
 
 def nodes(output: Output) -> tuple[Node, ...]:
-    """The nodes by name; raises NotUnderstoodError where none said anything."""
+    """The nodes by name. Raises NotUnderstoodError if no node printed anything."""
     rows = [line.split("\t", 2) for line in output.stdout.splitlines() if line.count("\t") >= 2]
     if not rows:
-        raise NotUnderstoodError(f"step '{output.step}': no node said anything (exit code {output.code}): {output.last_words}")
+        raise NotUnderstoodError(f"step '{output.step}': no node answered (exit code {output.code}): {output.last_words}")
     names = sorted({row[0] for row in rows})
     return tuple(Node(name, tuple((key, value.strip()) for node, key, value in rows if node == name)) for name in names)

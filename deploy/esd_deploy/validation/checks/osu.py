@@ -1,4 +1,4 @@
-"""Speed by OSU's own micro benchmarks, where an image has them. Pure.
+"""Measures speed with OSU's micro benchmarks, if an image has them. Pure.
 
 Their output, since version 3: `# OSU MPI Latency Test v5.6.2`, a line of headings that begins with `# Size`, then a line for each message
 size in bytes. osu_latency prints microseconds one way, osu_bw megabytes (10^6) a second.
@@ -18,7 +18,7 @@ _VERSION = re.compile(r"^# OSU MPI \w+ Test v(\S+)", re.MULTILINE)
 _ROW = re.compile(r"^(\d+)[ \t]+(\d+(?:\.\d+)?)\s*$", re.MULTILINE)
 _SMALL = 8
 _ROUNDS = {"latency": ("-i", "200", "-x", "20"), "bw": ("-i", "10", "-x", "2")}
-"""OSU's own numbers of rounds are for fast networks: over a slow one they take minutes. All its versions know these options."""
+"""OSU's default numbers of rounds suit fast networks; over a slow one they take minutes. All versions know these options."""
 
 
 def osu_node(observed: Observations) -> Verdict:
@@ -34,7 +34,7 @@ def osu_nodes(observed: Observations) -> Verdict:
 def _osu(latency: Output, bandwidth: Output, where: str) -> Verdict:
     for output in (latency, bandwidth):
         if output.succeeded and _ABSENT.search(output.stdout):
-            return skipped("OSU's benchmarks are not in the image")
+            return skipped("the image has no OSU benchmarks")
         if not output.succeeded:
             return unknown(f"not measured (exit code {output.code}): {output.last_words}")
     small, large = _rows(latency), _rows(bandwidth)
@@ -63,7 +63,7 @@ def _version(output: Output) -> str:
 
 
 def _steps(at: Launcher) -> tuple[Step, ...]:
-    """They are for exactly two ranks."""
+    """A step of one OSU benchmark, which needs exactly two ranks."""
     places = {"node": at.on_one, **({"nodes": Shape(2)} if at.nodes > 1 else {})}
     return tuple(
         Step(f"osu-{kind}-{where}", at.inside(shape, "sh", "esd/osu.sh", f"osu_{kind}", *rounds), NEST_S)

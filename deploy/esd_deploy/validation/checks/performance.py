@@ -1,4 +1,4 @@
-"""Judgements on speed: measured values against the site's references, and the container against the same binaries outside. Pure."""
+"""Judges speed: compares measured values with the site's references, and the container with the same binaries outside. Pure."""
 
 from statistics import median
 
@@ -11,16 +11,16 @@ from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Measurement, Verdict, failed, passed, unknown
 
 REPETITIONS = 3
-"""Pairs of the same program in the container and outside of it, one after the other."""
+"""Number of pairs: the same program in the container and outside, one after the other."""
 CONTAINERS = (1, 4, 16)
 
 
 SLOWEST_RATIO = 1.10
-"""How much longer a program may take in the container, at the median of its pairs."""
+"""Most times as long that a program may take in the container, at the median of its pairs."""
 
 
 class PingPong(Facts):
-    """What `pingpong.py` printed."""
+    """Output of `pingpong.py`."""
 
     ranks: int
     latency_us: float
@@ -28,7 +28,7 @@ class PingPong(Facts):
 
 
 class Network(Facts):
-    """What `network.py` printed."""
+    """Output of `network.py`."""
 
     build_s: float
     simulate_s: float
@@ -36,7 +36,7 @@ class Network(Facts):
 
 
 class StartUp(Facts):
-    """What `startup.sh` printed for one number of containers."""
+    """Output of `startup.sh` for one number of containers."""
 
     containers: int
     seconds: float
@@ -68,7 +68,7 @@ def network(observed: Observations) -> Verdict:
     """Construction and simulation of a balanced network on NEST, in the container."""
     runs = _repeated(observed, "network-container", Network)
     if not runs:
-        return unknown("no run of the network came to its end")
+        return unknown("no run of the network ended")
     build, simulate = median(run.build_s for run in runs), median(run.simulate_s for run in runs)
     return passed(
         f"built in {build:.2f} s, simulated in {simulate:.2f} s (median of {len(runs)}; {min(r.simulate_s for r in runs):.2f} to "
@@ -79,7 +79,7 @@ def network(observed: Observations) -> Verdict:
 
 
 def ratios(observed: Observations) -> dict[str, list[float]]:
-    """How many times as long each of the programs took in the container, pair by pair."""
+    """For each program, how many times as long it took in the container, pair by pair."""
     pairs = (
         ("construction", [(a.build_s, b.build_s) for a, b in _pairs(observed, "network", Network)]),
         ("simulation", [(a.simulate_s, b.simulate_s) for a, b in _pairs(observed, "network", Network)]),
@@ -94,24 +94,26 @@ def ratio(observed: Observations) -> Verdict:
     found = ratios(observed)
     if "simulation" not in found:
         bare = observed.output("network-bare-1")
-        return unknown(f"nothing to compare with: the image's programs do not run outside of it ({bare.last_words if bare else 'not run'})")
+        return unknown(f"nothing to compare with: its programs do not run outside the container ({bare.last_words if bare else 'not run'})")
     text = ", ".join(f"{name} {median(values):.2f} ({min(values):.2f} to {max(values):.2f})" for name, values in found.items())
     measured = tuple(Measurement(name=f"container/bare {name}", value=median(values), unit="x") for name, values in found.items())
     slow = [name for name, values in found.items() if median(values) > SLOWEST_RATIO and _clearly(values)]
     if slow:
         return failed(
-            f"slower in the container: {', '.join(slow)}; {text}", "see 'threads', 'transport-node'; `environment` and `sharens`", *measured
+            f"slower in the container: {', '.join(slow)}; {text}",
+            "see 'threads', 'transport-node'; check `environment`, `sharens`",
+            *measured,
         )
     return passed(f"container/bare, median (range): {text}", *measured)
 
 
 def _clearly(values: list[float]) -> bool:
-    """There are several pairs, and at most one says otherwise: the nodes' other work must not look like the container's doing."""
+    """Whether at most one of several pairs disagrees, so that other work on the nodes is not blamed on the container."""
     return len(values) > 1 and sum(value <= SLOWEST_RATIO for value in values) <= (1 if len(values) > 3 else 0)
 
 
 def start_up(observed: Observations) -> Verdict:
-    """Time until N containers, started at once on one node, have come and gone."""
+    """Time in which N containers, started at once on one node, start and end."""
     output = observed.require("start-up")
     found = output.facts(StartUp)
     if len(found) != len(CONTAINERS):
@@ -198,7 +200,7 @@ TOPIC = Topic(
             ratio,
             ("unpack", *_PAIR_STEPS),
             ("nest",),
-            "the node's disk (`TMPDIR`)",
+            "check the node's disk (`TMPDIR`)",
             quick=False,
             around=("tidy-up",),
         ),

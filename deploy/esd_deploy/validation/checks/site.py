@@ -1,4 +1,4 @@
-"""The site before any container: the job, the nodes, Slurm's plugins, Apptainer. Pure."""
+"""Checks the site before any container: the job, the nodes, Slurm's plugins, Apptainer. Pure."""
 
 from datetime import UTC, datetime
 
@@ -15,36 +15,34 @@ _UP = ("idle", "mixed", "allocated", "completing", "alloc", "mix", "comp", "plan
 
 
 def job(observed: Observations) -> Verdict:
-    """The job was started and came to its end within its time."""
+    """The job started and ended within its time limit."""
     end = observed.job
     if not end.started:
         waiting = f" ({end.message})" if end.message else ""
         return failed(
             f"the job was still queued after {end.queued_s} s{waiting}",
-            "see 'nodes'; fewer with --nodes, longer with --queue-time; or correct `partition` and `account` in the site's file",
+            "see 'nodes'; use fewer nodes (--nodes), wait longer (--queue-time), or correct `partition` and `account` in the site's file",
         )
     if end.out_of_time:
         return failed(
             f"the job reached its time limit of {end.time_limit_s} s before its last step",
-            "ask for more with --time, or for less with --quick or --only; the most is `limits.time_s` in the site's file",
+            "request more time with --time, or fewer checks with --quick or --only; the limit is `limits.time_s` in the site's file",
         )
     if not end.finished:
-        return failed(f"the job did not come to its end: {end.message or 'the site gives no reason'}", "see the site's log of the job")
+        return failed(f"the job failed: {end.message or 'the site gives no reason'}", "see the site's log of the job")
     return passed("the job ran to its end")
 
 
 def partition(observed: Observations) -> Verdict:
-    """Slurm has enough nodes that are up."""
+    """Enough nodes are up in Slurm."""
     output = observed.require("sinfo")
     rows = [line.split("|", 3) for line in output.stdout.splitlines() if line.count("|") >= 3]
     wanted = observed.site.partition
     own = [row for row in rows if wanted in {None, row[2].rstrip("*")}]
     if not rows:
-        return unknown(f"the login node does not tell the state of the nodes: {output.last_words}")
+        return unknown(f"the login node does not show the state of the nodes: {output.last_words}")
     if not own:
-        return failed(
-            f"Slurm has no partition '{wanted}'; there is {', '.join(sorted({row[2].rstrip('*') for row in rows}))}", "`partition`"
-        )
+        return failed(f"Slurm has no partition '{wanted}'; it has {', '.join(sorted({row[2].rstrip('*') for row in rows}))}", "`partition`")
     up = {row[0] for row in own if row[1].rstrip("*~#!%$@+-").startswith(_UP) and not row[1].endswith("*")}
     down = sorted({f"{row[0]} is {row[1]} ({row[3]})" for row in own if row[0] not in up})
     if len(up) < observed.nodes:
@@ -57,7 +55,7 @@ def _are(number: int) -> str:
 
 
 def plugins(output: Output) -> tuple[str, ...]:
-    """The MPI plugins that `srun --mpi=list` told."""
+    """The MPI plugins that `srun --mpi=list` printed."""
     return probe.understood({"mpi": output.stdout + output.stderr}, {}, datetime.now(UTC)).mpi_plugins
 
 
@@ -66,7 +64,7 @@ def plugin(observed: Observations) -> Verdict:
     output = observed.require("plugins")
     listed = plugins(output)
     if not output.succeeded or not listed:
-        return unknown(f"`srun --mpi=list` says nothing: {output.last_words}")
+        return unknown(f"`srun --mpi=list` lists no plugins: {output.last_words}")
     if observed.site.mpi not in listed:
         fitting = [name for name in listed if "pmix" in name] or listed
         return failed(f"Slurm has no MPI plugin '{observed.site.mpi}'; it has {', '.join(listed)}", f"`mpi`: {' or '.join(fitting)}")
@@ -74,7 +72,7 @@ def plugin(observed: Observations) -> Verdict:
 
 
 def host_names(observed: Observations) -> Verdict:
-    """Each node's host name is its name in Slurm: by it Open MPI tells which ranks share a node."""
+    """Each node's host name is its name in Slurm: Open MPI uses it to see which ranks share a node."""
     found = nodes(observed.require("node"))
     wrong = [f"{node.name} calls itself '{node.get('host')}'" for node in found if node.get("host").partition(".")[0] != node.name]
     if wrong:
@@ -86,7 +84,7 @@ def host_names(observed: Observations) -> Verdict:
 
 
 def apptainer(observed: Observations) -> Verdict:
-    """The container program is there, new enough, and starts this image as this user on each node."""
+    """Each node has Apptainer, in a version that is new enough."""
     found = nodes(observed.require("node"))
     advice = "`apptainer` in the site's file: a path or a name that every node knows"
     missing = [node.name for node in found if not node.get("apptainer")]
@@ -100,20 +98,20 @@ def apptainer(observed: Observations) -> Verdict:
 
 
 def namespaces(observed: Observations) -> Verdict:
-    """Containers can be started without root: by user namespaces or by a setuid helper."""
+    """Containers start without root: through user namespaces or a setuid helper."""
     found = nodes(observed.require("node"))
     neither = [node for node in found if node.get("setuid") != "yes" and not node.get("namespaces").endswith("allowed")]
     if neither:
         said = ", ".join(f"{node.name}: {node.get('namespaces') or 'user namespaces refused'}" for node in neither)
         return failed(
-            f"{said}; no setuid helper either",
+            f"{said}; and there is no setuid helper",
             "allow user namespaces (user.max_user_namespaces), or install apptainer-suid",
         )
     return passed(", ".join(f"{node.name}: {'setuid' if node.get('setuid') == 'yes' else 'user namespaces'}" for node in found))
 
 
 def scratch(observed: Observations) -> Verdict:
-    """The shared folder and the job's folder can be written on each node."""
+    """Each node can write to the shared folder and to the job's folder."""
     found = nodes(observed.require("node"))
     name = observed.site.scratch
     wrong = [f"{node.name}: ${name} ('{node.get('scratch')}') is not writable" for node in found if node.get("scratch_writable") != "yes"]

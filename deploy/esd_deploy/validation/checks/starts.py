@@ -1,4 +1,4 @@
-"""The start of MPI: does it wait for all ranks, and how often does it die. Pure."""
+"""Checks the start of MPI: whether it waits for all ranks, and how often it crashes. Pure."""
 
 from statistics import median
 
@@ -11,16 +11,16 @@ from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
 
 STARTS, MANY_STARTS = 5, 40
-"""How often an MPI program is started only to see that it starts, in the quick suite and in the full one."""
+"""Number of starts of an MPI program that does nothing else, in the quick and in the full suite."""
 
 FENCE_ADVICE = (
     "`environment`: SLURM_PMIX_FENCE: ring (Slurm's other fence, the tree, does not wait where its TreeWidth exceeds a job's nodes)"
 )
-_CRASH_ADVICE = "the image's MPI, not the site's file; what the first one printed is in the validation's folder"
+_CRASH_ADVICE = "the cause is the image's MPI, not the site's file; the validation's folder has the output of the first one"
 
 
 class _Fence(Facts):
-    """What `fence.py` printed: seconds that the first rank waited for the last, which was late by so many."""
+    """Output of `fence.py`: how long (s) the first rank waited for the last one, and how late (s) that one was."""
 
     size: int
     late_s: float
@@ -29,7 +29,7 @@ class _Fence(Facts):
 
 
 class _Start(Facts):
-    """What `starts.sh` printed of one start."""
+    """Output of `starts.sh` about one start."""
 
     start: int
     code: int
@@ -47,22 +47,22 @@ def fence(observed: Observations) -> Verdict:
     if found.size != observed.nodes:
         return unknown(f"{found.size} ranks instead of {observed.nodes}: see 'wireup-nodes'")
     if not found.library.startswith("Open MPI"):
-        return unknown(f"only Open MPI is known to end with a fence; this is {found.library}")
+        return unknown(f"this check understands only Open MPI, which ends with a fence; the image has {found.library}")
     if found.waited_s < found.late_s / 2:
         return failed(
-            f"PMIx waits for no other node ({found.waited_s:.2f} s for a rank that was {found.late_s:.0f} s late): a start may crash",
+            f"PMIx does not wait for other nodes ({found.waited_s:.2f} s for a rank that was {found.late_s:.0f} s late): a start may crash",
             FENCE_ADVICE,
         )
-    return passed(f"a rank that was {found.late_s:.0f} s late was waited for")
+    return passed(f"MPI waited for a rank that was {found.late_s:.0f} s late")
 
 
 def starts(observed: Observations) -> Verdict:
-    """A few starts: none dies."""
+    """None of a few starts crashes."""
     return _starts(observed.require("starts"), observed.nodes)
 
 
 def many_starts(observed: Observations) -> Verdict:
-    """Many starts: none dies."""
+    """None of many starts crashes."""
     return _starts(observed.require("many-starts"), observed.nodes)
 
 
@@ -90,7 +90,7 @@ def _steps(at: Launcher) -> tuple[Step, ...]:
 
 
 def _again(at: Launcher, count: int) -> tuple[str, ...]:
-    """The same start of all ranks, so many times; one that hangs costs no more than a wire-up."""
+    """A step that starts all ranks `count` times; a start that hangs costs no more than a wire-up."""
     return ("bash", "esd/starts.sh", str(count), str(MPI_S), *at.inside(at.on_all, "python3", "esd/ranks.py"))
 
 
@@ -102,7 +102,7 @@ TOPIC = Topic(
     steps=_steps,
     checks=(
         _check("fence", "MPI's start waits for all nodes", fence, several_nodes=True),
-        _check("starts", "a few starts, and none dies", starts),
-        _check("many-starts", "many starts, and none dies", many_starts, quick=False),
+        _check("starts", "none of a few starts crashes", starts),
+        _check("many-starts", "none of many starts crashes", many_starts, quick=False),
     ),
 )

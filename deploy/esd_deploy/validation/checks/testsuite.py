@@ -1,4 +1,4 @@
-"""The judgement on NEST's own MPI tests, run file by file, each in a step of its own. Pure."""
+"""Judges NEST's own MPI tests; each file runs in a separate step. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,23 +11,23 @@ from esd_deploy.validation.step import Step
 from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
 
 TEST_FILES = {2: 18, 4: 9}
-"""Ranks → so many files of NEST's MPI tests for as many ranks are run, at most. NEST 3.10 has these, and two for three ranks."""
-# NEST's tests start more threads than a validation has processors: who waits there must not keep one busy.
+"""Ranks → most files of NEST's MPI tests to run with so many ranks. NEST 3.10 has these, and two for three ranks."""
+# NEST's tests start more threads than a validation has processors, so a waiting thread must not keep a processor busy.
 _PATIENT = ("env", "OMP_WAIT_POLICY=passive", "OMPI_MCA_mpi_yield_when_idle=1")
-_ADVICE = "the image, if 'wireup-nodes' is well; tracebacks are in esd/steps/nest-testsuite-*/stderr of the validation's folder"
+_ADVICE = "the cause is the image, if 'wireup-nodes' passed; esd/steps/nest-testsuite-*/stderr in the validation's folder has tracebacks"
 _TOLD = 3
-"""So many failures are told one by one; the rest are counted."""
+"""Most failures that the verdict lists; it counts the rest."""
 
 
 class Failure(Facts):
-    """A test that failed, the ranks on which it did, and its error in one line."""
+    """A failed test, the ranks on which it failed, and its error in one line."""
 
     ranks: tuple[int, ...]
     message: str
 
 
 class Tests(Facts):
-    """What `testsuite.py` printed for one file; `files` is how many there are for as many ranks."""
+    """Output of `testsuite.py` for one file; `files`: how many files NEST has for the same number of ranks."""
 
     missing: str | None
     ranks: int
@@ -39,7 +39,7 @@ class Tests(Facts):
 
 
 def testsuite(observed: Observations) -> Verdict:
-    """NEST's own MPI tests, as they are installed in the image: every file is looked at, whatever becomes of the others."""
+    """NEST's own MPI tests, as the image has them. One file that fails or hangs does not stop the others."""
     steps = [mpi_tests_step(ranks, number) for ranks in _ranks(observed) for number in range(1, TEST_FILES[ranks] + 1)]
     outputs = [observed.output(step) for step in steps]
     ended = [output for output in outputs if output is not None and output.code is not None]
@@ -54,11 +54,11 @@ def testsuite(observed: Observations) -> Verdict:
         return unknown(f"{len(steps) - len(ended)} of {len(steps)} files did not finish: {observed.job.why}. {told}")
     if missing:
         return skipped(_cannot(missing)) if all(tests.missing for tests in files) else unknown(told)
-    return passed(told) if any(tests.tests for tests in files) else unknown("there are no tests")
+    return passed(told) if any(tests.tests for tests in files) else unknown("the image has no tests")
 
 
 def _cannot(missing: Iterable[str]) -> str:
-    return f"cannot run in this image: {', '.join(missing)}"
+    return f"this image cannot run them: {', '.join(missing)}"
 
 
 def _ranks(observed: Observations) -> tuple[int, ...]:
@@ -68,7 +68,7 @@ def _ranks(observed: Observations) -> tuple[int, ...]:
 def _end(output: Output) -> str:
     name = output.step.removeprefix("nest-testsuite-")
     if output.hung:
-        return f"file {name} had not ended after {output.limit_s} s"
+        return f"file {name} did not end within {output.limit_s} s"
     return f"file {name} ends with {output.code}: {output.last_words}"
 
 
@@ -84,14 +84,14 @@ def _told(observed: Observations, files: list[Tests]) -> str:
     left_out = f", {reasons.total()} skipped ({', '.join(sorted(reasons))})" if reasons else ""
     total = sum(tests.tests for tests in looked)
     more = sum({tests.ranks: max(0, tests.files - TEST_FILES.get(tests.ranks, 0)) for tests in files}.values())
-    rest = f"; {more} more files are not run" if more else ""
+    rest = f"; {more} more files were not run" if more else ""
     ranks = sorted({tests.ranks for tests in looked}) or _ranks(observed)
     absent = f"; {_cannot(missing)}" if missing else ""
     return f"{total} tests in {len(looked)} files for {' and '.join(map(str, ranks))} ranks{left_out}{rest}{absent}"
 
 
 def mpi_tests_step(ranks: int, number: int) -> str:
-    """The name of the step that runs one file of NEST's MPI tests for so many ranks."""
+    """The name of the step that runs one file of NEST's MPI tests with so many ranks."""
     return f"nest-testsuite-{ranks}-{number}"
 
 

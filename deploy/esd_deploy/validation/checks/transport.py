@@ -1,4 +1,4 @@
-"""Which transports MPI used, read from what UCX and Open MPI say at their higher levels of talk. Pure.
+"""Finds out which transports MPI used, from the verbose output of UCX and Open MPI. Pure.
 
 UCX: `ucp_context_0 intra-node cfg#1 tag(sysv/memory cma/memory)`; Open MPI: `mca: bml: Using sm btl for send to …`,
 `select: component ucx selected`.
@@ -10,7 +10,7 @@ from typing import Literal
 
 Kind = Literal["memory", "infiniband", "slingshot", "tcp", "other"]
 
-# Longest names first: the first that a transport's name begins with decides.
+# Longest names first: the first one that a transport's name begins with decides.
 _KINDS: tuple[tuple[str, Kind], ...] = (
     *((name, "memory") for name in ("self", "sm", "sysv", "posix", "cma", "knem", "xpmem", "vader", "memory")),
     *((name, "infiniband") for name in ("rc", "dc", "ud", "mlx5", "ib", "openib", "gga")),
@@ -26,7 +26,7 @@ _MTL = re.compile(r"mtl:\w*:? ?\w* ?.*(?:component|mtl) (ofi|psm2|portals4) sele
 
 @dataclass(frozen=True)
 class Transports:
-    """Names of the transports as MPI gave them, and the upper layer that chose them; empty where it said nothing."""
+    """MPI's names of its transports, and of the upper layer that chose them; empty if it printed none."""
 
     layer: str
     names: frozenset[str]
@@ -38,12 +38,12 @@ class Transports:
 
 
 def kind_of(name: str) -> Kind:
-    """What a transport goes over: `rc_mlx5` → infiniband."""
+    """The medium of a transport: `rc_mlx5` → infiniband."""
     return next((kind for start, kind in _KINDS if re.match(rf"{start}(?![a-z])", name)), "other")
 
 
 def transports(text: str, *, between_nodes: bool) -> Transports:
-    """What was used between ranks, within a node or between nodes, by the logs of one step in which all of them exchanged messages."""
+    """The transports between ranks, within a node or between nodes, from the log of a step in which all ranks exchanged messages."""
     layer = next(iter(_SELECTED.findall(text)), "")
     if layer == "ucx":
         where = "inter" if between_nodes else "intra"

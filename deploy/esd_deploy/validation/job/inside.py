@@ -13,7 +13,7 @@ LEAKS = ("LD_LIBRARY_PATH", "LD_PRELOAD", "PYTHONPATH", "PYTHONHOME", "PYTHONSTA
 
 
 def library(*names):
-    """A shared library, or None where the image has none of these."""
+    """A shared library, or None if the image has none of these."""
     for name in names:
         try:
             return ctypes.CDLL(name)

@@ -1,1 +1,1 @@
-"""A validation's result as a document, a page, a table, JUnit XML."""
+"""Writes a validation's result as a document, a page, a table and JUnit XML."""

@@ -1,4 +1,4 @@
-"""A validation's result as a document: `validation.json` in its folder, and what is attached to an image in the registry."""
+"""A validation's result as a document: `validation.json` in its folder, and the attachment of an image in the registry."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -19,7 +19,7 @@ ARTIFACT_TYPE = "application/vnd.ebrains.esd.validation.v1+json"
 
 
 class CheckResult(BaseModel):
-    """One check and its verdict; `seconds` is what its steps took."""
+    """One check and its verdict; `seconds`: duration of its steps."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -31,7 +31,7 @@ class CheckResult(BaseModel):
 
 
 class Report(BaseModel):
-    """All verdicts of one validation. Times are UTC. It names no machine of the caller's and no secret."""
+    """All verdicts of one validation. Times are UTC. It names neither the user's machine nor a secret."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,7 +48,7 @@ class Report(BaseModel):
     checks: tuple[CheckResult, ...]
     suggestion: str = ""
     spikes: str = ""
-    """The hash of the spikes of the short network, as this validation found it."""
+    """The SHA-256 (hex) of the short network's spikes in this validation."""
 
     @classmethod
     def of(
@@ -61,7 +61,7 @@ class Report(BaseModel):
         verdicts: Mapping[str, Verdict],
         took: Mapping[str, float],
     ) -> Self:
-        """The report of a validation that has ended."""
+        """The report of an ended validation."""
         return cls(
             id=plan.id,
             time=datetime.now(UTC).replace(microsecond=0),
@@ -78,32 +78,32 @@ class Report(BaseModel):
 
     @property
     def name(self) -> str:
-        """The image without the registry that it was pulled from: its digest is the same in all of them."""
+        """The image without its registry: its digest is the same in every registry."""
         return self.image.partition("/")[2] or self.image
 
     @property
     def whole(self) -> bool:
-        """Nothing of the suite was left out by name."""
+        """Whether the user left out no check of the suite."""
         return self.suite in {"quick", "full"}
 
     def of_outcome(self, outcome: Outcome) -> tuple[CheckResult, ...]:
-        """The checks that came to this."""
+        """The checks with this outcome."""
         return tuple(check for check in self.checks if check.verdict.outcome == outcome)
 
     @property
     def outcome(self) -> Outcome:
-        """`failed` if any check failed, `unknown` if any could not look; else `passed`."""
+        """`failed` if any check failed, else `unknown` if any could not decide, else `passed`."""
         found = {check.verdict.outcome for check in self.checks}
         return next((outcome for outcome in WORST if outcome in found and outcome != "skipped"), "skipped")
 
     @property
     def counts(self) -> str:
-        """How many checks came to what."""
+        """The number of checks with each outcome."""
         number = Counter(check.verdict.outcome for check in self.checks)
         return ", ".join(f"{number[outcome]} {outcome}" for outcome in reversed(WORST) if number[outcome])
 
     def save(self, folder: Path) -> Path:
-        """Write `validation.json` whole or not at all."""
+        """Write `validation.json` whole or not at all. Raises ToolError if the disk refuses."""
         target = folder / FILE_NAME
         try:
             write_whole(target, self.model_dump_json(indent=2) + "\n")
@@ -113,15 +113,15 @@ class Report(BaseModel):
 
 
 def parse(content: bytes, where: str) -> Report:
-    """A report; raises ToolError where it is none."""
+    """A report from its JSON text. Raises ToolError if it is not one."""
     try:
         return Report.model_validate_json(content)
     except ValidationError as error:
-        raise ToolError(f"{where} is not a report of a validation, or one of another version: {str(error).splitlines()[0]}") from error
+        raise ToolError(f"{where} is not a validation report of this version: {str(error).splitlines()[0]}") from error
 
 
 def collect(folder: Path) -> tuple[Report, ...]:
-    """All reports below a folder, oldest first."""
+    """The reports below a folder, oldest first."""
     found = [parse(path.read_bytes(), str(path)) for path in sorted(folder.glob(f"*/{FILE_NAME}"))]
     return tuple(sorted(found, key=lambda report: (report.time, report.id)))
 

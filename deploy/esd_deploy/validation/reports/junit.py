@@ -1,4 +1,4 @@
-"""The verdicts as JUnit XML, which every CI server shows: unknown is an error, skipped is skipped."""
+"""The verdicts as JUnit XML, which every CI server shows: `unknown` becomes an error, `skipped` stays skipped."""
 
 import xml.etree.ElementTree as ET
 
@@ -6,7 +6,7 @@ from esd_deploy.validation.reports.document import CheckResult, Report
 
 
 def junit(report: Report) -> str:
-    """One test suite, one test case for each check."""
+    """One test suite with a test case for each check."""
     count = [check.verdict.outcome for check in report.checks]
     suite = ET.Element(
         "testsuite",
@@ -41,5 +41,5 @@ def _case(suite: ET.Element, check: CheckResult, site: str) -> None:
 
 
 def _clean(text: str) -> str:
-    """XML has no place for control characters, and programs that crash print some."""
+    """The text without control characters, which XML forbids and crashing programs print."""
     return "".join(letter for letter in text if letter in "\n\t" or letter.isprintable())

@@ -1,4 +1,4 @@
-"""One self-contained HTML page of many validations: a matrix of images and sites, each one's last verdicts, its history, its speed."""
+"""Writes one self-contained HTML page of many validations: a matrix of images and sites, with verdicts, history and speed."""
 
 import re
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ _WIDTH, _HEIGHT, _MARGIN = 260, 70, 8
 
 @dataclass(frozen=True)
 class Point:
-    """One value in a plot, in the plot's own units."""
+    """One value in a plot, in the plot's coordinates."""
 
     x: float
     y: float
@@ -29,7 +29,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Plot:
-    """One quantity at one site over time, from the first day to the last."""
+    """One quantity at one site over time."""
 
     title: str
     unit: str
@@ -43,7 +43,7 @@ class Plot:
 
 @dataclass(frozen=True)
 class Place:
-    """An image at a site: all validations, oldest first. An image is a name with its tag; what the tag named when is in the digests."""
+    """All validations of an image (name and tag) at a site, oldest first; their digests show what the tag named at the time."""
 
     image: str
     site: str
@@ -52,18 +52,18 @@ class Place:
 
     @property
     def last(self) -> Report:
-        """The one that counts: the newest of a whole suite, of the image that the tag names now; a look at a few checks proves less."""
+        """The decisive validation: the newest one of a whole suite, of the image that the tag names now. A few checks prove less."""
         same = [report for report in self.reports if report.digest == self.reports[-1].digest]
         return next((report for report in reversed(same) if report.whole), self.reports[-1])
 
     @property
     def since(self) -> Report | None:
-        """The newest one, if that is not the one that counts."""
+        """The newest validation, if it is not the decisive one."""
         return None if self.last is self.reports[-1] else self.reports[-1]
 
     @property
     def recent(self) -> tuple[Report, ...]:
-        """The newest first."""
+        """The validations, newest first."""
         return tuple(reversed(self.reports[-_HISTORY:]))
 
     @property
@@ -73,14 +73,14 @@ class Place:
 
 @dataclass(frozen=True)
 class Row:
-    """An image at every site; None where it was never validated."""
+    """An image at every site; None for a site where it was never validated."""
 
     image: str
     places: tuple[Place | None, ...]
 
     @property
     def digests(self) -> frozenset[str]:
-        """More than one where the tag names different images at different sites."""
+        """The digests; more than one if the tag names different images at different sites."""
         return frozenset(place.last.digest for place in self.places if place)
 
 
@@ -93,14 +93,14 @@ def places(reports: Iterable[Report]) -> tuple[Place, ...]:
 
 
 def rows(found: Iterable[Place]) -> tuple[Row, ...]:
-    """The matrix: one row an image, one place a site."""
+    """The matrix: a row for each image, a place for each site."""
     at = {(place.image, place.site): place for place in found}
     sites = sorted({site for _, site in at})
     return tuple(Row(image, tuple(at.get((image, site)) for site in sites)) for image in sorted({image for image, _ in at}))
 
 
 def plots(reports: Iterable[Report]) -> tuple[Plot, ...]:
-    """One plot for each quantity that was measured."""
+    """A plot for each measured quantity."""
     known: dict[tuple[str, str], list[tuple[datetime, float, str]]] = {}
     for report in reports:
         for check in report.checks:
@@ -125,7 +125,7 @@ def _plot(name: str, unit: str, values: list[tuple[datetime, float, str]]) -> Pl
 
 
 def page(reports: Iterable[Report]) -> str:
-    """The page; it loads nothing from anywhere, and what programs printed stays text."""
+    """The page. It loads nothing from elsewhere, and shows programs' output as plain text."""
     environment = Environment(
         loader=PackageLoader("esd_deploy.validation.reports"),
         autoescape=select_autoescape(default=True),
@@ -149,7 +149,7 @@ def page(reports: Iterable[Report]) -> str:
 
 
 def _code(text: str) -> Markup:
-    """Text in which `words` between such marks are code."""
+    """Text as HTML, with `words` between backticks as code."""
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
 
 
@@ -159,7 +159,7 @@ def _number(value: float) -> str:
 
 
 def matrix_table(reports: Iterable[Report]) -> Table:
-    """The same matrix on a terminal: which image is proven where, and when."""
+    """The same matrix for a terminal: which image was validated where, and when."""
     table = Table("image", "site", "verdict", "checks", "when (UTC)", "suite", "digest")
     for place in places(reports):
         last = place.last

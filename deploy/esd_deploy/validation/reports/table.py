@@ -1,4 +1,4 @@
-"""The verdicts on a terminal: one row a check, the reason, and for what failed the advice."""
+"""The verdicts for a terminal: a row for each check, with the reason, and advice if it failed."""
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -11,7 +11,7 @@ COLOURS: dict[Outcome, str] = {"passed": "green", "failed": "bold red", "unknown
 
 
 def table(report: Report) -> RenderableType:
-    """The report as it is shown to an admin."""
+    """The report as a table."""
     rows = Table(title=f"{report.image} at {report.site}", title_justify="left")
     rows.add_column("check", no_wrap=True)
     rows.add_column("verdict", no_wrap=True)
