@@ -62,12 +62,17 @@ class RunRecord(Part):
     schema_version: int = 1
     """Version of the record's form; absent from the first one. Keys of a newer esd-deploy are kept and written again."""
     id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    """The run's id, also the name of its folder and a tag of its job."""
     site: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,127}$")]
+    """The site's name."""
     site_file: Path | None = None
     """The site's configuration file, if it is the user's own."""
     mode: Mode
+    """How it ran: see `--mode` of `esd-deploy run`; `queue` at a neuromorphic queue."""
     rerun_of: str | None = None
+    """The id of the run that this one repeats."""
     tags: tuple[str, ...] = ()
+    """Words by which the user groups runs (--tag)."""
     name: str | None = None
     """The user's name for the run (-J)."""
     environment: dict[str, str] = Field(default_factory=dict)
@@ -75,39 +80,59 @@ class RunRecord(Part):
     parameters: dict[str, Parameter] = Field(default_factory=dict)
     """A sweep's values for this run; the job has them in $ESD_PARAM_<name>."""
     image: ImageRecord | None
+    """The container image; null in the other modes."""
     requirements: RequirementsRecord | None = None
+    """Python packages that the user added (--requirements)."""
     script: ScriptRecord
+    """The user's program, its arguments and its inputs."""
     staged: tuple[RunPath, ...] = ()
     """Paths of the files sent to the job's folder; all other files there are results."""
     launch: str
+    """The command line that started the program."""
     nodes: int
+    """Compute nodes that the job requested."""
     threads_per_rank: int
+    """Threads that each MPI rank was given."""
     shape: ShapeRecord | None = None
+    """The whole shape of the job; null in the records of the first versions."""
     time_limit_s: int
+    """The job's time limit in seconds."""
     index: int | None = None
     """The run's number, from 0, if one submission made several runs."""
     job: JobRecord
+    """The job at the site."""
     states: Annotated[tuple[StateRecord, ...], Field(min_length=1)]
+    """All states that this machine saw, oldest first."""
     status: str
+    """The last known state: PREPARED, or the site's word (QUEUED, RUNNING, SUCCESSFUL, FAILED, …)."""
     exit_code: int | None = None
+    """The program's exit code; null until the job has ended, or if the site does not tell it."""
     ending: EndingRecord | None = None
+    """How the run ended; null before its end."""
     message: str = ""
+    """What the site says about the last state."""
     log: tuple[str, ...] = ()
     """The site's log of a failed job."""
     hosts: tuple[str, ...] = ()
+    """The nodes on which the program ran, as the job reported them."""
     ranks: int | None = None
     """MPI ranks, as the job counted them."""
     pull: PullRecord | None = None
+    """How the image came to the site."""
     start_crashes: tuple[StartCrashRecord, ...] = ()
     """MPI starts that crashed by chance before the program ran; none in a normal run."""
     versions: dict[str, str] = Field(default_factory=dict)
+    """Version of each program and library in use, as the job reported them."""
     metrics: Annotated[dict[str, int | float], BeforeValidator(_numbers)] = Field(default_factory=dict)
+    """Numbers that the script wrote to `metrics.json`."""
     restarts: int = 0
     """How often the batch system started the job again; the results are those of the last start."""
     warnings: tuple[str, ...] = ()
     """Oddities of the results that do not make them wrong."""
     files: tuple[FileRecord, ...] = ()
+    """The fetched results."""
     missing: tuple[MissingRecord, ...] = ()
+    """What was not fetched, with the reason."""
     esd_images: str | None = None
     """Version of esd-deploy."""
 

@@ -181,7 +181,7 @@ class ShapeRecord(Part):
     partition: str | None = None
     account: str | None = None
     gpus: Annotated[int, Field(ge=0)] = 0
-    """Of each node."""
+    """GPUs of each node."""
     bind: Cpus | None = None
     hint: Hint | None = None
     ranks_per_socket: Annotated[int, Field(ge=1)] | None = None
