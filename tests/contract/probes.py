@@ -39,7 +39,9 @@ def core(web: Web) -> Any:
 @probe
 def name_of_the_caller(web: Web) -> Any:
     found = web.json("")["client"]
-    return web.masked({"method": found["authenticationMethod"], "dn": found["dn"], "uid": found["xlogin"]["UID"]})
+    login = found["xlogin"]
+    names = {"uid": login["UID"], "groups": login["availableGroups"], "group": login["group"]}
+    return web.masked({"method": found["authenticationMethod"], "dn": found["dn"], **names})
 
 
 @probe

@@ -28,6 +28,7 @@ from esd_localsite.state.status import SiteStatus
 from esd_localsite.supervision.fault_switches import clear, inject
 from esd_localsite.unicorex.configuration import accounts_document
 from esd_localsite.unicorex.places import Places
+from esd_localsite.unicorex.preparation import groups_of
 
 pytestmark = [pytest.mark.site, pytest.mark.long, pytest.mark.usefixtures("as_root")]
 LARGE = random.Random(7).randbytes(150_000_000)
@@ -219,7 +220,7 @@ def test_two_users_of_one_account_run_side_by_side_and_see_nothing_of_each_other
     secret = Layout(real_site.name).password_of("ada")
     other = with_credentials(deploy_there, real_site, "ada", f"username: ada, password_file: {secret}")
     try:
-        accounts.write_text(accounts_document((real_site.username, "ada"), real_site.username))
+        accounts.write_text(accounts_document((real_site.username, "ada"), real_site.username, groups_of))
         path = script(PROGRAM + "import getpass\nopen('who.txt', 'w').write(getpass.getuser())\n")
         with ThreadPoolExecutor(2) as pool:
             records = list(pool.map(lambda deploy: deploy.run(path, *IMAGE, "--tag", "shared"), (deploy_there, other)))

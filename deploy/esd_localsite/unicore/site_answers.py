@@ -22,7 +22,7 @@ def client_document(identity: Identity, groups: tuple[str, ...], group: str | No
     return {
         "dn": dn_of(identity.name),
         "role": {"selected": "user", "availableRoles": ["user"]},
-        "xlogin": {**login, **({"group": group} if group else {})},
+        "xlogin": {**login, "group": group or groups[0]},
         "authenticationMethod": identity.method,
     }
 

@@ -1,7 +1,7 @@
 """The configuration of the server and the TSI as text; pure. The keys are UNICORE's own."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -203,9 +203,13 @@ def _resources(plan: SitePlan, longest_s: int, cpus: int) -> dict[str, str]:
     }
 
 
-def accounts_document(users: Iterable[str], account: str | None) -> str:
-    """User → role and account. `account`: the account of all users; None: each user has an account of the same name."""
-    entries = {dn(user): {"role": ["user"], "xlogin": [account or user], "group": []} for user in users}
+def accounts_document(users: Iterable[str], account: str | None, groups: Callable[[str], Sequence[str]]) -> str:
+    """User → role, account and its groups, the first of which is the default.
+
+    `account`: the account of all users; None: each user has an account of the same name. `groups`: those of an account.
+    """
+    known = {user: account or user for user in users}
+    entries = {dn(user): {"role": ["user"], "xlogin": [name], "group": list(groups(name))} for user, name in known.items()}
     return json.dumps(entries, indent=2) + "\n"
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from esd_localsite.cluster import accounts, certificates
 from esd_localsite.cluster.site_accounts import known_accounts
 from esd_localsite.cluster.unicore_config import endpoint_config
+from esd_localsite.errors import LocalSiteError
+from esd_localsite.files.processes import Account
 from esd_localsite.state.files import make_folder, write
 from esd_localsite.state.layout import SERVER_USER, Layout
 from esd_localsite.state.plan import SitePlan
@@ -41,7 +43,8 @@ def configure(layout: Layout, plan: SitePlan, environment: Mapping[str, str]) ->
     secret = _token_secret(places)
     write(places.main, configuration.server_properties(places, plan, secret, Path.home()), mode=0o400, owner=owner)
     write(places.passwords, password_lines(passwords), mode=0o400, owner=owner)
-    write(places.accounts, configuration.accounts_document(passwords, None if layout.needs_root else getpass.getuser()))
+    account = None if layout.needs_root else getpass.getuser()
+    write(places.accounts, configuration.accounts_document(passwords, account, groups_of))
     write(places.applications, configuration.applications(plan, os.cpu_count() or 1))
     write(places.logging, configuration.LOGGING)
     write(places.policies / "policy.xml", policy())
@@ -55,6 +58,14 @@ def configure(layout: Layout, plan: SitePlan, environment: Mapping[str, str]) ->
         ca_file=layout.tls.ca,
     )
     write(places.front, front.model_dump_json(indent=2), mode=0o600)
+
+
+def groups_of(account: str) -> tuple[str, ...]:
+    """The machine's groups of an account; one that exists inside the site alone has only its own."""
+    try:
+        return Account.of(account).group_names
+    except LocalSiteError:
+        return (account,)
 
 
 def _server_id(layout: Layout) -> int:

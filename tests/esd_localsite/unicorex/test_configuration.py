@@ -80,10 +80,11 @@ def test_without_nodes_there_is_one(real_plan: SitePlan) -> None:
 
 
 def test_users_have_accounts_and_passwords() -> None:
-    assert json.loads(configuration.accounts_document(["ada"], None)) == {
-        "CN=ada,O=esd-images local site": {"role": ["user"], "xlogin": ["ada"], "group": []}
+    assert json.loads(configuration.accounts_document(["ada"], None, lambda account: (account, "brain"))) == {
+        "CN=ada,O=esd-images local site": {"role": ["user"], "xlogin": ["ada"], "group": ["ada", "brain"]}
     }
-    assert json.loads(configuration.accounts_document(["esd"], "me"))["CN=esd,O=esd-images local site"]["xlogin"] == ["me"]
+    (esd,) = json.loads(configuration.accounts_document(["esd"], "me", lambda account: (account,))).values()
+    assert (esd["xlogin"], esd["group"]) == (["me"], ["me"])
     digest = hashlib.md5(b"saltpw").hexdigest()
     assert password_lines({"ada": "pw"}, lambda: "salt") == f"ada:{digest}:salt:CN=ada,O=esd-images local site\n"
 
