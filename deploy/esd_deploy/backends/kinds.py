@@ -1,7 +1,8 @@
 """How a run becomes a job at a site: one backend for each `kind` of site, chosen here.
 
-To add a kind: write a module whose `BACKEND` is a `Backend`, name it in `_MODULES`, and give it settings in sites/config.py and an address
-in sites/endpoint.py. The rest of esd-deploy only knows `Plan` (what to do), `Connection` (what a site must do) and `RunRecord`:
+To add a kind: write a module whose `BACKEND` is a `Backend`, name it in `_MODULES`, and add its name, modes and required keys to
+sites/config.py. No other room asks for a site's kind. They know only `Plan` (what to do), `Connection` (what a site must do) and
+`RunRecord`:
 
 * `Site` has the backend of its kind, and takes connections and jobs from it. `endpoint` has the address (`endpoint.url`: of UNICORE, or of
   the queue), the certificate authority, and `endpoint.credentials.bearer()`, which returns a valid token at every call.

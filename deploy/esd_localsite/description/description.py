@@ -1,4 +1,4 @@
-"""Job descriptions: from the client's JSON to one frozen value, as UNICORE/X reads them (facts/unicore-rest.md, "Job description")."""
+"""Job descriptions: from the client's JSON to one frozen value, as UNICORE/X reads them (UNICORE manual, "Job description format")."""
 
 import re
 from collections.abc import Mapping
