@@ -8,12 +8,13 @@ import pytest
 import trustme
 
 from esd_build.data.errors import ToolError
+from esd_build.net import allowance
 from esd_build.net.addresses import next_hop, origin, proxy_for
-from esd_build.net.allowance import MIB, Allowance, TooMuchError, allowed
+from esd_build.net.allowance import MIB, Allowance, Meter, TooMuchError, allowed
 from esd_build.net.answers import parsed, printable
 from esd_deploy.net.http import client, followed
 
-from .servers import endless, hostile, says
+from .servers import answer, endless, hostile, says
 
 AUTHORITY = trustme.CA()
 SMALL = Allowance(1 * MIB, 1.5)
@@ -55,6 +56,32 @@ def test_the_same_holds_for_the_library_that_speaks_to_registries(tmp_path):
 
     with hostile(tmp_path, endless(HEAD, b"[" * 65536)) as server, allowed(SMALL), pytest.raises(TooMuchError):
         Connection(f"127.0.0.1:{server.port}", ca_file=server.ca_file, credentials=None, patience=Patience()).do_request(server.url)
+
+
+@pytest.mark.integration
+def test_pages_that_come_slowly_and_for_ever_end_with_one_message(tmp_path, monkeypatch):
+    from esd_build.data.reference import ImageReference
+    from esd_build.net.patience import Patience
+    from esd_build.registry.session import Connection
+    from esd_build.registry.store import Store
+
+    def page(connection, _head):
+        threading.Event().wait(0.05)
+        connection.sendall(answer(b'{"tags": ["x"]}', 'Link: </v2/a/b/tags/list?last=x>; rel="next"'))
+
+    monkeypatch.setattr(allowance, "LIST_S", 1.0)
+    with hostile(tmp_path, page) as server:
+        connection = Connection(f"127.0.0.1:{server.port}", ca_file=server.ca_file, credentials=None, patience=Patience())
+        with pytest.raises(TooMuchError, match=r"listing the tags of a/b: the server sent parts of the list for \d+ min"):
+            Store(connection, tmp_path).tags(ImageReference.parse(f"127.0.0.1:{server.port}/a/b:x"))
+    assert 1 < len(server.heads) < 1000
+
+
+def test_a_list_in_time_may_have_many_parts_and_its_own_errors():
+    with allowance.altogether("listing"):
+        assert Meter(SMALL).left_s() <= SMALL.seconds
+    with pytest.raises(ToolError, match="mine"), allowance.altogether("listing"):
+        raise ToolError("mine")
 
 
 @pytest.mark.integration

@@ -35,7 +35,10 @@ ANSWER = Allowance(16 * MIB, 120)
 """A JSON document, a list, a log's end."""
 FILE = Allowance(None, 120, 16 * 1024)
 """A result or an image: as long as its reader wants it, and never slower than 16 KiB a second."""
+LIST_S = 1800.0
+"""A list that comes in many answers (pages, folders), altogether: the largest that is read, from a slow site, takes less."""
 _current: ContextVar[Allowance] = ContextVar("allowance", default=ANSWER)
+_until: ContextVar[float | None] = ContextVar("until", default=None)
 
 
 @contextmanager
@@ -48,6 +51,24 @@ def allowed(allowance: Allowance) -> Iterator[None]:
         _current.reset(token)
 
 
+@contextmanager
+def altogether(doing: str, *, clock: Callable[[], float] = time.monotonic) -> Iterator[None]:
+    """All requests that are sent inside may take `LIST_S`, however quick each of them is. Raises TooMuchError."""
+    until = clock() + LIST_S
+    token = _until.set(until)
+    try:
+        yield
+    except ToolError as error:
+        if clock() < until:
+            raise
+        raise TooMuchError(
+            f"{doing}: the server sent parts of the list for {LIST_S / 60:.0f} min without an end; the list was dropped, "
+            "tell the server's administrator"
+        ) from error
+    finally:
+        _until.reset(token)
+
+
 class Meter:
     """What one request has cost so far. `clock` gives seconds."""
 
@@ -55,13 +76,19 @@ class Meter:
         self._allowance = allowance
         self._clock = clock
         self._begun = clock()
+        self._until = _until.get()
         self._sent = self._received = 0
 
     def left_s(self) -> float:
         """Seconds until the time is over; TimeoutError where it is. What we send ourselves is given time whatever the answer gets."""
         rate = self._allowance.rate
         more = self._sent / (rate or FILE.rate or 1) + (self._received / rate if rate else 0)
-        left: float = self._begun + self._allowance.seconds + more - self._clock()
+        now = self._clock()
+        left: float = self._begun + self._allowance.seconds + more - now
+        if self._until is not None:
+            left = min(left, self._until - now)
+            if self._until <= now:
+                raise TooMuchError("the server sends a list without an end")
         if left <= 0:
             raise TimeoutError(f"the answer took more than {self._allowance.seconds + more:.0f} s, at {self._received} bytes")
         return left

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ValidationError
 
 from esd_build.data.errors import FULL, ToolError, UsageError
 from esd_build.data.reference import ImageReference
+from esd_build.net.allowance import altogether
 from esd_build.registry.blobs import Blob, Progress, unseen
 from esd_build.registry.downloads import Download
 from esd_build.registry.manifests import EMPTY_OBJECT, INDEX, LONGEST, MANIFEST, digest_of
@@ -88,18 +89,24 @@ class Store:
         url: str | None = f"https://{self.connection.container(reference).tags_url()}"
         doing = f"listing the tags of {reference.repository}"
         found: list[str] = []
-        for _page in range(_MOST_PAGES):
-            if not url:
-                break
-            answer = self.connection.patiently("GET", url, doing, accepted=_OK_OR_NONE)
-            try:
-                found += (_TagList.model_validate_json(answer.content).tags or []) if answer.ok else []
-            except ValidationError as error:
-                raise ToolError(f"{doing}: registry {self.connection.host} answered with no list of tags") from error
-            if len(found) > _MOST_TAGS:
-                raise ToolError(f"{doing}: registry {self.connection.host} names more than {_MOST_TAGS}; tell its administrator")
-            url = answer.links.get("next", {}).get("url")
+        with altogether(doing):
+            for _page in range(_MOST_PAGES):
+                if not url:
+                    break
+                page, url = self._page(url, doing)
+                found += page
+                if len(found) > _MOST_TAGS:
+                    raise ToolError(f"{doing}: registry {self.connection.host} names more than {_MOST_TAGS}; tell its administrator")
         return found
+
+    def _page(self, url: str, doing: str) -> tuple[list[str], str | None]:
+        """Some tags, and where there are more."""
+        answer = self.connection.patiently("GET", url, doing, accepted=_OK_OR_NONE)
+        try:
+            tags = (_TagList.model_validate_json(answer.content).tags or []) if answer.ok else []
+        except ValidationError as error:
+            raise ToolError(f"{doing}: registry {self.connection.host} answered with no list of tags") from error
+        return tags, answer.links.get("next", {}).get("url")
 
     def _manifest(self, reference: ImageReference) -> bytes | None:
         url = f"https://{self.connection.container(reference).manifest_url()}"

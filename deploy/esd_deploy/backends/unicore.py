@@ -11,6 +11,7 @@ from pyunicore.client import Client, Job, PathFile, Registry, Storage, Transport
 
 from esd_build.data.documents import choose
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.allowance import altogether
 from esd_build.net.answers import gathered, printable
 from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_job, unicore_names
 from esd_deploy.backends.connection import READY, AwayError, ConnectionLostError, EndedError, GoneError, JobState, RefusedError, RemoteFile
@@ -53,7 +54,7 @@ class UnicoreConnection:
         return unicore_job.batch_names(description, job)
 
     def find(self, tag: str) -> Sequence[str]:
-        with errors(self._endpoint):
+        with altogether("looking for the run's job"), errors(self._endpoint):
             found: list[str] = []
             while len(found) < _MOST_JOBS:
                 page = [str(job.resource_url) for job in self._client.get_jobs(offset=len(found), num=_PAGE, tags=[tag])]
@@ -97,7 +98,8 @@ class UnicoreConnection:
                 folder = self._folder(job)
             except EndedError:  # it failed before it had one
                 return ()
-        found = unicore_folder.walk(self._lister(job, folder), lambda: inventory.links(self._text(job, inventory.LIST)))
+        with altogether("listing the job's folder"):
+            found = unicore_folder.walk(self._lister(job, folder), lambda: inventory.links(self._text(job, inventory.LIST)))
         return tuple(unicore_names.real(found, lambda: unicore_names.parse(self._text(job, unicore_names.LIST))))
 
     def _lister(self, job: str, folder: Storage) -> unicore_folder.Lister:
