@@ -117,6 +117,36 @@ def test_a_token_that_no_header_carries_is_refused_where_it_comes_from(tmp_path,
         assert "oken" not in str(told.value).replace("token given by hand", "").replace(str(file), "")
 
 
+SECRETS = {
+    "BOM within": "to\ufeffken-of-mine",
+    "return": "to\rken-of-mine",
+    "NUL": "to\0ken-of-mine",
+    "tab": "to\tken-of-mine",
+    "other writing": "t\u00f6ken-of-mine",
+    "turned": "to\u202eken-of-mine",
+    "escape": "to\x1b[2Jken-of-mine",
+    "space": "to ken-of-mine",
+    "longest": "ken-of-mine" * 10_000,
+}
+
+
+@pytest.mark.parametrize("kind", SECRETS)
+def test_a_token_that_is_none_is_refused_and_stands_in_no_message(tmp_path, kind, caplog):
+    file = tmp_path / "place"
+    file.write_text(SECRETS[kind])
+    file.chmod(0o600)
+    source = CredentialsSource(token_env="T")
+    for ask in (
+        lambda: tokens(CredentialsSource(token_file=file), "x", environ={}).bearer(),
+        lambda: tokens(source, "x", environ={"T": SECRETS[kind]}).bearer(),
+        lambda: tokens(source, "x", given=SECRETS[kind], environ={}).bearer(),
+    ):
+        with pytest.raises(UsageError) as told:
+            ask()
+        shown = f"{told.value!r} {told.value.__cause__!r} {caplog.text}"
+        assert "ken-of-mine" not in shown
+
+
 def test_a_byte_order_mark_is_no_part_of_a_token(tmp_path):
     file = tmp_path / "token"
     file.write_bytes(b"\xef\xbb\xbftoken\r\n")

@@ -83,7 +83,7 @@ class Tokens:
         """A new token; while the issuer is away, the current one as long as it is valid."""
         for place, ask in self.places.items():
             try:
-                token = one_line(ask(), place)
+                token = _token(ask(), place)
             except oidc.IssuerAwayError:
                 if self._token is None or self._until <= self.clock():
                     raise
@@ -154,6 +154,14 @@ def jupyter() -> str | None:
     return str(oauth.get_token()).removeprefix("Bearer ").strip() or None
 
 
+def _token(secret: str | None, place: str) -> str | None:
+    """A bearer token as RFC 6750 lets a header carry it. Raises UsageError that names its place, and nothing of the token."""
+    token = one_line(secret, place)
+    if token and (len(token) > _LONGEST or not token.isascii() or " " in token):
+        raise UsageError(f"the token in {place} is too long, or contains a space or a letter that no token has; save it again, as one line")
+    return token
+
+
 def one_line(secret: str | None, place: str) -> str | None:
     """A secret in a form that fits a header. Raises UsageError that names the secret's place and shows nothing of it."""
     if secret and not secret.isprintable():
@@ -170,7 +178,10 @@ def secret_file(path: Path, *, optional: bool = False) -> str | None:
                 raise UsageError(f"{path} belongs to another account (uid {status.st_uid}); copy the secret to a file that you own")
             if stat.S_IMODE(status.st_mode) & 0o077:
                 raise UsageError(f"others can read {path}; `chmod 600 {path}`, and renew the secret in it")
-            return one_line(file.read(_LONGEST).decode("utf-8", errors="replace").removeprefix("\ufeff").strip(), str(path)) or None
+            content = file.read(_LONGEST + 1)
+            if len(content) > _LONGEST:
+                raise UsageError(f"{path} is longer than any secret ({_LONGEST} bytes); save the secret again, alone in the file")
+            return one_line(content.decode("utf-8", errors="replace").removeprefix("\ufeff").strip(), str(path)) or None
     except FileNotFoundError as error:
         if optional:
             return None
