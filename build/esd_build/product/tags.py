@@ -51,7 +51,7 @@ def built_on(labels: Mapping[str, str]) -> date | None:
     """The day (UTC) of a build, as the image's labels tell it."""
     try:
         return datetime.fromisoformat(labels[_CREATED]).astimezone(UTC).date()
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         pass
     try:
         return datetime.strptime(labels[_BUILD_DATE], "%A_%d_%B_%Y_%H:%M:%S_%Z").replace(tzinfo=UTC).date()

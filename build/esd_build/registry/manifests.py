@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
+from esd_build.net.answers import printable
 from esd_build.registry.blobs import DIGEST, Blob
 
 SIF_LAYER = "application/vnd.sylabs.sif.layer.v1.sif"
@@ -28,6 +29,8 @@ UNVERIFIED_SOURCES = "eu.ebrains.esd.unverified-sources"
 EMPTY_OBJECT = b"{}"
 """The configuration of an image (Apptainer's is empty; its media type says that the layer is a SIF file) and of an attachment."""
 
+_LONGEST_LABEL = 1000
+"""Characters of one label that are read."""
 LONGEST = 4 * 1024**2
 """Bytes of the longest manifest that is read; the specification has registries take in at least these."""
 
@@ -155,10 +158,20 @@ def published_image(reference: ImageReference, content: bytes) -> PublishedImage
     digest = digest_of(content)
     try:
         manifest = Manifest.model_validate_json(content)
-        layer = next(layer for layer in manifest.layers if layer.mediaType == SIF_LAYER)
-    except (ValidationError, StopIteration) as error:
+    except ValidationError as error:
         raise UsageError(f"{reference} is not an Apptainer image (no layer of type {SIF_LAYER})") from error
-    return PublishedImage(reference.with_digest(digest), layer.digest, layer.size, manifest.annotations or {})
+    files = [layer for layer in manifest.layers if layer.mediaType == SIF_LAYER]
+    if len(files) != 1:
+        found = f"{len(files)} layers" if files else "no layer"
+        raise UsageError(f"{reference} is not an Apptainer image ({found} of type {SIF_LAYER})")
+    (layer,) = files
+    said = {_line(name): _line(value) for name, value in (manifest.annotations or {}).items()}
+    return PublishedImage(reference.with_digest(digest), layer.digest, layer.size, said)
+
+
+def _line(text: str) -> str:
+    """What an image says of itself, as it may stand in a message: one line of bounded length, without control characters."""
+    return " ".join(printable(text, _LONGEST_LABEL).split())
 
 
 def _descriptor(media_type: str, digest: str, size: int) -> dict[str, object]:

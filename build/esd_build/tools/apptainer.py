@@ -132,10 +132,10 @@ class Apptainer:
         with reachable(self.account, (image,), self._handing_over) as (file,):
             finished = run(("apptainer", "--silent", "inspect", "--json", "--labels", str(file)), account=self.account)
         try:
-            labels = json.loads(finished.text)["data"]["attributes"]["labels"]
-        except (ValueError, KeyError) as error:
+            labels = json.loads(finished.text)["data"]["attributes"]["labels"] or {}
+            return {str(name): str(value) for name, value in labels.items()}
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise ToolError(f"{image} is not a readable image: {finished.text}") from error
-        return {str(name): str(value) for name, value in labels.items()}
 
     @property
     def _handing_over(self) -> Path:

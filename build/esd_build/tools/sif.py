@@ -10,6 +10,7 @@ import struct
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -43,18 +44,23 @@ def objects(image: Path) -> tuple[DataObject, ...]:
         found = tuple(DataObject(entry[0], entry[5], entry[6]) for _, entry in _descriptors(file, header, image))
     if any(part.offset < 0 or part.size < 0 for part in found):
         raise UsageError(f"{image} is damaged: a part of it lies before its begin")
+    found = tuple(sorted(found, key=lambda part: part.offset))
+    if any(part.offset + part.size > after.offset for part, after in pairwise(found)):
+        raise UsageError(f"{image} is damaged: two parts of it overlap, so that one shows what another hides; `make image` builds it again")
     end = max((part.offset + part.size for part in found), default=0)
     if image.stat().st_size < end:
         raise UsageError(f"{image} is cut off: {image.stat().st_size} bytes of {end}, as its header says; `make image` builds it again")
-    return tuple(sorted(found, key=lambda part: part.offset))
+    return found
 
 
 def root_file_system(image: Path) -> DataObject:
-    """The squashfs that becomes `/`; raises UsageError if there is none."""
-    for part in objects(image):
-        if part.kind == _FILE_SYSTEM:
-            return part
-    raise UsageError(f"{image} has no file system")
+    """The squashfs that becomes `/`; raises UsageError if there is none, or more than one."""
+    roots = [part for part in objects(image) if part.kind == _FILE_SYSTEM]
+    if len(roots) > 1:
+        raise UsageError(f"{image} has {len(roots)} file systems: what runs may not be what was checked; use an image with one")
+    if not roots:
+        raise UsageError(f"{image} has no file system")
+    return roots[0]
 
 
 def digest(image: Path, part: DataObject) -> str:

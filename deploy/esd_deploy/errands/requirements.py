@@ -48,11 +48,18 @@ def locked(file: Path, there: Sequence[Package], image: str, labels: Mapping[str
 
     Raises UsageError if they contradict the image, have no wheel, or are no plain requirements; ToolError if no index answers.
     """
-    python, platform = _python(there, image), _PLATFORMS[labels.get(_ARCHITECTURE, "amd64")]
+    python, platform = _python(there, image), _platform(labels, image)
     lock = _lock(file, pinned(there), _for(python, platform))
     if not versions(lock):
         raise UsageError(f"--requirements {file}: the image has all of it already, or the file names nothing; leave the option out")
     return built(Packages(lock, python, platform, image, ""))
+
+
+def _platform(labels: Mapping[str, str], image: str) -> str:
+    built = labels.get(_ARCHITECTURE, "amd64")
+    if built not in _PLATFORMS:
+        raise UsageError(f"{image} is for '{built[:40]}', as its label says; --requirements knows {' and '.join(_PLATFORMS)}")
+    return _PLATFORMS[built]
 
 
 def pinned(there: Sequence[Package]) -> dict[str, str]:
