@@ -11,6 +11,7 @@ from esd_deploy.commands import options
 from esd_deploy.commands.console import out
 from esd_deploy.sites import oidc
 from esd_deploy.sites.catalogue import load_site
+from esd_deploy.sites.introduction import introduce
 from esd_deploy.sites.oidc import Prompt
 
 app = typer.Typer()
@@ -31,6 +32,7 @@ def login(
         raise UsageError(f"site '{config.name}' has no login: {path} names no `credentials.oidc`")
     if not client:
         raise UsageError(f"{issuer} needs the id of a registered client: give --client-id or ${CLIENT}; its administrator registers them")
+    introduce(config)
     oidc.log_in(issuer, client, _show, ca_file=config.ca_file)
     say(f"logged in at {issuer}; `esd-deploy` renews tokens by itself from now on")
 

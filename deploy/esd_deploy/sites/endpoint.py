@@ -12,6 +12,7 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.sites import local_token
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.sites.familiar import require_own
+from esd_deploy.sites.introduction import introduce
 from esd_deploy.sites.source import CredentialsSource
 from esd_deploy.sites.tokens import Tokens, one_line, secret_file, tokens
 
@@ -84,6 +85,7 @@ def resolve(config: SiteConfig, *, token: str | None = None, environ: Mapping[st
 
     Raises ToolError if the local site is not up, UsageError if the credentials are missing.
     """
+    introduce(config)
     if config.status_file is not None:
         return _of_local_site(config.status_file, queue=config.kind == "nmpi")
     if config.credentials is None:

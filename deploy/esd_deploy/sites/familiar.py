@@ -50,6 +50,10 @@ def require_own(path: Path, what: str) -> None:
         raise UsageError(f"{path} is {what} that others can write to; `chmod go-w {path}`, and check its content")
 
 
+def state() -> Path:
+    """The folder in which this machine keeps what it has seen."""
+    return Path(os.environ.get("ESD_STATE_DIR") or platformdirs.user_state_dir("esd-images"))
+
+
 def _mark(file: Path) -> Path:
-    state = Path(os.environ.get("ESD_STATE_DIR") or platformdirs.user_state_dir("esd-images"))
-    return state / "site-files" / hashlib.sha256(os.fsencode(file.absolute())).hexdigest()[:32]
+    return state() / "site-files" / hashlib.sha256(os.fsencode(file.absolute())).hexdigest()[:32]
