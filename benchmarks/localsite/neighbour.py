@@ -1,10 +1,11 @@
 """Whether one hostile client slows down the others: 49 clients at work, alone and beside each of its acts.
 
-    esd-deploy local up --name load --ci-speed --user mallory
-    .venv/bin/python benchmarks/localsite/neighbour.py --name load [--acts flood,listings] [--seconds 20] [--json FILE]
+    esd-deploy local up --name load --ci-speed --user mallory $(printf -- '--user c%s ' $(seq 48))
+    .venv/bin/python benchmarks/localsite/neighbour.py --name load [--acts flood,listings] [--seconds 20] [--elsewhere] [--json FILE]
 
-The 49 submit `echo job N` (login node), ask after it, fetch its output and delete it, each with some thought between; their latencies
-count. A job that is missing, failed or printed another's number is lost. Memory is the endpoint's resident set.
+The 49 log in as the site's users in turn, except mallory. They submit `echo job N` (login node), ask after it, fetch its output and
+delete it, each with some thought between; their latencies count. A job that is missing, failed or printed another's number is lost.
+Memory is the endpoint's resident set.
 All clients share the machine with the site: `burn` shows what the hostile one costs without asking the server anything.
 """
 
@@ -24,9 +25,13 @@ import mallory
 from load import Client, Measured, endpoint_pid, watcher
 
 from esd_localsite import lifecycle
+from esd_localsite.state.layout import find_layout
+from esd_localsite.state.status import SiteStatus
 
 CLIENTS = 49
 THOUGHT_S = (0.3, 0.9)
+_IDLE = ("chrt", "--idle", "0")
+"""As if the hostile client had a machine of its own: it takes no processor time from the site or from the others."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +53,7 @@ class Row:
 class Crowd:
     """The honest clients; each goes on with its own jobs until it is told to stop."""
 
-    site: str
+    accounts: tuple[SiteStatus, ...]
     measured: Measured = field(default_factory=Measured)
     stop: threading.Event = field(default_factory=threading.Event)
     lost: list[str] = field(default_factory=list)
@@ -61,8 +66,8 @@ class Crowd:
         return threads
 
     def _live(self, number: int) -> None:
-        status, chance = lifecycle.status(self.site), random.Random(number)
-        client = Client(status, self.measured)
+        chance = random.Random(number)
+        client = Client(self.accounts[number % len(self.accounts)], self.measured)
         for round_ in range(10**6):
             self.stop.wait(chance.uniform(*THOUGHT_S))
             if self.stop.is_set():
@@ -88,11 +93,19 @@ class Crowd:
         return "" if (state["status"], text) == ("SUCCESSFUL", f"job {name}") else f"{name}: {state['status']} {text[:60]}"
 
 
-def beside(site: str, act: str, seconds: float) -> Row:
-    """The honest clients' figures beside one act, after five seconds of getting under way."""
-    crowd, memory = Crowd(site), watcher(endpoint_pid(lifecycle.status(site)))
+def accounts(site: str) -> tuple[SiteStatus, ...]:
+    """The site as each user but the hostile one sees it."""
+    own, layout = lifecycle.status(site), find_layout(site)
+    others = sorted(file for file in layout.passwords.iterdir() if file.name != mallory.NAME)
+    return (own, *(own.model_copy(update={"username": file.name, "password_file": file}) for file in others))
+
+
+def beside(site: str, act: str, seconds: float, first: tuple[str, ...] = ()) -> Row:
+    """The honest clients' figures beside one act, after five seconds of getting under way. `first`: what runs the hostile client."""
+    crowd, memory = Crowd(accounts(site)), watcher(endpoint_pid(lifecycle.status(site)))
     threads = crowd.start()
-    hostile = None if act == "none" else subprocess.Popen((sys.executable, mallory.__file__, site, act), stdout=subprocess.PIPE, text=True)
+    argv = (*first, sys.executable, mallory.__file__, site, act)
+    hostile = None if act == "none" else subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
     try:
         time.sleep(5)
         with crowd.measured.lock:
@@ -128,12 +141,13 @@ def main() -> int:
     parser.add_argument("--name", default="local")
     parser.add_argument("--acts", default=",".join(mallory.ACTS))
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--elsewhere", action="store_true", help="the hostile client takes only time that nobody else wants")
     parser.add_argument("--json", type=Path, help="write the figures there")
     chosen = parser.parse_args()
     mallory.prepare(chosen.name)
     rows = []
     for act in ("none", *chosen.acts.split(","), "none"):
-        rows.append(beside(chosen.name, act, chosen.seconds))
+        rows.append(beside(chosen.name, act, chosen.seconds, _IDLE if chosen.elsewhere else ()))
         print(" | ".join(str(value) for value in asdict(rows[-1]).values()), flush=True)
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")

@@ -4,8 +4,10 @@ import os
 import resource
 import socket
 import ssl
+import subprocess
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -112,6 +114,43 @@ def test_a_link_into_the_endpoints_open_files_shows_nothing(storage, tmp_path):
         os.close(folder)
     assert secret.read_text() == "of another user"
     assert "file" in str(storage.properties("")["content"])
+
+
+@pytest.mark.parametrize(
+    "way", ["/proc/self/root", "/proc/thread-self/root", "/proc/self/cwd", "/proc/1/root", "/dev/fd", "/proc/self/task"]
+)
+def test_no_way_through_proc_leads_anywhere(storage, tmp_path, way):
+    """`/proc/self/root` is the endpoint's own root, and `/dev/fd` a link into `/proc`: nothing behind it is shown or written."""
+    target = tmp_path / "outside"
+    target.write_text("mine")
+    behind = f"way{target}" if way.endswith("root") else "way/0"
+    (tmp_path / "way").symlink_to(way)
+    (tmp_path / "twice").symlink_to("way")
+    for name in ("way", "twice", behind, behind.replace("way", "twice", 1)):
+        for look in (storage.open, storage.properties, lambda name: storage.copy(name, "copy"), storage.writing):
+            with pytest.raises(REFUSED):
+                look(name)
+        with suppress(*REFUSED):
+            assert storage.matching(name) == ()
+    assert (target.read_text(), (tmp_path / "copy").exists()) == ("mine", False)
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting needs root")
+def test_proc_that_is_mounted_at_another_place_is_still_proc(storage, tmp_path):
+    """A bind mount is no link, so only the file system itself tells where a name leads."""
+    there = tmp_path / "innocent"
+    there.mkdir()
+    if subprocess.run(("mount", "--bind", "/proc/self", there), check=False, capture_output=True).returncode:
+        pytest.skip("this machine lets nobody mount")
+    try:
+        for name in ("innocent/environ", "innocent/maps", "innocent/fd/0", "innocent/root/etc/passwd"):
+            with pytest.raises(REFUSED):
+                storage.open(name)
+            with pytest.raises(REFUSED):
+                storage.copy(name, "copy")
+    finally:
+        subprocess.run(("umount", there), check=True)
 
 
 def test_a_log_with_a_hole_costs_its_end_only(workspace):

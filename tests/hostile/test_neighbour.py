@@ -12,6 +12,7 @@ from esd_localsite.description.fields import read_object
 from esd_localsite.description.resources import DescriptionError
 from esd_localsite.front import fairness, patience
 from esd_localsite.front.fairness import Lane, TooManyError
+from esd_localsite.front.pace import Pace, TooFastError
 from esd_localsite.identity.users import Identity
 from esd_localsite.jobs import creation
 from esd_localsite.jobs.turns import Turns
@@ -49,10 +50,12 @@ class Day:
             await asyncio.sleep(0)
 
     async def _one(self, user, name):
-        async with self.lane.turn(user):
+        async with self.lane.turn(user) as cost:
+            begun = self.clock.now
             self.inside.append(name)
             self.doors[name] = asyncio.Event()
             await self.doors[name].wait()
+            cost.seconds = self.clock.now - begun
             self.inside.remove(name)
 
     async def leave(self, name, after=0.0):
@@ -82,13 +85,97 @@ def test_who_uses_more_than_the_others_while_they_ask_has_one_in_hand():
         for name in "1234":
             await day.leave(name, 0.1)
         await day.ask("ada", "b", "c")
-        assert {"b", "c"} < set(day.inside)
-        assert len(day.inside) == 3
+        assert day.inside == ["b", "c"]
 
     asyncio.run(day())
 
 
-def test_who_was_greedy_is_forgiven_when_nobody_else_asks():
+def test_after_costly_work_a_greedy_user_rests_and_then_goes_on(monkeypatch):
+    monkeypatch.setattr(fairness, "REST", 1e-4)  # of the event loop's own seconds, not the test's
+
+    async def day():
+        day = Day()
+        await day.ask("ada", "a")
+        await day.leave("a", 0.1)
+        await day.ask("mallory", *"12345")
+        for name in "1234":
+            await day.leave(name, 0.5)
+        assert day.inside == []  # nobody's turn: 5 waits although nothing is in progress
+        day.clock.now += 1
+        async with asyncio.timeout(10):
+            while not day.inside:
+                await asyncio.sleep(0.001)
+        assert day.inside == ["5"]
+
+    asyncio.run(day())
+
+
+def test_a_request_that_comes_during_a_rest_is_not_forgotten(monkeypatch):
+    monkeypatch.setattr(fairness, "REST", 1e-4)
+
+    async def day():
+        day = Day()
+        await day.ask("ada", "a")
+        await day.leave("a", 0.1)
+        await day.ask("mallory", "1")
+        await day.leave("1", 1)
+        await day.ask("mallory", "2")
+        assert day.inside == []
+        day.clock.now += 1
+        async with asyncio.timeout(10):
+            while not day.inside:
+                await asyncio.sleep(0.001)
+
+    asyncio.run(day())
+
+
+def test_a_user_who_asks_alone_never_rests():
+    async def day():
+        day = Day()
+        for number in range(20):
+            await day.ask("mallory", str(number))
+            assert day.inside == [str(number)]
+            await day.leave(str(number), 10)
+
+    asyncio.run(day())
+
+
+def test_cheap_requests_need_no_rest():
+    async def day():
+        day = Day()
+        await day.ask("ada", "a")
+        await day.leave("a", 0.1)
+        for number in range(200):
+            await day.ask("mallory", str(number))
+            assert day.inside == [str(number)]
+            await day.leave(str(number), fairness.CHEAP_S / 2)
+
+    asyncio.run(day())
+
+
+def test_a_pace_lets_some_go_at_once_and_then_so_many_a_second():
+    clock = Clock()
+    pace = Pace(10, 3, clock=clock)
+    clock.now = 100.0
+    assert [round(pace.wait("a"), 3) for _ in range(6)] == [0, 0, 0, 0, 0.1, 0.2]
+    assert pace.wait("b") == 0
+    for _ in range(98):
+        pace.wait("a")
+    with pytest.raises(TooFastError):
+        pace.wait("a")
+    clock.now += 60
+    assert pace.wait("a") == 0
+
+
+def test_a_body_that_is_announced_as_too_large_is_not_read():
+    with pytest.raises(HTTPException) as refused:
+        asyncio.run(raw_body(Request(None, length=2**20 + 1)))
+    assert refused.value.status_code == 413
+
+
+def test_who_was_greedy_is_forgiven_when_nobody_else_asks(monkeypatch):
+    monkeypatch.setattr(fairness, "REST", 1e-4)
+
     async def day():
         day = Day()
         await day.ask("ada", "a")
@@ -97,8 +184,9 @@ def test_who_was_greedy_is_forgiven_when_nobody_else_asks():
         for name in "1234":
             await day.leave(name, 0.3)
         day.clock.now += 60
-        await day.leave("5")
-        assert len(day.inside) == 3
+        async with asyncio.timeout(10):
+            while len(day.inside) < 4:
+                await asyncio.sleep(0.001)
 
     asyncio.run(day())
 
@@ -163,8 +251,9 @@ def test_a_thousand_new_jobs_of_one_user_hold_up_no_job_of_another():
 class Request:
     """A body that comes in these pieces; None: nothing more comes, and the connection stays."""
 
-    def __init__(self, *pieces):
+    def __init__(self, *pieces, length=None):
         self._pieces = pieces
+        self.headers = {} if length is None else {"content-length": str(length)}
 
     async def stream(self):
         for piece in self._pieces:

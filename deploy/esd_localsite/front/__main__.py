@@ -8,7 +8,7 @@ from pathlib import Path
 
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.files.processes import drop_groups
+from esd_localsite.files.processes import drop_groups, go_first
 from esd_localsite.front.server import create_app
 from esd_localsite.front.serving import MOST_CONNECTIONS, serve
 from esd_localsite.unicore.endpoint import Endpoint
@@ -26,6 +26,7 @@ def main() -> int:
         config = EndpointConfig.read(parser.parse_args().config)
         endpoint = Endpoint.build(config)
         drop_groups()
+        go_first()
         sys.setswitchinterval(_SWITCH_S)
         _open_many()
         serve(endpoint.config, create_app(endpoint))

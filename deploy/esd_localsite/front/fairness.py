@@ -1,8 +1,9 @@
 """Whose turn it is: each user has a separate queue, so that a user with many requests delays only their own.
 
 All requests share one interpreter, which works on one at a time, so each user's requests in progress are limited. A user who has
-used more than the others, while they ask too, gets one. Requests that carry a file last as long as the transfer and mostly wait
-for the network: they have a separate lane.
+used more than the others, while they ask too, gets one, and after costly work a rest: what such a user may take is a share of the
+time, so that the others' requests mostly find the interpreter free. Requests that carry a file last as long as the transfer and
+mostly wait for the network: they have a separate lane.
 """
 
 import asyncio
@@ -14,14 +15,19 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from esd_localsite.front.cost import BYTE_S, Cost, cost_of_request
 from esd_localsite.jobs.faults import carries_file
 
 AT_ONCE = 4
 GREEDY_AT_ONCE = 1
 FILES_AT_ONCE = 16
-GREEDY_FILES_AT_ONCE = 2
+GREEDY_FILES_AT_ONCE = 1
+REST = 6.0
+"""A greedy user rests for so many times the duration of a costly request: it gets at most a seventh of the time."""
+CHEAP_S = 0.005
+"""A request that costs less is followed by no rest."""
 MOST_WAITING = 200
 """Waiting requests of one user, for each lane; beyond that the answer is 429."""
 _HALF_LIFE_S = 2.0
@@ -35,12 +41,14 @@ class TooManyError(Exception):
 
 @dataclass
 class Line:
-    """One user's requests: in progress, waiting, and the seconds used lately (halved every two seconds)."""
+    """One user's requests: in progress, waiting, and the processor seconds used lately (halved every two seconds)."""
 
     running: int = 0
     waiting: deque["asyncio.Future[None]"] = field(default_factory=deque)
     used: float = 0.0
     at: float = 0.0
+    rests_until: float = 0.0
+    alarm: asyncio.TimerHandle | None = None
 
     def faded(self, now: float) -> float:
         """The seconds used, decayed until now."""
@@ -58,27 +66,42 @@ class Lane:
         self._lines: dict[str, Line] = {}
 
     @asynccontextmanager
-    async def turn(self, user: str) -> AsyncIterator[None]:
-        """Wait for the user's turn. Raises TooManyError."""
+    async def turn(self, user: str) -> AsyncIterator[Cost]:
+        """Wait for the user's turn, and learn from the work what it costs. Raises TooManyError."""
         line = self._lines.setdefault(user, Line(at=self._clock()))
         await self._admitted(line)
-        begun = self._clock()
+        cost = Cost()
         try:
-            yield
+            yield cost
         finally:
-            line.faded(self._clock())
-            line.used += self._clock() - begun
             line.running -= 1
+            self._charge(line, cost)
             self._go_on()
 
+    async def rest(self, user: str, cost: Cost) -> None:
+        """The rest that is due in the middle of long work."""
+        line = self._lines[user]
+        self._charge(line, cost)
+        if (pause := line.rests_until - self._clock()) > 0:
+            await asyncio.sleep(pause)
+
+    def _charge(self, line: Line, cost: Cost) -> None:
+        now = self._clock()
+        line.faded(now)
+        line.used += cost.seconds
+        if cost.seconds > CHEAP_S and self._is_greedy(line):
+            line.rests_until = max(now, line.rests_until) + REST * cost.seconds
+        cost.seconds = 0.0
+
     async def _admitted(self, line: Line) -> None:
-        if not line.waiting and line.running < self._most(line):
+        if not line.waiting and self._may_go(line):
             line.running += 1
             return
         if len(line.waiting) >= MOST_WAITING:
             raise TooManyError
         mine = asyncio.get_running_loop().create_future()
         line.waiting.append(mine)
+        self._go_on()  # nobody else may end a request before its rest is over
         try:
             await mine
         except asyncio.CancelledError:
@@ -91,18 +114,29 @@ class Lane:
         """Give turns to those who wait, and forget users without requests."""
         now = self._clock()
         for user, line in tuple(self._lines.items()):
-            while line.waiting and line.running < self._most(line):
+            while line.waiting and self._may_go(line):
                 next_ = line.waiting.popleft()
                 if not next_.done():
                     line.running += 1
                     next_.set_result(None)
-            if not line.running and not line.waiting and line.faded(now) < _COUNTS_S / 10:
+            if line.waiting and line.alarm is None and line.rests_until > now:
+                line.alarm = asyncio.get_running_loop().call_later(line.rests_until - now, self._rested, line)
+            if not line.running and not line.waiting and line.rests_until <= now and line.faded(now) < _COUNTS_S / 10:
                 del self._lines[user]
 
-    def _most(self, line: Line) -> int:
+    def _rested(self, line: Line) -> None:
+        line.alarm = None
+        self._go_on()
+
+    def _may_go(self, line: Line) -> bool:
+        if self._is_greedy(line):
+            return line.rests_until <= self._clock() and line.running < self._greedy
+        return line.running < self._usual
+
+    def _is_greedy(self, line: Line) -> bool:
         now = self._clock()
         others = [used for other in self._lines.values() if other is not line and (used := other.faded(now)) > _COUNTS_S]
-        return self._greedy if others and line.faded(now) > sum(others) / len(others) else self._usual
+        return bool(others) and line.faded(now) > sum(others) / len(others)
 
 
 class Fairness:
@@ -117,10 +151,25 @@ class Fairness:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        lane = self._files if carries_file(scope) else self._words
+        user, is_file = _user(scope), carries_file(scope)
+        lane = self._files if is_file else self._words
         try:
-            async with lane.turn(_user(scope)):
-                await self._app(scope, receive, send)
+            async with lane.turn(user) as cost:
+                scope["cost"] = cost
+                cost.seconds += cost_of_request(scope)
+
+                async def counted() -> Message:
+                    message = await receive()
+                    cost.seconds += len(message.get("body", b"")) * BYTE_S
+                    return message
+
+                async def counting(message: Message) -> None:
+                    await send(message)
+                    cost.seconds += len(message.get("body", b"")) * BYTE_S
+                    if is_file and cost.seconds > CHEAP_S:
+                        await lane.rest(user, cost)
+
+                await self._app(scope, counted, counting)
         except TooManyError:
             await Response(status_code=HTTPStatus.TOO_MANY_REQUESTS, headers={"Retry-After": "1"})(scope, receive, send)
 

@@ -1,5 +1,6 @@
 """The ASGI application: routes, who may use them, and errors as UNICORE words them."""
 
+import asyncio
 import contextlib
 import logging
 import re
@@ -18,7 +19,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from esd_localsite.description.resources import DescriptionError
 from esd_localsite.files.files import PathError
+from esd_localsite.front.cost import measured
 from esd_localsite.front.fairness import Fairness
+from esd_localsite.front.pace import Pace, TooFastError
 from esd_localsite.identity.users import Gate, Identity, Refusal, token_secret
 from esd_localsite.jobs.faults import FaultyEdge
 from esd_localsite.nmpi import routes as nmpi_routes
@@ -30,6 +33,9 @@ from esd_localsite.unicore.endpoint import Endpoint
 
 _SESSION = "X-UNICORE-SecuritySession"
 _UNICORE = (site_routes, job_routes, transfer_routes, client_transfers, storage_routes, oidc_routes)
+_REFUSALS_PER_S = 10
+_REFUSALS_AT_ONCE = 40
+"""Wrong passwords and tokens from one address that are answered without a pause."""
 _LIST = re.compile(r"/rest/core/[a-z-]+")
 _log = logging.getLogger("esd_localsite.front")
 
@@ -42,6 +48,7 @@ class Authentication:
         self._app = app
         self._gate = gate
         self._below = below
+        self._refusals = Pace(_REFUSALS_PER_S, _REFUSALS_AT_ONCE)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not str(scope["path"]).startswith(self._below):
@@ -51,11 +58,21 @@ class Authentication:
         session = headers.get(_SESSION)
         who = await run_in_threadpool(self._gate.identify, headers.get("Authorization"), session, (scope.get("client") or ("",))[0])
         if isinstance(who, Refusal):
+            if who is not Refusal.UNKNOWN_SESSION and not await self._slowed(scope):
+                who = Refusal.TOO_MANY_GUESSES
             # Empty, like UNICORE's: 403 for wrong credentials, 432 for a session that the client then drops.
             await Response(status_code=who.value)(scope, receive, send)
             return
         scope["identity"] = who
         await self._app(scope, receive, self._announcing(send, session, who))
+
+    async def _slowed(self, scope: Scope) -> bool:
+        """Waits, for an address from which many wrong passwords come; false if too many wait already."""
+        try:
+            await asyncio.sleep(self._refusals.wait((scope.get("client") or ("",))[0]))
+        except TooFastError:
+            return False
+        return True
 
     def _announcing(self, send: Send, session: str | None, who: Identity | None) -> Send:
         async def announce(message: Message) -> None:
@@ -78,7 +95,7 @@ def create_app(endpoint: Endpoint) -> Starlette:
         await run_in_threadpool(endpoint.engine.stop)
         endpoint.transfers.stop()
 
-    routes = [each for module in _UNICORE for route in module.routes() for each in _also_with_slash(route)]
+    routes = [each for module in _UNICORE for route in module.routes() for each in _also_with_slash(measured(route))]
     queue = queue_of(endpoint)
     app = Starlette(
         routes=[Mount(f"/{endpoint.config.site_name}", Router(routes, redirect_slashes=False)), *(nmpi_routes.routes() if queue else ())],

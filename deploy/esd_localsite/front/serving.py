@@ -1,14 +1,23 @@
 """How the site's services listen: over TLS only, without naming their software, and with limits on connections."""
 
+import ssl
 from pathlib import Path
+from typing import Any, cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from esd_localsite.description.config import EndpointConfig
+from esd_localsite.front.doorway import behind_doorway
+from esd_localsite.front.pace import Pace
 from esd_localsite.front.patience import PromptProtocol
 
 _DRAIN_SECONDS = 3
+_HANDSHAKES_PER_S = 100
+_HANDSHAKES_AT_ONCE = 300
+"""For each address. A hundred per second take about a tenth of the interpreter's time."""
+_KEEP_S = 20
+"""How long a connection stays open between two requests. In this time, one address cannot begin as many as there may be."""
 MOST_CONNECTIONS = 4000
 """Most connections; beyond that the answer is 503."""
 
@@ -28,15 +37,20 @@ def settings(
         app,
         host=host,
         port=port,
-        ssl_certfile=certificate,
-        ssl_keyfile=key,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=drain_s,
-        http=PromptProtocol,
+        http=cast("Any", behind_doorway(PromptProtocol, _tls(certificate, key), Pace(_HANDSHAKES_PER_S, _HANDSHAKES_AT_ONCE))),
         limit_concurrency=most,
+        timeout_keep_alive=_KEEP_S,
     )
+
+
+def _tls(certificate: str | Path, key: str | Path) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    return context
 
 
 def serve(config: EndpointConfig, app: ASGIApp) -> None:

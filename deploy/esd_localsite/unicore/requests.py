@@ -46,16 +46,23 @@ class LongJson(JSONResponse):
 
 async def raw_body(request: Request, most: int = _LARGEST_DOCUMENT) -> bytes:
     """The request's body. Raises HTTPException 413 if it is too large for a document, 408 if it stops half-way."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > most:
+        raise _too_large(most)
     body = bytearray()
     try:
         async with asyncio.timeout(_BODY_S):
             async for chunk in request.stream():
                 body += chunk
                 if len(body) > most:
-                    raise HTTPException(413, f"The request body exceeds {most} bytes")
+                    raise _too_large(most)
     except TimeoutError:
         raise HTTPException(408, f"The request body did not come within {_BODY_S} seconds") from None
     return bytes(body)
+
+
+def _too_large(most: int) -> HTTPException:
+    return HTTPException(413, f"The request body exceeds {most} bytes")
 
 
 async def prompt_pieces(request: Request) -> AsyncIterator[bytes]:
