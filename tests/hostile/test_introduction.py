@@ -1,6 +1,7 @@
 """A site file from elsewhere: what it names is told before a secret is read, once for each content."""
 
 import io
+import sys
 
 import pytest
 
@@ -74,8 +75,8 @@ def test_the_same_content_under_another_name_is_the_same_decision(site, tmp_path
 @pytest.mark.parametrize("answer", ["", "n\n", "no\n", "\n", "what?\n"])
 def test_on_a_terminal_it_is_used_only_after_a_yes(site, monkeypatch, answer):
     for word in (answer, answer, "y\n"):
-        monkeypatch.setattr(introduction.sys, "stdin", Terminal(word))
-        monkeypatch.setattr(introduction.sys, "stderr", Terminal())
+        monkeypatch.setattr(sys, "stdin", Terminal(word))
+        monkeypatch.setattr(sys, "stderr", Terminal())
         assert ("as you decided" in use(site)) is (word != "y\n")
     assert "no token" in use(site)  # not asked again
 
