@@ -9,7 +9,7 @@ from typer.core import TyperGroup
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.words import say
-from esd_deploy.commands import options
+from esd_deploy.commands import options, site_init
 from esd_deploy.commands.console import out
 from esd_deploy.errands import probe
 from esd_deploy.plans.limits import settled
@@ -30,7 +30,8 @@ class _OrShow(TyperGroup):
         return [*super().shell_complete(ctx, incomplete), *self.commands["show"].params[0].shell_complete(ctx, incomplete)]
 
 
-app = typer.Typer(cls=_OrShow, no_args_is_help=True, help="Show a site's settings, or ask the site about itself.")
+app = typer.Typer(cls=_OrShow, no_args_is_help=True, help="Show a site's settings, ask the site about itself, or describe a new one.")
+app.command("init")(site_init.init)
 
 
 @app.command("show")

@@ -11,7 +11,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_build.data import minimum
-from esd_build.data.errors import ToolError
+from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.whole import write_whole
 from esd_deploy.backends.connection import Connection
 from esd_deploy.errands import errand
@@ -49,10 +49,24 @@ class Probe(BaseModel):
 
 
 def ask(connection: Connection, config: SiteConfig, *, compute: bool = True) -> Probe:
-    """Run the probe at the site, by default also on a compute node. Raises ToolError if the site does not run it."""
-    login = _said(connection, config, "login")
+    """Run the probe at the site, by default also on a compute node.
+
+    Raises UsageError for a partition that the site does not have, ToolError if the site does not run the probe.
+    """
+    login = sections(_said(connection, config, "login"))
+    if compute:
+        _require_partition(config, _partitions(login.get("partitions", "")))
     node = _said(connection, config, "compute") if compute else ""
-    return understood(sections(login), sections(node), datetime.now(UTC))
+    return understood(login, sections(node), datetime.now(UTC))
+
+
+def _require_partition(config: SiteConfig, there: Mapping[str, int | None]) -> None:
+    """Asked before a job is sent into it: a server tells a wrong partition and a lost job in the same words."""
+    if config.partition and there and config.partition not in there:
+        raise UsageError(
+            f"site '{config.name}' has no partition '{config.partition}'; it says that there is: {', '.join(there)}. "
+            "Correct `partition` in its file, or give --partition"
+        )
 
 
 def _said(connection: Connection, config: SiteConfig, place: Place) -> str:

@@ -6,8 +6,9 @@ from tenacity import Retrying, nap
 
 from esd_build.data.errors import ToolError
 from esd_build.net.answers import gathered
-from esd_deploy.backends.connection import Connection
+from esd_deploy.backends.connection import Connection, JobState
 from esd_deploy.plans.job import JobSpec
+from esd_deploy.records.ending import ending
 from esd_deploy.runs import submission
 from esd_deploy.runs.following import follow
 from esd_deploy.runs.patience import Sleep, patiently
@@ -37,8 +38,16 @@ def run(connection: Connection, spec: JobSpec, *, sleep: Sleep = nap.sleep) -> A
     finally:
         retry(connection.delete, job)
     if state.exit_code is None:
-        raise ToolError(f"the site did not run a small script: {state.message or state.status}\n{errors}")
+        raise ToolError(f"{_why(state, spec)}: {state.message or state.status}\n{errors}")
     return Answer(state.exit_code, out, errors)
+
+
+def _why(state: JobState, spec: JobSpec) -> str:
+    """A batch system that refuses a job is told from a job that was lost: only the first is the site file's matter."""
+    if ending(state, {}).kind == "not submitted":
+        place = f"partition {spec.site.partition}, account {spec.site.account}"
+        return f"the batch system of {spec.site.name} did not take a small job ({place})"
+    return "the site did not run a small script"
 
 
 def _text(connection: Connection, job: str, name: str, retry: Retrying) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from esd_build.data.errors import UsageError
 from esd_deploy.errands import probe
 from esd_deploy.errands.probe import sections, understood
 
@@ -65,3 +66,21 @@ def test_the_answer_is_kept_for_the_preflight(found, tmp_path):
 
     assert probe.known("jusuf", folder=tmp_path) == found
     assert probe.known("other", folder=tmp_path) is None
+
+
+@pytest.mark.parametrize("partition", ["batch", "none-such"])
+def test_a_partition_that_the_site_does_not_have_is_told_before_a_job_is_sent_there(config, monkeypatch, partition):
+    asked = []
+
+    def said(_connection, _config, place):
+        asked.append(place)
+        return (DATA / f"probe-{'login' if place == 'login' else 'node'}.txt").read_text()
+
+    monkeypatch.setattr(probe, "_said", said)
+    there = config.model_copy(update={"partition": partition})
+    if partition == "batch":
+        assert probe.ask(None, there).compute_host == "jsfc001"
+        return
+    with pytest.raises(UsageError, match=r"no partition 'none-such'.* batch, develgpus, all"):
+        probe.ask(None, there)
+    assert asked == ["login"]
