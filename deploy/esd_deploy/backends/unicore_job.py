@@ -63,6 +63,8 @@ class UnicoreDescription(JobDescription):
     precommand: str | None = Field(None, serialization_alias="User precommand")
     precommand_on_login_node: Literal["true"] | None = Field(None, serialization_alias="RunUserPrecommandOnLoginNode")
     umask: str | None = Field(None, serialization_alias="Umask")
+    postcommand: str | None = Field(None, serialization_alias="User postcommand")
+    postcommand_on_login_node: Literal["true"] | None = Field(None, serialization_alias="RunUserPostcommandOnLoginNode")
     client_stage_in: Literal["true"] = Field("true", serialization_alias="haveClientStageIn")
 
     def document(self) -> dict[str, object]:
@@ -92,7 +94,8 @@ def calls_sbatch(spec: JobSpec) -> bool:
 
 
 def _batch_files(spec: JobSpec) -> dict[str, bytes]:
-    lines = ("#!/usr/bin/env bash", *launch.batch_options(spec.site, spec.shape, spec.time_s), f"exec bash {_ENTER} {spec.script}", "")
+    options = (*launch.batch_options(spec.site, spec.shape, spec.time_s), *launch.depends(spec.dependencies))
+    lines = ("#!/usr/bin/env bash", *options, f"exec bash {_ENTER} {spec.script}", "")
     return {**dict(own_files("submit.sh")), BATCH_FILE: "\n".join(lines).encode()}
 
 
@@ -100,8 +103,8 @@ def description(spec: JobSpec) -> UnicoreDescription:
     """The UNICORE job description. It can be archived: values that the user or the site's file chose are in `esd/site.sh`."""
     by_hand = calls_sbatch(spec)
     on_login = by_hand or spec.place == "login"
-    # A login-node job has one stage: submit.sh runs the preceding scripts.
-    before = None if by_hand else spec.before
+    # A login-node job has one stage: submit.sh runs the preceding scripts, and the one behind.
+    before, behind = (None, None) if by_hand else (spec.before, spec.behind)
     return UnicoreDescription(
         name=batch_name(spec),
         tags=spec.tags,
@@ -112,6 +115,8 @@ def description(spec: JobSpec) -> UnicoreDescription:
         precommand=f"bash {_ENTER} {before}" if before else None,
         precommand_on_login_node="true" if before else None,
         umask=_CLOSED if spec.private else None,
+        postcommand=f"bash {_ENTER} {behind}" if behind else None,
+        postcommand_on_login_node="true" if behind else None,
     )
 
 

@@ -40,6 +40,8 @@ class Asked:
     env: options.Environment = None
     job_name: options.JobName = None
     tag: options.Tags = None
+    post: options.Post = None
+    after: options.After = None
 
     def request(self, *never: Path) -> Request:
         """The request; never sends the folders in `never`. Raises UsageError for an option that cannot be parsed."""
@@ -56,6 +58,7 @@ class Asked:
             tags=tuple(self.tag or ()),
             name=words.job_name(self.job_name),
             environment=words.variables(self.env or ()),
+            post=self.post,
             never=never,
         )
 

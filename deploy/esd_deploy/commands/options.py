@@ -112,6 +112,19 @@ Inputs = Annotated[
 PartitionName = Annotated[str | None, typer.Option("--partition", "-p", help="Slurm partition; default: the site's.")]
 Account = Annotated[str | None, typer.Option("--account", "-A", help="Account or project that the site charges.")]
 Tags = Annotated[list[str] | None, typer.Option(help="A label that groups runs; may be repeated.")]
+After = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--after",
+        metavar="ID",
+        help="Begin after this run has ended well; repeatable. With `submit: sbatch` in the site's file Slurm waits, else this command.",
+        autocompletion=completion.runs,
+    ),
+]
+Post = Annotated[
+    Path | None,
+    typer.Option("--post", metavar="SCRIPT", help="A .py or .sh that runs on the login node once the run has ended well, in its folder."),
+]
 RequireSignature = Annotated[
     bool,
     typer.Option(

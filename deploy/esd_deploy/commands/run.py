@@ -1,10 +1,13 @@
 """The command `esd-deploy run`: a script at a site, from its submission to its results."""
 
+from dataclasses import replace
+
 import typer
 
 from esd_deploy.commands import options
 from esd_deploy.commands.asked import Asked, asks
 from esd_deploy.commands.running import Conditions, carry_out, planned
+from esd_deploy.runs import order
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()
@@ -23,5 +26,7 @@ def run_command(
 ) -> None:
     """Run a script at a site, wait for it, fetch its results, keep a record in OUTPUT/<id>/run.json."""
     how = Conditions(force=force, dry_run=dry_run, signed=require_signature)
+    before = order.predecessors(output, asked.after or ())
     place, plan = planned(asked.site, asked.request(output), how, model=asked.model, requirements=asked.requirements, runs=output)
+    plan = replace(plan, after=before)
     carry_out(place, plan, output, how, as_json=as_json)

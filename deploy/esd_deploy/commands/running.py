@@ -24,7 +24,7 @@ from esd_deploy.plans.request import Request
 from esd_deploy.preflight import local_checks, site_checks, traps
 from esd_deploy.records import outcome, record
 from esd_deploy.records.record import RunRecord
-from esd_deploy.runs import rerun, selection
+from esd_deploy.runs import order, rerun, selection
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import RUNS, Site
 from esd_deploy.sites import familiar
@@ -57,9 +57,9 @@ def planned(
     """The plan of a request, with the image pinned by digest. Local checks come before any request to a server."""
     config, _ = load_site(site)
     wanted = local_checks.checked(with_default_image(request, config), config, runs=runs, signed=how.signed, model=model)
-    place = Site.of(config).signed_only() if how.signed else Site.of(config)
     if requirements is not None:
         require_file(requirements)
+    place = Site.of(config).signed_only() if how.signed else Site.of(config)
     plan = place.planned(wanted)
     plan = plan if model is None else model_input.with_model(plan, model, ModelBuilder.here())
     return place, plan if requirements is None else packages.required(place, plan, requirements)
@@ -101,7 +101,7 @@ def carry_out(place: Site, plan: Plan, runs: Path, how: Conditions, *, as_json: 
     if not allowed(place, plan, how):
         return
     with display(quiet=as_json) as steps:
-        plan = packages.ensured(place, plan, steps.step)
+        plan = order.in_order(place, packages.ensured(place, plan, steps.step), runs, steps)
         run = place.start(plan, runs=runs, display=steps, rerun_of=rerun_of)
         with going_on(run.id, runs):
             run.submit()

@@ -21,7 +21,7 @@ from esd_deploy.plans.parameters import Parameters
 from esd_deploy.plans.plan import Plan
 from esd_deploy.records import outcome
 from esd_deploy.records.record import RunRecord
-from esd_deploy.runs import sweep
+from esd_deploy.runs import order, sweep
 from esd_deploy.runs.site import RUNS, Site, numbered
 from esd_deploy.runs.sweep import Member
 
@@ -105,15 +105,17 @@ class Prepared:
 
 
 def prepared(asked: Asked, many: Many, output: Path, how: Conditions, *, quiet: bool) -> Prepared:
-    """Plans and checks; nothing is submitted yet, but packages that the run needs are installed at the site."""
+    """Plans and checks; installs packages that the run needs, and waits for --after. The run itself is not submitted yet."""
     combinations = parameters.combinations(many.param, parameters.read(many.params) if many.params else ())
     if combinations and many.count > 1:
         raise UsageError("--count with --param or --params: name the repetitions by a parameter, e.g. --param trial=1..4")
     asked = replace(asked, tag=asked.tag or [f"sweep-{asked.script.stem}"]) if combinations else asked
+    before = order.predecessors(output, asked.after or ())
     place, plan = planned(asked.site, asked.request(output), how, model=asked.model, requirements=asked.requirements, runs=output)
+    plan = replace(plan, after=before)
     allowed(place, plan, how)
     with display(quiet=quiet) as steps:
-        plan = packages.ensured(place, plan, steps.step)
+        plan = order.in_order(place, packages.ensured(place, plan, steps.step), output, steps)
     return Prepared(place, plan, many, combinations, output)
 
 

@@ -3,7 +3,7 @@
 # jobs begin in one folder. One of them works, the others end at once. Read by job.sh; the notes are in esd/:
 #   claim          the number of the job that works: a link is made once, on every file system (hard links, else an exclusive create)
 #   jobs/NUMBER    what each job decided: `works`, `gives way to NUMBER`, `obeys the end of the run`
-#   ended          `NUMBER ATTEMPT CODE` of the job that worked, when its program has ended
+#   ended          `NUMBER ATTEMPT CODE` of the job that worked, when its program has ended; NUMBER is `login` on a login node
 #   over           written by esd-deploy: the run was declared over, and no job of it begins any more
 
 other_job=75 # sysexits.h: EX_TEMPFAIL
@@ -63,6 +63,5 @@ claim() { # comes back in the one job that works, also when Slurm starts that on
 }
 
 note_end() { # CODE
-  [ -n "${SLURM_JOB_ID:-}" ] || return 0
-  printf '%s %s %s\n' "$SLURM_JOB_ID" "${SLURM_RESTART_COUNT:-0}" "$1" >esd/ended.part && mv esd/ended.part esd/ended
+  printf '%s %s %s\n' "${SLURM_JOB_ID:-login}" "${SLURM_RESTART_COUNT:-0}" "$1" >esd/ended.part && mv esd/ended.part esd/ended
 }

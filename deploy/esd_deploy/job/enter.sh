@@ -12,4 +12,8 @@ if ! activate >&2; then
     "the project could not be activated; correct \`activation\` and \`account\` in the site's configuration" | tee esd/failure.txt >&2
   exit 1
 fi
+if [ -e esd/packages ]; then
+  ESD_PACKAGES=$(readlink -f esd/packages) # a bind needs the real folder
+  export ESD_PACKAGES
+fi
 exec bash "$@"

@@ -25,10 +25,6 @@ source esd/wireup.sh || exit 1
 claim
 begin_attempt
 keep_output
-if [ -e esd/packages ]; then
-  ESD_PACKAGES=$(readlink -f esd/packages) # a bind needs the real folder
-  export ESD_PACKAGES
-fi
 prepare || die "the site's modules could not be loaded, or a bind is not known there (messages above); correct \`modules\` and \`binds\` in the site's configuration"
 if [ -n "${ESD_IMAGE_REFERENCE:-}" ] && [ ! -r esd/image.sif ]; then
   die "the image is not readable here: does every node see \$$ESD_SCRATCH_VARIABLE?"

@@ -92,6 +92,9 @@ if [ -z "$id" ]; then
 fi
 touch esd/batch.ended
 scontrol show job --oneliner "$id" >esd/batch.details 2>/dev/null || true
+# sbatch calls it a success where Slurm ended a job before it began.
+if [ "$code" = 0 ] && grep -qE 'JobState=(CANCELLED|NODE_FAIL|BOOT_FAIL|DEADLINE|PREEMPTED|REVOKED)' esd/batch.details; then code=1; fi
 cat esd/batch.stdout 2>/dev/null
 cat esd/batch.stderr >&2 2>/dev/null
+if [ -e esd/post.sh ]; then bash esd/enter.sh esd/post.sh; fi
 exit "$code"

@@ -32,9 +32,10 @@ class JobSpec:
     """One job of shell scripts.
 
     `site` has the partition and the account that the caller chose. `script` is the path of a staged file; it runs at `place`, on compute
-    nodes with `shape` for at most `time_s` seconds. `before` runs on the login node, ahead of a script on compute nodes. The first of
-    `tags` is the job's own, by which it is found again. With `image`, the scripts learn where the image comes from and where it goes to.
-    Nobody but its user reads the folder of a `private` job.
+    nodes with `shape` for at most `time_s` seconds. `before` runs on the login node, ahead of a script on compute nodes; `behind` runs
+    there once the script has ended. The first of `tags` is the job's own, by which it is found again. With `image`, the scripts learn
+    where the image comes from and where it goes to. Nobody but its user reads the folder of a `private` job. `dependencies` are batch
+    jobs that must have ended with 0 before; only a job that calls sbatch itself has them.
     """
 
     site: SiteConfig
@@ -46,6 +47,8 @@ class JobSpec:
     shape: Shape = field(default_factory=Shape)
     time_s: int = 300
     before: str | None = None
+    behind: str | None = None
+    dependencies: tuple[str, ...] = ()
     image: PublishedImage | None = None
     environment: tuple[tuple[str, str], ...] = ()
     private: bool = False

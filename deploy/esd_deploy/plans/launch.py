@@ -5,12 +5,15 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import PurePosixPath
 
 from esd_build.registry import PublishedImage
 from esd_deploy.sites.config import Binding, SiteConfig
 
 # pull.sh makes this link in the job's folder, so that command lines need no path that only the site knows.
 IMAGE_LINK = "esd/image.sif"
+_SHARED_LINK = "esd/image-shared.sif"
+"""The same link while nodes have copies of their own: the login node needs it after them."""
 VERSIONS_S = 30
 """Extra time of the wire-up step, because wireup.py waits for the versions; otherwise a good wire-up would seem to hang."""
 
@@ -194,8 +197,8 @@ def broadcast(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
     everywhere = shlex.join(("srun", f"--nodes={shape.nodes}", f"--ntasks={shape.nodes}", "--ntasks-per-node=1", "rm", "-f"))
     return (
         "spread_as=$(od -An -N16 -tx1 /dev/urandom | tr -d ' \\n')",
-        f'sbcast "$(readlink -f {IMAGE_LINK})" {copy} && ln -sfn {copy} {IMAGE_LINK}',
-        f"trap '{everywhere} {copy}' EXIT",
+        f'sbcast "$(readlink -f {IMAGE_LINK})" {copy} && mv {IMAGE_LINK} {_SHARED_LINK} && ln -sfn {copy} {IMAGE_LINK}',
+        f"trap '{everywhere} {copy}; mv -f {_SHARED_LINK} {IMAGE_LINK}' EXIT",
     )
 
 
@@ -207,8 +210,21 @@ def digests(shape: Shape) -> str:
     return shlex.join(("srun", f"--nodes={shape.nodes}", f"--ntasks={shape.nodes}", "--ntasks-per-node=1", *check))
 
 
-def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, mode: str) -> str:
-    """The text of `esd/launch.sh`, which job.sh reads: one shell function for each step. A login node has no MPI wire-up."""
+INTERPRETERS = {".py": "python3", ".sh": "bash"}
+"""Who reads a script for post-processing, by the end of its name."""
+
+
+def post(config: SiteConfig, script: str, *, contained: bool) -> Launch:
+    """Post-processing: one process on a login node, in what the program had around it."""
+    around = container(config.model_copy(update={"sharens": False})) if contained else ()
+    return Launch((), around, (INTERPRETERS[PurePosixPath(script).suffix], script))
+
+
+def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, mode: str, after: str | None = None) -> str:
+    """The text of `esd/launch.sh`, which job.sh reads: one shell function for each step. A login node has no MPI wire-up.
+
+    `after`: the script for post-processing, which post.sh runs.
+    """
     contained = mode == "container"
     bare = mode == "login"
     steps = {
@@ -219,6 +235,7 @@ def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, m
         "wireup": () if bare else (str(wireup(config, shape, contained=contained)),),
         "versions": ("python3 esd/versions.py",) if bare else (str(versions(config, contained=contained)),),
         "program": (str(Launch((), (), ("python3", *command)) if bare else program(config, shape, command, contained=contained)),),
+        **({"post": (str(post(config, after, contained=contained)),)} if after else {}),
     }
     functions = "".join(_function(name, lines) for name, lines in steps.items())
     return f"# shellcheck shell=bash\n# Written by esd-deploy; read by job.sh.\n{functions}"
@@ -269,6 +286,13 @@ def batch_options(config: SiteConfig, shape: Shape, time_s: int) -> tuple[str, .
         *((f"#SBATCH --partition={config.partition}",) if config.partition else ()),
         *((f"#SBATCH --account={config.account}",) if config.account else ()),
     )
+
+
+def depends(batch_jobs: tuple[str, ...]) -> tuple[str, ...]:
+    """What makes Slurm hold a batch job until others have ended with 0, and cancel it where one of them did not."""
+    if not batch_jobs:
+        return ()
+    return (f"#SBATCH --dependency=afterok:{':'.join(batch_jobs)}", "#SBATCH --kill-on-invalid-dep=yes")
 
 
 def _image_link(config: SiteConfig, image: PublishedImage) -> str:

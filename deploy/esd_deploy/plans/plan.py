@@ -52,6 +52,12 @@ class Plan:
 
     packages: Packages | None = None
     """Python packages besides those of the image; `site` shows them to the program already."""
+    post: str | None = None
+    """The place of the script, one of `inputs`, that runs on the login node once the program has ended well."""
+    after: tuple[str, ...] = ()
+    """Runs that must have ended well before this one begins."""
+    dependencies: tuple[str, ...] = ()
+    """Of those the batch jobs that Slurm itself waits for."""
 
     def with_parameters(self, own: Parameters, run_id: str) -> "Plan":
         """One run of a sweep of this plan."""

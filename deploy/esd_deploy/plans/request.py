@@ -9,10 +9,10 @@ from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.plans.bundle import Bundle, bundle, input_files
-from esd_deploy.plans.carried import require_free
-from esd_deploy.plans.content import File, size_of
+from esd_deploy.plans.carried import place_of, require_free
+from esd_deploy.plans.content import File, OnDisk, size_of, whole
 from esd_deploy.plans.image import ImageWord, parse
-from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.launch import INTERPRETERS, Shape
 from esd_deploy.plans.limits import bound, check_files, check_gpus, check_size, most, settled
 from esd_deploy.plans.plan import Plan, Sent
 from esd_deploy.plans.program import require_program, unsent
@@ -38,6 +38,8 @@ class Request:
     tags: tuple[str, ...] = ()
     name: str | None = None
     environment: tuple[tuple[str, str], ...] = ()
+    post: Path | None = None
+    """A script that runs on the login node once the program has ended well; it goes along as an input."""
     never: tuple[Path, ...] = ()
     """Folders that are never sent, even inside a sent folder: the folder of all runs."""
 
@@ -54,6 +56,8 @@ class Request:
 
     def checked(self, site: SiteConfig) -> "CheckedRequest":
         """The request, checked against this site. Raises UsageError that says what does not fit; asks neither site nor registry."""
+        if not self.script.is_dir():
+            OnDisk.of(self.script, "script")  # a missing script is told before what the site could do with it
         place = with_variables(settled(site, self.partition, self.account), self.environment)
         mode = self.mode_at(place)
         check_size(place, self.shape.nodes, self.time_s)
@@ -64,7 +68,10 @@ class Request:
         handed = bundle(self.script, self.never, place.limits.input_bytes)
         require_program(self.script / handed.name if self.script.is_dir() else self.script, handed.program)
         base = self.script if self.script.is_dir() else self.script.parent
-        found = [(path, input_files(path, base, self.never, place.limits.input_bytes)) for path in self.inputs]
+        if self.post is not None:
+            _check_post(place, mode, self.post)
+        also = () if self.post is None or self.post in self.inputs else (self.post,)
+        found = [(path, input_files(path, base, self.never, place.limits.input_bytes)) for path in (*self.inputs, *also)]
         inputs = tuple(file for _, files in found for file in files)
         check_files(place, ((handed.name, handed.program), *handed.others, *inputs))
         sent = _sent(handed, self.script, found)
@@ -73,7 +80,7 @@ class Request:
         require_free([one.place for one in sent], {name for name, _ in handed.others})
         time_s = self.time_s or min(place.limits.default_time_s, most(place).time_s)
         asked = (self.arguments, wanted, shape, time_s, inputs, self.tags, self.name, self.environment)
-        return CheckedRequest(place, mode, handed, *asked, sent)
+        return CheckedRequest(place, mode, handed, *asked, sent, None if self.post is None else place_of(self.post, base))
 
 
 @dataclass(frozen=True)
@@ -92,6 +99,7 @@ class CheckedRequest:
     name: str | None
     environment: tuple[tuple[str, str], ...]
     sent: tuple[Sent, ...] = ()
+    post: str | None = None
 
     def plan(self, image: PublishedImage | None, run_id: str) -> Plan:
         """The plan of the run. `image` is what the registry gave for the request's image."""
@@ -110,6 +118,7 @@ class CheckedRequest:
             name=self.name,
             environment=self.environment,
             sent=self.sent,
+            post=self.post,
         )
 
 
@@ -125,6 +134,17 @@ def _check_place(site: SiteConfig, mode: Mode, shape: Shape) -> None:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes, so `submit: sbatch` cannot work; use `submit: unicore`")
     if mode in {"login", "container"} and not site.login_node:
         raise UsageError(f"site '{site.name}' runs nothing on its login nodes (`login_node` in its configuration); use --mode module")
+
+
+def _check_post(site: SiteConfig, mode: Mode, script: Path) -> None:
+    """Raises UsageError for post-processing that cannot be: no login node, no script."""
+    if mode == "queue" or not site.login_node:
+        raise UsageError(f"--post {script}: site '{site.name}' runs nothing on a login node; process the results here, after `fetch`")
+    if script.suffix not in INTERPRETERS:
+        raise UsageError(f"--post {script}: expected a Python script (.py) or a shell script (.sh)")
+    if script.is_dir():
+        raise UsageError(f"--post {script} is a folder; name the script, and send the folder with --input")
+    require_program(script, whole(OnDisk.of(script, "--post")))
 
 
 def _tell_unsent(script: Path, handed: Bundle, sent: Iterable[Sent]) -> None:

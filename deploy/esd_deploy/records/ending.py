@@ -20,8 +20,11 @@ Kind = Literal[
     "crash at start",
     "killed",
     "not submitted",
+    "predecessor failed",
+    "post-processing failed",
     "unknown",
 ]
+POST_FAILED: Kind = "post-processing failed"
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,7 @@ _ADVICE: Mapping[str, str] = {
     "crash at start": "the cause is neither the program nor the site's file: `esd-deploy rerun` starts it again",
     "killed": "the most frequent cause of signal 9 is memory: use more nodes (--nodes) or fewer ranks on each (--tasks-per-node)",
     "not submitted": "the batch system refused the job: see its message",
+    "predecessor failed": "`after` in run.json names the runs before it; once these have succeeded, `esd-deploy rerun` starts it again",
 }
 # Slurm's words in `scontrol show job` and `sacct` (squeue(1), JOB STATE CODES).
 _STATES: Mapping[str, Kind] = {
@@ -93,6 +97,14 @@ def ending(state: JobState, details: Mapping[str, str], *, stderr: str = "", own
     )
 
 
+def after_post(told: Ending, script: str, exit_code: int | None) -> Ending:
+    """How a run ended that had post-processing to do after its program; `exit_code` is None where that did not run."""
+    if told.kind != "succeeded" or exit_code == 0:
+        return told
+    how = "did not run: the site ran no postcommand" if exit_code is None else f"exit code {exit_code}"
+    return Ending(POST_FAILED, f"the program ended with 0, {script}: {how}")
+
+
 def batch_details(text: str) -> dict[str, str]:
     """The output of `scontrol show job --oneliner` as a batch job's details; empty if it printed none."""
     return dict(re.findall(r"(?:^|\s)([A-Za-z]\w*)=(\S*)", text))
@@ -110,8 +122,8 @@ def _batch_state(details: Mapping[str, str]) -> str:
 
 def _by_batch_state(details: Mapping[str, str]) -> Ending | None:
     word = _batch_state(details)
-    kind = _STATES.get(word)
     reason = details.get("Reason", "")
+    kind = "predecessor failed" if reason == "DependencyNeverSatisfied" else _STATES.get(word)
     return Ending(kind, f"batch system: {word}" + (f", {reason}" if reason not in {"", "None"} else "")) if kind else None
 
 

@@ -7,8 +7,9 @@ from rich.table import Table
 
 from esd_build.data.paths import shown
 from esd_deploy.plans.launch import clock
-from esd_deploy.records.ending import advice
+from esd_deploy.records.ending import POST_FAILED, advice
 from esd_deploy.records.record import RunRecord
+from esd_deploy.records.record_parts import PostRecord
 
 _TAIL = 20
 _LINE = 1000
@@ -32,6 +33,7 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
         *([("started again", f"{len(record.start_crashes)} x, after {record.start_crashes[-1].reason}")] if record.start_crashes else []),
         *([("not fetched", ", ".join(one.path for one in record.lost[:5]))] if record.lost else []),
         *([("left there", _left(record))] if len(record.missing) > len(record.lost) else []),
+        *([("post-processing", _post(record.post))] if record.post else []),
         *([("restarted", f"{record.restarts} x by the batch system; these are the results of the last start")] if record.restarts else []),
         *(("warning", text) for text in record.warnings),
         ("nodes", hosts),
@@ -39,6 +41,10 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
         ("NEST inside", record.versions.get("NEST", unknown)),
     ]
     return known + [_metric(name, value) for name, value in record.metrics.items() if name not in _SAID]
+
+
+def _post(post: PostRecord) -> str:
+    return f"{post.script}: did not run" if post.exit_code is None else f"{post.script}, exit code {post.exit_code}, on {post.host}"
 
 
 def _left(record: RunRecord) -> str:
@@ -71,6 +77,8 @@ def reason(record: RunRecord, folder: Path) -> str:
 
     `failure.txt` serves sites that do not show a precommand's output.
     """
+    if record.ending and record.ending.kind == POST_FAILED:
+        return _tail(folder / "esd" / "post.stderr") or _tail(folder / "esd" / "post.stdout")
     for path in (folder / "stderr", folder / ".UNICORE_PRE_0" / "stderr", folder / "esd" / "failure.txt"):
         text = _tail(path)
         if text:

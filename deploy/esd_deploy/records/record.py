@@ -18,6 +18,7 @@ from esd_deploy.plans.content import sha256_of
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.plans.plan import Plan
+from esd_deploy.records.ending import POST_FAILED
 from esd_deploy.records.record_parts import (
     EndingRecord,
     FileRecord,
@@ -25,6 +26,7 @@ from esd_deploy.records.record_parts import (
     JobRecord,
     MissingRecord,
     Part,
+    PostRecord,
     PullRecord,
     RequirementsRecord,
     ScriptRecord,
@@ -77,6 +79,8 @@ class RunRecord(Part):
     """The user's name for the run (-J)."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Variables that the user set (--env)."""
+    after: tuple[str, ...] = ()
+    """Runs that had to end well before this one began (--after)."""
     parameters: dict[str, Parameter] = Field(default_factory=dict)
     """A sweep's values for this run; the job has them in $ESD_PARAM_<name>."""
     image: ImageRecord | None
@@ -119,6 +123,8 @@ class RunRecord(Part):
     """MPI ranks, as the job counted them."""
     pull: PullRecord | None = None
     """How the image came to the site."""
+    post: PostRecord | None = None
+    """The script that ran on the login node after the program (--post), and how it ended."""
     start_crashes: tuple[StartCrashRecord, ...] = ()
     """MPI starts that crashed by chance before the program ran; none in a normal run."""
     versions: dict[str, str] = Field(default_factory=dict)
@@ -148,6 +154,7 @@ class RunRecord(Part):
             tags=plan.tags,
             name=plan.name,
             environment=dict(plan.environment),
+            after=plan.after,
             parameters=dict(plan.parameters),
             image=ImageRecord.of(plan.image) if plan.image else None,
             requirements=RequirementsRecord.of(plan.packages) if plan.packages else None,
@@ -160,6 +167,7 @@ class RunRecord(Part):
             time_limit_s=plan.time_s,
             index=plan.index,
             job=JobRecord(description=description),
+            post=PostRecord(script=plan.post) if plan.post else None,
             states=(StateRecord(status=PREPARED, time=datetime.now(UTC)),),
             status=PREPARED,
             esd_images=version("esd-images"),
@@ -167,7 +175,7 @@ class RunRecord(Part):
 
     @property
     def succeeded(self) -> bool:
-        return self.status == SUCCESSFUL and self.exit_code == 0
+        return self.status == SUCCESSFUL and self.exit_code == 0 and (self.ending is None or self.ending.kind != POST_FAILED)
 
     @property
     def ended(self) -> bool:

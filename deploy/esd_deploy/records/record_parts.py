@@ -132,6 +132,19 @@ class PullRecord(Part):
     seconds: int
 
 
+class PostRecord(Part):
+    """Post-processing (--post): the script, and how it ended. Its output is in `esd/post.stdout` and `esd/post.stderr`."""
+
+    script: RunPath
+    """The script's place in the run's folder."""
+    host: str | None = None
+    """The node on which it ran."""
+    exit_code: int | None = None
+    """The script's own; null if it did not run."""
+    seconds: int | None = None
+    """How long it ran."""
+
+
 class StartCrashRecord(Part):
     """A start of the wire-up check in which MPI crashed by chance. The job repeated it before the program ran. `attempt` counts from 1."""
 

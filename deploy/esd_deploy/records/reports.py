@@ -15,7 +15,7 @@ from esd_build.data.errors import ToolError
 from esd_build.net.answers import printable
 from esd_deploy.plans import paths
 from esd_deploy.records.record import PullRecord, RunRecord
-from esd_deploy.records.record_parts import StartCrashRecord
+from esd_deploy.records.record_parts import PostRecord, StartCrashRecord
 
 _VERSIONS = TypeAdapter(dict[str, str])
 _START_CRASH = TypeAdapter(StartCrashRecord)
@@ -35,7 +35,18 @@ class _Wireup(BaseModel):
     size: int | None = None
 
 
+class _Post(BaseModel):
+    """What post.sh writes."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    host: str | None = None
+    exit_code: int | None = None
+    seconds: int | None = None
+
+
 _WIREUP = TypeAdapter(_Wireup)
+_POST = TypeAdapter(_Post)
 
 
 class _Reports:
@@ -121,6 +132,7 @@ def understood(record: RunRecord, folder: Path) -> RunRecord:
             "hosts": wireup.hosts,
             "ranks": wireup.size,
             "image": record.image and record.image.model_copy(update={"nodes": reports.digests("esd/image.digests")}),
+            "post": record.post and _post(record.post, reports),
             "pull": reports.read("esd/pull.json", _PULL, None),
             "versions": reports.read("esd/versions.json", _VERSIONS, {}),
             "metrics": reports.metrics("metrics.json"),
@@ -129,6 +141,10 @@ def understood(record: RunRecord, folder: Path) -> RunRecord:
             "warnings": tuple(reports.warnings),
         }
     )
+
+
+def _post(known: PostRecord, reports: _Reports) -> PostRecord:
+    return known.model_copy(update=reports.read("esd/post.json", _POST, _Post()).model_dump())
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:

@@ -24,6 +24,7 @@ class Sameness:
     environment: frozenset[tuple[str, str]]
     parameters: frozenset[tuple[str, Value]]
     shape: tuple[int, int, int, int]
+    post: str | None = None
 
 
 def of_record(one: RunRecord) -> Sameness:
@@ -39,6 +40,7 @@ def of_record(one: RunRecord) -> Sameness:
         environment=frozenset(one.environment.items()),
         parameters=frozenset(one.parameters.items()),
         shape=_numbers(one.shape) if one.shape else (one.nodes, 0, one.threads_per_rank, 0),
+        post=one.post.script if one.post else None,
     )
 
 
@@ -55,6 +57,7 @@ def of_plan(plan: Plan) -> Sameness:
         environment=frozenset(plan.environment),
         parameters=frozenset(plan.parameters),
         shape=_numbers(plan.shape),
+        post=plan.post,
     )
 
 

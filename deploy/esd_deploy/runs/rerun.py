@@ -1,6 +1,6 @@
 """Starts from a run's record: runs it again, or takes it over on another machine."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from pydantic import ValidationError
 
@@ -14,7 +14,7 @@ from esd_deploy.display.progress import Display
 from esd_deploy.plans import parameters, paths
 from esd_deploy.plans.content import OnDisk, require_same, sha256_of, whole
 from esd_deploy.plans.job import TRAVELLING
-from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.launch import INTERPRETERS, Shape
 from esd_deploy.plans.packages import LOCK_FILE, Packages, seen, versions
 from esd_deploy.plans.plan import RUN_INDEX, Plan
 from esd_deploy.plans.variables import with_variables
@@ -62,7 +62,17 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         name=known.name,
         environment=variables,
         parameters=parameters.checked(known.parameters),
+        post=_post(known),
     )
+
+
+def _post(known: RunRecord) -> str | None:
+    """A record may come from elsewhere; its script becomes part of a command line."""
+    if known.post is None:
+        return None
+    if known.post.script not in known.script.inputs or PurePosixPath(known.post.script).suffix not in INTERPRETERS:
+        raise UsageError(f"the record of '{known.id}' names {known.post.script!r} as post-processing, which is no script that went along")
+    return known.post.script
 
 
 def _packages(known: RunRecord, folder: Path) -> Packages | None:
@@ -118,7 +128,7 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
 
 _TRAVELS = (
     *("id", "mode", "tags", "name", "environment", "parameters", "image", "requirements", "script", "staged", "launch"),
-    *("nodes", "threads_per_rank", "shape", "time_limit_s", "index", "esd_images"),
+    *("nodes", "threads_per_rank", "shape", "time_limit_s", "index", "after", "post", "esd_images"),
 )
 """The keys that esd-deploy believes of a record that comes from a site."""
 

@@ -15,7 +15,7 @@ from esd_deploy.display.progress import Display, Silent
 from esd_deploy.plans import paths
 from esd_deploy.plans.job import BATCH_DETAILS
 from esd_deploy.records import outcome, reports
-from esd_deploy.records.ending import batch_details, ended_early, ending
+from esd_deploy.records.ending import after_post, batch_details, ended_early, ending
 from esd_deploy.records.lock import HeldError, alone
 from esd_deploy.records.record import RunRecord, load
 from esd_deploy.records.record_parts import EndingRecord
@@ -146,6 +146,8 @@ class Run:
             for other in submission.surplus(self._connection, self.id, self._url, retry):
                 self._display.step(f"{self.id}: the site has a second job of this run: {other}")
         told = ending(_state(self.record), self.record.job.details, stderr=self._tail("stderr"), own=self._tail("esd/failure.txt"))
+        if self.record.post:
+            told = after_post(told, self.record.post.script, self.record.post.exit_code)
         self._keep(self.record.model_copy(update={"ending": EndingRecord.of(told)}))
         return self.record
 
@@ -160,6 +162,12 @@ class Run:
         with suppress(GoneError), self._connection.read(self._url, stream, start - known) as pieces:
             return gathered(pieces, f"{self._url}: {stream}", _LONGEST_OUTPUT)[known:]
         return b""
+
+    def batch_jobs(self) -> Sequence[str]:
+        """The numbers of its batch jobs that wait or run, oldest first; asked by a small job on the login node. One of them works."""
+        if self._site is None:
+            raise AssertionError("only a run at a known site looks for its batch jobs")
+        return sorted(self._look(self._site)("look"), key=int)
 
     def cancel(self) -> RunRecord:
         """End the job at the site; its files stay there. Raises UsageError if the job belongs to another run."""

@@ -111,6 +111,7 @@ class Site:
         tags: Sequence[str] = (),
         name: str | None = None,
         environment: Mapping[str, str] | None = None,
+        post: Path | str | None = None,
         runs: Path = RUNS,
     ) -> Run:
         """Submit a script and return at once; `wait()` of the result follows the run to its end. The record is in `runs/<id>/`.
@@ -121,8 +122,9 @@ class Site:
         shape = Shape(nodes, tasks_per_node, threads)
         files = tuple(Path(path) for path in inputs)
         variables = tuple((environment or {}).items())
+        behind = None if post is None else Path(post)
         asked = (shape, time_s, mode, files, partition, account, tuple(tags), name, variables)
-        request = Request(Path(script), tuple(arguments), image, *asked, (runs,))
+        request = Request(Path(script), tuple(arguments), image, *asked, behind, (runs,))
         run = self.start(self.plan(request), runs=runs)
         run.submit()
         return run

@@ -73,7 +73,7 @@ def test_a_command_keeps_its_name_and_help():
     flat = asks(without=("tag",))(command)
 
     assert (flat.__name__, flat.__doc__) == ("command", "Does nothing.")
-    assert [*inspect.signature(flat).parameters][-2:] == ["job_name", "twice"]
+    assert [*inspect.signature(flat).parameters][-2:] == ["after", "twice"]
 
 
 def test_a_word_that_cannot_be_read_is_a_usage_error():

@@ -41,6 +41,15 @@ def test_the_batch_jobs_exit_code_and_output_are_the_jobs(job):
     assert not (job / "cancelled").exists()
 
 
+@pytest.mark.parametrize(("state", "code"), [("CANCELLED Reason=DependencyNeverSatisfied", 1), ("NODE_FAIL", 1), ("COMPLETED", 0)])
+def test_a_job_that_slurm_ended_before_it_began_is_no_success(job, state, code):
+    fake(job, "sbatch", "echo 7")
+    fake(job, "scontrol", f"echo JobId=7 JobState={state}")
+    with start(job) as process:
+        process.communicate(timeout=30)
+    assert process.returncode == code
+
+
 def test_an_sbatch_that_refuses_says_why(job):
     fake(job, "sbatch", "echo 'no such partition' >&2; exit 1")
     with start(job) as process:

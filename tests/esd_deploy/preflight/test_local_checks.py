@@ -36,6 +36,7 @@ WRONG = {
     "unknown mode": (("{here}/net.py", "--mode", "modul"), "did you mean 'module'?"),
     "image against the mode": (("{here}/net.py", "--mode", "module"), "--mode module: leave out --image"),
     "folder of runs that is a file": (("{here}/net.py", "--output", "{here}/net.py/runs"), "net.py is a file; runs need a folder"),
+    "list of packages that is missing": (("{here}/net.py", "--requirements", "{here}/none.txt"), "{here}/none.txt: no such file"),
     "model that is missing": (("{here}/net.py", "--model", "{here}/none.nestml"), "none.nestml: No such file"),
     "model that is no NESTML": (("{here}/net.py", "--model", "{here}/net.py"), "a model's file ends with .nestml"),
     "no trusted key": (("{here}/net.py", "--require-signature"), "no trusted key"),
@@ -61,6 +62,12 @@ def test_a_mistake_here_does_not_hide_behind_a_site_that_is_down(capsys, down, h
     code, _, err = call(capsys, command, *(text.format(here=here) for text in options), "--site", down, *image)
 
     assert (code, message.format(here=here) in err) == (3, True), err
+
+
+def test_a_missing_script_is_told_before_what_the_site_could_do_with_it(capsys, down, here):
+    code, _, err = call(capsys, "run", here / "none.py", "--site", down)
+
+    assert (code, "none.py: No such file" in err, "modules" in err) == (3, True, False), err
 
 
 def test_an_unknown_image_is_told_before_the_site_is_asked(capsys, down, here):
