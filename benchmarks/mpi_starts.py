@@ -4,8 +4,8 @@ r"""How often an MPI program dies at its start, and what a start costs: many sho
     .venv/bin/python benchmarks/mpi_starts.py --name S --sif dist/images/nest-edge.sif --starts 500 \
         [--tasks-per-node 2] [--load 2] [--variant run --variant before:SLURM_PMIX_FENCE=mixed] [--log FILE]
 
-Each start is `srun … apptainer exec … python3 start.py` with the command line and the variables that a run of esd-deploy gets (plus
-`--kill-on-bad-exit`, so that a dead rank does not cost a minute), and ends after one allreduce. The steps follow each other in one
+Each start is `srun … apptainer exec … python3 start.py` with the command line and the variables that a run of esd-deploy gets,
+and ends after one allreduce. The steps follow each other in one
 allocation of two nodes; jobs of their own would add Slurm's scheduling and nothing that MPI sees. `--load` processes keep processors busy
 all the while. A variant is a name and the environment variables that it sets besides those of a run; a slash in a value stands for a comma.
 `--log` adds each start to a file of JSON lines, and the table is of the whole file: 500 starts may be measured in parts. Needs root (the
@@ -89,9 +89,7 @@ def site_file(name: str, folder: Path) -> Path:
 
 def start(site: Site, shape: Shape, sif: Path) -> Launch:
     """The command line of one start, as esd-deploy launches a program."""
-    srun = launch.srun(site.config, shape)
-    patient = (srun[0], "--kill-on-bad-exit=1", *srun[1:])
-    return Launch(patient, launch.container(site.config, str(sif)), ("python3", "start.py", str(shape.ranks)))
+    return Launch(launch.srun(site.config, shape), launch.container(site.config, str(sif)), ("python3", "start.py", str(shape.ranks)))
 
 
 def variant(text: str) -> tuple[str, dict[str, str]]:

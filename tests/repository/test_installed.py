@@ -90,7 +90,9 @@ def test_a_site_file_by_its_path(installed: Installed) -> None:
     (installed.folder / "net.py").write_text("import nest\n")
     printed = installed("esd-deploy", "script", "net.py", "--site", "mine.yml", "--nodes", "2", MY_TOKEN="x").stdout
     assert "module load NEST" in printed
-    assert printed.endswith("srun --mpi=pmix --nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=1 python3 net.py\n")
+    assert printed.endswith(
+        "srun --kill-on-bad-exit=1 --mpi=pmix --nodes=2 --ntasks=2 --ntasks-per-node=1 --cpus-per-task=1 python3 net.py\n"
+    )
 
 
 def test_a_whole_reference_needs_no_checkout(installed: Installed) -> None:

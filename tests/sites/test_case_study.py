@@ -45,7 +45,7 @@ def test_two_hosts_and_two_ranks_of_one_simulation(on_two_nodes) -> None:
     assert on_two_nodes["hosts"] == ["c1", "c2"]
     assert on_two_nodes["ranks"] == 2
     assert on_two_nodes["metrics"]["ranks"] == 2  # what NEST itself counts: nest.NumProcesses()
-    assert "srun --mpi=pmix --nodes=2 --ntasks=2" in on_two_nodes["launch"]
+    assert "srun --kill-on-bad-exit=1 --mpi=pmix --nodes=2 --ntasks=2" in on_two_nodes["launch"]
     assert "apptainer exec --sharens" in on_two_nodes["launch"]
 
 

@@ -25,13 +25,28 @@ once_more() { # ATTEMPT: notes it, and waits for the controller
   done
 }
 
+ended_by() { # FILE FROM CODE: the code of the rank that died first; srun tells the highest, which is often of a rank that it ended then
+  local first=
+  case $3 in
+    137 | 143)
+      [ ! -f "$1" ] || first=$(tail -c "+$(($2 + 1))" -- "$1" | LC_ALL=C awk '
+        /^srun: .*Terminating (StepId|job step)/ { print code; exit }
+        /^srun: error: .*: Exited with exit code [0-9]+$/ { code = $NF }')
+      ;;
+  esac
+  return "${first:-$3}"
+}
+
 start() { # STEP: its exit code
   local attempt code from errors=/proc/$$/fd/2
   for ((attempt = 1; ; attempt++)); do
     from=$(stat -Lc %s "$errors")
     "$1"
     code=$?
-    if [ "$code" = 0 ] || [ "$attempt" -gt "$ASKED" ] || [ ! -f "$errors" ] || ! srun_alone "$errors" "$from"; then return "$code"; fi
+    if [ "$code" = 0 ] || [ "$attempt" -gt "$ASKED" ] || [ ! -f "$errors" ] || ! srun_alone "$errors" "$from"; then
+      ended_by "$errors" "$from" "$code"
+      return
+    fi
     once_more "$attempt"
   done
 }

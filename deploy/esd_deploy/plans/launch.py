@@ -65,9 +65,13 @@ def shell_line(argv: tuple[str, ...]) -> str:
 
 
 def srun(config: SiteConfig, shape: Shape) -> tuple[str, ...]:
-    """`srun` with all options explicit: what Slurm derives from the allocation differs between its versions."""
+    """`srun` with all options explicit: what Slurm derives from the allocation differs between its versions.
+
+    A rank that dies ends the step: the others would wait for it until the time limit.
+    """
     return (
         "srun",
+        "--kill-on-bad-exit=1",
         f"--mpi={config.mpi}",
         f"--nodes={shape.nodes}",
         f"--ntasks={shape.ranks}",
@@ -92,11 +96,21 @@ GPU_OPTIONS = {"nvidia": "--nv", "amd": "--rocm"}
 """By these Apptainer shows the host's driver to what is inside."""
 
 
+HELD = ("setsid", "--wait", "setpriv", "--pdeathsig", "KILL")
+"""Ends a program in the container together with what holds it there: `--sharens` alone leaves it running.
+
+Apptainer's appinit passes a signal on to the program's process group, and ends where there is no group of the program's number; Slurm's
+`linuxproc` then loses the program. With setsid the program leads a group. If its parent is killed all the same, the program is killed.
+`--pid` would also end it, but ends every rank of a node with the first one. docs/measurements/mpi-starts.md.
+"""
+
+
 def container(config: SiteConfig, image: str = IMAGE_LINK, *, gpus: int = 0) -> tuple[str, ...]:
     """`apptainer exec`; --sharens puts the ranks of a node into one user namespace, so that they may share memory."""
     binds = (part for path in config.binds for part in ("--bind", Expanded(path) if path.startswith("$") else path))
     driver = (GPU_OPTIONS[config.gpu],) if gpus and config.gpu else ()
-    return (config.apptainer, "exec", *(("--sharens",) if config.sharens else ()), *driver, *binds, image)
+    shared, held = (("--sharens",), HELD) if config.sharens else ((), ())
+    return (config.apptainer, "exec", *shared, *driver, *binds, image, *held)
 
 
 def program(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, contained: bool) -> Launch:
@@ -105,12 +119,8 @@ def program(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, conta
 
 
 def wireup(config: SiteConfig, shape: Shape, *, contained: bool) -> Launch:
-    """The check that all ranks find each other. A wrong PMIx setup hangs more often than it fails: hence the time limit.
-
-    A rank that dies ends the step, because the others would wait for it until that limit.
-    """
-    line = srun(config, shape)
-    limited = ("timeout", "--kill-after=10", str(config.wireup_s + VERSIONS_S), line[0], "--kill-on-bad-exit=1", *line[1:])
+    """The check that all ranks find each other. A wrong PMIx setup hangs more often than it fails: hence the time limit."""
+    limited = ("timeout", "--kill-after=10", str(config.wireup_s + VERSIONS_S), *srun(config, shape))
     return Launch(limited, container(config) if contained else (), ("python3", "esd/wireup.py", str(shape.ranks)))
 
 

@@ -92,7 +92,7 @@ def ending(state: JobState, details: Mapping[str, str], *, stderr: str = "", own
         _by_text(own, _OWN, "the job's own scripts")
         or _by_batch_state(details)
         or _by_message(state)
-        or _by_text(stderr, _TEXTS, "standard error")
+        or _by_text(_but_srun_ended(stderr), _TEXTS, "standard error")
         or _by_code(state)
     )
 
@@ -142,6 +142,13 @@ def _by_text(text: str, known: tuple[tuple[str, Kind], ...], where: str) -> Endi
         if found:
             return Ending(kind, f"{where}: {found[0].strip()[:300]}")
     return None
+
+
+def _but_srun_ended(stderr: str) -> str:
+    """Without Slurm's words of a step that srun itself ended because a rank died: nobody cancelled the run."""
+    if not re.search(r"(?m)^srun: .*Terminating (StepId|job step)", stderr):
+        return stderr
+    return re.sub(r"(?m)^.*\*\*\* STEP \S+ ON \S+ CANCELLED AT \S+ \*\*\*$", "", stderr)
 
 
 def _by_code(state: JobState) -> Ending:

@@ -117,3 +117,30 @@ def test_notes_of_an_earlier_life_of_the_job_are_gone(folder: Path) -> None:
 
     assert job(folder, "race-ucx", crashes=0).returncode == 0
     assert not (folder / "esd" / "start-crashes.jsonl").exists()
+
+
+RANK_DIED = """srun: error: c1: task 1: Exited with exit code 7
+srun: launch/slurm: _step_signal: Terminating StepId=10017.0
+slurmstepd-c1: error: *** STEP 10017.0 ON c1 CANCELLED AT 2026-11-30T21:43:17 ***
+srun: error: c1: task 0: Exited with exit code 143
+srun: error: c2: task 2: Terminated
+srun: Force Terminated StepId=10017.0
+"""
+"""What Slurm 22.05 said when one rank of four ended with 7."""
+
+
+@pytest.mark.parametrize(
+    ("said", "srun_code", "code"),
+    [
+        (RANK_DIED, 143, 7),
+        (RANK_DIED, 3, 3),
+        (RANK_DIED.replace("Exited with exit code 7", "Segmentation fault"), 143, 143),
+        ("srun: error: c1: task 1: Exited with exit code 143\n", 143, 143),
+    ],
+)
+def test_the_code_of_a_step_is_that_of_the_rank_that_died_first(folder: Path, said: str, srun_code: int, code: int) -> None:
+    (folder / "said").write_text(said)
+
+    ended = run(f"exec 2>errors; source esd/steps.sh; program() {{ cat said >&2; return {srun_code}; }}; start program", folder)
+
+    assert ended.returncode == code

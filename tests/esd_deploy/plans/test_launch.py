@@ -7,9 +7,8 @@ from tests.esd_deploy.conftest import ODD_VALUES
 from esd_deploy.plans import launch
 from esd_deploy.plans.launch import Shape
 
-SRUN = "srun --mpi=pspmix --nodes=2 --ntasks=4 --ntasks-per-node=2 --cpus-per-task=3"
-CONTAINER = "singularity exec --sharens --bind /tmp --bind /p/scratch esd/image.sif"
-PATIENT = SRUN.replace("srun ", "srun --kill-on-bad-exit=1 ")
+SRUN = "srun --kill-on-bad-exit=1 --mpi=pspmix --nodes=2 --ntasks=4 --ntasks-per-node=2 --cpus-per-task=3"
+CONTAINER = "singularity exec --sharens --bind /tmp --bind /p/scratch esd/image.sif setsid --wait setpriv --pdeathsig KILL"
 SHAPE = Shape(2, 2, 3)
 
 
@@ -22,13 +21,13 @@ def test_the_launch_from_modules(config):
 
 
 def test_the_wireup_check_has_a_time_limit_and_expects_all_ranks(config):
-    expected = f"timeout --kill-after=10 150 {PATIENT} {CONTAINER} python3 esd/wireup.py 4"
+    expected = f"timeout --kill-after=10 150 {SRUN} {CONTAINER} python3 esd/wireup.py 4"
 
     assert str(launch.wireup(config, SHAPE, contained=True)) == expected
 
 
 def test_versions_are_asked_by_one_rank(config):
-    assert launch.versions(config, contained=True).argv[3:6] == ("srun", "--mpi=pspmix", "--nodes=1")
+    assert launch.versions(config, contained=True).argv[3:7] == ("srun", "--kill-on-bad-exit=1", "--mpi=pspmix", "--nodes=1")
 
 
 def test_the_launch_file_is_a_shell_function_for_each_step(config):
@@ -38,8 +37,9 @@ def test_the_launch_file_is_a_shell_function_for_each_step(config):
         "prepare() {\n  module load EBRAINS/24.10\n}\n"
         "spread() {\n  true\n}\n"
         "digests() {\n  true\n}\n"
-        f"wireup() {{\n  timeout --kill-after=10 150 {PATIENT} python3 esd/wireup.py 4\n}}\n"
-        "versions() {\n  timeout --kill-after=10 120 srun --mpi=pspmix --nodes=1 --ntasks=1 --ntasks-per-node=1 --cpus-per-task=1"
+        f"wireup() {{\n  timeout --kill-after=10 150 {SRUN} python3 esd/wireup.py 4\n}}\n"
+        "versions() {\n  timeout --kill-after=10 120 srun --kill-on-bad-exit=1 --mpi=pspmix --nodes=1 --ntasks=1"
+        " --ntasks-per-node=1 --cpus-per-task=1"
         " python3 esd/versions.py\n}\n"
         f"program() {{\n  {SRUN} python3 net.py\n}}\n"
     )

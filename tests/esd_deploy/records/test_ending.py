@@ -6,6 +6,7 @@ from esd_deploy.backends.connection import JobState
 from esd_deploy.records.ending import ending
 
 EXIT_1 = JobState("FAILED", "User application exited with non-zero exit code", 1)
+EXIT_7 = JobState("FAILED", "User application exited with non-zero exit code", 7)
 NO_CODE = JobState("FAILED", "Job failed")
 CASES = [
     (JobState("SUCCESSFUL", "", 0), {}, "", "", "succeeded"),
@@ -68,3 +69,13 @@ def test_what_the_site_did_not_take_was_not_submitted_in_its_own_words(message):
     found = ending(JobState("FAILED", message), {})
 
     assert (found.kind, message in found.because) == ("not submitted", True)
+
+
+def test_a_step_that_srun_ended_because_a_rank_died_was_not_cancelled():
+    step = "slurmstepd-c1: error: *** STEP 7.0 ON c1 CANCELLED AT 2026-11-30T21:43:17 ***\n"
+    own = f"srun: launch/slurm: _step_signal: Terminating StepId=7.0\n{step}"
+    whole = own + "slurmstepd-c1: error: *** JOB 7 ON c1 CANCELLED AT 2026-11-30T21:43:18 ***\n"
+
+    assert ending(EXIT_7, {}, stderr=own).kind == "failed"
+    assert ending(EXIT_7, {}, stderr=step).kind == "cancelled"
+    assert ending(EXIT_7, {}, stderr=whole).kind == "cancelled"

@@ -75,8 +75,9 @@ def test_the_scripts_are_what_one_would_type(good):
     clean = "\n".join(launch.prepare(good.site, contained=True))
     assert batch_script(good.site, steps) == (
         f"# shellcheck shell=bash\nsource esd/step.sh\n{clean}\nstep plugins 20 srun --mpi=list\n"
-        "image_is_here && step exit-code 20 env OMP_NUM_THREADS=1 srun --kill-on-bad-exit=1 --wait=15 --relative=0 --mpi=pmix --nodes=1 "
-        "--ntasks=1 --ntasks-per-node=1 --cpus-per-task=1 apptainer exec --sharens --bind /tmp esd/image.sif sh -c 'exit 7'\nexit 0\n"
+        "image_is_here && step exit-code 20 env OMP_NUM_THREADS=1 srun --wait=15 --relative=0 --kill-on-bad-exit=1 --mpi=pmix --nodes=1 "
+        "--ntasks=1 --ntasks-per-node=1 --cpus-per-task=1 apptainer exec --sharens --bind /tmp esd/image.sif "
+        "setsid --wait setpriv --pdeathsig KILL sh -c 'exit 7'\nexit 0\n"
     )
 
 
