@@ -1,7 +1,6 @@
 """Runs programs at EBRAINS sites, from images pinned by digest, and keeps a record of what ran."""
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False  # `esd-deploy` loads this first: `typing` takes a hundredth of a second, in which Ctrl-C would print a traceback
 if TYPE_CHECKING:
     from esd_deploy.runs.aio import gather
     from esd_deploy.runs.site import Site

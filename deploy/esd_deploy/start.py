@@ -2,21 +2,25 @@
 
 import os
 import sys
-from typing import NoReturn
 
-from esd_build.data.loading import interruptible
+from esd_build.data.loading import Interruptible
+
+TYPE_CHECKING = False  # `typing` takes a hundredth of a second, in which Ctrl-C would print a traceback
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 _WRONG_CALL = 3
 
 
-def main() -> NoReturn:
-    """The program; Ctrl-C in its first second ends it with one line, as later. Closed streams and arguments that are no text are told."""
-    _reopen()
-    with interruptible("esd-deploy"):
+def main() -> "NoReturn":
+    """The program; Ctrl-C at any moment ends it with one line. Closed streams and arguments that are no text are told."""
+    interruptible = Interruptible("esd-deploy")
+    with interruptible:
+        _reopen()
         _require_text(sys.argv[1:])
         from esd_deploy.cli import main as program  # noqa: PLC0415 - this is what takes the second
     try:
-        program()
+        interruptible.call(program)
     except (RuntimeError, KeyError) as error:
         if not any(word in str(error) for word in ("home directory", "getpwuid")):
             raise
@@ -36,6 +40,6 @@ def _require_text(arguments: list[str]) -> None:
             _stop(f"argument {number} ({word!a}) is not UTF-8; rename the file, or give another word", _WRONG_CALL)
 
 
-def _stop(message: str, code: int) -> NoReturn:
+def _stop(message: str, code: int) -> "NoReturn":
     sys.stderr.write(f"esd-deploy: {message}\n")
     raise SystemExit(code) from None

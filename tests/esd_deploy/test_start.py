@@ -1,7 +1,9 @@
 """What goes wrong before a command is known."""
 
+import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -38,3 +40,55 @@ def test_with_closed_output_a_command_still_ends_without_a_traceback(tmp_path):
     done = subprocess.run(("bash", "-c", text), stderr=subprocess.PIPE, text=True, check=False)
 
     assert (done.returncode, done.stderr) == (0, "")
+
+
+MOMENTS = 20
+AT_ONCE = 2
+INTERRUPTING = """
+import _signal, os, sys
+from importlib import import_module
+at, program, events, handled = int(sys.argv[1]), sys.argv[2], 0, False
+
+def interrupt(event, _arguments):
+    global events, handled
+    handled = handled or _signal.getsignal(_signal.SIGINT) is not _signal.default_int_handler
+    if handled and event in {"import", "open", "exec"}:
+        events += 1
+        if events == at:
+            os.kill(os.getpid(), _signal.SIGINT)
+
+sys.argv = [program, "--version"]
+sys.addaudithook(interrupt)
+try:
+    import_module(program + ".start").main()
+finally:
+    print("events", events)
+"""
+"""Runs a program and interrupts it as it opens, loads or executes something for the nth time: no clock says when."""
+PROGRAMS = pytest.mark.parametrize("program", ["esd_deploy", "esd_build"])
+
+
+def interrupted(program: str, at: int) -> subprocess.CompletedProcess[str]:
+    return subprocess.run((sys.executable, "-c", INTERRUPTING, str(at), program), capture_output=True, text=True, check=False)
+
+
+@pytest.mark.integration
+@PROGRAMS
+def test_ctrl_c_at_any_moment_of_the_start_is_one_line(program):
+    events = int(interrupted(program, 0).stdout.split()[-1])
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        ends = list(pool.map(lambda number: interrupted(program, 1 + number * (events - 1) // (MOMENTS - 1)), range(MOMENTS)))
+
+    assert [(end.returncode, end.stderr) for end in ends] == [(130, f"{program.replace('_', '-')}: interrupted\n")] * MOMENTS
+
+
+@pytest.mark.integration
+@PROGRAMS
+def test_hardly_anything_is_loaded_before_ctrl_c_is_one_line(program):
+    """Each module more is a moment in which Python prints its traceback."""
+    code = f"import sys; before = set(sys.modules); import {program}.start; print(*sorted(set(sys.modules) - before))"
+    loaded = subprocess.run(
+        (sys.executable, "-c", code), stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, "COVERAGE_PROCESS_START": ""}
+    )
+
+    assert set(loaded.stdout.split()) == {program, f"{program}.start", "esd_build", "esd_build.data", "esd_build.data.loading"}

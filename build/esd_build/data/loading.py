@@ -1,31 +1,52 @@
-"""Ctrl-C while a program's own code is still being loaded: one line, and the end. Imports next to nothing."""
+"""Ctrl-C while a program starts or ends: one line, and the end. Imports only what Python has loaded before any program begins.
 
+Each module that is loaded before this one is a moment in which Ctrl-C prints Python's traceback.
+"""
+
+import _signal  # type: ignore[import-not-found]  # `signal` itself, which would load two more modules first
 import os
-import signal
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 INTERRUPTED = 130
 
 
-@contextmanager
-def interruptible(program: str) -> Iterator[None]:
-    """End at once when interrupted: a library in the middle of its start may swallow KeyboardInterrupt, or print it with a traceback.
+class Interruptible:
+    """As a context manager: Ctrl-C ends the program at once. Outside it, Ctrl-C raises KeyboardInterrupt as usual.
 
-    Where the caller ignores interruptions (a job in the background), they stay ignored.
+    A library in the middle of its start may swallow KeyboardInterrupt, or print it with a traceback. Where the caller ignores
+    interruptions (a job in the background), they stay ignored.
     """
 
-    def end(_signal: int, _frame: object) -> None:
-        sys.stderr.write(f"{program}: interrupted\n")
-        sys.stderr.flush()
-        os._exit(INTERRUPTED)
+    def __init__(self, program: str) -> None:
+        self._line = f"{program}: interrupted\n".encode()
+        self._ignored = _signal.getsignal(_signal.SIGINT) is not _signal.default_int_handler
 
-    if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-        yield
-        return
-    signal.signal(signal.SIGINT, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+    def __enter__(self) -> None:
+        if not self._ignored:
+            _signal.signal(_signal.SIGINT, self.end)
+
+    def __exit__(self, *_error: object) -> None:
+        if not self._ignored:
+            _signal.signal(_signal.SIGINT, _signal.default_int_handler)
+
+    def end(self, *_signal_and_frame: object) -> None:
+        """Say so, and end; streams may be closed, and buffers half written."""
+        try:
+            os.write(2, self._line)
+        finally:
+            os._exit(INTERRUPTED)
+
+    def call(self, program: "Callable[[], NoReturn]") -> "NoReturn":
+        """Call a program that is loaded. What Python does after its end is no longer worth a traceback either."""
+        try:
+            program()
+        except KeyboardInterrupt:
+            self.end()
+            raise
+        finally:
+            self.__enter__()
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
