@@ -7,9 +7,9 @@ import httpx
 import pytest
 import trustme
 
-from esd_build.data.errors import ToolError
+from esd_build.data.errors import ToolError, UsageError
 from esd_build.net import allowance
-from esd_build.net.addresses import next_hop, origin, proxy_for
+from esd_build.net.addresses import next_hop, origin, proxy_for, through
 from esd_build.net.allowance import MIB, Allowance, Meter, TooMuchError, allowed
 from esd_build.net.answers import parsed, printable
 from esd_deploy.net.http import client, followed
@@ -129,6 +129,35 @@ def test_no_proxy_is_asked_for_this_machine(monkeypatch):
     local = ("https://127.0.0.1:5000/v2/", "https://localhost/", "https://[::1]:8080/", "https://site.localhost/", "https://127.1.2.3/")
     assert {proxy_for(url) for url in (*local, "https://inside.example.org/")} == {None}
     assert proxy_for("https://unicore.example.org/") == "http://proxy.example.org:3128"
+
+
+@pytest.mark.parametrize("proxy", ["socks5://me:secret@proxy.example.org:1080", "ftp://proxy.example.org"])
+def test_a_proxy_that_cannot_be_used_is_named_without_its_password(monkeypatch, proxy):
+    monkeypatch.setenv("ALL_PROXY", proxy)
+
+    with pytest.raises(UsageError, match=r"through the proxy .*://proxy\.example\.org.*only http:// and https:// proxies") as found:
+        proxy_for("https://unicore.example.org/")
+
+    assert "secret" not in str(found.value)
+    assert proxy_for("https://127.0.0.1/") is None
+
+
+def test_a_proxy_on_the_way_is_named_where_there_is_no_answer(monkeypatch):
+    monkeypatch.setenv("HTTPS_PROXY", "me:secret@proxy.example.org:3128")
+
+    class Silent(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            raise httpx.ConnectError("no answer", request=request)
+
+    monkeypatch.setattr(httpx, "HTTPTransport", lambda **_options: Silent())
+    with (
+        client() as http,
+        pytest.raises(httpx.ConnectError, match=r"no answer \(through the proxy http://proxy\.example\.org:3128 of ") as found,
+    ):
+        http.get("https://unicore.example.org/")
+
+    assert "secret" not in str(found.value)
+    assert through("https://localhost/") == ""
 
 
 def test_what_no_answer_has_is_no_json():

@@ -4,8 +4,11 @@ import ipaddress
 import urllib.request
 from urllib.parse import urljoin, urlsplit
 
-from esd_build.data.errors import ToolError
+from esd_build.data.errors import ToolError, UsageError
+from esd_build.net.answers import printable
 
+_PROXIES = frozenset({"http", "https"})
+_PLACES = "$HTTPS_PROXY or $ALL_PROXY"
 MOST_HOPS = 5
 """Redirects that are followed, one after the other."""
 
@@ -50,10 +53,33 @@ def is_loopback(host: str) -> bool:
 
 
 def proxy_for(url: str) -> str | None:
-    """The proxy that the environment names for an address ($HTTPS_PROXY, $NO_PROXY); None for this machine: no proxy reaches that."""
+    """The proxy that the environment names for an address ($HTTPS_PROXY, $NO_PROXY); None for this machine: no proxy reaches that.
+
+    Raises UsageError for a proxy of another kind than HTTP.
+    """
     parts = urlsplit(url)
     if is_loopback(parts.hostname or "") or urllib.request.proxy_bypass(parts.netloc.rpartition("@")[2]):
         return None
     known = urllib.request.getproxies()
     proxy = known.get(parts.scheme) or known.get("all")
-    return proxy if proxy is None or "://" in proxy else f"http://{proxy}"
+    if not proxy:
+        return None
+    proxy = proxy if "://" in proxy else f"http://{proxy}"
+    if proxy.partition("://")[0].lower() not in _PROXIES:
+        raise UsageError(
+            f"{origin(url)} cannot be reached through the proxy {_shown(proxy)}: only http:// and https:// proxies can be used; correct "
+            f"{_PLACES}, or name the host in $NO_PROXY"
+        )
+    return proxy
+
+
+def through(url: str) -> str:
+    """What a message says of the proxy on the way to an address that does not answer; empty without one."""
+    proxy = proxy_for(url)
+    return f" (through the proxy {_shown(proxy)} of {_PLACES})" if proxy else ""
+
+
+def _shown(proxy: str) -> str:
+    """Without the password that it may hold."""
+    scheme, _, rest = proxy.partition("://")
+    return printable(f"{scheme}://{rest.rpartition('@')[2]}", 200)

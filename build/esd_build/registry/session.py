@@ -15,7 +15,7 @@ from requests.adapters import HTTPAdapter
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
-from esd_build.net.addresses import joined, next_hop, origin, proxy_for
+from esd_build.net.addresses import joined, next_hop, origin, proxy_for, through
 from esd_build.net.allowance import ANSWER, FILE, allowed, tls
 from esd_build.net.patience import PassingFault, Patience
 from esd_build.registry.answers import checked
@@ -151,9 +151,10 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
             raise ToolError(f"{doing}: registry {self.host}: {error}") from error
 
     def _silent(self, doing: str) -> ToolError:
+        registry = f"registry {self.host}{through(f'https://{self.host}/')}"
         if self.patience.has_answered:
-            return ToolError(f"{doing}: the connection to registry {self.host} broke off, several times; what was done is kept, try again")
-        return ToolError(f"{doing}: registry {self.host} does not answer; is it up (local site: `esd-deploy local up`)?")
+            return ToolError(f"{doing}: the connection to {registry} broke off, several times; what was done is kept, try again")
+        return ToolError(f"{doing}: {registry} does not answer; is it up (local site: `esd-deploy local up`)?")
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
         follow = method in {"GET", "HEAD"}

@@ -9,7 +9,7 @@ from ssl import SSLContext
 import httpx
 
 from esd_build.data.errors import ToolError
-from esd_build.net.addresses import MOST_HOPS, next_hop, origin, proxy_for
+from esd_build.net.addresses import MOST_HOPS, next_hop, origin, proxy_for, through
 from esd_build.net.allowance import tls
 
 _TIMEOUT = httpx.Timeout(60, connect=20)
@@ -56,11 +56,19 @@ class _Transport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         if request.url.scheme != "https":
             raise ToolError(f"{str(request.url)[:200]} is not https; nothing was sent there")
-        response = self._way(proxy_for(str(request.url))).handle_request(request)
+        response = self._answer(request, str(request.url))
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             response.close()
             raise ToolError(f"{request.url.host} sends a compressed answer although it was asked not to; the answer was dropped")
         return response
+
+    def _answer(self, request: httpx.Request, url: str) -> httpx.Response:
+        try:
+            return self._way(proxy_for(url)).handle_request(request)
+        except httpx.TransportError as error:
+            if not (way := through(url)):
+                raise
+            raise type(error)(f"{error or type(error).__name__}{way}") from error
 
     def close(self) -> None:
         for way in self._ways.values():
