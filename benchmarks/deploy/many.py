@@ -17,6 +17,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
+from batch_jobs import folder_of, of_slurm
 from overhead import DEPLOY, site_file
 
 from esd_deploy import Site
@@ -49,20 +50,14 @@ def measure(what: str, *arguments: str) -> Cost:
     return Cost(what, time.monotonic() - begun, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
 
 
-def jobs_of_slurm(site: str) -> Counter[str]:
-    """How many batch jobs each folder at the site had: by its path, from Slurm's log of ended jobs."""
-    log = Path(f"/var/lib/esd-localsite/{site}/log/jobs.log").read_text()
-    return Counter(word.partition("=")[2] for word in log.split() if word.startswith("WorkDir="))
-
-
 def verdict(site: str, file: Path, runs: Path, expected: int) -> dict[str, tuple[int, int]]:
     """The site's own word beside the records: what was counted, and what it must be."""
     records = list(fleet.records(runs))
     place = Site.load(str(file))
     connection = place.connect()
     at_site = Counter(url for one in records for url in connection.find(one.id))
-    batch = jobs_of_slurm(site)
-    folders = [f"/var/lib/esd-localsite/{site}/uspace/{str(one.job.url).rpartition('/')[2]}" for one in records]
+    batch = Counter(job.folder for job in of_slurm(site).values())
+    folders = [folder_of(site, one) for one in records]
     contents = Counter((runs / one.id / "result.txt").read_text() for one in records if (runs / one.id / "result.txt").is_file())
     counted = {
         "runs": len(records),

@@ -20,6 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from batch_jobs import Comparison, compared, folder_of, of_slurm
 from compared import differences, gave_way, worked
 from frost import Frost
 from leaks import Leaks
@@ -135,13 +136,19 @@ def folders(soak: Soak, runs: int, site: str) -> tuple[list[str], list[str], int
         for one in soak.known(number):
             if not one.job.url:
                 continue
-            there = Path(f"/var/lib/esd-localsite/{site}/uspace") / one.job.url.rpartition("/")[2]
+            there = folder_of(site, one)
             if one.complete and one.succeeded:
                 false += differences(one, soak.folder / "runs" / str(number) / one.id, there)
             if worked(there) > 1 or (one.succeeded and worked(there) != 1):
                 twice.append(f"{one.id}: its program ran {worked(there)} times")
             gone += gave_way(there)
     return false, twice, gone
+
+
+def batch_jobs(soak: Soak, runs: int, site: str, before: set[int]) -> Comparison:
+    """The batch jobs that Slurm has had since the soak began, beside the runs."""
+    ours = {folder_of(site, one): one for number in range(runs) for one in soak.known(number) if one.job.url}
+    return compared((job for number, job in of_slurm(site).items() if number not in before), ours)
 
 
 def site_file(name: str, token: Path, folder: Path) -> Path:
@@ -182,21 +189,25 @@ def main() -> None:
     end = time.monotonic() + 60 * given.minutes
     soak = Soak(site_file(given.site, tokens.path, folder), folder, Tally(), folder.name, end)
     weather, leaks, begun = Weather(given.site, rarer=given.calm), Leaks(tokens), time.monotonic()
-    frost = Frost(given.site, rarer=given.calm)
+    frost, before = Frost(given.site, rarer=given.calm), set(of_slurm(given.site))
     with tokens, leaks, weather, frost, ThreadPoolExecutor(given.at_once) as pool:
         list(pool.map(soak.one, range(given.runs)))
     jobs, odd = duplicates(soak, given.runs)
     seen = leaks.found_in(folder, Path(f"/var/lib/esd-localsite/{given.site}"))
     false, twice, gone = folders(soak, given.runs, given.site)
     report(soak.tally, weather, jobs, odd, seen, (soak.tally.counts["runs"], len(tokens.all), time.monotonic() - begun))
+    batch = batch_jobs(soak, given.runs, given.site, before)
     frozen = ", ".join(f"{count} x {seconds} s" for seconds, count in sorted(frost.frozen.items())) or "never"
     print(f"| results that are not byte by byte as at the site | {len(false)} |")
     print(f"| programs that ran more than once / batch jobs that gave way to another of their run | {len(twice)} / {gone} |")
+    counts = f"{batch.runs} / {batch.jobs} / {batch.worked} / {batch.spare}"
+    print(f"| runs that Slurm got / its batch jobs / those that worked / those that gave way or never began | {counts} |")
+    print(f"| batch jobs of no run, still there, or a second one that worked | {len(batch.odd)} |")
     print(f"| controller frozen | {frozen} |")
-    for line in (*false, *twice):
+    for line in (*false, *twice, *batch.odd):
         print(f"  {line}")
     print(f"kept: {folder}")
-    sys.exit(1 if soak.tally.lost or odd or seen or false or twice else 0)
+    sys.exit(1 if soak.tally.lost or odd or seen or false or twice or batch.odd else 0)
 
 
 def report(

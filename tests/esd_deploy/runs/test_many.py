@@ -1,7 +1,6 @@
 """The verdict of benchmarks/deploy/many.py: a benchmark that cannot fail shows nothing."""
 
 import importlib
-from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,7 +30,8 @@ def verdict(many, monkeypatch, runs, *, results, expected=3):
     place = SimpleNamespace(connect=lambda: connection)
     monkeypatch.setattr(many.fleet, "records", lambda _runs: records)
     monkeypatch.setattr(many, "Site", SimpleNamespace(load=lambda _file: place))
-    monkeypatch.setattr(many, "jobs_of_slurm", lambda site: Counter(f"/var/lib/esd-localsite/{site}/uspace/{one.id}" for one in records))
+    jobs = {number: SimpleNamespace(folder=many.folder_of("here", one)) for number, one in enumerate(records)}
+    monkeypatch.setattr(many, "of_slurm", lambda _site: jobs)
     return many.good(many.verdict("here", Path("site.yaml"), runs, expected))
 
 
