@@ -282,4 +282,15 @@ def own(runs: Path, run_id: str) -> RunRecord:
 
 def known(runs: Path) -> list[str]:
     """The ids of all runs with a record, oldest first."""
-    return sorted(path.parent.name for path in runs.glob(f"*/{FILE_NAME}"))
+    return sorted(folder.name for folder in runs.glob("*") if _has_record(folder))
+
+
+def _has_record(folder: Path) -> bool:
+    """Also where it is a link that leads nowhere, or may not be looked at: whoever reads it is told why."""
+    try:
+        (folder / FILE_NAME).lstat()
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True

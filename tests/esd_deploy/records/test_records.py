@@ -88,3 +88,16 @@ def test_a_damaged_record_keeps_no_other_run_from_being_followed(runs):
     assert (shown.exit_code, "skipped" in shown.output) == (0, True)
     assert [one.status for one in fleet.Fleet(runs, lambda _site: None).refresh(["empty"])] == ["unreadable"]
     assert [one.id for one in fleet.refresh(runs)] == [f"good-{number:02}" for number in range(20)]
+
+
+def test_a_record_that_is_a_link_to_nowhere_is_known(tmp_path):
+    for name in ("good", "broken", "empty"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "good" / "run.json").touch()
+    (tmp_path / "broken" / "run.json").symlink_to("/nowhere/run.json")
+    (tmp_path / "file").touch()
+
+    assert record.known(tmp_path) == ["broken", "good"]
+    assert record.known(tmp_path / "none") == []
+    with pytest.raises(record.DamagedError, match="is damaged"):
+        record.own(tmp_path, "broken")
