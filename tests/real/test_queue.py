@@ -79,6 +79,11 @@ def test_from_submission_to_results_log_and_removal(deploy: Deploy) -> None:
     assert record["job"]["description"]["tags"][-1] == "alpha"
     assert {"hardware_platform", "submitted", "completed", "resource_usage"} <= record["job"]["details"].keys()
     assert "Bearer" not in json.dumps(record)
+    assert {file["path"]: file["checked_by"] for file in record["files"]} == {
+        "esd/versions.json": "sha1",
+        "out/a b.txt": "sha1",
+        "stdout": None,  # the log, of which no queue notes a hash
+    }
 
     deploy("delete", run)
     assert "removed" in deploy("attach", run, code=1)

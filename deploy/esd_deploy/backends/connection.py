@@ -76,6 +76,8 @@ class RemoteFile:
     path: str
     size: int | None
     sha256: str | None = None
+    sha1: str | None = None
+    """Of a neuromorphic queue, which notes no other hash."""
     problem: str = ""
     kind: str = "file"
 

@@ -117,7 +117,7 @@ class NmpiConnection:
         found = []
         for path, one in outputs(self._job(job), self._endpoint.url).items():
             ask = one.size is None and not one.problem and time.monotonic() < end
-            found.append(RemoteFile(path, self._size(one) if ask else one.size, problem=one.problem))
+            found.append(RemoteFile(path, self._size(one) if ask else one.size, sha1=one.sha1, problem=one.problem))
         return (*found, *([] if LOG in {file.path for file in found} else [RemoteFile(LOG, None)]))
 
     @contextmanager

@@ -17,11 +17,12 @@ class _Lenient(BaseModel):
 
 
 class OutputFile(_Lenient):
-    """One result; `path` and `url` come from the server and are not trusted yet. Size in bytes."""
+    """One result; `path`, `url` and `hash` come from the server and are not trusted yet. Size in bytes."""
 
     url: str
     path: str | None = None
     size: int | None = None
+    hash: str | None = None
 
 
 class OutputData(_Lenient):

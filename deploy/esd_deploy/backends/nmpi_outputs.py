@@ -1,7 +1,7 @@
 """Where a queue's job left its results: paths and addresses that the queue names, each checked before use."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from urllib.parse import unquote, urlsplit
 
@@ -13,15 +13,17 @@ from esd_deploy.backends.nmpi_answers import JobAnswer, OutputFile
 _MOST = 10_000
 """Results of one job."""
 _LAST = re.compile(r"[?#]")
+_SHA1 = re.compile(r"[0-9a-fA-F]{40}")
 
 
 @dataclass(frozen=True)
 class Output:
-    """One result: its address, its size in bytes if known, and what is wrong with the address."""
+    """One result: its address, its size in bytes and its SHA-1 if known, and what is wrong with the address."""
 
     url: str
     size: int | None
     problem: str = ""
+    sha1: str | None = None
 
 
 def outputs(job: JobAnswer, queue: str) -> dict[str, Output]:
@@ -37,13 +39,18 @@ def outputs(job: JobAnswer, queue: str) -> dict[str, Output]:
         while (place := path if number == 1 else f"{path}~{number}") in found:
             number += 1
         numbers[path] = number
-        found[place] = _output(file, f"{queue.rstrip('/')}/")
+        found[place] = replace(_output(file, f"{queue.rstrip('/')}/"), sha1=_sha1(file.hash))
     return found
 
 
 def _path(file: OutputFile) -> str:
     """The queue's path; if it gives none, the last part of the address."""
     return file.path or unquote(PurePosixPath(_LAST.split(file.url)[0]).name) or "result"
+
+
+def _sha1(noted: str | None) -> str | None:
+    """The queue's own kind of hash, in hex. It stores whatever the machine reported: what has another form says nothing."""
+    return noted.lower() if noted and _SHA1.fullmatch(noted) else None
 
 
 def _output(file: OutputFile, queue: str) -> Output:

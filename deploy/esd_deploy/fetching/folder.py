@@ -79,6 +79,18 @@ def clear(folder: Path, files: Sequence[str], folders: Sequence[str], links: Seq
             _set_aside(folder / place)
 
 
+def retire(folder: Path, outdated: Iterable[str]) -> list[str]:
+    """Files of an earlier fetch, which the job's folder has no more, stand aside. Returns the paths of those that were here."""
+    retired = []
+    for path in outdated:
+        with suppress(ToolError, OSError):
+            place = target(folder, path)
+            if place.is_file() and not place.is_symlink():
+                _set_aside(place)
+                retired.append(path)
+    return retired
+
+
 def _set_aside(place: Path) -> None:
     number, aside = 1, place.with_name(fitted(place.name, ".earlier"))
     while os.path.lexists(aside):

@@ -4,6 +4,7 @@ import posixpath
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import Literal, TypeAlias
 
 from esd_deploy.backends import inventory
 from esd_deploy.backends.connection import RemoteFile
@@ -22,21 +23,30 @@ _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 # What the job's own scripts note for themselves (job/claim.sh, job/inventory.sh).
 _NOTES = re.compile(r"esd/((originals|jobs|output|plain-names)(/.*)?|before\.list|claim|over|[^/]*\.part)")
 
+HashName: TypeAlias = Literal["sha256", "sha1"]
 WITH_CONTENT = frozenset({"file", "folder"})
 """Kinds with content, which is lost if they are not fetched; a pipe or a link to elsewhere has none."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """A file to fetch: its path at the site, its place in the run's folder, and its size in bytes and hash if known."""
+    """A file to fetch: its path at the site, its place in the run's folder, and its size in bytes and the site's hash if known."""
 
     path: str
     place: str
     size: int | None
     sha256: str | None = None
+    sha1: str | None = None
     executable: bool = False
     unless: str | None = None
     """Drop the file if it has this hash: it is an input, and nobody noted whether the job changed it."""
+
+    @property
+    def noted(self) -> tuple[HashName, str] | None:
+        """The best hash that the site noted: its kind and its hex digits."""
+        if self.sha256 is not None:
+            return "sha256", self.sha256
+        return ("sha1", self.sha1) if self.sha1 is not None else None
 
 
 @dataclass(frozen=True)
@@ -129,9 +139,9 @@ def _blurred(path: str) -> str:
 def _of_list(listed: list[RemoteFile], sent: Mapping[str, str | None], places: Places, *, ended: bool) -> Todo:
     problems = tuple(Problem(text(file.path), file.size, file.problem, file.kind) for file in listed if file.problem)
     plain = [file for file in listed if not file.problem]
-    files = [Wanted(file.path, places.of(file.path), file.size, file.sha256) for file in wanted(plain, sent)]
+    files = [Wanted(file.path, places.of(file.path), file.size, file.sha256, file.sha1) for file in wanted(plain, sent)]
     inputs = [file for file in plain if ended and sent.get(file.path)]
-    files += [Wanted(file.path, places.of(file.path), file.size, unless=sent[file.path]) for file in inputs]
+    files += [Wanted(file.path, places.of(file.path), file.size, sha1=file.sha1, unless=sent[file.path]) for file in inputs]
     return Todo(tuple(files), problems=problems)
 
 

@@ -96,8 +96,9 @@ class StateRecord(Part):
 
 
 class FileRecord(Part):
-    """A result, by its path in the run's folder. `checked`: the hash equals the one that the job computed at the site.
+    """A result, by its path in the run's folder. `checked`: the file on disk has the hash that the site noted.
 
+    `checked_by`: the kind of that hash: sha256 (by the job itself) or sha1 (by a neuromorphic queue).
     `origin`: its path at the site if that differs: a name that no record can hold, or an input that the job changed.
     """
 
@@ -105,6 +106,7 @@ class FileRecord(Part):
     size: int
     sha256: str
     checked: bool = False
+    checked_by: str | None = None
     origin: str | None = None
 
 

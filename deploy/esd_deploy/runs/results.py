@@ -15,9 +15,9 @@ from esd_deploy.backends import inventory
 from esd_deploy.backends.connection import AwayError, Connection, ConnectionLostError, GoneError, RefusedError, RemoteFile
 from esd_deploy.backends.inventory import Inventory, parse_hashes
 from esd_deploy.display.progress import Moving
-from esd_deploy.fetching.download import DiskError, download
+from esd_deploy.fetching.download import DifferentError, DiskError, download
 from esd_deploy.fetching.folder import clear, is_alike, make_folder, make_link, make_way, target
-from esd_deploy.fetching.places import part_name, text
+from esd_deploy.fetching.places import part_name, same, text
 from esd_deploy.fetching.wanted import Problem, Wanted, todo, wanted
 from esd_deploy.records.record import FileRecord, MissingRecord
 
@@ -28,6 +28,8 @@ parse_manifest = parse_hashes
 _AT_ONCE = 4
 _TRIES = 5
 """How often in a row one path may fail while the site answers everything else."""
+_DIFFERENT = 2
+"""How often a file may arrive whole with another hash than the site noted: a third time would bring the same."""
 _LISTS = 3
 _MOST_BYTES = 64 * 1024**2
 """Most bytes of the job's notes about its folder: 200 bytes a file, for more files than a server lists."""
@@ -40,6 +42,15 @@ class Fetched:
 
     files: tuple[FileRecord, ...]
     missing: tuple[MissingRecord, ...]
+
+
+def outdated(earlier: Iterable[FileRecord], fetched: Fetched) -> list[str]:
+    """The places of files of an earlier fetch that are no longer in the job's folder. One that just did not come this time may be."""
+    came = {same(one.path) for one in fetched.files}
+    failed = tuple(f"{one.path}/" for one in fetched.missing if one.lost)
+    if "/" in failed:  # the job's folder itself was not listed
+        return []
+    return [one.path for one in earlier if same(one.path) not in came and not f"{one.origin or one.path}/".startswith(failed)]
 
 
 @dataclass(frozen=True)
@@ -58,7 +69,7 @@ class _Job:
         After each failure it asks about the job itself, to tell one case from the other.
         A download that gets further each time may fail more often.
         """
-        attempt, before = 0, progress()
+        attempt, different, before = 0, 0, progress()
         while True:
             try:
                 return ask()
@@ -69,7 +80,9 @@ class _Job:
                 furthest = max(before, progress())
                 attempt = attempt + 1 if furthest == before else 1
                 before = furthest
-                if attempt >= _TRIES or isinstance(error, GoneError) or (isinstance(error, RefusedError) and attempt > 1):
+                different += isinstance(error, DifferentError)
+                final = isinstance(error, GoneError) or (isinstance(error, RefusedError) and attempt > 1)
+                if final or attempt >= _TRIES or different >= _DIFFERENT:
                     raise PathError(_reason(error)) from error
             self.retry.sleep(min(10.0, 0.2 * 3 ** (attempt - 1)))
 
@@ -90,6 +103,8 @@ class PathError(ToolError):
 def _reason(error: ToolError) -> str:
     if isinstance(error, GoneError):
         return f"the site no longer has it: {error}"
+    if isinstance(error, DifferentError):
+        return f"{error}; fetched {_DIFFERENT} times; tell the site's support, and do not use a copy that you get in another way unchecked"
     return "the site does not let you read it" if isinstance(error, RefusedError) else str(error)
 
 
@@ -159,7 +174,8 @@ def _bring(asked: _Job, file: Wanted, folder: Path, *, ended: bool) -> FileRecor
         place.unlink()
         return None
     origin = text(file.path) if file.place != file.path else None
-    return FileRecord(path=file.place, size=size, sha256=digest, checked=file.sha256 is not None, origin=origin)
+    by = file.noted[0] if file.noted else None
+    return FileRecord(path=file.place, size=size, sha256=digest, checked=by is not None, checked_by=by, origin=origin)
 
 
 def _length(part: Path) -> int:

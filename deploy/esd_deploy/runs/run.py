@@ -12,6 +12,7 @@ from esd_build.net.patience import ANSWER_S
 from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, GoneError, JobState
 from esd_deploy.display import tables
 from esd_deploy.display.progress import Display, Silent
+from esd_deploy.fetching.folder import retire
 from esd_deploy.plans import paths
 from esd_deploy.plans.job import BATCH_DETAILS
 from esd_deploy.records import outcome, reports
@@ -129,6 +130,8 @@ class Run:
             self._display.step(f"{self.id}: fetching the results")
             where = (self._connection, self._url, self.folder, self.record.staged, self._retry())
             fetched = results.fetch(*where, sent=sent, ended=ended, notice=self._display.progress)
+            for path in retire(self.folder, results.outdated(self.record.files, fetched)):
+                self._display.step(f"{self.id}: {path} is no longer in the job's folder; the earlier copy now has the ending .earlier")
         self._keep(self.record.model_copy(update={"files": fetched.files, "missing": fetched.missing}))
         self._keep(reports.understood(self.record, self.folder))
         return self.record

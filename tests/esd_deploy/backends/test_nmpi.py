@@ -1,6 +1,7 @@
 """The neuromorphic queue's client, against a queue in memory."""
 
 import gzip
+import hashlib
 import json
 import sys
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
 from esd_deploy.records import record
 from esd_deploy.runs import results
+from esd_deploy.runs.patience import patiently
 from esd_deploy.runs.run import Run
 from esd_deploy.sites.config import Limits, NmpiSettings, SiteConfig
 from esd_deploy.sites.endpoint import Credentials, Endpoint
@@ -59,6 +61,10 @@ class FakeQueue:
     log: str = "it ran\n"
     purged: set[str] = field(default_factory=set)
     sizes: bool = True
+    hashes: dict[str, str] = field(default_factory=dict)
+    """What the machine reported, by path."""
+    spoiled: list[str] = field(default_factory=list)
+    """Paths whose next answer has a wrong byte."""
     stored: dict[str, bytes] = field(default_factory=dict)
     answers: list[httpx.Response] = field(default_factory=list)
     seen: list[httpx.Request] = field(default_factory=list)
@@ -71,6 +77,9 @@ class FakeQueue:
         if request.url.host == "store.example.org":
             path = request.url.path.removeprefix("/")
             content = None if path in self.purged else self.stored.get(path)
+            if content and path in self.spoiled:
+                self.spoiled.remove(path)
+                content = b"?" + content[1:]
             return httpx.Response(200, content=content) if content is not None else httpx.Response(404, text="gone")
         return self.all_jobs(request) if request.url.path == "/jobs/" else self.one_job(request)
 
@@ -94,7 +103,13 @@ class FakeQueue:
     def shown(self, number: int) -> dict[str, object]:
         status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
         files = [
-            {"url": f"{STORE}/{path}", "path": path, "size": len(content) if self.sizes else None} for path, content in self.stored.items()
+            {
+                "url": f"{STORE}/{path}",
+                "path": path,
+                "size": len(content) if self.sizes else None,
+                "hash": self.hashes.get(path),
+            }
+            for path, content in self.stored.items()
         ]
         return {**self.jobs[number], "status": status, "output_data": {"repository": "EBRAINS Bucket", "files": files}}
 
@@ -372,6 +387,60 @@ def test_a_result_that_lies_without_tls_is_asked_for_with_it(queue, connection):
     with connection.read(f"{QUEUE}/jobs/1", "spikes.nix") as pieces:
         assert b"".join(pieces) == b"123456"
     assert {request.url.scheme for request in queue.seen} == {"https"}
+
+
+SHA1 = hashlib.sha1(b"1 2\n", usedforsecurity=False).hexdigest()
+
+
+@pytest.mark.parametrize("noted", [SHA1, SHA1.upper()])
+@pytest.mark.parametrize("spoiled", [0, 1])
+def test_a_result_is_compared_with_the_queues_hash_and_fetched_again_once(brought, noted, spoiled):
+    queue = FakeQueue(stored={"spikes.csv": b"1 2\n"}, hashes={"spikes.csv": noted}, spoiled=["spikes.csv"] * spoiled)
+
+    run = brought(queue)
+
+    (found,) = [file for file in run.record.files if file.path == "spikes.csv"]
+    assert (found.checked, found.checked_by, found.sha256) == (True, "sha1", hashlib.sha256(b"1 2\n").hexdigest())
+    assert asked_for(queue, "spikes.csv") == 1 + spoiled
+
+
+def test_a_result_that_stays_different_is_missing_with_both_hashes(brought):
+    queue = FakeQueue(stored={"spikes.csv": b"1 3\n", "good.csv": b"1 2\n"}, hashes=dict.fromkeys(("spikes.csv", "good.csv"), SHA1))
+
+    run = brought(queue)
+
+    (lost,) = run.record.missing
+    came = hashlib.sha1(b"1 3\n", usedforsecurity=False).hexdigest()
+    assert (lost.path, f"SHA-1 {came}" in lost.reason, SHA1 in lost.reason, "fetched 2 times" in lost.reason) == (
+        "spikes.csv",
+        True,
+        True,
+        True,
+    )
+    assert asked_for(queue, "spikes.csv") == 2
+    assert [path.name for path in run.folder.glob("*.csv")] == ["good.csv"]
+
+
+@pytest.mark.parametrize("noted", [None, "", "string", "abcdef0123456789", "d" * 39, "g" * 40])
+def test_a_queues_hash_of_another_form_checks_nothing(brought, noted):
+    run = brought(FakeQueue(stored={"spikes.csv": b"1 2\n"}, hashes={"spikes.csv": noted}))
+
+    assert [(file.checked, file.checked_by) for file in run.record.files] == [(False, None)] * 2
+    assert not run.record.missing
+
+
+def test_what_is_here_and_has_the_queues_hash_is_not_fetched_again(queue, connection, tmp_path):
+    queue.jobs[1], queue.statuses = {"id": 1}, ["finished"]
+    queue.stored, queue.hashes = {"spikes.csv": b"1 2\n"}, {"spikes.csv": SHA1}
+    first, second = (results.fetch(connection, f"{QUEUE}/jobs/1", tmp_path, [], patiently(sleep=lambda _s: None)) for _ in range(2))
+
+    assert first == second
+    assert asked_for(queue, "spikes.csv") == 1
+
+
+def asked_for(queue: FakeQueue, path: str) -> int:
+    """How often its content was."""
+    return sum(request.method == "GET" and request.url.path == f"/{path}" for request in queue.seen)
 
 
 def test_a_long_log_comes_whole_and_its_end_is_shown(queue, connection):

@@ -4,10 +4,10 @@ import pytest
 from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.data.errors import ToolError
-from esd_deploy.backends.connection import AwayError, RemoteFile
-from esd_deploy.fetching.folder import is_alike
+from esd_deploy.backends.connection import AwayError, GoneError, RemoteFile
+from esd_deploy.fetching.folder import is_alike, retire
 from esd_deploy.records import reports
-from esd_deploy.records.record import RunRecord
+from esd_deploy.records.record import FileRecord, MissingRecord, RunRecord
 from esd_deploy.runs import results
 from esd_deploy.runs.patience import patiently
 
@@ -270,3 +270,45 @@ def test_a_disk_that_does_not_see_case_is_known_by_the_record(tmp_path):
 
     (tmp_path / "RUN.JSON").hardlink_to(tmp_path / "run.json")
     assert is_alike(tmp_path)
+
+
+def test_a_file_that_vanishes_in_mid_download_leaves_no_partial_file(tmp_path):
+    class Vanishing(FakeConnection):
+        def read(self, job, path, offset=0):
+            raise GoneError(f"no file {path}")
+
+    fetched = results.fetch(Vanishing(results={"tmp.dat": b"x"}), JOB, tmp_path, [], IMPATIENT, ended=False)
+
+    assert [(one.path, one.kind) for one in fetched.missing] == [("tmp.dat", "vanished")]
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("missing", "outdated"),
+    [
+        ((), ["gone.dat", "d/in.dat", "caf%E9.txt"]),
+        ((("gone.dat", "vanished"), ("gone.dat", "link")), ["gone.dat", "d/in.dat", "caf%E9.txt"]),
+        ((("gone.dat", "file"),), ["d/in.dat", "caf%E9.txt"]),
+        ((("d", "folder"),), ["gone.dat", "caf%E9.txt"]),
+        (((r"caf\xe9.txt", "file"),), ["gone.dat", "d/in.dat"]),
+        ((("", "folder"),), []),
+    ],
+)
+def test_a_file_of_an_earlier_fetch_is_outdated_unless_it_may_still_be_at_the_site(missing, outdated):
+    here = FileRecord(path="here.dat", size=1, sha256="a" * 64)
+    earlier = [here.model_copy(update={"path": path}) for path in ("here.dat", "gone.dat", "d/in.dat")]
+    earlier.append(here.model_copy(update={"path": "caf%E9.txt", "origin": r"caf\xe9.txt"}))
+    lost = tuple(MissingRecord(path=path, size=None, reason="why", kind=kind) for path, kind in missing)
+
+    assert results.outdated(earlier, results.Fetched((here,), lost)) == outdated
+
+
+def test_an_outdated_file_stands_aside_and_a_link_or_a_staged_file_stays(tmp_path):
+    (tmp_path / "gone.dat").write_text("old")
+    (tmp_path / "gone.dat.earlier").write_text("the job's own")
+    (tmp_path / "link").symlink_to("gone.dat")
+
+    assert retire(tmp_path, ["gone.dat", "link", "never.dat", "../outside"]) == ["gone.dat"]
+    assert (tmp_path / "gone.dat.earlier~2").read_text() == "old"
+    assert (tmp_path / "gone.dat.earlier").read_text() == "the job's own"
+    assert (tmp_path / "link").is_symlink()
