@@ -32,6 +32,7 @@ from esd_deploy.commands import (
     site,
     sites,
     submit,
+    ui,
     validate,
     watch,
 )
@@ -46,7 +47,7 @@ app = typer.Typer(
 )
 PANELS = {
     "Run": (run, submit, script, rerun),
-    "Follow": (attach, watch, list, show, logs, cancel),
+    "Follow": (attach, watch, list, show, logs, cancel, ui),
     "Results": (fetch, delete, compare, export),
     "Sites": (sites, login, drift, fit),
     "Images": (images, image_contents),

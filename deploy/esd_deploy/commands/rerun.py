@@ -38,7 +38,7 @@ def rerun_command(  # noqa: PLR0913 - each parameter is an option of the command
     """Run again exactly what a record says: same script, image digest, arguments, parameters and shape."""
     how = Conditions(force=force, dry_run=dry_run, signed=require_signature)
     chosen = Chosen.of(run_ids, tag, output)
-    plans = {run_id: _planned(run_id, site, output, how) for run_id in chosen.ids}
+    plans = {run_id: planned_again(run_id, site, output, how) for run_id in chosen.ids}
     if not chosen.many:
         [(run_id, (place, plan))] = plans.items()
         carry_out(place, plan, output, how, as_json=as_json, rerun_of=run_id)
@@ -46,7 +46,8 @@ def rerun_command(  # noqa: PLR0913 - each parameter is an option of the command
     _all(chosen, {run_id: one for run_id, one in plans.items() if allowed(*one, how)}, output, as_json=as_json)
 
 
-def _planned(run_id: str, site: str | None, output: Path, how: Conditions) -> tuple[Site, Plan]:
+def planned_again(run_id: str, site: str | None, output: Path, how: Conditions) -> tuple[Site, Plan]:
+    """The plan of a run's repetition, and where it runs; raises as the checks of a new run."""
     known = record.own(output, run_id)
     local_checks.require_folder(output)
     if how.signed:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -72,14 +72,19 @@ def with_default_image(request: Request, config: SiteConfig) -> Request:
     return replace(request, image=default) if default and fits else request
 
 
-def allowed(place: Site, plan: Plan, how: Conditions) -> bool:
+def warn(text: str) -> None:
+    """Tell the user of a trap, on standard error."""
+    say(f"esd-deploy: {text}", err=True)
+
+
+def allowed(place: Site, plan: Plan, how: Conditions, notice: Callable[[str], None] = warn) -> bool:
     """Whether to carry out the plan; a dry run prints it. Both get the same checks: raises UsageError if one fails."""
     if how.dry_run:
         print_plan(place, plan)
     if not how.force:
         site_checks.require(place, plan)
     for trap in traps.warned(plan, module_pins(plan)):
-        say(f"esd-deploy: careful: {trap}", err=True)
+        notice(f"careful: {trap}")
     return not how.dry_run
 
 

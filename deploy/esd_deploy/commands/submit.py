@@ -1,7 +1,7 @@
 """The command `esd-deploy submit`: one run or many, without waiting for them."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +13,7 @@ from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.asked import Asked, asks
 from esd_deploy.commands.console import printed_array
-from esd_deploy.commands.running import Conditions, RunFailedError, allowed, going_on, leaving, planned
+from esd_deploy.commands.running import Conditions, RunFailedError, allowed, going_on, leaving, planned, warn
 from esd_deploy.display.progress import display
 from esd_deploy.errands import packages
 from esd_deploy.plans import parameters
@@ -56,20 +56,18 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
 ) -> None:
     """Submit a script and return; `attach` waits for it later. Prints the run's id; of many runs one a line, with --json an array."""
     ready = prepared(
-        asked, Many(count, tuple(param or ()), params, again), output, Conditions(force=force, signed=require_signature), quiet=as_json
+        asked,
+        output,
+        quiet=as_json,
+        count=count,
+        param=param,
+        params=params,
+        again=again,
+        require_signature=require_signature,
+        force=force,
     )
     many = count > 1 or bool(ready.combinations)
     _tell(ready.submitted(quiet=as_json or many, notice=lambda text: say(text, err=True)), as_json=as_json, many=many)
-
-
-@dataclass(frozen=True)
-class Many:
-    """The options that make several runs of one request."""
-
-    count: int = 1
-    param: tuple[str, ...] = ()
-    params: Path | None = None
-    again: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,9 +76,10 @@ class Prepared:
 
     place: Site
     plan: Plan
-    many: Many
-    combinations: tuple[Parameters, ...]
     output: Path
+    count: int = 1
+    combinations: tuple[Parameters, ...] = ()
+    again: bool = False
 
     def submitted(self, *, quiet: bool, notice: Callable[[str], None]) -> Iterator[RunRecord]:
         """Submits; gives the record of each run as soon as it is there. `notice` is told how many runs a sweep has."""
@@ -88,14 +87,14 @@ class Prepared:
 
     def _runs(self, *, quiet: bool) -> Iterator[RunRecord]:
         with display(quiet=quiet) as steps:
-            for run in self.place.start_many(numbered(self.plan, self.many.count), runs=self.output, display=steps):
+            for run in self.place.start_many(numbered(self.plan, self.count), runs=self.output, display=steps):
                 with going_on(run.id, self.output):
                     run.submit()
                 yield _begun(run.record, self.output)
 
     def _sweep(self, notice: Callable[[str], None]) -> Iterator[RunRecord]:
         with display(quiet=True) as steps, sweep.alone_in(self.output, steps):
-            found = sweep.members(self.plan, self.combinations, self.output, again=self.many.again)
+            found = sweep.members(self.plan, self.combinations, self.output, again=self.again)
             rest = f"those that were submitted are kept in {self.output}; the same command submits the rest of the {len(found)} runs"
             with leaving(rest, rest):
                 for one in sweep.submitted(self.place, found, self.output, steps):
@@ -104,19 +103,32 @@ class Prepared:
         notice(f"{told(found)}; `esd-deploy watch --tag {tag}` follows them, `esd-deploy list --table --tag {tag}` shows them")
 
 
-def prepared(asked: Asked, many: Many, output: Path, how: Conditions, *, quiet: bool) -> Prepared:
+def prepared(  # noqa: PLR0913 - the options of `submit`
+    asked: Asked,
+    output: Path,
+    *,
+    quiet: bool,
+    count: int = 1,
+    param: Sequence[str] | None = None,
+    params: Path | None = None,
+    again: bool = False,
+    require_signature: bool = False,
+    force: bool = False,
+    notice: Callable[[str], None] = warn,
+) -> Prepared:
     """Plans and checks; installs packages that the run needs, and waits for --after. The run itself is not submitted yet."""
-    combinations = parameters.combinations(many.param, parameters.read(many.params) if many.params else ())
-    if combinations and many.count > 1:
+    how = Conditions(force=force, signed=require_signature)
+    combinations = parameters.combinations(param or (), parameters.read(params) if params else ())
+    if combinations and count > 1:
         raise UsageError("--count with --param or --params: name the repetitions by a parameter, e.g. --param trial=1..4")
     asked = replace(asked, tag=asked.tag or [f"sweep-{asked.script.stem}"]) if combinations else asked
     before = order.predecessors(output, asked.after or ())
     place, plan = planned(asked.site, asked.request(output), how, model=asked.model, requirements=asked.requirements, runs=output)
     plan = replace(plan, after=before)
-    allowed(place, plan, how)
+    allowed(place, plan, how, notice)
     with display(quiet=quiet) as steps:
         plan = order.in_order(place, packages.ensured(place, plan, steps.step), output, steps)
-    return Prepared(place, plan, many, combinations, output)
+    return Prepared(place, plan, output, count, combinations, again)
 
 
 def _tell(found: Iterator[RunRecord], *, as_json: bool, many: bool) -> None:

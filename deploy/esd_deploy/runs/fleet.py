@@ -6,10 +6,13 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from tenacity import nap
+
 from esd_build.data.errors import EsdError
 from esd_deploy.backends.connection import GoneError
 from esd_deploy.records import record
 from esd_deploy.records.record import DamagedError, RunRecord
+from esd_deploy.runs.patience import Sleep
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site
 from esd_deploy.sites import familiar
@@ -53,10 +56,15 @@ def everything(runs: Path, tag: str | None = None) -> Iterator[RunRecord | Unrea
         try:
             one = record.own(runs, run_id)
         except EsdError as error:
-            yield Unreadable(run_id, str(error).partition("\n")[0].removeprefix(f"{runs / run_id / record.FILE_NAME} is damaged: "))
+            yield Unreadable(run_id, damage(runs, run_id, error))
         else:
             if tag is None or tag in one.tags:
                 yield one
+
+
+def damage(runs: Path, run_id: str, error: EsdError) -> str:
+    """What is wrong with a record, in one line, where the run is named already."""
+    return str(error).partition("\n")[0].removeprefix(f"{runs / run_id / record.FILE_NAME} is damaged: ")
 
 
 def records(runs: Path, tag: str | None = None) -> Iterator[RunRecord]:
@@ -86,9 +94,13 @@ def refresh(runs: Path, tag: str | None = None, *, load: Load = Site.load) -> li
 class Fleet:
     """Asks about the runs of a folder repeatedly, over the same connections. Keeps only each run's standing in memory."""
 
-    def __init__(self, runs: Path, load: Load = Site.load) -> None:
+    def __init__(self, runs: Path, load: Load = Site.load, *, sleep: Sleep = nap.sleep) -> None:
         self._runs = runs
-        self._connections = _Connections(load)
+        self._connections = _Connections(load, sleep)
+
+    def run(self, run_id: str) -> Run:
+        """One of them, live. Raises UsageError for an unknown id, ToolError for a damaged record or a site that does not answer."""
+        return self._connections.run(self._runs, record.own(self._runs, run_id))
 
     def refresh(self, run_ids: Iterable[str]) -> list[Standing]:
         """The standing of each of these runs; asks only about those that have not ended."""
@@ -129,8 +141,8 @@ def _known_now(runs: Path, one: RunRecord) -> RunRecord:
 class _Connections:
     """Connections, one for each site; it serves all runs there."""
 
-    def __init__(self, load: Load) -> None:
-        self._load = load
+    def __init__(self, load: Load, sleep: Sleep) -> None:
+        self._load, self._sleep = load, sleep
         self._runs: dict[str, Run] = {}
         self._lock = threading.Lock()
 
@@ -139,5 +151,5 @@ class _Connections:
         with self._lock:
             first = self._runs.get(name)
             if first is None:
-                first = self._runs[name] = self._load(name).run(one.id, runs=runs)
+                first = self._runs[name] = self._load(name).run(one.id, runs=runs, sleep=self._sleep)
         return first.sibling(one, runs / one.id)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tenacity import nap
+
 from esd_build.data.errors import EsdError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
@@ -22,6 +24,7 @@ from esd_deploy.plans.request import CheckedRequest, Request
 from esd_deploy.records import record
 from esd_deploy.records.record import RunRecord
 from esd_deploy.records.staging import prepare
+from esd_deploy.runs.patience import Sleep
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.table import Runs
 from esd_deploy.sites.catalogue import load_site
@@ -142,10 +145,19 @@ class Site:
     def __repr__(self) -> str:
         return f"<Site {self.config.name}: {self.config.description}>"
 
-    def run(self, run_id: str, *, runs: Path = RUNS, display: Display | None = None, connection: Connection | None = None) -> Run:
+    def run(
+        self,
+        run_id: str,
+        *,
+        runs: Path = RUNS,
+        display: Display | None = None,
+        connection: Connection | None = None,
+        sleep: Sleep = nap.sleep,
+    ) -> Run:
         """A run from an earlier submission, by its id. Raises UsageError for an unknown id."""
         known = record.load(runs, run_id)
-        return Run(known, runs / run_id, connection or self.connect(), poll_s=self.config.poll_s, display=display, site=self.config)
+        here = connection or self.connect()
+        return Run(known, runs / run_id, here, poll_s=self.config.poll_s, display=display, sleep=sleep, site=self.config)
 
     def _repr_html_(self) -> str:
         shown = ("description", "kind", "mpi", "partition", "modules", "target", "backend", "limits")

@@ -133,7 +133,7 @@ def page(reports: Iterable[Report]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["code"] = _code
+    environment.filters["code"] = code
     environment.filters["number"] = _number
     found = places(reports)
     template = environment.get_template("page.html.j2")
@@ -148,7 +148,7 @@ def page(reports: Iterable[Report]) -> str:
     )
 
 
-def _code(text: str) -> Markup:
+def code(text: str) -> Markup:
     """Text as HTML, with `words` between backticks as code."""
     return Markup(re.sub(r"`([^`\n]+)`", r"<code>\1</code>", str(escape(text))))  # noqa: S704 - escaped right here
 

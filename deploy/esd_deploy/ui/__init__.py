@@ -1,0 +1,1 @@
+"""The web page of one user on this machine's loopback: it shows and does what the commands show and do."""

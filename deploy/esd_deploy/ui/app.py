@@ -1,0 +1,66 @@
+"""All addresses of the page."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from threading import Thread
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from esd_build.data.errors import EsdError
+from esd_deploy.ui import run_pages, submit_pages
+from esd_deploy.ui.answers import failed, link
+from esd_deploy.ui.desk import Desk
+from esd_deploy.ui.gate import Gate, Keys
+
+_STATIC = Path(__file__).parent / "static"
+
+
+def app(desk: Desk, keys: Keys) -> ASGIApp:
+    """The page behind its gate."""
+    inner = Starlette(
+        routes=[Mount(keys.prefix, routes=_routes())],
+        exception_handlers={EsdError: failed, HTTPException: failed},
+        lifespan=_life(desk),
+    )
+    inner.state.desk = desk
+    return Gate(inner, keys)
+
+
+def _routes() -> list[Route | Mount]:
+    get, post = ["GET"], ["POST"]
+    return [
+        Route("/", _home, methods=get),
+        Route("/runs", run_pages.runs, methods=get, name="runs"),
+        Route("/runs/events", run_pages.runs_events, methods=get, name="runs_events"),
+        Route("/run/{run_id}", run_pages.run, methods=get, name="run"),
+        Route("/run/{run_id}/events", run_pages.run_events, methods=get, name="run_events"),
+        Route("/run/{run_id}/file/{path:path}", run_pages.file, methods=get, name="file"),
+        Route("/run/{run_id}/cancel", run_pages.cancel, methods=post, name="cancel"),
+        Route("/run/{run_id}/fetch", run_pages.fetch, methods=post, name="fetch"),
+        Route("/run/{run_id}/rerun", run_pages.rerun, methods=post, name="rerun"),
+        Route("/submit", submit_pages.show, methods=get, name="submit"),
+        Route("/submit", submit_pages.send, methods=post, name="send"),
+        Mount("/static", StaticFiles(directory=_STATIC), name="static"),
+    ]
+
+
+async def _home(request: Request) -> Response:
+    return RedirectResponse(link(request, "runs"))
+
+
+def _life(desk: Desk) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+    @asynccontextmanager
+    async def life(_app: Starlette) -> AsyncIterator[None]:
+        desk.follower.start()
+        Thread(target=desk.shelf.everything, name="esd-ui-shelf", daemon=True).start()  # the first filter need not wait for all records
+        yield
+        desk.follower.stop()
+
+    return life
