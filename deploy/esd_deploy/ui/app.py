@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from esd_build.data.errors import EsdError
-from esd_deploy.ui import run_pages, submit_pages
+from esd_deploy.ui import run_pages, site_pages, submit_pages, sweep_pages
 from esd_deploy.ui.answers import failed, link
 from esd_deploy.ui.desk import Desk
 from esd_deploy.ui.gate import Gate, Keys
@@ -45,6 +45,15 @@ def _routes() -> list[Route | Mount]:
         Route("/run/{run_id}/cancel", run_pages.cancel, methods=post, name="cancel"),
         Route("/run/{run_id}/fetch", run_pages.fetch, methods=post, name="fetch"),
         Route("/run/{run_id}/rerun", run_pages.rerun, methods=post, name="rerun"),
+        Route("/sweeps", sweep_pages.sweeps, methods=get, name="sweeps"),
+        Route("/sweep/{tag:path}/events", sweep_pages.sweep_events, methods=get, name="sweep_events"),
+        Route("/sweep/{tag:path}", sweep_pages.sweep, methods=get, name="sweep"),
+        Route("/sites", site_pages.sites, methods=get, name="sites"),
+        Route("/site/{name}", site_pages.site, methods=get, name="site"),
+        Route("/verdicts", site_pages.verdicts, methods=get, name="verdicts"),
+        Route("/images", site_pages.images, methods=get, name="images"),
+        Route("/images", site_pages.images_at, methods=post, name="images_at"),
+        Route("/drift", site_pages.drifts, methods=get, name="drift"),
         Route("/submit", submit_pages.show, methods=get, name="submit"),
         Route("/submit", submit_pages.send, methods=post, name="send"),
         Mount("/static", StaticFiles(directory=_STATIC), name="static"),
