@@ -25,15 +25,14 @@ def export(
         Path | None, typer.Option(help="A folder, or a .zip file; of several runs the folder of all. Default: <id>.crate.zip here.")
     ] = None,
     license_url: Annotated[
-        str | None, typer.Option("--license", metavar="URL", help="Licence of script and results, e.g. https://spdx.org/licenses/CC-BY-4.0")
+        str | None, typer.Option("--license", metavar="SPDX|URL", help="Licence of script and results: CC-BY-4.0, or a URL.")
     ] = None,
     output: options.Output = RUNS,
 ) -> None:
     """Write a run as a Workflow Run RO-Crate: script, inputs, results, versions and image in a standard form."""
     from esd_deploy.studies import crate  # noqa: PLC0415 - the library takes a moment, which other commands need not wait
 
-    if license_url is not None and not license_url.startswith("https://"):
-        raise UsageError(f"--license '{license_url}': expected a URL, e.g. https://spdx.org/licenses/{license_url}")
+    license_url = None if license_url is None else crate.license_of(license_url)
     chosen = Chosen.of(run_ids, tag, output)
     if chosen.many and to is not None:
         _make_folder(to)

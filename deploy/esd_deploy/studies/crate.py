@@ -6,6 +6,7 @@ Follows the Process Run Crate and Workflow Run Crate profiles 0.5 (https://w3id.
 from pathlib import Path
 from typing import Any
 
+from cyclonedx.spdx import fixup_id
 from rocrate.model.contextentity import ContextEntity
 from rocrate.rocrate import ROCrate
 
@@ -23,6 +24,7 @@ _BASE = "1.1"
 _TERMS = "https://w3id.org/ro/terms/workflow-run/context"
 _CRATES_OWN = frozenset({"ro-crate-metadata.json", "ro-crate-metadata.jsonld", "ro-crate-preview.html", FILE_NAME})
 """A result of such a name would take the place of what the crate says of itself; it stays in the run's folder."""
+_LICENSES = "https://spdx.org/licenses/"
 _LANGUAGE = "https://www.python.org/"
 _TEXT = "text/plain"
 _TYPES = {
@@ -33,6 +35,16 @@ _TYPES = {
     ".nix": "application/x-hdf5",
     ".sh": "application/x-sh",
 }
+
+
+def license_of(word: str) -> str:
+    """The address of a licence: of an SPDX identifier (`CC-BY-4.0`, in any case) its page, or an address as it is. Raises UsageError."""
+    if word.startswith("https://"):
+        return word
+    known = fixup_id(word)
+    if known is None:
+        raise UsageError(f"--license '{word}': expected an SPDX identifier such as CC-BY-4.0 or MIT (https://spdx.org/licenses), or a URL")
+    return f"{_LICENSES}{known}"
 
 
 def write(record: RunRecord, folder: Path, target: Path, *, license_url: str | None = None) -> Path:

@@ -191,3 +191,13 @@ def test_a_run_that_goes_on_is_no_crate(planned, folder, tmp_path):
 def test_a_crate_overwrites_nothing(ended, folder, tmp_path):
     with pytest.raises(UsageError, match="exists already"):
         crate.write(ended, folder, folder)
+
+
+def test_a_licence_may_be_an_spdx_word():
+    url = "https://creativecommons.org/licenses/by/4.0/"
+
+    assert [crate.license_of(word) for word in ("CC-BY-4.0", "mit", url)] == [
+        "https://spdx.org/licenses/CC-BY-4.0", "https://spdx.org/licenses/MIT", url,
+    ]  # fmt: skip
+    with pytest.raises(UsageError, match="'free': expected an SPDX identifier"):
+        crate.license_of("free")

@@ -189,3 +189,27 @@ def test_plots_have_their_newest_value_last():
 
     assert (plot.last, plot.least, plot.most, len(plot.points)) == (3.0, 1.0, 3.0, 3)
     assert plot.points[0].y > plot.points[2].y  # a greater value is higher up, and SVG counts downwards
+
+
+def test_one_cause_is_one_card_with_all_checks_that_met_it():
+    advice = "`environment`: remove PYTHONPATH"
+    checks = (
+        result("leaks", failed("PYTHONPATH is set", advice)),
+        result("nest", failed("another NEST is imported", advice)),
+        result("wireup", failed("no PMIx", "`mpi`: pmix")),
+        result("spikes", skipped("rests on 'nest', which is failed")),
+    )
+    found = page.causes(made(checks=checks), "failed")
+    text = page.page([made(checks=checks)])
+
+    assert [[check.name for check in cause.checks] for cause in found] == [["leaks", "nest"], ["wireup"]]
+    assert [[check.name for check in cause.resting] for cause in found] == [["spikes"], []]
+    assert text.count('class="finding is-failed"') == 2
+    assert text.count("remove PYTHONPATH") == 1
+    assert "Skipped for it: spikes" in text
+
+
+def test_the_site_that_was_validated_last_is_first():
+    text = page.page([made(1, site="a"), made(3, site="m"), made(2, site="z")])
+
+    assert re.findall(r'<section id="(\w)-', text) == ["m", "z", "a"]

@@ -45,6 +45,18 @@ if timeout 3 bash -c "exec 3<>'/dev/tcp/${address%%:*}/$port'" 2>/dev/null; then
 
 # Nodes may be seen together (two on one machine): what belongs to this very step, on whichever node, is not left over.
 of_this_step() { grep -qzx "SLURM_STEP_ID=${SLURM_STEP_ID:-}" "/proc/$1/environ" && grep -qzx "SLURM_JOB_ID=${SLURM_JOB_ID:-}" "/proc/$1/environ"; }
+# Another job of this user on the same node has files and processes of its own; they are not this job's to clean.
+of_another_job() {
+  local job
+  job=$(tr '\0' '\n' 2>/dev/null <"/proc/$1/environ" | sed -n 's/^SLURM_JOB_ID=//p')
+  [ -n "$job" ] && [ "$job" != "${SLURM_JOB_ID:-}" ]
+}
+mapped_elsewhere() { # names in /dev/shm that processes of other jobs have in use
+  local folder
+  for folder in /proc/[0-9]*; do
+    of_another_job "${folder#/proc/}" && sed -nE 's|.* /dev/shm/([^/ ]+).*|\1|p' "$folder/maps"
+  done 2>/dev/null
+}
 others() {
   ps -u "$(id -u)" -o pid=,ppid=,stat=,comm= | while read -r pid parent state name; do
     case $name in
@@ -52,12 +64,12 @@ others() {
       # The tools of this script: one that begins or ends just now cannot be told from its environment.
       awk | cat | cut | dirname | find | grep | head | id | nproc | ps | sed | sha256sum | sort | stat | tr | uname | unshare) continue ;;
     esac
-    of_this_step "$pid" || of_this_step "$parent" || printf '%s %s\n' "$state" "$name"
+    of_another_job "$pid" || of_another_job "$parent" || of_this_step "$pid" || of_this_step "$parent" || printf '%s %s\n' "$state" "$name"
   done 2>/dev/null
 }
 found=$(others)
 say zombies "$(awk '$1 ~ /^Z/ { print $2 }' <<<"$found" | sort | one_line)"
 say processes "$(awk '$1 !~ /^Z/ { print $2 }' <<<"$found" | sort | one_line)"
-say shared_memory "$(find /dev/shm -mindepth 1 -maxdepth 1 -user "$(id -u)" -printf '%f\n' 2>/dev/null | sort | one_line)"
+say shared_memory "$(find /dev/shm -mindepth 1 -maxdepth 1 -user "$(id -u)" -printf '%f\n' 2>/dev/null | grep -vxF -f <(mapped_elsewhere) | sort | one_line)"
 instances=${APPTAINER_CONFIGDIR:-$HOME/.apptainer}/instances
 say instances "$(find "$instances" -name '*.json' -path "*/$(uname -n)/*" 2>/dev/null | sort | one_line)"

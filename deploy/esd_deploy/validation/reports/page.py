@@ -10,9 +10,9 @@ from markupsafe import Markup, escape
 from rich.table import Table
 from rich.text import Text
 
-from esd_deploy.validation.reports.document import Report
+from esd_deploy.validation.reports.document import CheckResult, Report
 from esd_deploy.validation.reports.table import COLOURS
-from esd_deploy.validation.verdict import WORST
+from esd_deploy.validation.verdict import WORST, Outcome
 
 _HISTORY = 30
 _WIDTH, _HEIGHT, _MARGIN = 260, 70, 8
@@ -39,6 +39,36 @@ class Plot:
     last: float
     least: float
     most: float
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Failed or unknown checks with one remedy, or, where none is known, with one reason; `resting`: checks that were skipped for them."""
+
+    checks: tuple[CheckResult, ...]
+    resting: tuple[CheckResult, ...]
+
+    @property
+    def advice(self) -> str:
+        return self.checks[0].verdict.advice
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Each once."""
+        return tuple(dict.fromkeys(check.verdict.reason for check in self.checks))
+
+
+def causes(report: Report, outcome: Outcome) -> tuple[Cause, ...]:
+    """What is to be mended, each cause once, however many checks met it."""
+    found: dict[str, list[CheckResult]] = {}
+    for check in report.of_outcome(outcome):
+        found.setdefault(check.verdict.advice or check.verdict.reason, []).append(check)
+    skipped = report.of_outcome("skipped")
+    return tuple(Cause(tuple(same), tuple(one for one in skipped if _rests_on(one, same))) for same in found.values())
+
+
+def _rests_on(skipped: CheckResult, failed: Iterable[CheckResult]) -> bool:
+    return any(skipped.verdict.reason.startswith(f"rests on '{one.name}'") for one in failed)
 
 
 @dataclass(frozen=True)
@@ -140,7 +170,8 @@ def page(reports: Iterable[Report]) -> str:
     return template.render(
         sites=sorted({place.site for place in found}),
         rows=rows(found),
-        places=found,
+        places=sorted(found, key=lambda place: place.reports[-1].time, reverse=True),
+        causes=causes,
         counts=[(outcome, sum(place.last.outcome == outcome for place in found)) for outcome in WORST],
         width=_WIDTH,
         height=_HEIGHT,
