@@ -1,4 +1,4 @@
-"""Acts on build plans: downloads, builds, and hands out finished images. Whatever is made appears whole, or not at all."""
+"""Acts on build plans: downloads, builds, and hands out finished images. Every result appears whole or not at all."""
 
 import contextlib
 import os
@@ -43,7 +43,7 @@ class Factory:
     progress: BuildProgress
 
     def plan(self, recipe: Recipe) -> BuildPlan:
-        """What would be built. Keys that depend on a base image which is not built yet are unknown."""
+        """Plan an image. Keys that depend on a base image that is not built yet are unknown."""
         return make_plan(self.project, recipe, self.environment, machine.architecture(), self.cache.packages)
 
     def image(self, recipe: Recipe) -> Path:
@@ -77,7 +77,7 @@ class Factory:
         return folder
 
     def _make(self, recipe: Recipe) -> BuildPlan:
-        """Build an image and what it stands on, as far as the cache does not have it."""
+        """Build an image and the images below it, unless the cache has them."""
         self._prerequisites(recipe)
         plan = self.plan(recipe)
         if self.cache.has(plan.image) and self.apptainer.is_whole(self.cache.path(plan.image)):
@@ -90,11 +90,11 @@ class Factory:
         return plan
 
     def builder(self) -> Path:
-        """The image that Spack works in, built where it is missing."""
+        """The image that Spack works in; builds it if it is missing."""
         return self.built(BUILDER)
 
     def built(self, name: str) -> Path:
-        """An image that others are made with, built where it is missing."""
+        """An image that other builds need; builds it if it is missing."""
         return self.cache.path(self._make(self.project.recipe(name)).image)
 
     @property
@@ -157,7 +157,7 @@ class Factory:
             part.replace(image)
 
     def _note_packages(self, stage: Stage, image: Path) -> None:
-        """Remember the versions in a base image: they decide whether what stands on it must be compiled anew."""
+        """Remember the versions in a base image: they decide whether the images on top must be compiled again."""
         listing = self.apptainer.execute(image, ("cat", _PACKAGES))
         if listing.returncode != 0:
             raise ToolError(f"the new image '{stage.name}' has no {_PACKAGES}, or does not start:\n{listing.text}")

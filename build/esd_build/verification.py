@@ -1,4 +1,4 @@
-"""Is an image what its recipe makes? Builds it again, in an empty cache, and compares the two file by file."""
+"""Builds an image again in an empty cache, and compares the two file by file."""
 
 import dataclasses
 import tempfile
@@ -38,7 +38,7 @@ class Outcome:
 
 
 def rebuild(factory: Factory, recipe: Recipe) -> Path:
-    """The image built from nothing: nothing that was made before is used, downloads included."""
+    """Build the image from nothing, without earlier results or downloads."""
     clean(factory)
     root = factory.cache.make_folder(factory.cache.root / _FOLDER)
     cache = Cache.at(root, factory.cache.account)

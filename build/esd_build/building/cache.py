@@ -49,7 +49,9 @@ class Cache:
         if os.geteuid() not in {0, status.st_uid} and status.st_uid != 0:
             raise ToolError(f"{self.root} belongs to another account (uid {status.st_uid}); set ESD_IMAGES_CACHE to a folder of your own")
         if status.st_mode & _ANYBODY_WRITES:
-            raise ToolError(f"{self.root} can be written to by everybody; `chmod o-w {self.root}`, and empty it: anything may lie there")
+            raise ToolError(
+                f"{self.root} is writable for everybody; `chmod o-w {self.root}`, and empty it: others may have put files there"
+            )
 
     def make_folder(self, folder: Path) -> Path:
         """Make a folder with its missing parents, all owned by the account that builds."""
@@ -98,6 +100,6 @@ class Cache:
         free = shutil.disk_usage(self.root).free
         if free < needed:
             raise ToolError(
-                f"only {free / 1e9:.1f} GB free in {self.root}, a build needs {needed / 1e9:.0f} GB; "
+                f"only {free / 1e9:.1f} GB free in {self.root}, but a build needs {needed / 1e9:.0f} GB; "
                 "make room, or set ESD_IMAGES_CACHE to a folder on a larger disk"
             )

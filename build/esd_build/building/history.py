@@ -26,7 +26,7 @@ def standing(stage: Stage, last: Mapping[str, str | None] | None, *, kept: bool)
         unknown = sorted({name.split(":")[0] for name, value in stage.inputs.items() if value is None})
         return Standing("waits", f"decided once {', '.join(unknown)} is built")
     if last is None:
-        return Standing("rebuild", "never made here")
+        return Standing("rebuild", "never built here")
     changes = [_change(name, last, stage.inputs) for name in sorted(last.keys() | stage.inputs.keys())]
     told = ", ".join(change for change in changes if change)
     return Standing("rebuild", told or "no longer in the cache")

@@ -25,5 +25,5 @@ def _apt_mirror(listing: tuple[str, ...]) -> str:
     lines = run(listing).tail
     mirrors = [line for line in lines if line.rstrip("/").endswith("/debian")]
     if not mirrors:
-        raise ToolError("this machine's apt names no Debian mirror; set ESD_IMAGES_MIRROR to the address of one (…/debian)")
+        raise ToolError("this machine's apt has no Debian mirror; set ESD_IMAGES_MIRROR to a mirror's address (…/debian)")
     return mirrors[0]

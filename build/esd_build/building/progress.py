@@ -1,4 +1,4 @@
-"""Shows how far a build is: one line a step, and while it runs what it is doing just now."""
+"""Shows a build's progress: one line for each step, and the current action while it runs."""
 
 import re
 import sys

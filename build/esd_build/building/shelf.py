@@ -1,4 +1,4 @@
-"""What the cache keeps: sizes, last uses, and what to remove when it is too large."""
+"""The contents of the cache: sizes, last uses, and what to remove when the cache is too large."""
 
 import os
 import shutil
@@ -64,7 +64,7 @@ def surplus(entries: Iterable[Kept], limit_bytes: int, needed: frozenset[Path] =
 
 
 def remove(cache: Cache, entries: Sequence[Kept]) -> None:
-    """Take entries out of the cache, with what belongs to them."""
+    """Remove entries from the cache, with the files that belong to them."""
     beside = [entry.path.with_suffix(".packages.txt") for entry in entries if entry.kind == "images"]
     remove_as(cache.account, [*(entry.path for entry in entries), *(path for path in beside if path.exists())])
     for path in [entry.path for entry in entries] + beside:

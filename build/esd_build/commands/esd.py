@@ -74,7 +74,7 @@ def commit_of(path: Path) -> str:
     """The commit of a checkout, for the evidence; raises UsageError if it is not a git checkout."""
     finished = git(path, "rev-parse", "HEAD")
     if finished.returncode != 0:
-        raise UsageError(f"{path} is not a git checkout: evidence needs a commit; clone ebrains-spack-builds with git")
+        raise UsageError(f"{path} is not a git checkout, and the evidence needs a commit; clone ebrains-spack-builds with git")
     return finished.text.strip()[:12]
 
 

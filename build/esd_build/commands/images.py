@@ -101,7 +101,7 @@ def verify(
         for line in outcome.lines:
             say(line)
     if outcome.differences:
-        raise NotReproducedError(f"{shown(file)}: {len(outcome.differences)} of {outcome.files} files are not the same")
+        raise NotReproducedError(f"{shown(file)}: {len(outcome.differences)} of {outcome.files} files differ")
 
 
 @app.command()

@@ -19,7 +19,7 @@ from esd_build.providers.spack.outlook import Outlook, outlook
 
 app = typer.Typer()
 _LATER = "known once spack-builder is built; this command then asks for each"
-_BUSY = "not asked: a build is running in this cache"
+_BUSY = "not checked: a build is running in this cache"
 
 
 @app.command()

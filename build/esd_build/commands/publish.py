@@ -32,7 +32,7 @@ CaFile = Annotated[Path | None, typer.Option(envvar="ESD_REGISTRY_CA", help="PEM
 
 
 class NotSignedError(EsdError):
-    """The image was looked at and is not signed by a key that counts (exit code 1)."""
+    """The given key did not sign the image (exit code 1)."""
 
 
 @app.command()
@@ -178,7 +178,7 @@ def _reference(word: str, registry: str | None, env: str) -> ImageReference:
     if "/" in word:
         return ImageReference.parse(word)
     if registry is None:
-        raise UsageError(f"'{word}': in which registry? Give --registry host/project, or set ESD_REGISTRY")
+        raise UsageError(f"'{word}' names no registry; give --registry host/project, or set ESD_REGISTRY")
     tagged = word if ":" in word or "@" in word else f"{word}:{env.replace('/', '-')}"
     return ImageReference.parse(f"{registry.rstrip('/')}/{tagged}")
 

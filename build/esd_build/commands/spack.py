@@ -51,7 +51,7 @@ def lock(
 
 @app.command("check")
 def check_locks(names: Annotated[list[str] | None, typer.Argument(metavar="[ENVIRONMENT]…", help="default: all")] = None) -> None:
-    """Say whether each lock still belongs to its environment: pins, spack.yaml, recipes, Spack. Needs no Spack."""
+    """Check that each lock still fits its environment: pins, spack.yaml, recipes, Spack. Needs no Spack."""
     project = _project()
     wrong = 0
     for name in names or all_names(project):

@@ -53,5 +53,5 @@ def folder_gone(error: OSError) -> UsageError | None:
     try:
         os.getcwd()  # noqa: PTH109 - nothing but whether it fails
     except FileNotFoundError:
-        return UsageError("the current folder was deleted; change into another one")
+        return UsageError("the current folder was deleted; change into another folder")
     return None

@@ -36,7 +36,7 @@ class NewImage:
             raise UsageError(f"'{self.name}' cannot name an image: use lower-case letters, digits and single '-', for example my-nest")
         for package in self.packages:
             if not _PACKAGE.match(package) or re.search(r"[\s@/\\'\"]", package):
-                raise UsageError(f"'{package}' is not the name of a package of an index; write one, for example brian2 or brian2==2.9")
+                raise UsageError(f"'{package}' is not the name of a Python package; write one, for example brian2 or brian2==2.9")
 
     @property
     def files(self) -> Mapping[PurePosixPath, str]:

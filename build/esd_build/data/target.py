@@ -22,7 +22,9 @@ def for_machine(target: str, architecture: str, *, chosen: bool) -> str:
     if str(_target(target).family) == architecture:
         return target
     if chosen or architecture not in archspec.cpu.TARGETS:
-        raise UsageError(f"target '{target}' is for {_target(target).family} processors, this machine is {architecture}; build it on one")
+        raise UsageError(
+            f"target '{target}' is for {_target(target).family} processors, but this machine is {architecture}; build it on such a machine"
+        )
     return architecture
 
 

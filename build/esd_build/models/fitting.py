@@ -1,4 +1,4 @@
-"""What a PyNN script would take of a SpiNNaker machine: mapped in the spinnaker image, on a machine that is not there."""
+"""Computes what a PyNN script needs of a SpiNNaker machine, by mapping it in the spinnaker image onto a virtual machine."""
 
 import json
 import shutil
@@ -84,7 +84,7 @@ class Mapper:
         result = work / "fit.json"
         if not result.is_file():
             end = "\n".join(f"  {line}" for line in finished.tail[-12:])
-            raise ToolError(f"{script} ended without calling run() of sPyNNaker; does it use $PYNN_SIMULATOR?\n{end}")
+            raise ToolError(f"{script} ended without calling run() of sPyNNaker; it must use the backend in $PYNN_SIMULATOR\n{end}")
         found = json.loads(result.read_text(encoding="utf-8"))
         if "error" in found:
             raise UsageError(f"{script} cannot be mapped on a SpiNNaker machine: {found['error']}")

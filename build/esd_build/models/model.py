@@ -49,7 +49,7 @@ class ModelSource:
         found = {}
         for path in self.files:
             if path.suffix != ".nestml":
-                raise UsageError(f"{path}: a model's file ends with .nestml")
+                raise UsageError(f"{path}: the name of a model's file must end with .nestml")
             try:
                 found[path.name] = path.read_bytes()
             except OSError as error:
@@ -75,7 +75,7 @@ class ModelSource:
 def _name(path: Path, content: bytes) -> str:
     found = _MODEL.search(content.decode("utf-8", errors="replace"))
     if found is None:
-        raise UsageError(f"{path}: no line 'model NAME:'; is it a NESTML file?")
+        raise UsageError(f"{path}: no line 'model NAME:'; a NESTML file needs one")
     return found[1]
 
 

@@ -90,7 +90,7 @@ class Meter:
             if self._until <= now:
                 raise TooMuchError("the server sends a list without an end")
         if left <= 0:
-            raise TimeoutError(f"the answer took more than {self._allowance.seconds + more:.0f} s, at {self._received} bytes")
+            raise TimeoutError(f"the answer is incomplete after {self._allowance.seconds + more:.0f} s, with {self._received} bytes")
         return left
 
     def sent(self, length: int) -> None:

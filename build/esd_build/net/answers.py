@@ -20,7 +20,7 @@ def parsed(content: bytes | str, what: str) -> object:
         raise ToolError(f"{what}: no JSON ({printable(str(error), 200)})") from error
     for number in _numbers(value):
         if not -_LARGEST <= number < _LARGEST:  # nor is what is not a number between them
-            raise ToolError(f"{what}: it has a number that no valid answer has")
+            raise ToolError(f"{what}: it contains a number outside the valid range")
     return value
 
 
@@ -36,7 +36,7 @@ def gathered(pieces: Iterable[bytes], what: str, most: int) -> bytes:
     for piece in pieces:
         content += piece
         if len(content) > most:
-            raise ToolError(f"{what}: more than {most // 1024} KiB arrive, which is too much for what it should be; nothing was kept")
+            raise ToolError(f"{what}: more than {most // 1024} KiB arrived, too much for this kind of answer; nothing was kept")
     return bytes(content)
 
 

@@ -57,7 +57,7 @@ class Reader:
             argv = ("unsquashfs", *options, "-offset", str(offset), str(file), *only)
             finished = run(argv, account=self.account, environment={"TZ": "UTC"}, cwd=Path("/"), on_line=lines.append, keep_lines=20)
         if finished.returncode not in {0, 2}:  # 2: something that is not fatal, such as a device that an ordinary user cannot make
-            raise ToolError(f"{image} cannot be read; is it damaged? `make image` builds it again:\n{finished.text}")
+            raise ToolError(f"{image} is unreadable, perhaps damaged; `make image` builds it again:\n{finished.text}")
 
 
 def _entry(line: str) -> tuple[str, Entry] | None:

@@ -63,7 +63,7 @@ def read(image: Path) -> Product:
             return product
     except (OSError, ValidationError):
         pass
-    raise UsageError(f"{image} is not there, or not whole: `make image` builds it")
+    raise UsageError(f"{image} is missing or incomplete: `make image` builds it")
 
 
 def is_whole(image: Path, *, key: str) -> bool:

@@ -60,7 +60,7 @@ def publish(
     _require_verified(publication)
     sif = Blob.of(publication.file)
     if sif.digest != f"sha256:{publication.sha256}":
-        raise UsageError(f"{publication.file} is damaged: it is not what was built; remove it, and `make image` hands it out again")
+        raise UsageError(f"{publication.file} is damaged: it differs from the built image; remove it, and run `make image` again")
     reference = publication.reference(publication.tags[0])
     _heed(registry.examine(reference, sif, publication.annotations, publication.tags), say)
     published = []

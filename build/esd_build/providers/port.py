@@ -1,4 +1,4 @@
-"""What a provider does for an image: the port that planning, building and the papers go through. `providers/choice.py` chooses one."""
+"""The port of a provider: planning, building and an image's papers use it. `providers/choice.py` chooses a provider."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path

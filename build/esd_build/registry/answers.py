@@ -40,17 +40,17 @@ _MEANINGS = (
     _Meaning(
         lambda status, words: status == 412 or "immutable" in words,
         UsageError,
-        "this tag may not be changed any more: push under another one (`esd-build tags` explains)",
+        "this tag is immutable: push under another tag (`esd-build tags` explains)",
     ),
     _Meaning(
         lambda status, _words: status == 413,
         ToolError,
-        "a server in front of the registry limits the size of a request: a smaller one is asked for by ESD_REGISTRY_CHUNK_MB",
+        "a server in front of the registry limits the size of a request: set ESD_REGISTRY_CHUNK_MB to a smaller one",
     ),
     _Meaning(
         lambda status, _words: status == 403,
         UsageError,
-        "this account may not do that; check the project's name and the account's rights",
+        "this account lacks the right; check the project's name and the account's rights",
     ),
     _Meaning(lambda status, _words: status == 404, UsageError, "there is no such project or repository"),
 )

@@ -74,7 +74,7 @@ class FilePart:
         left = self._length - self._done
         block = self._file.read(left if size < 0 else min(size, left))
         if left and size and not block:
-            raise UsageError(f"{self._file.name} was made shorter while it was sent; nothing was published, push it again")
+            raise UsageError(f"{self._file.name} became shorter during the upload; nothing was published, push it again")
         self._done += len(block)
         self._on_read(self._done)
         return block

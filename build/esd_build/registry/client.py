@@ -89,7 +89,7 @@ class Registry:
         there = self.digest(reference)
         if immutable and there not in {None, wanted.digest}:
             raise UsageError(
-                f"{reference} exists already and immutable, with another content ({there}); nothing was sent. "
+                f"{reference} already exists, is immutable, and names another image ({there}); nothing was sent. "
                 "`esd-build tags` explains; a new build gets a new tag by itself"
             )
         self.store.put_blob(reference, sif, progress)
@@ -126,12 +126,14 @@ class Registry:
         target = replace(image.reference, tag=tag, digest=None)
         content = self.store.manifest(image.reference)
         if content is None:
-            raise UsageError(f"{image.reference} is not in the registry any more")
+            raise UsageError(f"{image.reference} is no longer in the registry")
         if self.digest(target) != image.reference.digest:
             self.store.put_manifest(target, tag, content)
         found = self.resolve(target)
         if found.reference.digest != image.reference.digest:
-            raise ToolError(f"registry {self.host} serves another image as {target} than it was told just now; did somebody else move it?")
+            raise ToolError(
+                f"registry {self.host} serves another image as {target} than was written just now; somebody else may have moved it"
+            )
         return found
 
     def pull(self, published: PublishedImage, target: Path, *, progress: Progress = unseen) -> Path:
@@ -186,7 +188,7 @@ class Registry:
         found = self.resolve(reference)
         if found.reference.digest != wanted.digest or not self.store.has_blob(reference, sif.digest, sif.size):
             raise ToolError(
-                f"registry {self.host} serves another image as {reference} than was pushed just now; did somebody else push it?"
+                f"registry {self.host} serves another image as {reference} than was pushed just now; somebody else may have pushed it"
             )
         return found
 

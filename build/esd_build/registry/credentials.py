@@ -71,7 +71,7 @@ def _from_file(path: Path) -> Credentials:
     except OSError as error:
         raise UsageError(f"{path} (${LOGIN_FILE}): {error.strerror}; it should hold the registry account") from error
     if stat.S_IMODE(status.st_mode) & 0o077:
-        raise UsageError(f"{path} holds a password and others than its owner can read it; `chmod 600 {path}`")
+        raise UsageError(f"{path} holds a password that others can read; `chmod 600 {path}`")
     try:
         login = _LoginFile.model_validate_json(text)
     except ValidationError:
@@ -109,4 +109,6 @@ def _why(error: Exception) -> str:
     """Without what the file says: passwords are in it."""
     if isinstance(error, OSError):
         return str(error.strerror or "the system failed")
-    return "it is not JSON" if isinstance(error, json.JSONDecodeError) else "it is not what Docker writes; log in again, or correct `auths`"
+    return (
+        "it is not JSON" if isinstance(error, json.JSONDecodeError) else "it does not have Docker's form; log in again, or correct `auths`"
+    )

@@ -85,7 +85,7 @@ class Download:
                     self._fetch(file)
             if not self._is_right(file):
                 self._part.unlink()
-                raise ToolError(f"{self._doing}: what came is not what its manifest says ({self._digest}); try again")
+                raise ToolError(f"{self._doing}: the downloaded content does not match its manifest ({self._digest}); try again")
             self._part.replace(self._target)
 
     def _fetch(self, file: BinaryIO) -> bool:
@@ -150,7 +150,7 @@ class Download:
         missing = self._size - file.seek(0, os.SEEK_END)
         free = shutil.disk_usage(self._target.parent).free
         if missing > free:
-            raise self._full(f"{missing / 1e6:.0f} MB are still to come and {free / 1e6:.0f} MB are free")
+            raise self._full(f"{missing / 1e6:.0f} MB are missing, but only {free / 1e6:.0f} MB are free")
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[BinaryIO]:

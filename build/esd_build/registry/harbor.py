@@ -83,7 +83,7 @@ def _quota(project: Project, needed: int) -> Finding:
     if project.quota < 0:
         return Finding("quota", "passed", "no limit")
     free = project.quota - project.used
-    sizes = f"{needed / 1e6:.0f} MB are to be sent, {free / 1e6:.0f} MB of {project.quota / 1e6:.0f} MB are free"
+    sizes = f"the push needs {needed / 1e6:.0f} MB, {free / 1e6:.0f} MB of {project.quota / 1e6:.0f} MB are free"
     if needed > free:
         return Finding("quota", "failed", f"{sizes} in project '{project.name}': remove old tags, or ask its administrator for more")
     return Finding("quota", "passed", sizes)
@@ -96,4 +96,4 @@ def _immutability(project: Project, repository: str, tags: Mapping[str, bool]) -
     if fixed:
         text = f"tag {', '.join(fixed)} names another image, and a rule of project '{project.name}' does not let it be moved"
         return (Finding("immutability", "failed", text),)
-    return (Finding("immutability", "passed", "no rule is in the way"),)
+    return (Finding("immutability", "passed", "no rule forbids the push"),)

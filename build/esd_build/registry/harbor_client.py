@@ -54,7 +54,7 @@ def look(connection: Connection, name: str, credentials: Credentials) -> Project
     """Ask for a project. Raises UsageError if there is none, or if the account is refused; ToolError if Harbor does not answer."""
     harbor = _Harbor(connection, name, credentials)
     if harbor.ask("HEAD", "/projects", {"project_name": name}).status_code != requests.codes.ok:
-        raise UsageError(f"Harbor has no project '{name}', or hides it from this account; it must be made before images can be pushed")
+        raise UsageError(f"Harbor has no project '{name}', or hides it from this account; create the project before you push images")
     place = f"/projects/{quote(name, safe='')}"
     summary, rules = harbor.read(f"{place}/summary", _SUMMARY), harbor.read(f"{place}/immutabletagrules?page_size={_PAGE}", _RULES)
     quota = (summary.quota if summary else None) or _Quota()

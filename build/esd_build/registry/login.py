@@ -94,7 +94,7 @@ class Login:
 
     def _ask_for_token(self, challenge: _Challenge) -> None:
         if not origin(challenge.realm).startswith("https://"):
-            raise ToolError(f"registry {self._host} wants the login sent to '{challenge.realm}', which is not https; nothing was sent")
+            raise ToolError(f"registry {self._host} asks for the login at '{challenge.realm}', which is not https; nothing was sent there")
         known = self.credentials
         basic = {"Authorization": f"Basic {get_basic_auth(known.username, known.password)}"} if known else {}
         asked = {name: value for name, value in (("service", challenge.service), ("scope", challenge.scope)) if value}
@@ -122,7 +122,7 @@ class Login:
         if self.credentials is None:
             advice = f"name its account's file in ${LOGIN_FILE} and the registry in $ESD_REGISTRY, or `docker login {self._host}`"
             return f"registry {self._host} wants a login for this{known}; {advice}"
-        advice = f"wrong, expired, or without the right to do this; it came from {self.credentials.source}"
+        advice = f"it is wrong, expired, or lacks the right; it came from {self.credentials.source}"
         return f"registry {self._host} refuses the account '{self.credentials.username}'{known}; {advice}"
 
 

@@ -153,8 +153,8 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
     def _silent(self, doing: str) -> ToolError:
         registry = f"registry {self.host}{through(f'https://{self.host}/')}"
         if self.patience.has_answered:
-            return ToolError(f"{doing}: the connection to {registry} broke off, several times; what was done is kept, try again")
-        return ToolError(f"{doing}: {registry} does not answer; is it up (local site: `esd-deploy local up`)?")
+            return ToolError(f"{doing}: the connection to {registry} broke several times; finished parts are kept, try again")
+        return ToolError(f"{doing}: {registry} does not answer; check that it is up (a local site's: `esd-deploy local up`)")
 
     def _send(self, method: str, url: str, **options: Any) -> requests.Response:
         follow = method in {"GET", "HEAD"}
@@ -162,7 +162,7 @@ class Connection(oras.provider.Registry):  # type: ignore[misc]
             response = self.session.request(method, url, verify=self._tls_verify, timeout=_TIMEOUTS_S, allow_redirects=follow, **options)
         if response.headers.get("Content-Encoding", "identity").lower() != "identity":
             response.close()
-            raise ToolError(f"registry {self.host} sends a compressed answer although it was asked not to; the answer was dropped")
+            raise ToolError(f"registry {self.host} compresses its answer although the request forbade it; the answer was dropped")
         return response
 
     def own(self, url: str) -> str:

@@ -120,7 +120,9 @@ class Store:
                 return None
             content = b"".join(islice(answer.iter_content(_BLOCK), LONGEST // _BLOCK + 1))
         if len(content) > LONGEST:
-            raise UsageError(f"{reference}: its manifest is longer than {LONGEST} bytes, and is not read")
+            raise UsageError(
+                f"{reference}: its manifest is longer than {LONGEST} bytes; it was not read, tell the registry's administrator"
+            )
         return content
 
 

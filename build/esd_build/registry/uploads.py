@@ -134,20 +134,24 @@ class Upload:
         if answer.status_code == requests.codes.bad_request:
             self._journal.forget()
             if Blob.of(self._blob.path).digest != self._blob.digest:
-                raise UsageError(f"{self._doing}: the file was changed while it was sent; nothing was published, push it again")
-            raise PassingFault(ToolError(f"{self._doing}: the registry has received other bytes than were sent; nothing was published"))
+                raise UsageError(f"{self._doing}: the file changed during the upload; nothing was published, push it again")
+            raise PassingFault(
+                ToolError(f"{self._doing}: the registry received other bytes than were sent; nothing was published, push it again")
+            )
 
     def _ask(self, method: str, url: str, *, accepted: frozenset[int], **options: object) -> requests.Response:
         """A request of a session. One that the registry has lost is a passing fault: a new one is begun."""
         answer = self._connection.ask(method, url, self._doing, accepted=accepted | _LOST, **options)  # type: ignore[arg-type]
         if answer.status_code not in accepted:
-            raise PassingFault(ToolError(f"{self._doing}: the registry forgets the upload again and again ({answer.status_code})"))
+            raise PassingFault(
+                ToolError(f"{self._doing}: the registry repeatedly forgets the upload ({answer.status_code}); tell its administrator")
+            )
         return answer
 
     def _remembered(self, answer: requests.Response, offset: int, url: str = "") -> _Session:
         place = answer.headers.get("Location") or url
         if not place:
-            raise ToolError(f"{self._doing}: the registry does not say where to send the bytes (no Location)")
+            raise ToolError(f"{self._doing}: the registry does not say where to send the bytes (no Location); tell its administrator")
         session = _Session(url=self._connection.own(place), offset=offset)
         self._journal.write(session)
         return session

@@ -62,7 +62,7 @@ class _Encrypted(BaseModel):
 
 @dataclass(frozen=True)
 class PublicKey:
-    """A key that signatures are checked with; `source` is where it came from."""
+    """A key that checks signatures; `source`: its file."""
 
     key: ec.EllipticCurvePublicKey
     source: str
@@ -77,7 +77,7 @@ class PublicKey:
                 f"{path} is not a public key (cosign.pub, PEM): {getattr(error, 'strerror', None) or 'not readable as one'}"
             ) from error
         if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise UsageError(f"{path} is not an ECDSA key on P-256, the only kind that is understood here")
+            raise UsageError(f"{path} is not an ECDSA key on P-256, the only supported kind")
         return cls(key, str(path))
 
     @property
@@ -115,11 +115,11 @@ class PrivateKey:
                 f"{path}: {getattr(error, 'strerror', None) or 'no text'}; expected a private key, made by `esd-build keys`"
             ) from error
         if readable:
-            raise UsageError(f"{path} is a private key and others than its owner can read it; `chmod 600 {path}`")
+            raise UsageError(f"{path} is a private key that others can read; `chmod 600 {path}`")
         der = _decrypted(path, _encrypted(path, text), password())
         key = serialization.load_der_private_key(der, None)
         if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-            raise UsageError(f"{path} is not an ECDSA key on P-256, the only kind that is understood here")
+            raise UsageError(f"{path} is not an ECDSA key on P-256, the only supported kind")
         return cls(key, str(path))
 
     @property
@@ -139,7 +139,7 @@ def new_key_pair(path: Path) -> Path:
     private, public = named.with_name(f"{named.name}.key"), named.with_name(f"{named.name}.pub")
     for file in (private, public):
         if file.exists():
-            raise UsageError(f"{file} exists already; name another one")
+            raise UsageError(f"{file} already exists; choose another name")
     key = ec.generate_private_key(ec.SECP256R1())
     der = key.private_bytes(serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     encrypted = _pem(_encrypt(der, password(new=True)))
@@ -177,7 +177,7 @@ def trusted_keys() -> tuple[PublicKey, ...]:
     files = sorted(place.glob("*.pub")) if place.is_dir() else [path for path in (place,) if path.is_file()]
     if not files:
         raise UsageError(
-            f"no trusted key: put the public key of the image's maintainer (cosign.pub) into {place}, or name it by ${TRUSTED}"
+            f"no trusted key: put the public key of the image's maintainer (cosign.pub) into {place}, or set ${TRUSTED} to its path"
         )
     for path in {place, *files}:
         _require_own(path)
@@ -188,13 +188,9 @@ def _require_own(path: Path) -> None:
     """Raises UsageError if another account could put a key there: whoever can, decides what runs."""
     status = path.stat()
     if status.st_uid not in {0, os.geteuid()} and os.geteuid() != 0:
-        raise UsageError(
-            f"{path} belongs to another account (uid {status.st_uid}), who could trust any key in your name; copy what you trust"
-        )
+        raise UsageError(f"{path} belongs to another account (uid {status.st_uid}), who could add any key; use a folder of your own")
     if status.st_mode & 0o022:
-        raise UsageError(
-            f"{path} can be written to by others, who could trust any key in your name; `chmod go-w {path}`, and look at what is there"
-        )
+        raise UsageError(f"{path} is writable for others, who could add any key; `chmod go-w {path}`, and check the keys there")
 
 
 def password(*, new: bool = False) -> str:
@@ -203,10 +199,10 @@ def password(*, new: bool = False) -> str:
     if known is not None:
         return known
     if not sys.stdin.isatty():
-        raise UsageError(f"the key's password is needed: set ${PASSWORD}, or start this on a terminal")
+        raise UsageError(f"the key needs a password: set ${PASSWORD}, or run this command in a terminal")
     given = getpass.getpass("Password of the key: ")
     if new and getpass.getpass("Once more: ") != given:
-        raise UsageError("the two passwords differ; nothing was made")
+        raise UsageError("the two passwords differ; no key was made, try again")
     return given
 
 
@@ -217,7 +213,7 @@ def _encrypted(path: Path, text: str) -> _Encrypted:
             try:
                 return _Encrypted.model_validate_json(base64.b64decode(rest.partition("-----END")[0]))
             except (ValueError, ValidationError) as error:
-                raise UsageError(f"{path} is damaged: it says that it is a private key and cannot be read as one") from error
+                raise UsageError(f"{path} is damaged: its header says private key, but its content is not one") from error
     raise UsageError(f"{path} is not a private key in cosign's format; `esd-build keys` makes one, `cosign import-key-pair` converts one")
 
 

@@ -73,13 +73,15 @@ def require(registry: Registry, image: ImageReference, keys: Sequence[PublicKey]
         known = ", ".join(key.source for key in keys)
         others = verdict.why or f"its {verdict.seen} signatures are by others"
         seen = others if verdict.seen else "it has no signature"
-        raise UsageError(f"{image} is refused: {seen}, and only those of {known} count; ask its maintainer to sign it (`esd-build sign`)")
+        raise UsageError(
+            f"{image} is refused: {seen}, and you trust only {known}; ask the image's maintainer to sign it (`esd-build sign`)"
+        )
     signed = verdict.claims.signed
     if since is not None and (signed is None or signed < since):
         when = f"was signed on {signed:%Y-%m-%d %H:%M}" if signed else "has a signature without a date"
         raise UsageError(
             f"{image} is refused: it {when}, and one that was signed on {since:%Y-%m-%d %H:%M} is known: somebody put an older image back. "
-            "If that is meant, name it by its digest alone, or let its maintainer sign it again"
+            "If you want that image, name it by digest only, or ask its maintainer to sign it again"
         )
     return verdict
 
@@ -102,5 +104,5 @@ def _is_ours(claims: Claims | None, image: ImageReference) -> bool:
 
 def _digest(image: ImageReference) -> str:
     if image.digest is None:
-        raise UsageError(f"{image}: only a digest can be signed, a tag may move; resolve it first")
+        raise UsageError(f"{image}: only a digest can be signed, because a tag may move; give the digest")
     return image.digest

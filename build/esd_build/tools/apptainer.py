@@ -77,7 +77,7 @@ class Apptainer:
     def version(self) -> str:
         """Its version. Raises ToolError if there is none, or one that is too old."""
         if shutil.which("apptainer") is None:
-            raise ToolError("apptainer is not installed; `make setup` installs it on Debian, on a cluster load its module")
+            raise ToolError("apptainer is not installed; on Debian, install it with `make setup`; on a cluster, load its module")
         finished = run(("apptainer", "--version"), account=self.account)
         found = minimum.said(finished.text)
         if finished.returncode != 0 or found is None:

@@ -48,7 +48,7 @@ class Engine:
             self.client.images.load(file)
             found = str(self.client.images.get(name).id)
         if found.removeprefix("sha256:") != identifier.removeprefix("sha256:"):
-            raise ToolError(f"the engine's image {name} is {found}, not {identifier}; was it loaded by somebody else just now?")
+            raise ToolError(f"the engine's image {name} is {found}, not {identifier}; somebody else may have loaded it just now, try again")
 
     def push(self, name: str) -> str:
         """Push a loaded image to the registry that its name begins with; returns its digest there."""

@@ -1,4 +1,4 @@
-"""The SIF container format, as far as the builder must know it: is a file whole, where is its root, and a header that never varies.
+"""Reads the SIF container format: checks that a file is whole, finds its root file system, and writes a constant header.
 
 Follows the Singularity Image Format's own description (github.com/sylabs/sif, `pkg/sif`): a header of 128 bytes, descriptors of 585 bytes,
 little endian, no padding.
@@ -43,7 +43,7 @@ def objects(image: Path) -> tuple[DataObject, ...]:
             raise UsageError(f"{image} is not a SIF file")
         found = tuple(DataObject(entry[0], entry[5], entry[6]) for _, entry in _descriptors(file, header, image))
     if any(part.offset < 0 or part.size < 0 for part in found):
-        raise UsageError(f"{image} is damaged: a part of it lies before its begin")
+        raise UsageError(f"{image} is damaged: its header places a part before the beginning of the file; `make image` builds it again")
     found = tuple(sorted(found, key=lambda part: part.offset))
     if any(part.offset + part.size > after.offset for part, after in pairwise(found)):
         raise UsageError(f"{image} is damaged: two parts of it overlap, so that one shows what another hides; `make image` builds it again")
@@ -93,7 +93,7 @@ def _descriptors(file: BinaryIO, header: tuple[Any, ...], image: Path) -> Iterat
     """Offset and fields of each descriptor that is in use."""
     total, start = header[8], header[9]
     if not (0 <= total <= 4096):
-        raise UsageError(f"{image} is damaged: its header is not valid")
+        raise UsageError(f"{image} is damaged: its header is not valid; `make image` builds it again")
     for number in range(total):
         offset = start + number * _DESCRIPTOR.size
         entry = _read(file, offset, _DESCRIPTOR, image)

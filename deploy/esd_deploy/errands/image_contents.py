@@ -33,7 +33,7 @@ def find(word: str, site: str | None) -> tuple[ImageReference, Path | None]:
     wanted = image.parse(word)
     if site is None:
         if isinstance(wanted, image.ImageWord):
-            raise UsageError(f"'{word}': in which registry? Give --site, or a full reference (registry/project/{wanted.name}:TAG)")
+            raise UsageError(f"'{word}' names no registry; give --site, or a full reference (registry/project/{wanted.name}:TAG)")
         return wanted, None
     config, _ = load_site(site)
     if config.status_file is not None:

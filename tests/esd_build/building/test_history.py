@@ -10,7 +10,7 @@ NOW = {"definition": "1", "requirements.txt": "2", "base": "3"}
     ("inputs", "last", "kept", "expected"),
     [
         (NOW, NOW, True, Standing("kept", "in the cache")),
-        (NOW, None, False, Standing("rebuild", "never made here")),
+        (NOW, None, False, Standing("rebuild", "never built here")),
         (NOW, NOW, False, Standing("rebuild", "no longer in the cache")),
         (NOW, {**NOW, "requirements.txt": "0"}, False, Standing("rebuild", "requirements.txt changed")),
         (

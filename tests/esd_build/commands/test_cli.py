@@ -36,7 +36,7 @@ def test_plan_for_people_has_a_hash_for_each_stage(monkeypatch: pytest.MonkeyPat
     assert [line.split()[0] for line in lines if not line.startswith(" ")] == [
         "base", "wheels", "sources", "nest/build", "nest", "form:", "time:",
     ]  # fmt: skip
-    assert lines[0].endswith("never made here")
+    assert lines[0].endswith("never built here")
     assert lines[-1].startswith("time: about 7 min on two free cores")
 
 
@@ -86,4 +86,4 @@ def test_without_apptainer_the_message_says_what_to_do(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert call(monkeypatch, "image", "nest") == 4
-    assert "apptainer is not installed; `make setup` installs it on Debian" in capsys.readouterr().err
+    assert "apptainer is not installed; on Debian, install it with `make setup`" in capsys.readouterr().err

@@ -56,7 +56,7 @@ def test_a_name_that_no_image_can_have(name: str) -> None:
 
 @pytest.mark.parametrize("package", ["", "--index-url", "a b", "x @ https://example.org/x.whl", "./x", 'a"b'])
 def test_a_package_that_is_none(package: str) -> None:
-    with pytest.raises(UsageError, match="is not the name of a package"):
+    with pytest.raises(UsageError, match="is not the name of a Python package"):
         NewImage("a", "nest", "edge", (package,))
 
 

@@ -22,7 +22,7 @@ def test_another_kind_of_processor_gets_its_generic_target_unless_one_was_chosen
     assert target.for_machine("x86_64_v3", "x86_64", chosen=False) == "x86_64_v3"
     assert target.for_machine("x86_64_v3", "aarch64", chosen=False) == "aarch64"
     assert target.for_machine("neoverse_v1", "aarch64", chosen=True) == "neoverse_v1"
-    with pytest.raises(UsageError, match="is for x86_64 processors, this machine is aarch64"):
+    with pytest.raises(UsageError, match="is for x86_64 processors, but this machine is aarch64"):
         target.for_machine("x86_64_v4", "aarch64", chosen=True)
 
 

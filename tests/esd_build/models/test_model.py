@@ -55,7 +55,7 @@ def test_what_runs_in_the_image(neuron, synapse, tmp_path):
 
 @pytest.mark.parametrize(
     ("name", "content", "says"),
-    [("a.txt", NEURON, "ends with .nestml"), ("b.nestml", "nonsense", "no line 'model NAME:'"), ("c.nestml", None, "No such file")],
+    [("a.txt", NEURON, "must end with .nestml"), ("b.nestml", "nonsense", "no line 'model NAME:'"), ("c.nestml", None, "No such file")],
 )
 def test_a_file_that_is_no_model_is_said(tmp_path, name, content, says):
     path = tmp_path / name

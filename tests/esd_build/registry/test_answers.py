@@ -32,8 +32,8 @@ def test_passing_answers_with_and_without_a_pause(status: int, header: str, paus
     [
         (500, '{"errors": [{"detail": "write: no space left on device"}]}', ToolError, "disk is full"),
         (403, '{"errors": [{"code": "DENIED", "message": "will exceed the configured upper limit of 1 GiB."}]}', UsageError, "quota"),
-        (403, "", UsageError, "this account may not do that"),
-        (412, '{"errors": [{"code": "PRECONDITION", "message": "configured as immutable"}]}', UsageError, "may not be changed"),
+        (403, "", UsageError, "this account lacks the right"),
+        (412, '{"errors": [{"code": "PRECONDITION", "message": "configured as immutable"}]}', UsageError, "is immutable"),
         (404, "", UsageError, "no such project or repository"),
         (418, "", ToolError, "answered 418 Reason"),
     ],

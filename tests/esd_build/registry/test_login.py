@@ -41,7 +41,7 @@ def test_account_is_for_the_registry_that_was_named_and_for_no_other(tmp_path: P
 @pytest.mark.parametrize(
     ("content", "mode", "words"),
     [
-        ({"username": "me", "password": "secret"}, 0o644, "others than its owner can read it; `chmod 600"),
+        ({"username": "me", "password": "secret"}, 0o644, "that others can read; `chmod 600"),
         ({"username": "me"}, 0o600, "is not an account; expected Harbor's robot account file"),
         ({"username": "me", "password": ""}, 0o600, "is not an account"),
         (["me", "secret"], 0o600, "is not an account"),
@@ -188,7 +188,7 @@ def test_login_is_not_sent_where_there_is_no_tls(
 ) -> None:
     challenge = 'Bearer realm="http://elsewhere.example/token",service="x"'
     proxy.faults.append(Fault("GET", status=401, headers={"Www-Authenticate": challenge}))
-    with pytest.raises(Exception, match=r"wants the login sent to 'http://elsewhere\.example/token', which is not https; nothing was sent"):
+    with pytest.raises(Exception, match=r"asks for the login at 'http://elsewhere\.example/token', which is not https; nothing was sent"):
         opened(proxy, server, tmp_path).push(sif, through.reference("plain"), {})
 
 

@@ -98,11 +98,11 @@ def test_damaged_image_is_not_pushed(call: Call, checkout: Project) -> None:
     sif.write_bytes(sif.read_bytes()[::-1])
     code, _, err = call("push", "nest")
     assert code == 3
-    assert "is damaged: it is not what was built" in err
+    assert "is damaged: it differs from the built image" in err
     sif.write_bytes(sif.read_bytes()[:-1])
     code, _, err = call("push", "nest")
     assert code == 3
-    assert "not whole" in err
+    assert "incomplete" in err
 
 
 def test_signed_by_name_and_checked_by_key(call: Call, tmp_path: Path) -> None:
@@ -142,7 +142,7 @@ def test_without_a_registry_it_is_asked_for(call: Call, monkeypatch: pytest.Monk
     monkeypatch.delenv("ESD_REGISTRY")
     code, _, err = call("push", "nest")
     assert code == 3
-    assert "'nest': in which registry? Give --registry host/project, or set ESD_REGISTRY" in err
+    assert "'nest' names no registry; give --registry host/project, or set ESD_REGISTRY" in err
 
 
 def test_harbor_that_would_refuse_is_believed_before_anything_is_sent(
@@ -158,7 +158,7 @@ def test_harbor_that_would_refuse_is_believed_before_anything_is_sent(
     harbor.projects["esd"] = ProjectState(quota=1000, used=1000)
     code, _, err = call("push", "nest")
     assert code == 3
-    assert "the registry would refuse this push, so nothing was sent: 0 MB are to be sent, 0 MB of 0 MB are free" in err
+    assert "the registry would refuse this push, so nothing was sent: the push needs 0 MB, 0 MB of 0 MB are free" in err
     assert harbor.received == 0
     harbor.projects["esd"].quota = -1
     code, out, err = call("push", "nest")

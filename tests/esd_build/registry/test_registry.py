@@ -69,7 +69,7 @@ def test_wrong_digest_is_not_there(place: Place) -> None:
 
 def test_registry_that_is_down_fails_soon_and_says_so(tmp_path: Path) -> None:
     host = f"127.0.0.1:{free_port()}"
-    with pytest.raises(ToolError, match=f"registry {host} does not answer; is it up"):
+    with pytest.raises(ToolError, match=f"registry {host} does not answer; check that it is up"):
         Registry(host).resolve(ImageReference.parse(f"{host}/esd/nest:edge"))
 
 
@@ -86,7 +86,7 @@ def test_damaged_download_is_refused_and_leaves_nothing(place: Place, server: Re
     stored = server.blob(pushed.sif_digest)
     stored.write_bytes(stored.read_bytes()[::-1])
     target = tmp_path / "pulled" / "nest.sif"
-    with pytest.raises(ToolError, match="what came is not what its manifest says"):
+    with pytest.raises(ToolError, match="does not match its manifest"):
         place.registry.pull(pushed, target)
     assert list(target.parent.iterdir()) == []
 
@@ -104,7 +104,7 @@ def test_immutable_tag_that_is_there_is_refused_before_anything_is_sent(through:
     assert through.registry.push(sif, through.reference("fixed"), ANNOTATIONS, immutable=True) == first
     sif.write_bytes(b"another image")
     proxy.seen.clear()
-    with pytest.raises(UsageError, match=r"exists already and immutable, with another content .*; nothing was sent"):
+    with pytest.raises(UsageError, match=r"already exists, is immutable, and names another image .*; nothing was sent"):
         through.registry.push(sif, through.reference("fixed"), ANNOTATIONS, immutable=True)
     assert [seen.method for seen in proxy.seen] == ["GET"]
     assert through.registry.resolve(through.reference("fixed")) == first
@@ -169,7 +169,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 def test_pull_to_a_full_disk_is_refused_before_it_starts(place: Place, sif: Path, small_disk: Path) -> None:
     pushed = place.registry.push(sif, place.reference("full"), {})
-    with pytest.raises(ToolError, match=r"no room in .*: 4 MB are still to come and 2 MB are free"):
+    with pytest.raises(ToolError, match=r"no room in .*: 4 MB are missing, but only 2 MB are free"):
         place.registry.pull(pushed, small_disk / "nest.sif")
 
 

@@ -100,7 +100,7 @@ def test_private_key_is_encrypted_and_for_its_owner_only(key: PrivateKey, tmp_pa
     file = tmp_path / "mine.key"
     assert file.stat().st_mode & 0o777 == 0o600
     assert "PRIVATE" not in repr(key)
-    with pytest.raises(UsageError, match="exists already"):
+    with pytest.raises(UsageError, match="already exists"):
         signing.new_key_pair(tmp_path / "mine")
     monkeypatch.setenv("COSIGN_PASSWORD", "wrong")
     with pytest.raises(UsageError, match="wrong password"):
@@ -110,7 +110,7 @@ def test_private_key_is_encrypted_and_for_its_owner_only(key: PrivateKey, tmp_pa
     with pytest.raises(UsageError, match=r"set \$COSIGN_PASSWORD"):
         PrivateKey.read(file)
     file.chmod(0o640)
-    with pytest.raises(UsageError, match="others than its owner can read it"):
+    with pytest.raises(UsageError, match="a private key that others can read"):
         PrivateKey.read(file)
 
 
@@ -149,7 +149,7 @@ def test_trusted_keys_are_a_folder_or_a_file(key: PrivateKey, tmp_path: Path, mo
         monkeypatch.setenv("ESD_TRUSTED_KEYS", str(place))
         assert [known.hint for known in signing.trusted_keys()] == [key.public.hint]
     monkeypatch.setenv("ESD_TRUSTED_KEYS", str(tmp_path / "none"))
-    with pytest.raises(UsageError, match=r"no trusted key: put the public key .* into .*none, or name it by \$ESD_TRUSTED_KEYS"):
+    with pytest.raises(UsageError, match=r"no trusted key: put the public key .* into .*none, or set \$ESD_TRUSTED_KEYS"):
         signing.trusted_keys()
 
 

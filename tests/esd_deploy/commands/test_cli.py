@@ -50,7 +50,7 @@ def test_a_deleted_current_folder_is_one_message(capsys, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path / "gone")
     (tmp_path / "gone").rmdir()
 
-    assert call(capsys, "sites") == (3, "", "esd-deploy: the current folder was deleted; change into another one\n")
+    assert call(capsys, "sites") == (3, "", "esd-deploy: the current folder was deleted; change into another folder\n")
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_a_bill_that_is_none_is_an_error(text):
 
 
 def test_a_name_needs_a_site_and_a_whole_reference_none():
-    with pytest.raises(UsageError, match="'nest': in which registry"):
+    with pytest.raises(UsageError, match="'nest' names no registry"):
         image_contents.find("nest", None)
 
     assert image_contents.find(str(REFERENCE), None) == (REFERENCE, None)

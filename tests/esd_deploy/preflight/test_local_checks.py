@@ -38,7 +38,7 @@ WRONG = {
     "folder of runs that is a file": (("{here}/net.py", "--output", "{here}/net.py/runs"), "net.py is a file; runs need a folder"),
     "list of packages that is missing": (("{here}/net.py", "--requirements", "{here}/none.txt"), "{here}/none.txt: no such file"),
     "model that is missing": (("{here}/net.py", "--model", "{here}/none.nestml"), "none.nestml: No such file"),
-    "model that is no NESTML": (("{here}/net.py", "--model", "{here}/net.py"), "a model's file ends with .nestml"),
+    "model that is no NESTML": (("{here}/net.py", "--model", "{here}/net.py"), "must end with .nestml"),
     "no trusted key": (("{here}/net.py", "--require-signature"), "no trusted key"),
 }
 

@@ -71,9 +71,9 @@ def test_a_damaged_validation_is_told_and_hides_no_site(browser, desk):
     (desk.validations / "bad").mkdir(parents=True)
     (desk.validations / "bad" / "validation.json").write_text("{")
 
-    assert "is not a report" in browser.get("/sites").text
+    assert "is not a validation report" in browser.get("/sites").text
     assert "jusuf" in browser.get("/sites").text
-    assert "is not a report" in browser.get("/images").text
+    assert "is not a validation report" in browser.get("/images").text
 
 
 def test_images_are_named_and_a_site_that_is_down_is_one_message(browser, monkeypatch):

@@ -74,9 +74,7 @@ def push(spack: Spack, environment: str, place: Place, lock: Lock, key: PrivateK
         _done(spack("buildcache", "push", "--unsigned", *force, "--update-index", "target", environment=environment), "pushing packages")
     registry, digests = place.registry, digests_of(place, lock)
     if len(digests) < len(tags(lock)):
-        raise ToolError(
-            f"{place.url} has {len(digests)} of {len(tags(lock))} packages after the push; was the push interrupted? Push again"
-        )
+        raise ToolError(f"{place.url} has {len(digests)} of {len(tags(lock))} packages after the push; push again")
     packages = {tag: place.package(tag).with_digest(digest) for tag, digest in digests.items()} if key else {}
     for tag, package in packages.items():
         _require_named(registry, package, tag)
@@ -99,7 +97,7 @@ def pull(spack: Spack, environment: str, place: Place, lock: Lock, keys: tuple[P
     with _access(spack, place, source=place.url, target=f"file://{CACHE}/{BUILT}"):
         _installed(spack, environment)
         if digests_of(place, lock) != digests:
-            raise ToolError(f"{place.url} changed while it was read; nothing was kept. Pull again")
+            raise ToolError(f"{place.url} changed during the pull; nothing was kept, pull again")
         _done(spack("buildcache", "push", "--unsigned", "--update-index", "target", environment=environment), "keeping what was pulled")
     return len(digests)
 

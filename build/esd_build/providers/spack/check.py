@@ -9,7 +9,7 @@ from esd_build.providers.spack.lockfile import Lock
 def problems(environment: SpackEnvironment) -> tuple[str, ...]:
     """Everything that is wrong with an environment's lock, one sentence each; empty if all is well."""
     if not (environment.folder / "spack.lock").is_file():
-        return ("it has no lock yet",)
+        return ("it has no lock yet; `make spack-lock` makes it",)
     lock = environment.lock
     tools = read_tools(environment.project)
     return (*_pins_file(environment), *_roots(environment, lock), *_record(environment, lock, tools), *_pins(environment, lock))
@@ -37,9 +37,9 @@ def _record(environment: SpackEnvironment, lock: Lock, tools: Tools) -> Iterator
     now = environment.inputs(lock)
     for path in sorted(now.keys() | record.inputs.keys()):
         if path not in now:
-            yield f"{path} was used for the lock, and is not used any more"
+            yield f"{path} was used for the lock, but is no longer used"
         elif path not in record.inputs:
-            yield f"{path} was not there when the lock was made"
+            yield f"{path} did not exist when the lock was made"
         elif now[path] != record.inputs[path]:
             yield f"{path} has changed since the lock was made"
 

@@ -71,7 +71,7 @@ def _cloned(tool: Tool, variable: str, cache: Cache) -> Path:
 
 def _require_commit(repository: Path, tool: Tool, variable: str) -> None:
     if not repository.is_dir():
-        raise UsageError(f"${variable}: {repository} is not a folder; it should be a git repository of {tool.repository}")
+        raise UsageError(f"${variable}: {repository} is not a folder; expected a git repository of {tool.repository}")
     if git(repository, "cat-file", "-e", f"{tool.commit}^{{commit}}").returncode != 0:
         raise UsageError(
             f"${variable}: {repository} is no git repository with commit {tool.commit} ({tool.version}), which "

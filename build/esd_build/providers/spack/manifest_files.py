@@ -114,7 +114,7 @@ def _expanded(
             rows = [list(_expanded(_list(row), lists, where, unread, within)) for row in _list(value["matrix"])]
             excluded = [str(spec) for spec in _list(value.get("exclude"))]
             if excluded:
-                unread.append(f"{where}: a matrix excludes {', '.join(excluded)}, which was not looked at")
+                unread.append(f"{where}: a matrix excludes {', '.join(excluded)}, which esd-build does not evaluate")
             yield from (" ".join(parts) for parts in itertools.islice(itertools.product(*rows), 10_000))
         elif isinstance(value, str) and value.startswith("$"):
             name = value.lstrip("$^%")
@@ -125,7 +125,7 @@ def _expanded(
         elif isinstance(value, str):
             yield value
         else:
-            unread.append(f"{where}: a spec of another form was not understood: {str(value)[:80]}")
+            unread.append(f"{where}: a spec of an unknown form: {str(value)[:80]}")
 
 
 def _of_package(name: str, settings: Mapping[str, object], where: str, unread: list[str]) -> Iterator[Statement]:
@@ -142,7 +142,7 @@ def _of_package(name: str, settings: Mapping[str, object], where: str, unread: l
     for text in externals:
         yield from itertools.islice(_named(name, text, where, "external" if only else "choice"), 1)
     if unknown := settings.keys() & {"conflict"}:
-        unread.append(f"{where}: packages: {name}: {', '.join(sorted(unknown))} was not looked at")
+        unread.append(f"{where}: packages: {name}: {', '.join(sorted(unknown))} is unknown to esd-build")
 
 
 def _required(name: str, requirement: object, where: str) -> Iterator[Statement]:

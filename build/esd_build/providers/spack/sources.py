@@ -111,11 +111,11 @@ def bring(file: Path, sources: Sequence[Source], mirror: Path, *, named: str | N
 def _named(name: str | None, sources: Sequence[Source]) -> Source:
     if name is None:
         wanted = ", ".join(str(source) for source in sources) or "none"
-        raise UsageError(f"the file has the checksum of no source; name the one it is for with --as PACKAGE@VERSION (needed: {wanted})")
+        raise UsageError(f"the file's checksum fits no source; name the source with --as PACKAGE@VERSION (needed: {wanted})")
     for source in sources:
         if str(source) == name:
             return source
-    raise UsageError(f"no source is called {name}; needed: {', '.join(map(str, sources))}")
+    raise UsageError(f"the lock needs no source {name}; it needs: {', '.join(map(str, sources))}")
 
 
 def _require_acceptance(file: Path, found: str, source: Source, accept: str | None) -> None:
@@ -123,7 +123,7 @@ def _require_acceptance(file: Path, found: str, source: Source, accept: str | No
         return
     told = f"{file} has the checksum {found}, the recipe of {source} wants {source.sha256}"
     if accept is not None:
-        raise UsageError(f"{told}; --accept-checksum names {accept}, which is neither")
+        raise UsageError(f"{told}; --accept-checksum names {accept}, which is neither of them")
     raise UsageError(
         f"{told} ({source.url}). "
         f"For an image of this machine, which cannot be published and says so: --as {source} --accept-checksum {found}"

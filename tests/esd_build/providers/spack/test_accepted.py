@@ -37,8 +37,8 @@ def test_the_recipes_own_file_is_known_by_its_checksum(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("named", "accept", "message"),
     [
-        (None, None, r"checksum of no source; name the one it is for with --as PACKAGE@VERSION \(needed: py-neo@1, nest@3\.8\)"),
-        ("nest@3.9", None, r"no source is called nest@3\.9; needed: py-neo@1, nest@3\.8"),
+        (None, None, r"checksum fits no source; name the source with --as PACKAGE@VERSION \(needed: py-neo@1, nest@3\.8\)"),
+        ("nest@3.9", None, r"the lock needs no source nest@3\.9; it needs: py-neo@1, nest@3\.8"),
         ("nest@3.8", None, rf"(?s)recipe of nest@3\.8 wants {RECIPE}.*cannot be published.*--accept-checksum {OTHER}"),
         ("nest@3.8", "f" * 64, "which is neither"),
     ],

@@ -47,12 +47,12 @@ def test_a_recipe_that_the_lock_does_not_use_does_not_count(release: Project) ->
 
 def test_an_environment_without_a_lock(release: Project) -> None:
     (release.root / "spack-envs/25.04/spack.lock").unlink()
-    assert found(release) == ("it has no lock yet",)
+    assert found(release) == ("it has no lock yet; `make spack-lock` makes it",)
 
 
 def test_new_configuration_counts(release: Project) -> None:
     (release.root / "spack-envs/common/config.yaml").write_text("config: {}\n")
-    assert found(release) == ("common/config.yaml was not there when the lock was made",)
+    assert found(release) == ("common/config.yaml did not exist when the lock was made",)
 
 
 def test_an_included_file_that_is_not_there(release: Project) -> None:

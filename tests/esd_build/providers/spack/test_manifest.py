@@ -91,7 +91,7 @@ def test_folders_that_are_no_checkout(tmp_path: Path) -> None:
 @pytest.mark.integration
 def test_evidence_names_the_commit_of_the_checkout(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(CHECKOUT, tmp_path / "checkout"))
-    with pytest.raises(UsageError, match="not a git checkout: evidence needs a commit"):
+    with pytest.raises(UsageError, match="not a git checkout, and the evidence needs a commit"):
         esd.commit_of(copy)
     git = ("git", "-C", str(copy), "-c", "user.name=t", "-c", "user.email=t@example.org")
     subprocess.run([*git, "init", "-q"], check=True)
