@@ -102,7 +102,7 @@ def test_harbor_s_own_refusals_are_understood_too(harbor: Harbor, sif: Path, tmp
     harbor.projects["esd"].immutable = [("ruled", "edge")]
     assert registry.push(sif, place.reference("edge", "ruled"), {}) == first  # the same image again is no change
     sif.write_bytes(b"another")
-    with pytest.raises(UsageError, match=r"configured as immutable\.\); this tag may not be changed any more"):
+    with pytest.raises(UsageError, match=r"configured as immutable\.\); this tag is immutable"):
         registry.push(sif, place.reference("edge", "ruled"), {})
     harbor.projects["esd"] = ProjectState(quota=1, used=1)
     with pytest.raises(UsageError, match="the project's quota is used up"):
