@@ -24,6 +24,8 @@ _PAGE = 200
 _MOST_JOBS = 20_000
 _KEPT_FOLDERS = 256
 _PIECE = 1024**2
+_TRIES = 3
+"""Times that a folder is asked for before the site is believed not to list it."""
 _FOLDER_S = 120
 _MOST_NOTED = 64 * 1024**2
 _NOWHERE = frozenset({None, "", "null", "null/"})
@@ -105,15 +107,26 @@ class UnicoreConnection:
     def _lister(self, job: str, folder: Storage) -> unicore_folder.Lister:
         """List one folder; returns the reason if the site does not list it although it knows job and caller."""
 
-        def listed(path: str) -> unicore_folder.Content | str:
+        def once(path: str) -> unicore_folder.Content:
             try:
                 with errors(self._endpoint):
                     return _listing(folder, path)
             except GoneError:
                 self.state(job)
                 return {}
+
+        def listed(path: str, tries: int = _TRIES) -> unicore_folder.Content | str:
+            try:
+                return once(path)
             except AwayError:
                 raise
+            except ConnectionLostError as error:  # a busy server, or a folder that it can never list
+                self.state(job)
+                if tries > 1:
+                    return listed(path, tries - 1)
+                if path == "/":  # without it, nothing that the job made would come
+                    raise
+                return f"the site does not list it ({error})"
             except ToolError as error:
                 self.state(job)
                 return "the site does not let you list it" if isinstance(error, RefusedError) else f"the site does not list it ({error})"

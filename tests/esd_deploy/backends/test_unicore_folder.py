@@ -26,7 +26,7 @@ class Server:
     def __init__(self):
         self.making, self.job, self.storage = 0, {"status": "READY"}, {"mountPoint": "/jobs/1/"}
         self.files, self.details, self.asked = {}, (200, DETAILS), []
-        self.forget, self.lengths = 0, []
+        self.forget, self.lengths, self.busy = 0, [], 0
 
     def __call__(self, request):
         url = str(request.url)
@@ -52,6 +52,9 @@ class Server:
             self.files[path] = content
             return httpx.Response(204 if self.storage["mountPoint"] else 500)
         if not path:
+            self.busy -= 1
+            if self.busy >= 0:
+                return httpx.Response(500, json={"errorMessage": "The TSI does not answer"})
             content = {f"/{name}": {"isDirectory": False, "size": len(text)} for name, text in self.files.items()}
             return httpx.Response(200, json={"content": content})
         return httpx.Response(200, content=self.files[path]) if path in self.files else httpx.Response(404)
@@ -126,6 +129,19 @@ def test_a_job_that_ends_while_its_files_come_is_not_waited_for(connection, serv
 
     with pytest.raises(EndedError):
         submission.stage(connection, JOB, {"b.txt": b""}, patiently(lambda _seconds: None))
+
+
+def test_a_list_that_fails_under_load_is_asked_for_again(connection, server):
+    server.files, server.busy = {"a.txt": b"abc"}, 2
+
+    assert connection.files(JOB) == (RemoteFile("a.txt", 3),)
+
+
+def test_a_folder_of_a_job_that_is_never_listed_is_no_empty_result(connection, server):
+    server.busy = 99
+
+    with pytest.raises(ConnectionLostError, match="The TSI does not answer"):
+        connection.files(JOB)
 
 
 def test_details_that_the_server_cannot_get_any_more_are_asked_once(connection, server):
