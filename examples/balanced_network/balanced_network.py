@@ -181,7 +181,9 @@ class Nest(Backend):
 
     def random(self, distribution: str, **parameters: float) -> Any:
         """The same numbers on every rank, of which PyNN takes the local ones."""
-        return self.sim.RandomDistribution(distribution, **parameters, rng=self.sim.NumpyRNG(seed=self.seed))
+        # Before 0.11, PyNN has them in `pyNN.random` alone.
+        place = self.sim if hasattr(self.sim, "RandomDistribution") else importlib.import_module("pyNN.random")
+        return place.RandomDistribution(distribution, **parameters, rng=place.NumpyRNG(seed=self.seed))
 
     def gaussian(self, g: Gaussian) -> Any:
         """A NEST parameter, evaluated once per synapse."""

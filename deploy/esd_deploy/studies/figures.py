@@ -73,11 +73,11 @@ def _svg(draw: "Callable[..., Figure]", *arguments: Any) -> str:
 
 
 def _activity(answered: Sequence[_Drawn], names: Sequence[str]) -> "Figure":
-    figure, panels = _panels(2, height=1.2 + 0.45 * len(names))
+    figure, panels = _panels(2, height=1.2 + 0.16 * len(names) * max(3, len(answered)))
     for axes, (measure, label) in zip(panels, _MEASURES, strict=True):
         for index, one in enumerate(answered):
             found = [one.interval(name, measure) for name in names]
-            places = [row + 0.2 * (index - (len(answered) - 1) / 2) for row in range(len(names))]
+            places = [row + 0.8 / len(answered) * (index - (len(answered) - 1) / 2) for row in range(len(names))]
             axes.errorbar(
                 [interval.mean for interval in found],
                 places,

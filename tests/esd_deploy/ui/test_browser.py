@@ -128,7 +128,7 @@ def test_a_run_is_aborted_by_the_keyboard_alone(page, place, script, runs, conne
 
 
 def test_what_is_wrong_with_a_form_is_announced_and_nothing_typed_is_lost(page, runs):
-    page.get_by_role("link", name="Submit").click()
+    page.get_by_role("link", name="Submit", exact=True).click()
     page.get_by_label("script").fill("/nowhere.py")
     page.get_by_label("site").fill("jusuf")
     page.get_by_role("button", name="Submit").click()
