@@ -48,9 +48,9 @@ class Deploy:
         """By device code, confirmed by somebody in a browser."""
         begun = self.begin("login", "--client-id", "esd-deploy")
         assert begun.stdout
-        shown = begun.stdout.readline()
-        page = re.search(r"https://\S+", shown)
-        assert page, shown + begun.stdout.read()
+        lines = iter(begun.stdout)  # what the site file names may come first
+        page = next((found for line in lines if (found := re.search(r"https://\S*user_code=\S+", line))), None)
+        assert page, "the login named no page"
         person.confirm(page[0])
         return ended(begun, code)
 
