@@ -56,6 +56,8 @@ class Nest(CMakePackage):
         depends_on("python@3.9:", type=("build", "link", "run"), when="@3.10:")
         depends_on("py-cython@0.28.3:", type="build")
         depends_on("py-cython@:2", type="build", when="@:3.6")
+        # Its pynestkernel.pyx names Python 2's `long`, which Cython knows no more since 3.1.
+        depends_on("py-cython@:3.0", type="build", when="@:3.8")
         depends_on("py-setuptools", type="build")
         depends_on("py-numpy", type=("build", "run"))
         depends_on("py-scipy", type="run")

@@ -46,6 +46,12 @@ class PyPynn(PythonPackage):
         name = "pynn" if version >= Version("0.12.4") else "PyNN"
         return super().url_for_version(version).replace("/pynn-", f"/{name}-")
 
+    @when("@:0.10.1 ^nest@3.4:")
+    def patch(self):
+        """NEST 3.4 renamed what these sources still call `invalid_port_`; PyNN 0.11.0 has the new name."""
+        for header in ("simple_stochastic_synapse.h", "stochastic_stp_synapse.h"):
+            filter_file("nest::invalid_port_", "nest::invalid_port", join_path("pyNN", "nest", "extensions", header), string=True)
+
     @run_after("install", when="+nest")
     def compile_nest_extensions(self):
         """Left to PyNN, they would be compiled at the first import, in the user's folder, by every rank."""
