@@ -24,7 +24,8 @@ class Deploy:
     @property
     def site_file(self) -> str:
         path = self.folder / "here.yaml"
-        path.write_text(self.site)
+        if not path.exists():  # a client that begins just now may be reading it
+            path.write_text(self.site)
         return str(path)
 
     @property
