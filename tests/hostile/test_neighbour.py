@@ -187,8 +187,9 @@ def test_who_was_greedy_is_forgiven_when_nobody_else_asks(monkeypatch):
         async with asyncio.timeout(10):
             while len(day.inside) < 4:
                 await asyncio.sleep(0.001)
+        return len(day.inside)
 
-    asyncio.run(day())
+    assert asyncio.run(day()) == 4
 
 
 def test_a_user_may_not_have_requests_wait_without_end(monkeypatch):

@@ -120,15 +120,13 @@ class UnicoreConnection:
                 return once(path)
             except AwayError:
                 raise
-            except ConnectionLostError as error:  # a busy server, or a folder that it can never list
-                self.state(job)
-                if tries > 1:
-                    return listed(path, tries - 1)
-                if path == "/":  # without it, nothing that the job made would come
-                    raise
-                return f"the site does not list it ({error})"
             except ToolError as error:
                 self.state(job)
+                lost = isinstance(error, ConnectionLostError)  # by a busy server, or for a folder that it can never list
+                if lost and tries > 1:
+                    return listed(path, tries - 1)
+                if lost and path == "/":  # without it, nothing that the job made would come
+                    raise
                 return "the site does not let you list it" if isinstance(error, RefusedError) else f"the site does not list it ({error})"
 
         return listed

@@ -6,6 +6,7 @@ from esd_build.net.words import say
 from esd_deploy.commands import options
 from esd_deploy.commands.running import known_run
 from esd_deploy.commands.several import Chosen
+from esd_deploy.runs.run import cancelled
 from esd_deploy.runs.site import RUNS
 
 app = typer.Typer()
@@ -19,12 +20,6 @@ def cancel(
 
     def one(run_id: str) -> None:
         run = known_run(run_id, output, site, None)
-        before = (run.record if run.record.ended else run.refresh()).status
-        if run.record.ended:
-            say(f"{run_id}: had ended already ({before}); nothing to do")
-            return
-        after = run.cancel().status
-        how = f"cancelled at {run.record.site} (was {before}, is {after})"
-        say(f"{run_id}: {how}; `esd-deploy fetch {run_id}` fetches its results so far")
+        say(f"{run_id}: {cancelled(run, f'`esd-deploy fetch {run_id}` fetches its results so far')}")
 
     Chosen.of(run_ids, tag, output).each(one)

@@ -145,7 +145,7 @@ class Question:
         """The probe as a run."""
         script = next((path for path in self.sent if path.name == probe.name), probe)
         inputs = tuple(path for path in self.sent if path != script)
-        chosen = Request(script, image=image, mode=mode_of(image), inputs=inputs, tags=("drift",))
+        chosen = Request(script, image=image, mode=mode_of(image), inputs=inputs, tags=(drift.TAG,))
         return replace(chosen, partition=self.partition, account=self.account, time_s=self.time_s)
 
 

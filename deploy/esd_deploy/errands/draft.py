@@ -66,7 +66,7 @@ def write(draft: Draft, path: Path) -> SiteConfig:
         path.parent.mkdir(parents=True, exist_ok=True)
         with whole(path, mode=0o644) as part:
             part.write_text(draft.text, encoding="utf-8")
-            documents.load(part, SiteConfig, name=path.stem)
-        return documents.load(path, SiteConfig, name=path.stem, file=path.absolute())
+            config = documents.load(part, SiteConfig, name=path.stem, file=path.absolute())
     except OSError as error:
         raise ToolError(f"cannot write {path}: {error.strerror}") from error
+    return config

@@ -286,3 +286,12 @@ class Run:
 
 def _state(record: RunRecord) -> JobState:
     return JobState(record.status, record.message, record.exit_code, record.log)
+
+
+def cancelled(run: Run, then: str) -> str:
+    """End a run unless it has ended, and say what state it was in; `then`: how its results are fetched. Raises what `Run.cancel` raises."""
+    before = (run.record if run.record.ended else run.refresh()).status
+    if run.record.ended:
+        return f"had ended already ({before}); nothing to do"
+    after = run.cancel().status
+    return f"cancelled at {run.record.site} (was {before}, is {after}); {then}"

@@ -20,6 +20,8 @@ _LONGEST = 16 * 1024**2
 COMPONENTS = (
     "NEST", "PyNN", "nestml", "sPyNNaker", "arbor", "neuron", "neo", "elephant", "mpi4py", "numpy", "Python", "MPI", "PMIx",
 )  # fmt: skip
+TAG = "drift"
+"""Of the runs that ask the stacks."""
 SERVER = "PMIx server"
 """The site's own, which no image brings: shown, and no drift."""
 _PIN_NAMES = {"nestml": "NESTML", "MPI": "Open MPI", "neo": "Neo", "elephant": "Elephant", "arbor": "Arbor", "neuron": "NEURON"}

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlencode
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -14,6 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from esd_build.data.errors import ConfigError, UsageError
 from esd_build.net.answers import printable
+from esd_deploy.display.templates import templates
 from esd_deploy.ui.desk import Desk
 from esd_deploy.validation.reports.page import code
 
@@ -39,14 +39,7 @@ def _time(text: object) -> str:
     return str(text or "").replace("T", " ").removesuffix("Z")
 
 
-_TEMPLATES = Environment(
-    loader=PackageLoader("esd_deploy.ui"),
-    autoescape=select_autoescape(default=True),
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-    finalize=_plain,
-)
+_TEMPLATES = templates("esd_deploy.ui", finalize=_plain)
 _TEMPLATES.filters |= {"size": _size, "number": _number, "time": _time, "code": code}
 
 

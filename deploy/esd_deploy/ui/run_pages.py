@@ -13,6 +13,7 @@ from esd_build.data.errors import EsdError, ToolError
 from esd_deploy.plans import paths
 from esd_deploy.records import outcome, record
 from esd_deploy.records.record import RunRecord
+from esd_deploy.runs.run import cancelled
 from esd_deploy.ui import events, results
 from esd_deploy.ui.answers import after, desk, link, render
 from esd_deploy.ui.events import MOST_TEXT, STREAMS, Watch
@@ -147,12 +148,7 @@ async def _acted(request: Request, act: Any) -> Response:
 
 
 def _cancelled(request: Request, run_id: str) -> str:
-    run = desk(request).follower.run(run_id)
-    before = (run.record if run.record.ended else run.refresh()).status
-    if run.record.ended:
-        return f"had ended already ({before}); nothing to do"
-    after_it = run.cancel().status
-    return f"cancelled at {run.record.site} (was {before}, is {after_it}); “Fetch results” fetches its results so far"
+    return cancelled(desk(request).follower.run(run_id), "“Fetch results” fetches its results so far")
 
 
 def _fetched(request: Request, run_id: str) -> str:

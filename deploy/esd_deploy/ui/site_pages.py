@@ -27,8 +27,6 @@ from esd_deploy.validation.reports.document import Report, collect
 
 _STILL = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; frame-ancestors 'none'"
 """For the self-contained pages that the commands write, too: their style is inside, and they have no program."""
-DRIFT = "drift"
-"""The tag of the runs that `esd-deploy drift` makes."""
 
 
 async def sites(request: Request) -> Response:
@@ -133,7 +131,7 @@ def _drift(shelf: Shelf) -> tuple[drift.Drift, Any]:
     latest: Mapping[tuple[str, str, str], str] = {
         (one.site, str(one.row["image"]), str(one.row["script"])): one.id
         for one in reversed(list(shelf.everything().values()))
-        if DRIFT in one.tags and one.ended
+        if drift.TAG in one.tags and one.ended
     }
     if not latest:
         raise UsageError(

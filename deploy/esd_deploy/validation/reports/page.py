@@ -5,11 +5,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 from markupsafe import Markup, escape
 from rich.table import Table
 from rich.text import Text
 
+from esd_deploy.display.templates import templates
 from esd_deploy.validation.reports.document import CheckResult, Report
 from esd_deploy.validation.reports.table import COLOURS
 from esd_deploy.validation.verdict import WORST, Outcome
@@ -156,13 +156,7 @@ def _plot(name: str, unit: str, values: list[tuple[datetime, float, str]]) -> Pl
 
 def page(reports: Iterable[Report]) -> str:
     """The page. It loads nothing from elsewhere, and shows programs' output as plain text."""
-    environment = Environment(
-        loader=PackageLoader("esd_deploy.validation.reports"),
-        autoescape=select_autoescape(default=True),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates("esd_deploy.validation.reports")
     environment.filters["code"] = code
     environment.filters["number"] = _number
     found = places(reports)
