@@ -62,7 +62,9 @@ path = st.lists(name, min_size=1, max_size=5).map("/".join)
 content = st.one_of(st.binary(max_size=200), st.integers(0, 300_000).map(lambda size: b"\0" * size + b"end"))
 thing = st.one_of(
     st.tuples(st.just("file"), path, content, st.sampled_from([0o644, 0o600, 0o755])),
-    st.tuples(st.just("link"), path, st.one_of(path, st.sampled_from(["..", ".", "../..", "/etc", "nowhere", "a"])), st.none()),
+    st.tuples(
+        st.just("link"), path, st.one_of(path, st.sampled_from(["..", ".", "../..", str(Path(__file__).parent), "nowhere", "a"])), st.none()
+    ),
     st.tuples(st.just("folder"), path, st.none(), st.none()),
     st.tuples(st.sampled_from(["pipe", "socket"]), path, st.none(), st.none()),
 )
@@ -183,10 +185,13 @@ def altered(job: Path, how: str) -> None:
 
 @contextmanager
 def folders(change: str) -> Iterator[tuple[Path, Path]]:
-    """A job's folder and that of its run, with inputs that the job may have changed."""
+    """A job's folder and that of its run, with inputs that the job may have changed.
+
+    The job lies so deep that a link to `../..` leads to a folder of our own, never to what other programs change meanwhile.
+    """
     work = Path(tempfile.mkdtemp(prefix="esd-property-")).resolve()
     try:
-        job, folder = work / "job", work / "run"
+        job, folder = work / "site" / "jobs" / "job", work / "run"
         (job / "esd").mkdir(parents=True)
         folder.mkdir()
         for place in (root / name for root in (job, folder) for name in SENT):
