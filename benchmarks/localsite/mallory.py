@@ -17,6 +17,8 @@ from esd_localsite import lifecycle
 from esd_localsite.state.layout import find_layout
 
 NAME = "mallory"
+ADDRESS = "127.0.0.2"
+"""Another one than the others': limits for each address are to meet the hostile client alone."""
 FILES = 20_000
 SPARSE_MB = 2000
 Act = Callable[["Client"], None]
@@ -37,7 +39,7 @@ class Client:
         self.headers = {"Authorization": "Basic " + base64.b64encode(f"{NAME}:{password}".encode()).decode()}
 
     def connect(self) -> HTTPSConnection:
-        return HTTPSConnection(self.url.hostname or "", self.url.port, context=self.tls, timeout=60)
+        return HTTPSConnection(self.url.hostname or "", self.url.port, context=self.tls, timeout=60, source_address=(ADDRESS, 0))
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> tuple[int, dict[str, str]]:
         """A request, whose answer is read and thrown away."""

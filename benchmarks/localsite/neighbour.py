@@ -1,7 +1,7 @@
 """Whether one hostile client slows down the others: 49 clients at work, alone and beside each of its acts.
 
     esd-deploy local up --name load --ci-speed --user mallory $(printf -- '--user c%s ' $(seq 48))
-    .venv/bin/python benchmarks/localsite/neighbour.py --name load [--acts flood,listings] [--seconds 20] [--elsewhere] [--json FILE]
+    .venv/bin/python benchmarks/localsite/neighbour.py --name load [--acts flood,listings] [--thought 1 3] [--elsewhere] [--json FILE]
 
 The 49 log in as the site's users in turn, except mallory. They submit `echo job N` (login node), ask after it, fetch its output and
 delete it, each with some thought between; their latencies count. A job that is missing, failed or printed another's number is lost.
@@ -29,7 +29,6 @@ from esd_localsite.state.layout import find_layout
 from esd_localsite.state.status import SiteStatus
 
 CLIENTS = 49
-THOUGHT_S = (0.3, 0.9)
 _IDLE = ("chrt", "--idle", "0")
 """As if the hostile client had a machine of its own: it takes no processor time from the site or from the others."""
 
@@ -54,6 +53,7 @@ class Crowd:
     """The honest clients; each goes on with its own jobs until it is told to stop."""
 
     accounts: tuple[SiteStatus, ...]
+    thought_s: tuple[float, float]
     measured: Measured = field(default_factory=Measured)
     stop: threading.Event = field(default_factory=threading.Event)
     lost: list[str] = field(default_factory=list)
@@ -69,7 +69,7 @@ class Crowd:
         chance = random.Random(number)
         client = Client(self.accounts[number % len(self.accounts)], self.measured)
         for round_ in range(10**6):
-            self.stop.wait(chance.uniform(*THOUGHT_S))
+            self.stop.wait(chance.uniform(*self.thought_s))
             if self.stop.is_set():
                 return
             said = self._job(client, f"{number}.{round_}", chance)
@@ -84,7 +84,7 @@ class Crowd:
                 "Location"
             ]
             while (state := client.ask("GET", job).json())["status"] not in {"SUCCESSFUL", "FAILED"}:
-                time.sleep(chance.uniform(*THOUGHT_S))
+                time.sleep(chance.uniform(*self.thought_s))
             output = f"{job.replace('/jobs/', '/storages/')}-uspace/files/stdout"
             text = client.ask("GET", output, headers={"Accept": "application/octet-stream"}).text.strip()
             client.ask("DELETE", job)
@@ -100,9 +100,9 @@ def accounts(site: str) -> tuple[SiteStatus, ...]:
     return (own, *(own.model_copy(update={"username": file.name, "password_file": file}) for file in others))
 
 
-def beside(site: str, act: str, seconds: float, first: tuple[str, ...] = ()) -> Row:
+def beside(site: str, act: str, seconds: float, thought_s: tuple[float, float], first: tuple[str, ...] = ()) -> Row:
     """The honest clients' figures beside one act, after five seconds of getting under way. `first`: what runs the hostile client."""
-    crowd, memory = Crowd(accounts(site)), watcher(endpoint_pid(lifecycle.status(site)))
+    crowd, memory = Crowd(accounts(site), thought_s), watcher(endpoint_pid(lifecycle.status(site)))
     threads = crowd.start()
     argv = (*first, sys.executable, mallory.__file__, site, act)
     hostile = None if act == "none" else subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
@@ -141,13 +141,14 @@ def main() -> int:
     parser.add_argument("--name", default="local")
     parser.add_argument("--acts", default=",".join(mallory.ACTS))
     parser.add_argument("--seconds", type=float, default=20)
+    parser.add_argument("--thought", type=float, nargs=2, default=(0.3, 0.9), help="the others' seconds between two requests, from and to")
     parser.add_argument("--elsewhere", action="store_true", help="the hostile client takes only time that nobody else wants")
     parser.add_argument("--json", type=Path, help="write the figures there")
     chosen = parser.parse_args()
     mallory.prepare(chosen.name)
     rows = []
     for act in ("none", *chosen.acts.split(","), "none"):
-        rows.append(beside(chosen.name, act, chosen.seconds, _IDLE if chosen.elsewhere else ()))
+        rows.append(beside(chosen.name, act, chosen.seconds, tuple(chosen.thought), _IDLE if chosen.elsewhere else ()))
         print(" | ".join(str(value) for value in asdict(rows[-1]).values()), flush=True)
     if chosen.json:
         chosen.json.write_text(json.dumps([asdict(row) for row in rows], indent=2) + "\n")

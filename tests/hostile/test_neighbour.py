@@ -75,7 +75,7 @@ def test_who_asks_alone_has_some_requests_in_hand_and_the_others_wait_in_order()
     asyncio.run(day())
 
 
-def test_who_uses_more_than_the_others_while_they_ask_has_one_in_hand():
+def test_who_uses_far_more_than_the_others_while_they_ask_has_one_in_hand():
     async def day():
         day = Day()
         await day.ask("mallory", *"123456789")
@@ -83,9 +83,23 @@ def test_who_uses_more_than_the_others_while_they_ask_has_one_in_hand():
         assert "a" in day.inside  # at once: nobody waits for another user's requests
         await day.leave("a", 0.1)
         for name in "1234":
-            await day.leave(name, 0.1)
+            await day.leave(name, 0.5)
         await day.ask("ada", "b", "c")
         assert day.inside == ["b", "c"]
+
+    asyncio.run(day())
+
+
+def test_who_uses_a_little_more_than_the_others_is_not_held_back():
+    async def day():
+        day = Day()
+        for name in ("ada", "bob", "eve"):
+            await day.ask(name, name)
+            await day.leave(name, 0.1)
+        await day.ask("ada", "again")
+        await day.leave("again", 0.1)
+        await day.ask("ada", *"1234")
+        assert day.inside == ["1", "2", "3", "4"]
 
     asyncio.run(day())
 

@@ -1,8 +1,8 @@
 """Whose turn it is: each user has a separate queue, so that a user with many requests delays only their own.
 
 All requests share one interpreter, which works on one at a time, so each user's requests in progress are limited. A user who has
-used more than the others, while they ask too, gets one, and after costly work a rest: what such a user may take is a share of the
-time, so that the others' requests mostly find the interpreter free. Requests that carry a file last as long as the transfer and
+used far more than the others, while they ask too, gets one, and after costly work a rest: what such a user may take is a share of
+the time, so that the others' requests mostly find the interpreter free. Requests that carry a file last as long as the transfer and
 mostly wait for the network: they have a separate lane.
 """
 
@@ -33,6 +33,8 @@ MOST_WAITING = 200
 _HALF_LIFE_S = 2.0
 _COUNTS_S = 0.02
 """Users who used less than this lately are never held back."""
+FAR_MORE = 4.0
+"""Greedy is who used so many times what the others used on average. Among equals there is always somebody above the average."""
 
 
 class TooManyError(Exception):
@@ -136,7 +138,7 @@ class Lane:
     def _is_greedy(self, line: Line) -> bool:
         now = self._clock()
         others = [used for other in self._lines.values() if other is not line and (used := other.faded(now)) > _COUNTS_S]
-        return bool(others) and line.faded(now) > sum(others) / len(others)
+        return bool(others) and line.faded(now) > FAR_MORE * sum(others) / len(others)
 
 
 class Fairness:

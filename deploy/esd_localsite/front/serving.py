@@ -13,9 +13,9 @@ from esd_localsite.front.pace import Pace
 from esd_localsite.front.patience import PromptProtocol
 
 _DRAIN_SECONDS = 3
-_HANDSHAKES_PER_S = 100
+_HANDSHAKES_PER_S = 40
 _HANDSHAKES_AT_ONCE = 300
-"""For each address. A hundred per second take about a tenth of the interpreter's time."""
+"""For each address. A handshake takes one to three milliseconds of the interpreter's time."""
 _KEEP_S = 20
 """How long a connection stays open between two requests. In this time, one address cannot begin as many as there may be."""
 MOST_CONNECTIONS = 4000
