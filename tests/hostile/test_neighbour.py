@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from esd_localsite.description.fields import read_object
 from esd_localsite.description.resources import DescriptionError
 from esd_localsite.front import fairness, patience
-from esd_localsite.front.fairness import Lane, TooManyError
+from esd_localsite.front.fairness import Lane, Ledger, TooManyError
 from esd_localsite.front.pace import Pace, TooFastError
 from esd_localsite.identity.users import Identity
 from esd_localsite.jobs import creation
@@ -34,7 +34,8 @@ class Day:
 
     def __init__(self):
         self.clock = Clock()
-        self.lane = Lane(4, 1, clock=self.clock)
+        self.ledger = Ledger(self.clock)
+        self.lane = Lane(4, 1, self.ledger)
         self.inside = []
         self.tasks = set()
         self.doors = {}
@@ -102,6 +103,19 @@ def test_who_uses_a_little_more_than_the_others_is_not_held_back():
         assert day.inside == ["1", "2", "3", "4"]
 
     asyncio.run(day())
+
+
+def test_who_uses_far_more_in_one_lane_is_held_back_in_the_other():
+    clock = Clock()
+    ledger = Ledger(clock)
+    ledger.charge("ada", 0.01)
+    assert not ledger.is_greedy("mallory")
+    ledger.charge("mallory", 0.03)
+    assert not ledger.is_greedy("mallory")
+    ledger.charge("mallory", 0.03)
+    assert ledger.is_greedy("mallory")
+    clock.now += 30
+    assert not ledger.is_greedy("mallory")
 
 
 def test_after_costly_work_a_greedy_user_rests_and_then_goes_on(monkeypatch):

@@ -33,6 +33,8 @@ MOST_WAITING = 200
 _HALF_LIFE_S = 2.0
 _COUNTS_S = 0.02
 """Users who used less than this lately are never held back."""
+_ASKS_S = 0.002
+"""Users who used more than this lately count among those who ask too."""
 FAR_MORE = 4.0
 """Greedy is who used so many times what the others used on average. Among equals there is always somebody above the average."""
 
@@ -42,15 +44,11 @@ class TooManyError(Exception):
 
 
 @dataclass
-class Line:
-    """One user's requests: in progress, waiting, and the processor seconds used lately (halved every two seconds)."""
+class Usage:
+    """The seconds that one user used lately, halved every two seconds."""
 
-    running: int = 0
-    waiting: deque["asyncio.Future[None]"] = field(default_factory=deque)
     used: float = 0.0
     at: float = 0.0
-    rests_until: float = 0.0
-    alarm: asyncio.TimerHandle | None = None
 
     def faded(self, now: float) -> float:
         """The seconds used, decayed until now."""
@@ -59,18 +57,55 @@ class Line:
         return self.used
 
 
-class Lane:
-    """The queues of all users, for one event loop. `clock` returns seconds."""
+class Ledger:
+    """What each user used lately, in all lanes together. `clock` returns seconds."""
 
-    def __init__(self, usual: int, greedy: int, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self._usage: dict[str, Usage] = {}
+
+    def charge(self, user: str, seconds: float) -> None:
+        """Add what a request cost, and forget who used next to nothing."""
+        now = self.clock()
+        usage = self._usage.setdefault(user, Usage(at=now))
+        usage.faded(now)
+        usage.used += seconds
+        for name in [name for name, one in self._usage.items() if one.faded(now) < _COUNTS_S / 10]:
+            del self._usage[name]
+
+    def is_greedy(self, user: str) -> bool:
+        """Whether the user used far more than the others who ask too."""
+        now = self.clock()
+        used = {name: one.faded(now) for name, one in self._usage.items()}
+        own = used.pop(user, 0.0)
+        others = [seconds for seconds in used.values() if seconds > _ASKS_S]
+        return bool(others) and own > max(_COUNTS_S, FAR_MORE * sum(others) / len(others))
+
+
+@dataclass
+class Line:
+    """One user's requests in a lane: in progress and waiting, and until when the user rests."""
+
+    user: str
+    running: int = 0
+    waiting: deque["asyncio.Future[None]"] = field(default_factory=deque)
+    rests_until: float = 0.0
+    alarm: asyncio.TimerHandle | None = None
+
+
+class Lane:
+    """The queues of all users, for one event loop."""
+
+    def __init__(self, usual: int, greedy: int, ledger: Ledger) -> None:
         self._usual, self._greedy = usual, greedy
-        self._clock = clock
+        self._ledger = ledger
+        self._clock = ledger.clock
         self._lines: dict[str, Line] = {}
 
     @asynccontextmanager
     async def turn(self, user: str) -> AsyncIterator[Cost]:
         """Wait for the user's turn, and learn from the work what it costs. Raises TooManyError."""
-        line = self._lines.setdefault(user, Line(at=self._clock()))
+        line = self._lines.setdefault(user, Line(user))
         await self._admitted(line)
         cost = Cost()
         try:
@@ -88,11 +123,9 @@ class Lane:
             await asyncio.sleep(pause)
 
     def _charge(self, line: Line, cost: Cost) -> None:
-        now = self._clock()
-        line.faded(now)
-        line.used += cost.seconds
-        if cost.seconds > CHEAP_S and self._is_greedy(line):
-            line.rests_until = max(now, line.rests_until) + REST * cost.seconds
+        self._ledger.charge(line.user, cost.seconds)
+        if cost.seconds > CHEAP_S and self._ledger.is_greedy(line.user):
+            line.rests_until = max(self._clock(), line.rests_until) + REST * cost.seconds
         cost.seconds = 0.0
 
     async def _admitted(self, line: Line) -> None:
@@ -123,7 +156,7 @@ class Lane:
                     next_.set_result(None)
             if line.waiting and line.alarm is None and line.rests_until > now:
                 line.alarm = asyncio.get_running_loop().call_later(line.rests_until - now, self._rested, line)
-            if not line.running and not line.waiting and line.rests_until <= now and line.faded(now) < _COUNTS_S / 10:
+            if not line.running and not line.waiting and line.rests_until <= now:
                 del self._lines[user]
 
     def _rested(self, line: Line) -> None:
@@ -131,14 +164,9 @@ class Lane:
         self._go_on()
 
     def _may_go(self, line: Line) -> bool:
-        if self._is_greedy(line):
+        if self._ledger.is_greedy(line.user):
             return line.rests_until <= self._clock() and line.running < self._greedy
         return line.running < self._usual
-
-    def _is_greedy(self, line: Line) -> bool:
-        now = self._clock()
-        others = [used for other in self._lines.values() if other is not line and (used := other.faded(now)) > _COUNTS_S]
-        return bool(others) and line.faded(now) > FAR_MORE * sum(others) / len(others)
 
 
 class Fairness:
@@ -146,8 +174,9 @@ class Fairness:
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
-        self._words = Lane(AT_ONCE, GREEDY_AT_ONCE)
-        self._files = Lane(FILES_AT_ONCE, GREEDY_FILES_AT_ONCE)
+        ledger = Ledger()
+        self._words = Lane(AT_ONCE, GREEDY_AT_ONCE, ledger)
+        self._files = Lane(FILES_AT_ONCE, GREEDY_FILES_AT_ONCE, ledger)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
