@@ -25,9 +25,9 @@ GREEDY_AT_ONCE = 1
 FILES_AT_ONCE = 16
 GREEDY_FILES_AT_ONCE = 1
 REST = 6.0
-"""A greedy user rests for so many times the duration of a costly request: it gets at most a seventh of the time."""
+"""A greedy user rests for so many times the duration of its work: it gets at most a seventh of the time."""
 CHEAP_S = 0.005
-"""A request that costs less is followed by no rest."""
+"""Work that costs less in all is followed by no rest."""
 MOST_WAITING = 200
 """Waiting requests of one user, for each lane; beyond that the answer is 429."""
 _HALF_LIFE_S = 2.0
@@ -45,9 +45,10 @@ class TooManyError(Exception):
 
 @dataclass
 class Usage:
-    """The seconds that one user used lately, halved every two seconds."""
+    """The seconds that one user used lately, halved every two seconds; `owed`: those of greedy work that no rest has followed yet."""
 
     used: float = 0.0
+    owed: float = 0.0
     at: float = 0.0
 
     def faded(self, now: float) -> float:
@@ -64,14 +65,19 @@ class Ledger:
         self.clock = clock
         self._usage: dict[str, Usage] = {}
 
-    def charge(self, user: str, seconds: float) -> None:
-        """Add what a request cost, and forget who used next to nothing."""
+    def charge(self, user: str, seconds: float) -> float:
+        """Add what a request cost, and forget who used next to nothing. The answer is the rest that is due, in seconds."""
         now = self.clock()
         usage = self._usage.setdefault(user, Usage(at=now))
         usage.faded(now)
         usage.used += seconds
         for name in [name for name, one in self._usage.items() if one.faded(now) < _COUNTS_S / 10]:
             del self._usage[name]
+        usage.owed = usage.owed + seconds if self.is_greedy(user) else 0.0
+        if usage.owed <= CHEAP_S:
+            return 0.0
+        rest, usage.owed = REST * usage.owed, 0.0
+        return rest
 
     def is_greedy(self, user: str) -> bool:
         """Whether the user used far more than the others who ask too."""
@@ -123,9 +129,8 @@ class Lane:
             await asyncio.sleep(pause)
 
     def _charge(self, line: Line, cost: Cost) -> None:
-        self._ledger.charge(line.user, cost.seconds)
-        if cost.seconds > CHEAP_S and self._ledger.is_greedy(line.user):
-            line.rests_until = max(self._clock(), line.rests_until) + REST * cost.seconds
+        if rest := self._ledger.charge(line.user, cost.seconds):
+            line.rests_until = max(self._clock(), line.rests_until) + rest
         cost.seconds = 0.0
 
     async def _admitted(self, line: Line) -> None:
