@@ -1,6 +1,7 @@
 """The contract of the NEST image: what a researcher's script relies on."""
 
 import json
+import re
 
 import pytest
 from testinfra.host import Host
@@ -64,6 +65,35 @@ def test_libraries_for_analysis_are_there(host: Host, environment: Environment, 
     if module == "elephant" and environment.variant and "py-elephant" not in asked.read_text(encoding="utf-8"):
         pytest.skip(f"{environment.path} is without Elephant; its spack.yaml says why")
     assert python(host, f"import {module}; print({module}.__name__)") == module
+
+
+def _asks_for(environment: Environment, package: str) -> bool:
+    """Whether one of the environment's lists has this package: pip's list of edge, or the specs and Debian packages of a Spack form."""
+    folder = environment.folder / (environment.variant or "")
+    lists = ("spack.yaml", "apt.txt") if environment.variant else ("requirements.in", "spack.yaml")
+    names = {f"py-{package}", f"python3-{package}", package}
+    return any(names & set(re.split(r"[\s,\[\]]+", (folder / name).read_text("utf-8"))) for name in lists if (folder / name).is_file())
+
+
+@pytest.mark.parametrize("module", ["matplotlib", "pandas"])
+def test_libraries_for_figures_and_tables_are_there(host: Host, environment: Environment, module: str) -> None:
+    if not _asks_for(environment, module):
+        pytest.skip(f"{environment.path} does not ask for {module}; docs/measurements/images.md says why")
+    assert python(host, f"import {module}; print({module}.__name__)") == module
+
+
+def test_a_figure_is_drawn_without_a_display(host: Host, environment: Environment) -> None:
+    """As a rank on a node does it: no display, no configuration, and a home that may not be written."""
+    if not _asks_for(environment, "matplotlib"):
+        pytest.skip(f"{environment.path} does not ask for matplotlib; docs/measurements/images.md says why")
+    code = """
+import os; os.environ.update(HOME='/nonexistent'); os.environ.pop('DISPLAY', None)
+import matplotlib.pyplot as plt, pandas as pd, tempfile
+path = os.path.join(tempfile.mkdtemp(), 'rates.png')
+pd.DataFrame({'time': [0.0, 1.0, 2.0], 'rate': [3.0, 5.0, 4.0]}).plot('time', 'rate').figure.savefig(path)
+print(plt.get_backend().lower(), open(path, 'rb').read(8) == bytes.fromhex('89504e470d0a1a0a'), os.path.getsize(path) > 5000)
+"""
+    assert python(host, code) == "agg True True"
 
 
 def test_mpi4py_uses_the_mpi_that_nest_was_linked_with(host: Host, environment: Environment) -> None:
