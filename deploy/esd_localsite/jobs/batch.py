@@ -16,8 +16,10 @@ GONE = "GONE"
 """The state of a job that the batch system no longer knows."""
 
 _UNKNOWN = "Invalid job id"
-_ID = re.compile(r"\d{1,10}(_\d{1,10})?")
-_ROW = re.compile(r"(\d{1,10}(?:_\S{1,60})?)\|([A-Z_]{1,40})")
+_ID = re.compile(r"\d{1,10}([_+]\d{1,10})?")
+_PART = r"(?:[_+]\S{1,60})?"
+"""What squeue adds to the id of a job of several parts: `_4` or `_[5-9]` for tasks of an array, `+1` for a heterogeneous component."""
+_ROW = re.compile(rf"(\d{{1,10}}){_PART}\|([A-Z_]{{1,40}})")
 _DETAIL = re.compile(r"(?:^|\s)([A-Z][\w/:]*)=(.*?)(?=\s+[A-Z][\w/:]*=|\s*$)")
 
 
@@ -82,14 +84,26 @@ def batch_state(word: str) -> Batch:
 
 
 def parse_queue(text: str) -> dict[str, str]:
-    """Batch id → state, of `squeue -h -o '%i|%T'`: it asks for no text that users choose, so no user can forge a line."""
-    return {match[1]: match[2] for match in map(_ROW.fullmatch, text.splitlines()) if match}
+    """Batch id → state, of `squeue -h -o '%i|%T'`: it asks for no text that users choose, so no user can forge a line.
+
+    The components of a heterogeneous job and the tasks of an array have a line each. Their job has the state of the part that is
+    furthest from its end: it runs while one of them runs. UNICORE's TSI joins them in the same way.
+    """
+    states: dict[str, str] = {}
+    for match in map(_ROW.fullmatch, text.splitlines()):
+        if match:
+            states[match[1]] = max(states.get(match[1], match[2]), match[2], key=_liveliness)
+    return states
+
+
+def _liveliness(word: str) -> int:
+    return (Batch.ENDED, Batch.WAITING, Batch.RUNNING).index(batch_state(word))
 
 
 def candidates(text: str, comment: str) -> tuple[str, ...]:
     """The batch ids that `squeue -h -o '%i|%k'` seems to give for a comment, newest first. Comments may contain such lines, too."""
-    wanted = re.compile(rf"(\d+)\|{re.escape(comment)}")
-    return tuple(sorted((match[1] for match in map(wanted.fullmatch, text.splitlines()) if match), key=int, reverse=True))
+    wanted = re.compile(rf"(\d{{1,10}}){_PART}\|{re.escape(comment)}")
+    return tuple(sorted({match[1] for match in map(wanted.fullmatch, text.splitlines()) if match}, key=int, reverse=True))
 
 
 def parse_details(text: str) -> dict[str, str]:

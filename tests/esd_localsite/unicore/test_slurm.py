@@ -91,6 +91,30 @@ def test_the_users_own_batch_file(slurm, finish, read, tmp_path):
     assert (job.exit_code, read(job, "out")[0]) == (4, "c")
 
 
+HET = """#!/bin/bash
+#SBATCH --nodes=1 --ntasks=1
+#SBATCH hetjob
+#SBATCH --nodes=1 --ntasks=1
+srun --het-group=0,1 uname -n
+"""
+
+
+def test_a_heterogeneous_job_runs_until_it_ends(slurm, wait, finish, read, tmp_path):
+    """`squeue` lists it as `ID+0` and `ID+1`; it once counted as ended as soon as it was submitted."""
+    (tmp_path / "het.sh").write_text(HET)
+    description = {"Job type": "raw", "BSS file": "het.sh", "Executable": HOLD, "Resources": {"Runtime": "5m"}}
+    job = wait(slurm.new_job(description, inputs=[str(tmp_path / "het.sh")]), "RUNNING", "FAILED", "SUCCESSFUL", seconds=PATIENCE)
+    uspace = job.working_dir
+    end = time.monotonic() + 60
+    while "begun" not in uspace.listdir():
+        assert time.monotonic() < end
+        time.sleep(0.5)
+    assert job.properties["status"] == "RUNNING"
+    other = finish(slurm.new_job({"Executable": f"touch {uspace.properties['mountPoint']}go", "Job type": "INTERACTIVE"}))
+    assert other.exit_code == 0
+    assert finish(job).exit_code == 0
+
+
 def test_an_allocation_and_a_task_in_it(slurm, finish, wait, read):
     allocation = slurm.new_job({"Job type": "ALLOCATE", "Resources": TWO_NODES})
     wait(allocation, "RUNNING", "FAILED", seconds=PATIENCE)
