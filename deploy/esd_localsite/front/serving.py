@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from esd_localsite.description.config import EndpointConfig
 from esd_localsite.front.doorway import behind_doorway
 from esd_localsite.front.pace import Pace
-from esd_localsite.front.patience import PromptProtocol
+from esd_localsite.front.switching import SwitchingProtocol
 
 _DRAIN_SECONDS = 3
 _HANDSHAKES_PER_S = 40
@@ -41,7 +41,7 @@ def settings(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=drain_s,
-        http=cast("Any", behind_doorway(PromptProtocol, _tls(certificate, key), Pace(_HANDSHAKES_PER_S, _HANDSHAKES_AT_ONCE))),
+        http=cast("Any", behind_doorway(SwitchingProtocol, _tls(certificate, key), Pace(_HANDSHAKES_PER_S, _HANDSHAKES_AT_ONCE))),
         limit_concurrency=most,
         timeout_keep_alive=_KEEP_S,
     )

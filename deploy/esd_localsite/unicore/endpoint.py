@@ -1,7 +1,7 @@
 """The running endpoint: its parts, assembled once, and what every route needs from a request."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from esd_localsite.jobs.transfers import Transfers
 from esd_localsite.records.records import ClientTransferRecord, JobRecord, SiteRecord, TransferRecord
 from esd_localsite.records.shelf import Shelf
 from esd_localsite.unicore.answers import Urls
+from esd_localsite.unicore.tunnels import Tunnels
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,7 @@ class Endpoint:
     sites: Shelf[SiteRecord]
     up_since: datetime
     faults: FaultBoard
+    tunnels: Tunnels = field(default_factory=Tunnels)
 
     @property
     def urls(self) -> Urls:

@@ -1,6 +1,8 @@
 """Routes about jobs."""
 
+import re
 from datetime import datetime
+from functools import partial
 
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -18,10 +20,13 @@ from esd_localsite.unicore.answers import SITE
 from esd_localsite.unicore.endpoint import account_of_caller, endpoint_of, identity_of, job_of, owner_of, preferences
 from esd_localsite.unicore.requests import answer, json_body, listing, wanted_tags
 from esd_localsite.unicore.site_routes import NOT_MODIFIABLE, site_of
-from esd_localsite.unicore.work_answers import job_document
+from esd_localsite.unicore.tunnels import SwitchedAnswer, connected_as, wants_tunnel
+from esd_localsite.unicore.work_answers import NO_BATCH_ID, batch_system_id, job_document
 
 _ACTIONS: dict[str, Event] = {"start": Started(), "abort": Aborted(), "restart": Restarted()}
 _FAILED = "Could not submit job"
+_NO_TUNNEL = "Could not connect to backend service"
+_PORT = re.compile(r"\d{1,5}")
 
 
 def list_jobs(request: Request) -> Response:
@@ -100,6 +105,22 @@ def job_action(request: Request) -> Response:
     return Response(status_code=204, media_type="application/json")
 
 
+async def forward_port(request: Request) -> Response | SwitchedAnswer:
+    """A tunnel to any port that the login node reaches, as with UNICORE. A port that refuses is not an error: the tunnel ends at once."""
+    record, endpoint = job_of(request, request.path_params["job"]), endpoint_of(request)
+    if not wants_tunnel(request.scope):
+        return answer(request, {"status": "Nothing to see here yet."})
+    host, port = request.query_params.get("host", "localhost"), request.query_params.get("port")
+    if batch_system_id(record) == NO_BATCH_ID:
+        raise HTTPException(500, f"{_NO_TUNNEL}: Job BSSID is null - application is not (yet?) running.")
+    if port is None or not _PORT.fullmatch(port):
+        raise HTTPException(500, f"{_NO_TUNNEL}: {'Port cannot be null' if port is None else 'not a port number'}")
+    if not endpoint.tunnels.has_room(record.owner):
+        raise HTTPException(429, f"{_NO_TUNNEL}: too many tunnels are open")
+    far = partial(connected_as, endpoint.engine.workspace(record).account, host, int(port))
+    return SwitchedAnswer(endpoint.tunnels, record.owner, far)
+
+
 def routes() -> list[Route]:
     """All routes of this module."""
     job = "/rest/core/jobs/{job}"
@@ -113,6 +134,7 @@ def routes() -> list[Route]:
         Route(job, delete_job, methods=["DELETE"]),
         Route(f"{job}/details", job_details),
         Route(f"{job}/submitted", job_submitted),
+        Route(f"{job}/forward-port", forward_port),
         Route(f"{job}/actions/{{action}}", job_action, methods=["POST"]),
     ]
 

@@ -10,6 +10,8 @@ from esd_localsite.records.life import STATUS, Phase
 from esd_localsite.records.records import ClientTransferRecord, JobRecord, TransferRecord, TransferStatus, dn_of
 from esd_localsite.unicore.answers import Urls, described, links, resource
 
+NO_BATCH_ID = "N/A"
+"""In place of the batch system's id, before a job is submitted."""
 _UMASK = "027"
 _JOB_LIFE = timedelta(days=30)
 _TRANSFER_LIFE = timedelta(days=1)
@@ -60,7 +62,7 @@ def job_document(record: JobRecord, job: JobDescription, config: EndpointConfig)
         **exit_code,
         "log": list(record.log),
         "queue": queue if state.batch_id else "N/A",
-        "batchSystemID": _batch_system_id(record),
+        "batchSystemID": batch_system_id(record),
         "submissionTime": unicore_time(record.created),
         "terminationTime": unicore_time(record.terminates or record.created + _JOB_LIFE),
         "name": _name(record, job),
@@ -71,11 +73,12 @@ def job_document(record: JobRecord, job: JobDescription, config: EndpointConfig)
     }
 
 
-def _batch_system_id(record: JobRecord) -> str:
+def batch_system_id(record: JobRecord) -> str:
+    """The batch system's id, or the process of a job on the login node."""
     state = record.state
     if state.batch_id:
         return state.batch_id
-    return f"INTERACTIVE_login_{record.login_process.partition('@')[0]}" if record.login_process else "N/A"
+    return f"INTERACTIVE_login_{record.login_process.partition('@')[0]}" if record.login_process else NO_BATCH_ID
 
 
 def _name(record: JobRecord, job: JobDescription) -> str:

@@ -1,7 +1,8 @@
 """The front of the server: adds the site's name to the path, the issuer, the queue, and the faults on the network.
 
 It stands where a real site has UNICORE's gateway. It takes `/SITE` off the path and tells the server its outside address
-(`X-UNICORE-Gateway`), from which the server makes all links. Bodies pass through piece by piece; nothing is kept.
+(`X-UNICORE-Gateway`), from which the server makes all links. Bodies pass through piece by piece; nothing is kept. A connection that the
+server takes out of HTTP becomes a tunnel through the front.
 """
 
 import contextlib
@@ -23,6 +24,8 @@ from esd_localsite.jobs.faults import FaultyEdge
 from esd_localsite.nmpi import routes as nmpi_routes
 from esd_localsite.unicore import oidc_routes
 from esd_localsite.unicore.endpoint import Endpoint
+from esd_localsite.unicore.tunnels import PROTOCOL, SwitchedAnswer, wants_tunnel
+from esd_localsite.unicorex.tunnelling import Tunnelling
 
 _HOP = frozenset(
     {b"connection", b"expect", b"host", b"keep-alive", b"proxy-authorization", b"proxy-connection", b"te", b"trailer", b"transfer-encoding"}
@@ -38,17 +41,19 @@ _log = logging.getLogger("esd_localsite.unicorex")
 class Passage:
     """Passes requests for `{outside}/…` on to `{upstream}/…`."""
 
-    def __init__(self, upstream: str, outside: str, transport: httpx.AsyncBaseTransport) -> None:
+    def __init__(self, upstream: str, outside: str, transport: httpx.AsyncBaseTransport, tunnelling: Tunnelling | None = None) -> None:
         """`outside`: the address that clients know, with the site's name; `upstream`: the server's, without."""
         self._upstream = httpx.URL(upstream)
         self._prefix = httpx.URL(outside).raw_path
         self._gateway = outside.encode()
         self._transport = transport
+        self._tunnelling = tunnelling
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        transport = self._tunnelling.transport if self._tunnelling and wants_tunnel(scope) else self._transport
         try:
-            answer = await self._transport.handle_async_request(self._passed_on(request))
+            answer = await transport.handle_async_request(self._passed_on(request))
         except httpx.ConnectError:
             await _away("The UNICORE/X server does not answer", HTTPStatus.SERVICE_UNAVAILABLE)(scope, receive, send)
         except (httpx.TransportError, ClientDisconnect) as error:
@@ -57,7 +62,12 @@ class Passage:
         else:
             if answer.status_code >= HTTPStatus.BAD_REQUEST:
                 _log.info("%s %s: the server answers %d", request.method, request.url.path, answer.status_code)
-            await _passed_back(answer)(scope, receive, send)
+            await self._passed_back(request, answer)(scope, receive, send)
+
+    def _passed_back(self, request: Request, answer: httpx.Response) -> Response | SwitchedAnswer:
+        if answer.status_code == HTTPStatus.SWITCHING_PROTOCOLS and self._tunnelling:
+            return self._tunnelling.answer(request, answer)
+        return _passed_back(answer)
 
     def _passed_on(self, request: Request) -> httpx.Request:
         raw_path: bytes = request.scope["raw_path"]
@@ -65,6 +75,8 @@ class Passage:
         target = raw_path.removeprefix(self._prefix) + (b"?" + query if query else b"")
         headers = [(name, value) for name, value in request.headers.raw if name not in _HOP and not name.startswith(b"x-unicore-gateway")]
         headers.append((b"X-UNICORE-Gateway", self._gateway))
+        if self._tunnelling and wants_tunnel(request.scope):
+            headers += [(b"Connection", b"Upgrade"), (b"Upgrade", PROTOCOL.encode())]
         has_body = "content-length" in request.headers or "transfer-encoding" in request.headers
         return httpx.Request(
             request.method,
@@ -95,17 +107,18 @@ def _away(message: str, status: HTTPStatus) -> Response:
 def create_front(endpoint: Endpoint, upstream: str, trust: ssl.SSLContext) -> Starlette:
     """The application: serves issuer and queue itself, and passes everything else below the site's name to the server."""
     transport = httpx.AsyncHTTPTransport(verify=trust, limits=_LIMITS, trust_env=False)
+    tunnelling = Tunnelling.to(trust)
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         endpoint.engine.start()
-        async with transport:
+        async with transport, tunnelling.transport:
             yield
         endpoint.engine.stop()
         endpoint.transfers.stop()
 
     site, queue = f"/{endpoint.config.site_name}", queue_of(endpoint)
-    passage = Passage(upstream, endpoint.config.site_url, transport)
+    passage = Passage(upstream, endpoint.config.site_url, transport, tunnelling)
     app = Starlette(
         routes=[
             Mount(site, Router([*oidc_routes.routes(), Mount("", passage)], redirect_slashes=False)),
