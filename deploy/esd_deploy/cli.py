@@ -32,6 +32,7 @@ from esd_deploy.commands import (
     site,
     sites,
     submit,
+    tunnel,
     ui,
     validate,
     watch,
@@ -47,7 +48,7 @@ app = typer.Typer(
 )
 PANELS = {
     "Run": (run, submit, script, rerun),
-    "Follow": (attach, watch, list, show, logs, cancel, ui),
+    "Follow": (attach, watch, list, show, logs, tunnel, cancel, ui),
     "Results": (fetch, delete, compare, export),
     "Sites": (sites, login, drift, fit),
     "Images": (images, image_contents),

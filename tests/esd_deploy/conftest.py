@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from esd_build.data import documents
+from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.backends import kinds, unicore_job
-from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, RefusedError, RemoteFile
+from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, Passage, RefusedError, RemoteFile
 from esd_deploy.plans.content import Content, whole
 from esd_deploy.plans.job import SITE_FILE, JobDescription, JobSpec, SiteJob
 from esd_deploy.plans.launch import Shape
@@ -135,6 +136,9 @@ class FakeConnection:
 
     def details(self, job: str) -> dict[str, str]:
         return self.batch
+
+    def passage(self, job: str, host: str, port: int) -> Passage:
+        raise UsageError("a site in memory has no ports")
 
     def delete(self, job: str) -> None:
         self.deleted.append(job)

@@ -14,7 +14,7 @@ from tests.foreign.conftest import BEFORE, CURRENT, TIMEOUT_S, Environments
 pytestmark = [pytest.mark.site, pytest.mark.integration]
 
 CLIENTS = Path(__file__).with_name("clients")
-PROGRAMS = {"pyunicore_calls": (CURRENT, 16), "tvb_calls": (CURRENT, 5), "airflow_calls": (BEFORE, 8)}
+PROGRAMS = {"pyunicore_calls": (CURRENT, 16), "pyunicore_forwarder": (CURRENT, 2), "tvb_calls": (CURRENT, 5), "airflow_calls": (BEFORE, 8)}
 """Program → the client library that it calls, and how many steps it takes."""
 
 

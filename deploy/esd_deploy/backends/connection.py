@@ -1,7 +1,8 @@
 """What a site must do for a run, in terms of runs. unicore.py and nmpi.py implement it; tests use a plain fake."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+import socket
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -82,6 +83,15 @@ class RemoteFile:
     kind: str = "file"
 
 
+@dataclass(frozen=True)
+class Passage:
+    """An open connection through the site to a port that its login node reaches. `early`: bytes that came with the site's answer."""
+
+    link: socket.socket
+    early: bytes
+    close: Callable[[], None]
+
+
 class Connection(Protocol):
     """A live connection to a site. Every method may raise ConnectionLostError (worth a retry) or ToolError (final)."""
 
@@ -114,6 +124,12 @@ class Connection(Protocol):
 
     def read(self, job: str, path: str, offset: int = 0) -> AbstractContextManager[Iterator[bytes]]:
         """One file's content from an offset on, in pieces."""
+
+    def passage(self, job: str, host: str, port: int) -> Passage:
+        """Connect to a port, from the login node and as the job's user. Raises UsageError if this site, or this job, forwards no ports.
+
+        Not every site tells that a port refuses: then the connection opens, and ends at once.
+        """
 
     def abort(self, job: str) -> None:
         """End the job; does nothing if it has ended."""

@@ -25,6 +25,7 @@ from esd_deploy.backends.connection import (
     ConnectionLostError,
     GoneError,
     JobState,
+    Passage,
     RefusedError,
     RemoteFile,
 )
@@ -130,6 +131,9 @@ class NmpiConnection:
             if _encoded(response):
                 raise ToolError(f"the server compresses {what} although that was not requested; fetch it yourself from {url}")
             yield _from(response.iter_bytes(), offset if response.status_code == httpx.codes.OK else 0)
+
+    def passage(self, job: str, host: str, port: int) -> Passage:
+        raise UsageError(f"{job}: a neuromorphic queue forwards no ports ({host}:{port} cannot be reached); name a run at a UNICORE site")
 
     def abort(self, job: str) -> None:
         """The queue's interface does not let users cancel jobs. Does nothing for a job that has ended."""

@@ -7,14 +7,24 @@ from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 import httpx
-from pyunicore.client import Client, Job, PathFile, Registry, Storage, Transport
+from pyunicore.client import Client, Job, PathFile, Registry, Storage
 
 from esd_build.data.documents import choose
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.allowance import altogether
 from esd_build.net.answers import gathered, printable
-from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_job, unicore_names
-from esd_deploy.backends.connection import READY, AwayError, ConnectionLostError, EndedError, GoneError, JobState, RefusedError, RemoteFile
+from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_job, unicore_names, unicore_passage
+from esd_deploy.backends.connection import (
+    READY,
+    AwayError,
+    ConnectionLostError,
+    EndedError,
+    GoneError,
+    JobState,
+    Passage,
+    RefusedError,
+    RemoteFile,
+)
 from esd_deploy.backends.unicore_http import PooledTransport, errors
 from esd_deploy.plans.content import Content, opened
 from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
@@ -34,7 +44,7 @@ _NOWHERE = frozenset({None, "", "null", "null/"})
 class UnicoreConnection:
     """One user's connection to one site. Safe to use from several threads."""
 
-    def __init__(self, endpoint: Endpoint, client: Client, transport: Transport, sleep: Callable[[float], None] = time.sleep) -> None:
+    def __init__(self, endpoint: Endpoint, client: Client, transport: PooledTransport, sleep: Callable[[float], None] = time.sleep) -> None:
         self._endpoint = endpoint
         self._sleep = sleep
         self._client = client
@@ -142,6 +152,10 @@ class UnicoreConnection:
                 pieces = response.iter_bytes(_PIECE)
                 # A server may send the whole file although a part was requested.
                 yield _without(pieces, offset) if offset and response.status_code == 200 else pieces
+
+    def passage(self, job: str, host: str, port: int) -> Passage:
+        with errors(self._endpoint):
+            return unicore_passage.opened(self._transport, self._job(job).properties, host, port)
 
     def abort(self, job: str) -> None:
         with errors(self._endpoint):

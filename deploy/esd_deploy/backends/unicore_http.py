@@ -41,7 +41,9 @@ class PooledTransport(Transport):  # type: ignore[misc]
         super().__init__(_credential(endpoint), verify=True, use_security_sessions=False)
         self._session = shared(origin(endpoint.url), f"{self._secret.username or ''}:{self._secret.bearer()}")
         self._http = client(endpoint.ca_file)
+        self._passages = client(endpoint.ca_file, passages=True)
         weakref.finalize(self, self._http.close)  # no caller of pyunicore closes what it opens
+        weakref.finalize(self, self._passages.close)
 
     def _clone(self) -> "PooledTransport":
         return self
@@ -66,6 +68,14 @@ class PooledTransport(Transport):  # type: ignore[misc]
         finally:
             response.close()
 
+    def upgraded(self, url: str, protocol: str) -> httpx.Response:
+        """The answer to a request to leave HTTP for another protocol; if the server agrees (101), the connection is the caller's.
+
+        It is no connection of the pool: tunnels stay open for long.
+        """
+        options = {"url": url, "headers": {"Connection": "Upgrade", "Upgrade": protocol}}
+        return self._answer("GET", options, stream=True, http=self._passages)
+
     def allow(self, url: str) -> None:
         """Allow requests to one more server: the one that a UNICORE registry gave for the requested site."""
         self._origins.add(origin(url))
@@ -75,9 +85,9 @@ class PooledTransport(Transport):  # type: ignore[misc]
         if origin(url) not in self._origins:
             raise UsageError(f"{url} is not at {', '.join(sorted(self._origins))}: no credentials are sent there; is it another site's?")
 
-    def _answer(self, method: str, options: dict[str, Any], *, stream: bool = False) -> httpx.Response:
+    def _answer(self, method: str, options: dict[str, Any], *, stream: bool = False, http: httpx.Client | None = None) -> httpx.Response:
         """The answer to a request. Repeats it completely if the server forgot the session or the token has expired."""
-        asked = options.pop("headers", {})
+        asked, http = options.pop("headers", {}), http or self._http
         self._require_known(str(options["url"]))
 
         def send(session: str | None) -> httpx.Response:
@@ -86,7 +96,7 @@ class PooledTransport(Transport):  # type: ignore[misc]
                 content.seek(0)  # a repeated request sends a file from its beginning
             headers = self._headers({"headers": {**asked, **({HEADER: session} if session else {})}})
             with allowed(FILE if stream else ANSWER):
-                return self._http.send(self._http.build_request(method.upper(), headers=headers, **options), stream=stream)
+                return http.send(http.build_request(method.upper(), headers=headers, **options), stream=stream)
 
         response = self._session.run(send)
         if response.status_code in _REFUSED and self._secret.renew():

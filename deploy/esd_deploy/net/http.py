@@ -1,10 +1,10 @@
 """The HTTP client for UNICORE, the neuromorphic queue and login servers. Limits are esd_build.net's, as they are for the registry."""
 
+import ssl
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.cookiejar import DefaultCookiePolicy
 from pathlib import Path
-from ssl import SSLContext
 
 import httpx
 
@@ -14,6 +14,7 @@ from esd_build.net.allowance import tls
 
 _TIMEOUT = httpx.Timeout(60, connect=20)
 _LIMITS = httpx.Limits(max_connections=16, keepalive_expiry=60)
+_UNLIMITED = httpx.Limits(max_keepalive_connections=0)
 _PLAIN = {"Accept-Encoding": "identity"}
 """A small answer that unpacks to a large one gets around every limit; and the length that is told shall be the file's."""
 
@@ -21,14 +22,21 @@ Headers = Callable[[str], Mapping[str, str]]
 """Gives the headers for an address: whether a server gets a token is decided anew for each."""
 
 
-def client(ca_file: Path | None = None, *, besides: bool = False, timeout: httpx.Timeout = _TIMEOUT) -> httpx.Client:
+def client(
+    ca_file: Path | None = None, *, besides: bool = False, timeout: httpx.Timeout = _TIMEOUT, passages: bool = False
+) -> httpx.Client:
     """A client that trusts the authorities of `ca_file` (`besides`: and the machine's).
+
+    `passages`: for connections that leave HTTP: any number of them, and one that was cut never looks like one that ended.
 
     It follows no redirect, keeps no cookie and reads no ~/.netrc.
 
     Raises UsageError if the file holds no certificates.
     """
-    transport = _Transport(tls(ca_file, besides=besides))
+    trusted = tls(ca_file, besides=besides)
+    if passages:
+        trusted.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF
+    transport = _Transport(trusted, _UNLIMITED if passages else _LIMITS)
     made = httpx.Client(transport=transport, timeout=timeout, headers=_PLAIN, trust_env=False, follow_redirects=False)
     made.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
     return made
@@ -49,8 +57,9 @@ def followed(http: httpx.Client, method: str, url: str, headers: Headers) -> Ite
 class _Transport(httpx.BaseTransport):
     """Chooses the proxy for each address, and refuses what must not be sent or taken."""
 
-    def __init__(self, trusted: SSLContext) -> None:
+    def __init__(self, trusted: ssl.SSLContext, limits: httpx.Limits) -> None:
         self._trusted = trusted
+        self._limits = limits
         self._ways: dict[str | None, httpx.BaseTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -76,5 +85,5 @@ class _Transport(httpx.BaseTransport):
 
     def _way(self, proxy: str | None) -> httpx.BaseTransport:
         if proxy not in self._ways:
-            self._ways[proxy] = httpx.HTTPTransport(verify=self._trusted, limits=_LIMITS, proxy=proxy, trust_env=False)
+            self._ways[proxy] = httpx.HTTPTransport(verify=self._trusted, limits=self._limits, proxy=proxy, trust_env=False)
         return self._ways[proxy]

@@ -9,7 +9,7 @@ from tenacity import Retrying, nap
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.answers import gathered
 from esd_build.net.patience import ANSWER_S
-from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, GoneError, JobState
+from esd_deploy.backends.connection import ENDED, READY, Connection, EndedError, GoneError, JobState, Passage
 from esd_deploy.display import tables
 from esd_deploy.display.progress import Display, Silent
 from esd_deploy.fetching.folder import retire
@@ -232,6 +232,14 @@ class Run:
 
     def _repr_html_(self) -> str:
         return tables.table(f"run {self.id}: {self.record.script.name}", outcome.rows(self.record))
+
+    def passage(self, host: str, port: int) -> Passage:
+        """An open connection to a port that the site's login node reaches. Raises ToolError and UsageError, and repeats nothing."""
+        return self._connection.passage(self._url, host, port)
+
+    def first_node(self) -> str | None:
+        """The node on which the job's script runs, as the batch system tells; None if it does not."""
+        return self._retry()(self._connection.details, self._url).get("BatchHost")
 
     def delete(self) -> None:
         """Remove the job and its folder at the site; the run's folder here stays. Raises UsageError if the job belongs to another run."""

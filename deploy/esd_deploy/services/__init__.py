@@ -1,0 +1,1 @@
+"""What stays while a job runs: tunnels to its ports."""
