@@ -12,6 +12,7 @@ Probe = Callable[[Web], Any]
 PROBES: dict[str, Probe] = {}
 FACTORY = "factories/default_target_system_factory"
 _RANGES = ("bytes=2-4", "bytes=8-20", "bytes=-3", "bytes=10-", "nonsense")
+_UPGRADE = {"Connection": "Upgrade", "Upgrade": "UNICORE-Socket-Forwarding"}
 _SHORT = {"Executable": "true", "Job type": "ON_LOGIN_NODE"}
 
 
@@ -19,6 +20,40 @@ def probe(question: Probe) -> Probe:
     """Registers a question under its function's name."""
     PROBES[question.__name__.replace("_", " ")] = question
     return question
+
+
+# --- tunnels
+
+
+@probe
+def port_forwarding(web: Web) -> Any:
+    """Of a job on the login node, which has a number at once; a port that nobody listens on is opened all the same."""
+    waiting = web.submit({**_SHORT, "haveClientStageIn": "true"})
+    job = web.submit({**_SHORT, "Executable": "sleep 60"})
+    try:
+        until = time.monotonic() + 60
+        while web.json(job)["batchSystemID"] == "N/A" and time.monotonic() < until:
+            time.sleep(0.5)
+        queries = ("port=1", "", "port=abc", "port=-1", "port=1&host=nosuch.invalid", "port=1&loginNode=nosuch")
+        return {
+            "not submitted": web.masked(tunnelled(web, f"{waiting}/forward-port?port=1")),
+            "plain": web.masked(plain(web.ask("GET", f"{job}/forward-port?port=1"))),
+            "anonymous": plain(web.anonymous.get(f"{job}/forward-port?port=1", headers=_UPGRADE)),
+            **{query: web.masked(tunnelled(web, f"{job}/forward-port?{query}")) for query in queries},
+        }
+    finally:
+        for one in (waiting, job):
+            web.ask("DELETE", one)
+
+
+def tunnelled(web: Web, url: str) -> dict[str, object]:
+    """What a request for a tunnel gets; of one that opens, the header that says so and what comes out of it."""
+    with web.known.stream("GET", url, headers=_UPGRADE) as answer:
+        if answer.status_code != httpx.codes.SWITCHING_PROTOCOLS:
+            answer.read()
+            return plain(answer)
+        stream = answer.extensions["network_stream"]
+        return {"status": 101, "upgrade": answer.headers["Upgrade"], "bytes": stream.read(100, timeout=30).decode()}
 
 
 # --- who is asking

@@ -91,7 +91,7 @@ class Web:
             (r"\d{4}-\d\d-\d\dT[\d:.]+[+-]\d{4}", "TIME"),
             (r"(UNICORE_Job_|bss_submit_|TSI_submit_)[\w-]+", r"\1X"),
             (r"line \d+:", "line N:"),
-            (r"\b(java|org|eu)(\.\w+)+(Exception|Problem): ", ""),
+            (r"\b(java|org|eu)(\.\w+)*\.\w*(Exception|Problem): ", ""),
             (r" \(class java[^)]*\)", ""),
             (r"CN=(\w+),O=[^\"]+", r"CN=\1,O=SITE"),
             (r"\"siteName\": \"[^\"]*\"", '"siteName": "NAME"'),

@@ -26,7 +26,8 @@ from esd_localsite.unicore.work_answers import NO_BATCH_ID, batch_system_id, job
 _ACTIONS: dict[str, Event] = {"start": Started(), "abort": Aborted(), "restart": Restarted()}
 _FAILED = "Could not submit job"
 _NO_TUNNEL = "Could not connect to backend service"
-_PORT = re.compile(r"\d{1,5}")
+_NUMBER = re.compile(r"-?\d{1,9}")
+_LOGIN_NODE = "127.0.0.1"
 
 
 def list_jobs(request: Request) -> Response:
@@ -113,8 +114,11 @@ async def forward_port(request: Request) -> Response | SwitchedAnswer:
     host, port = request.query_params.get("host", "localhost"), request.query_params.get("port")
     if batch_system_id(record) == NO_BATCH_ID:
         raise HTTPException(500, f"{_NO_TUNNEL}: Job BSSID is null - application is not (yet?) running.")
-    if port is None or not _PORT.fullmatch(port):
-        raise HTTPException(500, f"{_NO_TUNNEL}: {'Port cannot be null' if port is None else 'not a port number'}")
+    if port is None or not _NUMBER.fullmatch(port):
+        reason = "Port cannot be null" if port is None else f'For input string: "{port}"'
+        raise HTTPException(500, f"{_NO_TUNNEL}: {reason}")
+    if (node := request.query_params.get("loginNode", _LOGIN_NODE)) != _LOGIN_NODE:
+        raise HTTPException(500, f"{_NO_TUNNEL}: No TSI is configured at '{node}'")
     if not endpoint.tunnels.has_room(record.owner):
         raise HTTPException(429, f"{_NO_TUNNEL}: too many tunnels are open")
     far = partial(connected_as, endpoint.engine.workspace(record).account, host, int(port))

@@ -5,7 +5,9 @@ ends as a whole as soon as one side closes: half-closed tunnels do not exist.
 """
 
 import asyncio
+import errno
 import logging
+import os
 import socket
 import time
 from collections import Counter
@@ -28,6 +30,7 @@ IDLE_S = 3600.0
 """A tunnel in which nothing moves for so long is closed."""
 PIECE = 64 * 1024
 _CONNECT_S = 10.0
+_LAST_PORT = 65535
 _KEEPALIVE = ((socket.TCP_KEEPIDLE, 60), (socket.TCP_KEEPINTVL, 10), (socket.TCP_KEEPCNT, 6))
 _log = logging.getLogger("esd_localsite.tunnels")
 
@@ -140,6 +143,8 @@ def wants_tunnel(scope: Scope) -> bool:
 
 async def connected_as(account: Account, host: str, port: int) -> Stream:
     """A connection from the login node that belongs to the job's user, so that the kernel's rules for users apply. Raises OSError."""
+    if not 0 < port <= _LAST_PORT:
+        raise OSError(errno.EADDRNOTAVAIL, os.strerror(errno.EADDRNOTAVAIL))
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(_CONNECT_S):
         addresses = await loop.getaddrinfo(host, port, type=socket.SOCK_STREAM)

@@ -116,7 +116,13 @@ class TestEndpoint:
             assert " 101 " in head
             assert link.recv(1) == b""
 
-    @pytest.mark.parametrize("query", ["", "?port=", "?port=ssh", "?port=1234567", "?port=-1"])
+    @pytest.mark.parametrize("port", [0, -1, 65536, 999999])
+    def test_a_number_that_is_no_port_ends_it(self, endpoint, job, port):
+        with asked(endpoint, job, f"?port={port}") as (head, link):
+            assert " 101 " in head
+            assert link.recv(1) == b""
+
+    @pytest.mark.parametrize("query", ["", "?port=", "?port=ssh", "?port=1&loginNode=nosuch"])
     def test_without_a_port_there_is_none(self, endpoint, job, query):
         with asked(endpoint, job, query) as (head, _):
             assert " 500 " in head.splitlines()[0]
