@@ -9,6 +9,17 @@ version = 5
 """
 """sPyNNaker's configuration without hardware: it partitions, places and routes networks for one board, and runs nothing."""
 
+EMULATED_SETTINGS = """\
+[Machine]
+version = 3
+post_simulation_overrun_before_error = 86400000
+"""
+"""sPyNNaker's configuration for the emulated board; the job's script adds the address. The emulation is slow: it may take a day."""
+EMULATED_NOTE = (
+    "local site: this was an emulated SpiNNaker board: "
+    "the programs of sPyNNaker ran on emulated processors; times and energies say nothing."
+)
+
 UNITS = {
     "BrainScaleS": "wafer-hours",
     "BrainScaleS-2": "chip-hours",
@@ -35,7 +46,12 @@ class Platform:
     """Text of `.spynnaker.cfg` in the job's home."""
     note: str = ""
     """What a user must know about the results; printed at the end of each log."""
+    emulation: bool = False
+    """An emulated board runs before the program, at the address that the script adds to the settings."""
 
+
+EMULATED = Platform("SpiNNaker", "spiNNaker", EMULATED_SETTINGS, EMULATED_NOTE, emulation=True)
+"""The platform SpiNNaker for jobs with `hardware_config: {"emulated": true}`."""
 
 PLATFORMS = {
     platform.name: platform

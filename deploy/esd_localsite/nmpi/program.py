@@ -2,11 +2,12 @@
 
 import re
 import shlex
+import sys
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-from esd_localsite.nmpi.platforms import Platform
+from esd_localsite.nmpi.platforms import EMULATED, Platform
 from esd_localsite.nmpi.records import DataItem, Request
 
 WORK = "work"
@@ -20,6 +21,7 @@ _ARCHIVES = (".zip", ".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz")
 _DEFAULT_SCRIPT = "run.py"
 _DEFAULT_COMMAND = f"{_DEFAULT_SCRIPT} {{system}}"
 _LONGEST_H = 24
+_EMULATED = "emulated"
 _NOT_HERE = ("extra_pip_installs", "extra_git_repositories", "extra_makes", "spynnaker_version")
 
 _UNPACK = """\
@@ -59,6 +61,7 @@ def command_words(command: str, platform: Platform) -> tuple[str, ...]:
 
 def description(request: Request, platform: Platform, image: Path) -> dict[str, Any]:
     """The engine's job. Raises RequestError."""
+    platform = _chosen(request, platform)
     words = command_words(request.command or _DEFAULT_COMMAND, platform)
     imports = [{"From": "inline://queue", "To": f"{HOME}/.spynnaker.cfg", "Data": platform.settings}, *_code(request, words[0])]
     imports += [_input(item) for item in request.input_data or ()]
@@ -93,14 +96,41 @@ def script(words: tuple[str, ...], platform: Platform, image: Path, *, hours: in
             f"  rm {_ARCHIVE}",
             "fi",
             f"touch ../{STARTED}",
+            *(_board() if platform.emulation else ()),
             f"timeout {hours}h {container} python3 {shlex.join(words)}",
             "code=$?",
+            *(_BOARD_ENDS if platform.emulation else ()),
             *([f"echo {shlex.quote(platform.note)}"] if platform.note else []),
             '[ $code -ne 124 ] || echo "local site: the job reached its time limit"',
             "exit $code",
             "",
         )
     )
+
+
+_BOARD_ENDS = ("kill $board; wait $board", "cat ../board.log")
+
+
+def _board() -> tuple[str, ...]:
+    """Start an emulated board outside the container, on the job's own loopback address, and name it in sPyNNaker's configuration."""
+    return (
+        f"{shlex.quote(sys.executable)} -m esd_localsite.spinnaker --board 3 --ready ../board.ip --report ../board.json &>../board.log &",
+        "board=$!",
+        "trap 'kill $board 2>/dev/null' EXIT",
+        "for _ in $(seq 300); do [ ! -s ../board.ip ] && kill -0 $board 2>/dev/null || break; sleep 0.1; done",
+        "[ -s ../board.ip ] || { cat ../board.log; echo 'local site: the emulated SpiNNaker board did not start'; exit 1; }",
+        f"""printf 'machine_name = %s\\n' "$(cat ../board.ip)" >>../{HOME}/.spynnaker.cfg""",
+    )
+
+
+def _chosen(request: Request, platform: Platform) -> Platform:
+    """The platform, or its emulation if the job asks for it."""
+    wanted = (request.hardware_config or {}).get(_EMULATED, False)
+    if not isinstance(wanted, bool):
+        raise RequestError(f"hardware_config.{_EMULATED}: true or false")
+    if wanted and platform.name != EMULATED.name:
+        raise RequestError(f"hardware_config.{_EMULATED}: only the platform {EMULATED.name} has an emulation")
+    return EMULATED if wanted else platform
 
 
 def _code(request: Request, name: str) -> list[dict[str, Any]]:

@@ -150,8 +150,7 @@ class Core:
     def registers(self) -> dict[str, int]:
         """The processor's registers, by name."""
         named = {f"r{number}": self._get(getattr(arm, f"UC_ARM_REG_R{number}")) for number in range(13)}
-        rest = (("sp", arm.UC_ARM_REG_SP), ("lr", arm.UC_ARM_REG_LR), ("pc", arm.UC_ARM_REG_PC), ("cpsr", arm.UC_ARM_REG_CPSR))
-        return named | {name: self._get(register) for name, register in rest}
+        return named | {"sp": self._get(arm.UC_ARM_REG_SP), "lr": self._get(arm.UC_ARM_REG_LR), "pc": self._pc, "cpsr": self._status}
 
     def peek(self, address: int, size: int) -> bytes:
         """Bytes of its own memories."""
@@ -179,13 +178,12 @@ class Core:
     def _enter(self, fault: Fault) -> None:
         before = self._status
         self._pc, self._status = fault.vector, before & ~(_MODE | _THUMB) | fault.mode | _NO_IRQ
-        self._set(arm.UC_ARM_REG_CPSR, self._status)
+        self._set(arm.UC_ARM_REG_CPSR, self._status)  # first: it chooses which registers of those names are meant
         self._set(arm.UC_ARM_REG_SPSR, before)
         self._set(arm.UC_ARM_REG_LR, fault.link)
-        self._set(arm.UC_ARM_REG_PC, fault.vector)
 
     def _look(self) -> None:
-        self._pc, self._status = self._cpu.reg_read_batch((arm.UC_ARM_REG_PC, arm.UC_ARM_REG_CPSR))
+        self._pc, self._status = self._get(arm.UC_ARM_REG_PC), self._get(arm.UC_ARM_REG_CPSR)
 
     def _execute(self, count: int) -> None:
         self._waiting_at = -1

@@ -63,7 +63,7 @@ class Server:
         return True
 
     def _look(self, wait_s: float) -> None:
-        sockets = {self._scp: SCP_PORT, self._boot: BOOT_PORT, **{one: port for port, one in self._reverse.items()}}
+        sockets = {self._boot: BOOT_PORT, self._scp: SCP_PORT, **{one: port for port, one in self._reverse.items()}}
         ready, _, _ = select.select([*sockets], [], [], wait_s)
         for one in ready:
             self._drain(one, sockets[one])

@@ -1,10 +1,13 @@
 """What a job of the queue becomes: exact text."""
 
+import json
+import os
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from esd_localsite.nmpi.platforms import PLATFORMS
+from esd_localsite.nmpi.platforms import EMULATED, PLATFORMS
 from esd_localsite.nmpi.program import RequestError, command_words, description, script
 from esd_localsite.nmpi.records import Request
 
@@ -89,3 +92,49 @@ def test_settings_that_make_no_difference_are_named_in_the_log():
     text = description(request(hardware_config={"extra_makes": ["x"], "timeout": 1}), DEMO, IMAGE)["Imports"][-1]["Data"]
     assert "hardware_config.extra_makes makes no difference here" in text
     assert "timeout 1h" in text
+
+
+def test_an_emulated_board_runs_beside_the_program():
+    job = description(request(hardware_platform="SpiNNaker", hardware_config={"emulated": True}), SPINNAKER, IMAGE)
+    imports = {entry["To"]: entry["Data"] for entry in job["Imports"]}
+    assert "virtual_board" not in imports["home/.spynnaker.cfg"]
+    lines = imports["queue.sh"].splitlines()
+    start = next(place for place, line in enumerate(lines) if "-m esd_localsite.spinnaker --board 3 --ready ../board.ip" in line)
+    assert lines[start + 1 : start + 3] == ["board=$!", "trap 'kill $board 2>/dev/null' EXIT"]
+    assert "machine_name" in lines[start + 5]
+    assert lines[-7:] == [
+        f'timeout 24h apptainer --silent exec --home "$own_home" --bind "$PWD" --pwd "$PWD" \'{IMAGE}\' python3 run.py spiNNaker',
+        "code=$?",
+        "kill $board; wait $board",
+        "cat ../board.log",
+        f"echo '{EMULATED.note}'",
+        '[ $code -ne 124 ] || echo "local site: the job reached its time limit"',
+        "exit $code",
+    ]
+
+
+@pytest.mark.parametrize(("platform", "emulated"), [("Demo", True), ("SpiNNaker", "yes")])
+def test_what_cannot_be_emulated(platform, emulated):
+    with pytest.raises(RequestError, match="emulated"):
+        description(request(hardware_platform=platform, hardware_config={"emulated": emulated}), PLATFORMS[platform], IMAGE)
+
+
+@pytest.mark.integration
+def test_the_program_finds_the_board(tmp_path, monkeypatch):
+    """The queue's own script, with a program in place of Apptainer that runs the job's Python here."""
+    pytest.importorskip("unicorn")
+    (tmp_path / "bin").mkdir()
+    container = tmp_path / "bin" / "apptainer"
+    container.write_text('#!/bin/sh\nwhile [ "$1" != python3 ]; do shift; done\nexec "$@"\n')
+    container.chmod(0o755)
+    (tmp_path / "work").mkdir()
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / ".spynnaker.cfg").write_text(EMULATED.settings)
+    (tmp_path / "work" / "run.py").write_text("print(open('../home/.spynnaker.cfg').read().splitlines()[-1])\n")
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:{os.environ['PATH']}")
+    done = subprocess.run(
+        ("bash", "-c", script(("run.py",), EMULATED, IMAGE, hours=1)), cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout.splitlines()[0][:24]) == (0, "machine_name = 127.17.0.")
+    assert EMULATED.note in done.stdout
+    assert json.loads((tmp_path / "board.json").read_text())["ms"] == 0

@@ -56,9 +56,10 @@ class Dma:
             return self.core << 24 | bool(self.finished) * _FINISHED | full * _FULL | busy * _BUSY
         if register == _CONTROL:
             return 0
-        simple = {_SYSTEM: self.system, _LOCAL: self.local, _GLOBAL: self.interrupts}
-        if register in simple:
-            return simple[register]
+        if register in {_SYSTEM, _LOCAL}:
+            return self.system if register == _SYSTEM else self.local
+        if register == _GLOBAL:
+            return self.interrupts
         if register in _COUNTERS:
             return 0  # statistics of the memory's delays, of which there are none
         raise NotEmulatedError(f"read of the DMA controller's register {_name(register)}")

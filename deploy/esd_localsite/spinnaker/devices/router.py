@@ -7,7 +7,7 @@ from esd_localsite.spinnaker.devices.comms import Kind, Packet
 from esd_localsite.spinnaker.layout import LINKS, ROUTER_ENTRIES
 from esd_localsite.spinnaker.unknown import NotEmulatedError
 
-_CONTROL, _STATUS, _DUMP_STATUS, _DIAGNOSTICS, _FIXED = 0x00, 0x04, 0x28, 0x2C, 0x84
+_CONTROL, _STATUS, _DIAGNOSTICS, _FIXED = 0x00, 0x04, 0x2C, 0x84
 _ERROR_REGISTERS, _DUMP_REGISTERS = range(0x08, 0x18, 4), range(0x18, 0x2C, 4)
 _FILTERS, _COUNTERS, _COUNT = 0x200, 0x300, 16
 _ROUTES, _KEYS, _MASKS, _CHIPS = 0x4000, 0x8000, 0xC000, 0x10000
@@ -75,14 +75,14 @@ class Router:
         self.chips[word] = self.chips[word] & ~(7 << shift) | direction << shift
 
     def read(self, register: int) -> int:
+        if register == _STATUS or register in _ERROR_REGISTERS or register in _DUMP_REGISTERS:
+            return 0  # no packet was ever damaged, nor dropped by congestion
         for base, table in ((_ROUTES, self.routes), (_CHIPS, self.chips), (_FILTERS, self.filters), (_COUNTERS, self.counters)):
             if base <= register < base + 4 * len(table):
                 return table[(register - base) // 4]
-        simple = {_CONTROL: self.control, _STATUS: 0, _DIAGNOSTICS: self.enabled, _FIXED: self.fixed, _DUMP_STATUS: 0}
+        simple = {_CONTROL: self.control, _DIAGNOSTICS: self.enabled, _FIXED: self.fixed}
         if register in simple:
             return simple[register]
-        if register in _ERROR_REGISTERS or register in _DUMP_REGISTERS:
-            return 0  # no packet was ever damaged, nor dropped by congestion
         raise NotEmulatedError(f"read of the router's register {register:#x}")
 
     def write(self, register: int, value: int) -> None:

@@ -43,6 +43,8 @@ class Vic:
         return self.fiq() or self.irq()
 
     def read(self, register: int) -> int:
+        if register == _VECTOR:
+            return self._begin()
         simple = {
             _STATUS: self.active & ~self.select,
             _FIQ_STATUS: self.active & self.select,
@@ -56,8 +58,6 @@ class Vic:
         }
         if register in simple:
             return simple[register]
-        if register == _VECTOR:
-            return self._begin()
         if _ADDRESSES <= register < _ADDRESSES + 4 * _SLOTS:
             return self.addresses[(register - _ADDRESSES) // 4]
         if _CONTROLS <= register < _CONTROLS + 4 * _SLOTS:
@@ -65,7 +65,10 @@ class Vic:
         raise NotEmulatedError(f"read of the interrupt controller's register {register:#x}")
 
     def write(self, register: int, value: int) -> None:  # noqa: C901 (one branch for each register)
-        if register == _SELECT:
+        if register == _VECTOR:
+            if self.in_service:
+                self.in_service.pop()
+        elif register == _SELECT:
             self.select = value
         elif register == _ENABLE:
             self.enabled |= value
@@ -75,9 +78,6 @@ class Vic:
             self.soft |= value
         elif register == _SOFT_CLEAR:
             self.soft &= ~value
-        elif register == _VECTOR:
-            if self.in_service:
-                self.in_service.pop()
         elif register == _DEFAULT:
             self.default = value
         elif _ADDRESSES <= register < _ADDRESSES + 4 * _SLOTS:
