@@ -48,16 +48,20 @@ def job(client, wait):
     return wait(client.new_job({"Executable": HOLD}), "RUNNING")
 
 
-@contextmanager
-def asked(endpoint, job, query, *, login=PASSWORD, extra=UPGRADE, early=b"") -> Iterator[tuple[str, socket.socket]]:
-    """Head of the answer, and the connection behind it."""
+def request(endpoint, job, query, *, login=PASSWORD, extra=UPGRADE) -> bytes:
     path = f"{job.resource_url.partition(str(endpoint.port))[2]}/forward-port{query}"
     authorization = f"Authorization: Basic {base64.b64encode(':'.join(login).encode()).decode()}\r\n" if login else ""
+    return f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{authorization}{extra}\r\n".encode()
+
+
+@contextmanager
+def asked(endpoint, job, query, *, early=b"", **options) -> Iterator[tuple[str, socket.socket]]:
+    """Head of the answer, and the connection behind it."""
     with (
         socket.create_connection(("127.0.0.1", endpoint.port), timeout=20) as plain,
         endpoint.verify.wrap_socket(plain, server_hostname="127.0.0.1") as tls,
     ):
-        tls.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{authorization}{extra}\r\n".encode() + early)
+        tls.sendall(request(endpoint, job, query, **options) + early)
         head = b""
         while not head.endswith(b"\r\n\r\n"):
             head += tls.recv(1) or pytest.fail(f"no answer: {head!r}")
@@ -93,15 +97,26 @@ class TestEndpoint:
             assert exactly(link, 11) == b"hello\nearly"
 
     def test_much_data_is_streamed(self, endpoint, job, echo):
-        block, blocks = bytes(range(256)) * 4096, 40
-        with asked(endpoint, job, f"?port={echo}") as (_, link):
-            exactly(link, 6)
-            sender = threading.Thread(target=lambda: [link.sendall(block) for _ in range(blocks)])
-            sender.start()
-            found = hashlib.sha256()
+        """In asyncio: a TLS socket of Python that two threads use at once stalls."""
+        block, blocks, found = bytes(range(256)) * 4096, 40, hashlib.sha256()
+
+        async def both_ways() -> None:
+            reader, writer = await asyncio.open_connection("127.0.0.1", endpoint.port, ssl=endpoint.verify)
+            writer.write(request(endpoint, job, f"?port={echo}"))
+            await reader.readuntil(b"\r\n\r\nhello\n")
+
+            async def send() -> None:
+                for _ in range(blocks):
+                    writer.write(block)
+                    await writer.drain()
+
+            sending = asyncio.create_task(send())
             for _ in range(blocks):
-                found.update(exactly(link, len(block)))
-            sender.join()
+                found.update(await reader.readexactly(len(block)))
+            await sending
+            writer.close()
+
+        asyncio.run(asyncio.wait_for(both_ways(), 60))
         assert found.digest() == hashlib.sha256(block * blocks).digest()
 
     def test_a_port_that_refuses_ends_it_at_once(self, endpoint, job):
