@@ -118,6 +118,17 @@ def test_who_uses_far_more_in_one_lane_is_held_back_in_the_other():
     assert not ledger.is_greedy("mallory")
 
 
+def test_the_cheapest_requests_add_up():
+    clock = Clock()
+    ledger = Ledger(clock)
+    ledger.charge("ada", 0.01)
+    rests = []
+    for _ in range(100):
+        clock.now += 0.001
+        rests.append(ledger.charge("mallory", 0.001))
+    assert sum(rests) > 0.2
+
+
 def test_after_costly_work_a_greedy_user_rests_and_then_goes_on(monkeypatch):
     monkeypatch.setattr(fairness, "REST", 1e-4)  # of the event loop's own seconds, not the test's
 

@@ -33,6 +33,8 @@ MOST_WAITING = 200
 _HALF_LIFE_S = 2.0
 _COUNTS_S = 0.02
 """Users who used less than this lately are never held back."""
+_FORGOTTEN_S = 1e-4
+"""Less than the cheapest request: many of these are to add up."""
 _ASKS_S = 0.002
 """Users who used more than this lately count among those who ask too."""
 FAR_MORE = 4.0
@@ -71,7 +73,7 @@ class Ledger:
         usage = self._usage.setdefault(user, Usage(at=now))
         usage.faded(now)
         usage.used += seconds
-        for name in [name for name, one in self._usage.items() if one.faded(now) < _COUNTS_S / 10]:
+        for name in [name for name, one in self._usage.items() if one.faded(now) < _FORGOTTEN_S]:
             del self._usage[name]
         usage.owed = usage.owed + seconds if self.is_greedy(user) else 0.0
         if usage.owed <= CHEAP_S:
