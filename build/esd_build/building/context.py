@@ -12,7 +12,7 @@ def fill(folder: Path, contents: Mapping[str, Path], arguments: Mapping[str, str
     """Copy files and folders (name in the build folder → where they are now) into an empty folder, and write the arguments."""
     for name, source in contents.items():
         if source.is_dir():
-            shutil.copytree(source, folder / name)
+            shutil.copytree(source, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(source, folder / name)
     lines = (f"{name}={value}\n" for name, value in sorted(arguments.items()))

@@ -78,7 +78,10 @@ def hash_of(content: bytes) -> str:
 
 
 def file_hash(path: Path) -> str:
-    """SHA-256 of a file, hex; reads in constant memory."""
+    """SHA-256 of a file, hex; reads in constant memory. Of a folder: over the paths and hashes of its files, without Python's caches."""
+    if path.is_dir():
+        files = sorted(one for one in path.rglob("*") if one.is_file() and one.parent.name != "__pycache__")
+        return hash_of("".join(f"{one.relative_to(path)} {file_hash(one)}\n" for one in files).encode())
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

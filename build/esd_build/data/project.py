@@ -43,9 +43,13 @@ class Recipe(Document):
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """The files beside the definition that belong to it: all except the description, the tests, and their reference data."""
-        own = (p for p in self.folder.iterdir() if p.is_file() and p.suffix not in {".yaml", ".json", ".py", ".pyc"})
+        """What belongs to the definition: Python packages, and files except the description, the tests and their reference data."""
+        own = (p for p in self.folder.iterdir() if _belongs(p))
         return tuple(sorted(own))
+
+
+def _belongs(path: Path) -> bool:
+    return path.suffix not in {".yaml", ".json", ".py", ".pyc"} if path.is_file() else (path / "__init__.py").is_file()
 
 
 class Pin(Document):

@@ -68,16 +68,21 @@ class Asked:
         return replace(spread, gpus=self.gpus, binding=words.binding({name: one for name, one in said.items() if one is not None}))
 
 
-def asks(*, without: Collection[str] = ()) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Decorates a command whose first parameter is an Asked: Typer sees the fields of Asked instead, except those `without`."""
-    shared = [one for name, one in inspect.signature(Asked).parameters.items() if name not in without]
+def asks(*, without: Collection[str] = (), script: Path | None = None) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Decorates a command whose first parameter is an Asked: Typer sees the fields of Asked instead, except those `without`.
+
+    `script`: the program of a command that has one of its own.
+    """
+    left_out = {*without, *(() if script is None else ("script", "arguments"))}
+    shared = [one for name, one in inspect.signature(Asked).parameters.items() if name not in left_out]
+    fixed = {} if script is None else {"script": script}
 
     def spread(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command).parameters.values())[1:]
 
         @wraps(command)
         def flat(**given: Any) -> None:
-            command(Asked(**{one.name: given.pop(one.name) for one in shared}), **given)
+            command(Asked(**fixed, **{one.name: given.pop(one.name) for one in shared}), **given)
 
         parameters = [*shared, *own]
         flat.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # inspect.signature looks here first

@@ -20,8 +20,8 @@ _HOUSEKEEPING = re.compile(
 )
 _HALF = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 """Half a character, which no file's name has: Python writes a byte that is no UTF-8 as one of the others."""
-# What the job's own scripts note for themselves (job/claim.sh, job/inventory.sh).
-_NOTES = re.compile(r"esd/((originals|jobs|output|plain-names)(/.*)?|before\.list|claim|over|[^/]*\.part)")
+# What the job's own scripts note for themselves (job/claim.sh, job/inventory.sh); where a service is, and its token (services/).
+_NOTES = re.compile(r"esd/((originals|jobs|output|plain-names|service)(/.*)?|before\.list|claim|over|[^/]*\.part)")
 
 HashName: TypeAlias = Literal["sha256", "sha1"]
 WITH_CONTENT = frozenset({"file", "folder"})

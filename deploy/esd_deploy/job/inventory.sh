@@ -15,7 +15,7 @@ keepers=()
 entries() { # FIND-ACTION…: everything but what the batch system, UNICORE and esd-deploy write by the way
   LC_ALL=C find . \( -path './.UNICORE_*' -o -type f ! -path './*/*' \( -path './bss_*_[0-9]*' -o -path './UNICORE_Job_[0-9]*' -o -path './TSI_submit_[0-9]*' \
     -o -path './UNICORE_SCRIPT_*' -o -path ./UNICORE_ALLOCATION_ID \) -o -path ./stdout -o -path ./stderr \
-    -o -path './esd/image*.sif' -o -path ./esd/packages -o -path ./esd/plain-names -o -path ./esd/jobs -o -path ./esd/output -o -path ./esd/originals -o -path './esd/batch.*' -o -path './esd/results.*' \
+    -o -path './esd/image*.sif' -o -path ./esd/packages -o -path ./esd/plain-names -o -path ./esd/jobs -o -path ./esd/output -o -path ./esd/originals -o -path ./esd/service -o -path './esd/batch.*' -o -path './esd/results.*' \
     -o -path ./esd/before.list -o -path ./esd/claim -o -path './esd/ended*' \) -prune -o ! -path . "$@" 2>/dev/null
 }
 

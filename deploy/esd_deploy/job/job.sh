@@ -23,6 +23,8 @@ source esd/steps.sh || exit 1
 source esd/wireup.sh || exit 1
 
 claim
+ESD_JOB_BEGAN=$(date +%s) # a service counts its time limit from here
+export ESD_JOB_BEGAN
 begin_attempt
 keep_output
 prepare || die "the site's modules could not be loaded, or a bind is not known there (messages above); correct \`modules\` and \`binds\` in the site's configuration"

@@ -166,6 +166,16 @@ class Run:
             return gathered(pieces, f"{self._url}: {stream}", _LONGEST_OUTPUT)[known:]
         return b""
 
+    def peek(self, path: str, most: int) -> bytes | None:
+        """A small file of the job's folder as it is now; None if there is none yet. Raises ToolError for more than `most` bytes."""
+        with suppress(GoneError), self._connection.read(self._url, path) as pieces:
+            return gathered(pieces, f"{self._url}: {path}", most)
+        return None
+
+    def put(self, path: str, content: bytes) -> None:
+        """Send one more file to a job that runs. Raises EndedError if it has ended."""
+        self._retry()(self._connection.upload, self._url, path, content)
+
     def batch_jobs(self) -> Sequence[str]:
         """The numbers of its batch jobs that wait or run, oldest first; asked by a small job on the login node. One of them works."""
         if self._site is None:

@@ -1,1 +1,1 @@
-"""What stays while a job runs: tunnels to its ports."""
+"""Jobs that stay: runs that serve until they are stopped, clients of what they serve, tunnels to the ports of jobs."""
