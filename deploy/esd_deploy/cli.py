@@ -40,7 +40,7 @@ from esd_deploy.commands import (
     validate,
     watch,
 )
-from esd_deploy.commands.console import stop as end
+from esd_deploy.commands.console import stop as ended_with
 
 app = typer.Typer(
     cls=local.WithLocal,
@@ -53,3 +53,54 @@ PANELS = {
     "Run": (run, submit, script, rerun),
     "Follow": (attach, watch, list, show, logs, tunnel, cancel, ui),
     "Serve": (serve, services, stop),
+    "Results": (fetch, delete, compare, export),
+    "Sites": (sites, login, drift, fit),
+    "Images": (images, image_contents),
+    "Validate": (validate,),
+}
+"""What `--help` shows together."""
+
+for panel, modules in PANELS.items():
+    for module in modules:
+        for command in module.app.registered_commands:
+            command.rich_help_panel = panel
+        app.add_typer(module.app)
+app.add_typer(site.app, name="site", rich_help_panel="Sites")
+app.command("local", rich_help_panel="Local site")(local.local)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        say(version.told("esd-deploy"))
+        raise typer.Exit
+
+
+@app.callback()
+def _settings(
+    *,
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    _version: Annotated[bool, typer.Option("--version", callback=_tell_version, is_eager=True, help="Show the version and exit.")] = False,
+) -> None:
+    if debug:
+        os.environ["ESD_DEBUG"] = "1"
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Entry point: every expected error becomes one message and its exit code."""
+    try:
+        app(arguments, standalone_mode=True)
+    except SystemExit as end:
+        # Typer ends a wrong call with 2, which is ours for a wrong data file.
+        raise SystemExit(UsageError.exit_code if end.code == 2 else end.code) from None
+    except KeyboardInterrupt:
+        ended_with("interrupted", INTERRUPTED)
+    except EsdError as error:
+        if os.environ.get("ESD_DEBUG"):
+            raise
+        ended_with(str(error), error.exit_code)
+    except OSError as error:
+        told = disk_full(error) or folder_gone(error)
+        if told is None or os.environ.get("ESD_DEBUG"):
+            raise
+        ended_with(str(told), told.exit_code)
+    raise SystemExit(0)
