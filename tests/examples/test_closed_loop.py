@@ -3,7 +3,9 @@
 import sys
 import threading
 import time
+from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy
 import pytest
@@ -11,11 +13,15 @@ import pytest
 FOLDER = Path(__file__).parents[2] / "examples" / "closed_loop"
 
 
-@pytest.fixture(autouse=True)
-def _here(monkeypatch):
+MODULES = ("body", "brain", "engine", "experiment")
+
+
+@pytest.fixture
+def loop(monkeypatch):
+    """The modules of the example, as its programs import them."""
     monkeypatch.syspath_prepend(str(FOLDER))
-    yield
-    for name in ("body", "brain", "engine", "experiment"):
+    yield SimpleNamespace(**{name: import_module(name) for name in MODULES})
+    for name in MODULES:
         sys.modules.pop(name, None)
 
 
@@ -34,33 +40,28 @@ class FakeBrain:
         return {"flexor_sink": rates["flexor_source"] / 1000, "extensor_sink": -1.0}
 
 
-def test_the_script_of_the_experiment():
-    from body import Arm
-    from experiment import experiment, verdict
+def test_the_script_of_the_experiment(loop):
 
-    brain, arm = FakeBrain(), Arm()
-    profile = experiment(brain, arm, quiet=True)
+    brain, arm = FakeBrain(), loop.body.Arm()
+    profile = loop.experiment.experiment(brain, arm, quiet=True)
 
     assert len(profile) == 50
     assert [rates["flexor_source"] for rates in brain.rates] == [0.0] * 25 + [1250.0] * 25
     assert {rates["extensor_source"] for rates in brain.rates} == {0.0}
     assert arm.activation.tolist() == pytest.approx([1.0, 0.05], abs=0.01), "the read-out is clipped to 1"
-    assert verdict(arm, {"flexor_sink": 1.0, "extensor_sink": 0.0})
+    assert loop.experiment.verdict(arm, {"flexor_sink": 1.0, "extensor_sink": 0.0})
 
 
-def test_a_fixed_activation_until_the_fifth_step(capsys):
-    from body import Arm
-    from experiment import experiment
+def test_a_fixed_activation_until_the_fifth_step(loop, capsys):
 
-    arm = Arm()
-    experiment(FakeBrain(), arm, 7)
+    arm = loop.body.Arm()
+    loop.experiment.experiment(FakeBrain(), arm, 7)
 
     assert arm.angle == pytest.approx(0.0, abs=0.05)
     assert [line.partition(":")[0] for line in capsys.readouterr().err.splitlines()] == ["step 5", "step 6"]
 
 
-def test_brain_and_body_move_on_at_the_same_time_and_transfers_come_after():
-    from engine import Signals, run
+def test_brain_and_body_move_on_at_the_same_time_and_transfers_come_after(loop):
 
     seen, together = [], threading.Barrier(2)
 
@@ -81,38 +82,47 @@ def test_brain_and_body_move_on_at_the_same_time_and_transfers_come_after():
     def two(number, signals):
         seen.append(f"second {number}")
 
-    run(Brain(), Body(), [one, two], Signals({}, []), 2)
+    loop.engine.run(Brain(), Body(), [one, two], loop.engine.Signals({}, []), 2)
 
     assert [sorted(seen[:2]), seen[2:4]] == [["body", "brain"], ["first 0", "second 0"]]
     assert [sorted(seen[4:6]), seen[6:]] == [["body", "brain"], ["first 1", "second 1"]]
 
 
-def test_the_profile_leaves_out_the_first_step_and_says_what_http_takes(tmp_path):
-    from engine import Step, medians, rows, write
+def test_the_profile_leaves_out_the_first_step_and_says_what_http_takes(loop, tmp_path):
 
     inside = {"nest": 20.0, "ranks": 0.5, "form": 0.1}
-    profile = [Step(900.0, 1.0, 0.1, 901.0, inside), Step(21.0, 1.0, 0.2, 21.3, inside), Step(23.0, 3.0, 0.4, 23.5, inside)]
+    profile = [
+        loop.engine.Step(900.0, 1.0, 0.1, 901.0, inside),
+        loop.engine.Step(21.0, 1.0, 0.2, 21.3, inside),
+        loop.engine.Step(23.0, 3.0, 0.4, 23.5, inside),
+    ]
 
-    assert medians(profile) == {"brain": 22, "body": 2, "transfer": 0.3, "total": 22.4, "nest": 20, "ranks": 0.5, "form": 0.1, "http": 1.4}
-    assert rows([Step(1.0, 1.0, 1.0, 3.0, {})])[0]["http"] == 0.0
-    write(profile, tmp_path / "p.csv")
+    assert loop.engine.medians(profile) == {
+        "brain": 22,
+        "body": 2,
+        "transfer": 0.3,
+        "total": 22.4,
+        "nest": 20,
+        "ranks": 0.5,
+        "form": 0.1,
+        "http": 1.4,
+    }
+    assert loop.engine.rows([loop.engine.Step(1.0, 1.0, 1.0, 3.0, {})])[0]["http"] == 0.0
+    loop.engine.write(profile, tmp_path / "p.csv")
     assert (tmp_path / "p.csv").read_text().splitlines()[1] == "0,900.000,1.000,0.100,901.000,20.000,0.500,0.100,879.400"
 
 
-def test_an_error_of_the_brain_ends_the_loop():
-    from body import Arm
-    from engine import Signals, run
+def test_an_error_of_the_brain_ends_the_loop(loop):
 
     class Broken(FakeBrain):
         def step(self, duration_ms, rates):
             raise OSError("the service broke off")
 
     with pytest.raises(OSError, match="broke off"):
-        run(Broken(), Arm(), [], Signals({}, [0.0, 0.0]), 5)
+        loop.engine.run(Broken(), loop.body.Arm(), [], loop.engine.Signals({}, [0.0, 0.0]), 5)
 
 
-def test_the_served_brain_asks_once_for_each_step():
-    from brain import ServedBrain
+def test_the_served_brain_asks_once_for_each_step(loop):
 
     from esd_deploy.services.nest_client import Batch
 
@@ -125,7 +135,7 @@ def test_the_served_brain_asks_once_for_each_step():
             return [None, None, None, [0.5], [0.25]]
 
     client = Client()
-    brain = ServedBrain(client, Batch, ("a_sink", "b_sink"))
+    brain = loop.brain.ServedBrain(client, Batch, ("a_sink", "b_sink"))
 
     assert brain.step(20.0, {"a": 1.0, "b": 2.0}) == {"a_sink": 0.5, "b_sink": 0.25}
     assert client.asked == [
@@ -139,16 +149,15 @@ def test_the_served_brain_asks_once_for_each_step():
     ]
 
 
-def test_the_arm_is_still_where_muscles_are_alike_and_bends_to_the_stronger():
-    from body import LIMIT, Arm
+def test_the_arm_is_still_where_muscles_are_alike_and_bends_to_the_stronger(loop):
 
-    still, bent, back = Arm(), Arm(), Arm()
+    still, bent, back = loop.body.Arm(), loop.body.Arm(), loop.body.Arm()
     for _ in range(100):
         still.step(20.0, [0.3, 0.3])
         bent.step(20.0, [0.5, 0.1])
         back.step(20.0, numpy.array([0.0, 9.0]))
 
     assert still.angle == 0.0
-    assert 0.1 < bent.angle <= LIMIT
-    assert -LIMIT <= back.angle < -0.1
+    assert 0.1 < bent.angle <= loop.body.LIMIT
+    assert -loop.body.LIMIT <= back.angle < -0.1
     assert bent.velocity == pytest.approx(0.0, abs=1e-3)

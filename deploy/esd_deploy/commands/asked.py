@@ -75,7 +75,7 @@ def asks(*, without: Collection[str] = (), script: Path | None = None) -> Callab
     """
     left_out = {*without, *(() if script is None else ("script", "arguments"))}
     shared = [one for name, one in inspect.signature(Asked).parameters.items() if name not in left_out]
-    fixed = {} if script is None else {"script": script}
+    fixed: dict[str, Any] = {} if script is None else {"script": script}
 
     def spread(command: Callable[..., None]) -> Callable[..., None]:
         own = list(inspect.signature(command).parameters.values())[1:]

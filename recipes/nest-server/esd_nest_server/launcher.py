@@ -39,7 +39,7 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The program of every rank; returns its exit code."""
     import nest  # noqa: PLC0415 - starts MPI
-    from mpi4py import MPI  # noqa: PLC0415
+    from mpi4py import MPI  # type: ignore[import-not-found]  # noqa: PLC0415
 
     from esd_nest_server.wire import MpiWire  # noqa: PLC0415 - mpi4py's types
 

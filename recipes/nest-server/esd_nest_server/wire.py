@@ -31,7 +31,7 @@ class MpiWire:
         self._wait(self._comm.Ibcast(size, root=0))
         buffer = numpy.frombuffer(content, dtype=numpy.uint8) if self.rank == 0 else numpy.empty(int(size[0]), dtype=numpy.uint8)
         self._comm.Bcast(buffer, root=0)
-        return order if self.rank == 0 else pickle.loads(buffer.tobytes())  # type: ignore[no-any-return]
+        return order if self.rank == 0 else pickle.loads(buffer.tobytes())
 
     def any_failed(self, *, failed: bool) -> bool:
         own, most = numpy.array([failed], dtype=numpy.int32), numpy.zeros(1, dtype=numpy.int32)

@@ -11,10 +11,19 @@ from esd_deploy.services.nest_client import Batch, NestClient, ServiceError
 pytestmark = pytest.mark.integration
 
 
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.seen, self.answer = [], (200, {}, msgpack.packb({"answers": [5]}))
+
+
 class Handler(BaseHTTPRequestHandler):
     """Answers what `server.answer` is: status, headers, content; None breaks off."""
 
     protocol_version = "HTTP/1.1"
+    server: Server
 
     def do_POST(self):
         content = self.rfile.read(int(self.headers["Content-Length"]))
@@ -35,9 +44,7 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    one = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    one.daemon_threads = True
-    one.seen, one.answer = [], (200, {}, msgpack.packb({"answers": [5]}))
+    one = Server()
     thread = threading.Thread(target=one.serve_forever)
     thread.start()
     yield one
