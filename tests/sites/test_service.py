@@ -22,6 +22,15 @@ pytestmark = pytest.mark.site
 ROOT = Path(__file__).parents[2]
 LOOP = ROOT / "examples" / "closed_loop"
 WORD = "nest_server.py"
+ONE_RANK_RAISES = """
+import nest
+neurons = nest.Create("iaf_psc_alpha", 10, {"I_e": 500.0})
+nest.Connect(neurons, neurons)
+def Run(t):
+    raise MemoryError("no room")
+if nest.Rank() == 1:
+    object.__setattr__(nest, "Run", Run)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -254,4 +263,20 @@ def test_a_network_that_fails_is_told_by_serve_itself(deploy, served, idle, tmp_
     said = served("--nodes", "2", "--network", str(tmp_path / "net.py"), "--time", "5m", code=1).stderr
 
     assert "net.py: UnknownModelName" in said
+    idle()
+
+
+def test_a_rank_that_fails_while_others_wait_for_it_in_nest_ends_the_service(deploy, served, idle, tmp_path):
+    (tmp_path / "net.py").write_text(ONE_RANK_RAISES)
+    one = served("--nodes", "2", "--network", str(tmp_path / "net.py"), "--time", "5m")
+    begun = time.monotonic()
+
+    with calling(deploy, one) as client:
+        client.call("Prepare")
+        with pytest.raises(ServiceError, match=r"broke off|does not answer"):
+            client.call("Run", 1000.0)
+
+    assert time.monotonic() - begun < 50, "it has 30 s"
+    deploy("attach", one["id"], code=1)
+    assert "a call failed on rank 1 only, and the other ranks wait in NEST for it" in (deploy.folder(one) / "stderr").read_text()
     idle()
