@@ -75,5 +75,6 @@ def _tell(run: Run, address: Address, *, as_json: bool) -> None:
     say(f"run {run.id}: NEST {address.nest} on {address.ranks} ranks serves at {address.url}" + (f" until {ends}" if ends else ""))
     say(f"token: {token}")
     if not reached:
-        say("this machine does not reach that address: only the site's own nodes and login nodes do")
+        way = f"`esd-deploy tunnel {run.id} --to {address.host}:{address.port}` leads there"
+        say(f"this machine does not reach that address, only the site's own nodes and login nodes do; {way}")
     say(f"`esd-deploy stop {run.id}` saves the data of its recorders and ends it")

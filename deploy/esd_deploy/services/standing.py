@@ -131,10 +131,14 @@ def token_of(folder: Path) -> str:
         raise UsageError(f"{folder / TOKEN} is not readable: {error}") from error
 
 
-def client_of(folder: Path, *, timeout_s: float = 600) -> NestClient:
-    """A client for the service of a run, by the run's folder. Raises UsageError for a run that does not serve."""
+def client_of(folder: Path, *, at: tuple[str, int] | None = None, timeout_s: float = 600) -> NestClient:
+    """A client for the service of a run, by the run's folder. Raises UsageError for a run that does not serve.
+
+    `at`: host and port where the service is reached if not at its own address: those of a tunnel.
+    """
     address = address_of(folder)
-    return NestClient(address.host, address.port, token_of(folder), timeout_s=timeout_s)
+    host, port = at or (address.host, address.port)
+    return NestClient(host, port, token_of(folder), timeout_s=timeout_s)
 
 
 def reachable(folder: Path) -> bool:
