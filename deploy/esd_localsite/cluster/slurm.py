@@ -85,4 +85,4 @@ def _nodes(plan: SitePlan, cpus: int) -> tuple[str, ...]:
 
 def _partition(option: PartitionOption, *, default: bool) -> str:
     times = f"MaxTime={option.minutes} DefaultTime={min(option.minutes, 60)}"
-    return f"PartitionName={option.name} Nodes={','.join(NODES)} Default={'YES' if default else 'NO'} {times} State=UP"
+    return f"PartitionName={option.name} Nodes={','.join(option.nodes)} Default={'YES' if default else 'NO'} {times} State=UP"

@@ -1,7 +1,7 @@
 """The settings that the site gives to its UNICORE endpoint."""
 
 from esd_localsite.description.config import EndpointConfig, Partition, Times
-from esd_localsite.state.layout import NODES, Layout
+from esd_localsite.state.layout import Layout
 from esd_localsite.state.options import SiteOptions, Speed
 from esd_localsite.state.plan import SitePlan
 
@@ -40,7 +40,7 @@ def endpoint_config(layout: Layout, plan: SitePlan) -> EndpointConfig:
         platforms_dir=layout.platforms,
         login_precommand=plan.options.login_precommand,
         times=_times(plan.options),
-        partitions={p.name: Partition(max_nodes=len(NODES), max_runtime_s=p.minutes * 60) for p in plan.options.partitions},
+        partitions={p.name: Partition(max_nodes=len(p.nodes), max_runtime_s=p.minutes * 60) for p in plan.options.partitions},
     )
 
 

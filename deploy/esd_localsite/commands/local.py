@@ -31,7 +31,9 @@ def up(  # noqa: PLR0913 - the options of a site, which are many
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="The UNICORE endpoint's port.")] = None,
     site_name: Annotated[str | None, typer.Option(help="The site's name as UNICORE spells it.")] = None,
     user: Annotated[list[str] | None, typer.Option(help="A further user with a separate account: NAME or NAME=PASSWORD_FILE.")] = None,
-    partition: Annotated[list[str] | None, typer.Option(help="A Slurm partition, NAME or NAME:MINUTES; the first is the default.")] = None,
+    partition: Annotated[
+        list[str] | None, typer.Option(help="A Slurm partition, NAME[:MINUTES][@NODE]; default: all nodes. The first is the default one.")
+    ] = None,
     mpi: Annotated[list[str] | None, typer.Option(help="An MPI plugin that Slurm offers, e.g. pspmix; the first is the default.")] = None,
     ci_speed: Annotated[bool, typer.Option("--ci-speed", help="Shortest time constants, for tests.")] = False,
     realistic: Annotated[bool, typer.Option("--realistic", help="Time constants of an installed UNICORE server.")] = False,

@@ -3,12 +3,12 @@
 import re
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.state.layout import SERVER_USER
+from esd_localsite.state.layout import NODES, SERVER_USER
 
 Word = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]*$")]
 UserName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9-]{0,30}$")]
@@ -48,11 +48,13 @@ class _Strict(BaseModel):
 
 
 class PartitionOption(_Strict):
-    """One Slurm partition over all nodes."""
+    """One Slurm partition."""
 
     name: Word
     minutes: int = Field(default=_DAY_MIN, ge=1, le=30 * _DAY_MIN)
     """Longest run time of a job."""
+    nodes: tuple[Literal["c1", "c2"], ...] = Field(default=NODES, min_length=1)
+    """Its nodes; partitions without a common node are the modules of a modular supercomputer."""
 
 
 class UserOption(_Strict):
@@ -108,11 +110,15 @@ class SiteOptions(_Strict):
 
 
 def parse_partition(text: str) -> PartitionOption:
-    """`NAME` or `NAME:MINUTES`."""
-    match = re.fullmatch(r"([A-Za-z][\w-]*)(?::(\d+))?", text)
+    """`NAME`, with `:MINUTES` and `@NODES` where wanted; nodes are joined by `+`."""
+    match = re.fullmatch(r"([A-Za-z][\w-]*)(?::(\d+))?(?:@(\w+(?:\+\w+)*))?", text)
     if match is None:
-        raise LocalSiteError(f"'{text}' is not a partition: write NAME or NAME:MINUTES, e.g. devel:30")
-    return PartitionOption(name=match[1], minutes=int(match[2] or _DAY_MIN))
+        raise LocalSiteError(f"'{text}' is not a partition: write NAME, NAME:MINUTES or NAME@NODE, e.g. devel:30, booster@c2")
+    nodes = tuple(match[3].split("+")) if match[3] else NODES
+    unknown = sorted(set(nodes) - set(NODES))
+    if unknown or len(set(nodes)) < len(nodes):
+        raise LocalSiteError(f"--partition {text}: a local site has the nodes {' and '.join(NODES)}; name each at most once")
+    return PartitionOption.model_validate({"name": match[1], "minutes": int(match[2] or _DAY_MIN), "nodes": nodes})
 
 
 def parse_user(text: str) -> UserOption:

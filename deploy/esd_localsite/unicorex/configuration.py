@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from esd_localsite.cluster.certificates import ORGANISATION
-from esd_localsite.state.layout import JOB_USER, NODES
-from esd_localsite.state.options import Profile, Speed
+from esd_localsite.state.layout import JOB_USER
+from esd_localsite.state.options import PartitionOption, Profile, Speed
 from esd_localsite.state.plan import SitePlan
 from esd_localsite.unicorex.places import SERVER, Places
 
@@ -179,7 +179,7 @@ def applications(plan: SitePlan, cpus: int) -> str:
     """Partitions with their limits, and the applications that an installed server has: UNICORE's "IDB"."""
     first = plan.options.partitions[0]
     partitions = {
-        option.name: {"IsDefaultPartition": str(option is first).lower(), "Resources": _resources(plan, option.minutes * 60, cpus)}
+        option.name: {"IsDefaultPartition": str(option is first).lower(), "Resources": _resources(plan, option, cpus)}
         for option in plan.options.partitions
     }
     script = {"SOURCE": {"Type": "filename"}, "ARGUMENTS": {"Type": "string"}}
@@ -192,8 +192,9 @@ def applications(plan: SitePlan, cpus: int) -> str:
     return json.dumps({"Partitions": partitions, "Applications": known}, indent=2) + "\n"
 
 
-def _resources(plan: SitePlan, longest_s: int, cpus: int) -> dict[str, str]:
-    nodes = 1 if plan.options.profile is Profile.NOBATCH else len(NODES)
+def _resources(plan: SitePlan, option: PartitionOption, cpus: int) -> dict[str, str]:
+    longest_s = option.minutes * 60
+    nodes = 1 if plan.options.profile is Profile.NOBATCH else len(option.nodes)
     return {
         "Runtime": f"1-{longest_s}:{min(longest_s, _DEFAULT_RUNTIME_S)}",
         "Nodes": f"1-{nodes}:1",

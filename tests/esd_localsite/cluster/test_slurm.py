@@ -50,7 +50,7 @@ def test_slurm_conf(layout: Layout, plan: SitePlan) -> None:
 
 
 def test_a_site_that_offers_other_plugins_partitions_and_times(layout: Layout, plan: SitePlan) -> None:
-    partitions = (PartitionOption(name="devel", minutes=30), PartitionOption(name="batch"))
+    partitions = (PartitionOption(name="devel", minutes=30), PartitionOption(name="batch"), PartitionOption(name="booster", nodes=("c2",)))
     options = SiteOptions(mpi=("pspmix", "pmi2"), partitions=partitions, speed=Speed.REALISTIC)
     lines = slurm_conf(layout, plan.model_copy(update={"options": options}), cpus=2).splitlines()
     assert {"PluginDir=/sites/demo/slurm/plugins", "MpiDefault=pspmix"} <= set(lines)
@@ -58,6 +58,7 @@ def test_a_site_that_offers_other_plugins_partitions_and_times(layout: Layout, p
     assert [line for line in lines if line.startswith("PartitionName")] == [
         "PartitionName=devel Nodes=c1,c2 Default=YES MaxTime=30 DefaultTime=30 State=UP",
         "PartitionName=batch Nodes=c1,c2 Default=NO MaxTime=1440 DefaultTime=60 State=UP",
+        "PartitionName=booster Nodes=c2 Default=NO MaxTime=1440 DefaultTime=60 State=UP",
     ]
 
 

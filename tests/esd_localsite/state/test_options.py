@@ -28,7 +28,21 @@ def test_a_partition_as_it_is_typed(text, expected):
     assert (option.name, option.minutes) == expected
 
 
-@pytest.mark.parametrize("text", ["", "a b", "devel:", "devel:x", "1a", "a:b:c"])
+@pytest.mark.parametrize(("text", "nodes"), [("a", ("c1", "c2")), ("a@c2", ("c2",)), ("a:30@c1", ("c1",)), ("a@c2+c1", ("c2", "c1"))])
+def test_a_partition_with_nodes_of_its_own(text, nodes):
+    option = parse_partition(text)
+    assert option.nodes == nodes
+    options = SiteOptions(partitions=(option,))
+    assert SiteOptions.model_validate_json(options.model_dump_json()) == options
+
+
+@pytest.mark.parametrize("text", ["a@c3", "a@c1+c1", "a@login"])
+def test_nodes_that_a_site_does_not_have(text):
+    with pytest.raises(LocalSiteError, match="has the nodes c1 and c2"):
+        parse_partition(text)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "devel:", "devel:x", "1a", "a:b:c", "a@", "a@c1,c2", "a@c1:30"])
 def test_what_is_no_partition(text):
     with pytest.raises(LocalSiteError, match="is not a partition"):
         parse_partition(text)

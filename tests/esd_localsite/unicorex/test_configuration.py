@@ -63,14 +63,19 @@ def test_the_tsi_obeys_the_server_alone(layout: Layout, real_plan: SitePlan) -> 
 
 
 def test_partitions_and_applications(real_plan: SitePlan) -> None:
-    partitions = (PartitionOption(name="batch", minutes=90), PartitionOption(name="devel", minutes=30))
+    partitions = (
+        PartitionOption(name="batch", minutes=90),
+        PartitionOption(name="devel", minutes=30),
+        PartitionOption(name="booster", nodes=("c2",)),
+    )
     plan = real_plan.model_copy(update={"options": SiteOptions(server=Server.UNICOREX, partitions=partitions)})
     told = json.loads(configuration.applications(plan, 2))
     assert [(name, p["IsDefaultPartition"], p["Resources"]["Runtime"]) for name, p in told["Partitions"].items()] == [
         ("batch", "true", "1-5400:3600"),
         ("devel", "false", "1-1800:1800"),
+        ("booster", "false", "1-86400:3600"),
     ]
-    assert told["Partitions"]["devel"]["Resources"]["Nodes"] == "1-2:1"
+    assert [told["Partitions"][name]["Resources"]["Nodes"] for name in ("devel", "booster")] == ["1-2:1", "1-1:1"]
     assert [application["Name"] for application in told["Applications"]] == ["Date", "Bash shell", "Python script"]
 
 
