@@ -6,7 +6,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from esd_deploy.plans import launch
+from esd_deploy.plans import component, launch
 from esd_deploy.plans.content import Content
 from esd_deploy.plans.job import SITE_FILE, JobDescription, JobSpec, SiteJob, own_files
 
@@ -58,7 +58,8 @@ class UnicoreDescription(JobDescription):
     executable: str = Field("bash", serialization_alias="Executable")
     arguments: tuple[str, ...] = Field(serialization_alias="Arguments")
     environment: dict[str, str] = Field(serialization_alias="Environment")
-    job_type: Literal["ON_LOGIN_NODE"] | None = Field(None, serialization_alias="Job type")
+    job_type: Literal["ON_LOGIN_NODE", "RAW"] | None = Field(None, serialization_alias="Job type")
+    bss_file: str | None = Field(None, serialization_alias="BSS file")
     resources: Resources | None = Field(None, serialization_alias="Resources")
     precommand: str | None = Field(None, serialization_alias="User precommand")
     precommand_on_login_node: Literal["true"] | None = Field(None, serialization_alias="RunUserPrecommandOnLoginNode")
@@ -85,6 +86,7 @@ def files(spec: JobSpec) -> dict[str, Content]:
         **dict(own_files("enter.sh")),
         SITE_FILE: launch.site_file(spec.site, variables, _USUAL if spec.private else None).encode(),
         **(_batch_files(spec) if calls_sbatch(spec) else {}),
+        **(_of_components(spec) if spec.components else {}),
     }
 
 
@@ -99,6 +101,11 @@ def _batch_files(spec: JobSpec) -> dict[str, bytes]:
     return {**dict(own_files("submit.sh")), BATCH_FILE: "\n".join(lines).encode()}
 
 
+def _of_components(spec: JobSpec) -> dict[str, bytes]:
+    """UNICORE itself describes one component only: a raw job brings its own options for sbatch."""
+    return {BATCH_FILE: component.batch_file(batch_name(spec), (spec.site, spec.shape), spec.components, spec.time_s)}
+
+
 def description(spec: JobSpec) -> UnicoreDescription:
     """The UNICORE job description. It can be archived: values that the user or the site's file chose are in `esd/site.sh`."""
     by_hand = calls_sbatch(spec)
@@ -110,8 +117,9 @@ def description(spec: JobSpec) -> UnicoreDescription:
         tags=spec.tags,
         arguments=(_ENTER, _SUBMIT, *((spec.before,) if spec.before else ())) if by_hand else (_ENTER, spec.script),
         environment=_own_variables(spec),
-        job_type="ON_LOGIN_NODE" if on_login else None,
-        resources=None if on_login else Resources.of(spec),
+        job_type="ON_LOGIN_NODE" if on_login else "RAW" if spec.components else None,
+        bss_file=BATCH_FILE if spec.components else None,
+        resources=None if on_login or spec.components else Resources.of(spec),
         precommand=f"bash {_ENTER} {before}" if before else None,
         precommand_on_login_node="true" if before else None,
         umask=_CLOSED if spec.private else None,

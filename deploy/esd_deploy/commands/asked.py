@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from esd_deploy.commands import options, words
+from esd_deploy.plans.component import Component
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 
@@ -40,6 +41,7 @@ class Asked:
     env: options.Environment = None
     job_name: options.JobName = None
     tag: options.Tags = None
+    component: options.Components = None
     post: options.Post = None
     after: options.After = None
 
@@ -59,6 +61,7 @@ class Asked:
             name=words.job_name(self.job_name),
             environment=words.variables(self.env or ()),
             post=self.post,
+            components=tuple(map(Component.typed, self.component or ())),
             never=never,
         )
 

@@ -121,6 +121,14 @@ After = Annotated[
         autocompletion=completion.runs,
     ),
 ]
+Components = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--component",
+        metavar="KEY=VALUE,…",
+        help="A further program in the same MPI world: name=N,image=I,script=S[,nodes=1][,tasks=1][,threads=1][,partition=P]; repeatable.",
+    ),
+]
 Post = Annotated[
     Path | None,
     typer.Option("--post", metavar="SCRIPT", help="A .py or .sh that runs on the login node once the run has ended well, in its folder."),

@@ -10,7 +10,7 @@ from esd_deploy.backends import inventory
 from esd_deploy.backends.connection import RemoteFile
 from esd_deploy.backends.inventory import Entry, Inventory, is_plain
 from esd_deploy.fetching.places import Places, text
-from esd_deploy.plans.launch import IMAGE_LINK
+from esd_deploy.plans.launch import is_image
 from esd_deploy.plans.paths import shortest
 
 # UNICORE's own files in a job's folder: the scripts that it and its TSI made, with a time in their names, the exit code and the numbers
@@ -85,9 +85,9 @@ class Todo:
 
 def wanted(files: Iterable[RemoteFile], staged: Iterable[str]) -> list[RemoteFile]:
     """The entries of a server's list that the job made: not sent files, the linked image, or notes of UNICORE and esd-deploy."""
-    ours = {*staged, IMAGE_LINK}
+    ours = set(staged)
     named = {one.path: one for one in map(_shortly_named, files)}
-    return [named[path] for path in sorted(named) if path not in ours and not is_housekeeping(path)]
+    return [named[path] for path in sorted(named) if path not in ours and not is_image(path) and not is_housekeeping(path)]
 
 
 def _shortly_named(file: RemoteFile) -> RemoteFile:
@@ -146,7 +146,7 @@ def _of_list(listed: list[RemoteFile], sent: Mapping[str, str | None], places: P
 
 
 def _of_inventory(found: Inventory, sent: Mapping[str, str | None], places: Places) -> Todo:
-    results = [one for path, one in sorted(found.entries.items()) if path != IMAGE_LINK and not _NOTES.fullmatch(path)]
+    results = [one for path, one in sorted(found.entries.items()) if not is_image(path) and not _NOTES.fullmatch(path)]
     problems = [Problem(text(one.path), _size(one), reason, one.kind) for one in results if (reason := inventory.why_not(one, found))]
     named = {one.path for one in problems}
     usable = [one for one in results if text(one.path) not in named]

@@ -11,7 +11,8 @@ other_job=75 # sysexits.h: EX_TEMPFAIL
 newer_job() { # the number of the newest batch job of this run, where that is a later one than this
   local newest
   [ "${SLURM_JOB_NAME:-}" = "${ESD_BATCH_NAME:-none}" ] || return 1
-  newest=$(timeout 15 squeue --noheader --user="$(id -un)" --name="$SLURM_JOB_NAME" --format=%A 2>/dev/null | sort -n | tail -n 1)
+  # %i is NUMBER+0, NUMBER+1, … for the components of one job, each of which has a number of its own besides
+  newest=$(timeout 15 squeue --noheader --user="$(id -un)" --name="$SLURM_JOB_NAME" --format=%i 2>/dev/null | sed 's/+.*//' | sort -n | tail -n 1)
   [[ $newest =~ ^[0-9]+$ ]] && [ "$newest" -gt "$SLURM_JOB_ID" ] && printf '%s' "$newest"
 }
 

@@ -10,7 +10,7 @@ die() {
 
 # shellcheck source=/dev/null
 source esd/cache.sh
-image=$(readlink -f esd/image.sif)
+image=$(readlink -f "${ESD_IMAGE_LINK:-esd/image.sif}")
 sha256=$(sha256sum <"$image" | cut -d ' ' -f 1)
 printf '%s %s\n' "$(uname -n)" "$sha256"
 [ "$sha256" = "$ESD_IMAGE_SHA256" ] || die "it is sha256:$sha256, the registry promised sha256:$ESD_IMAGE_SHA256"

@@ -7,6 +7,7 @@ set -euo pipefail
 
 lock_wait=3600
 job=$PWD
+link=${ESD_IMAGE_LINK:-esd/image.sif} # of a further component: another name
 work=
 held=
 mine=
@@ -100,17 +101,17 @@ download() {
 link_shared() { # the image from a folder that a trusted account fills; fails where there is none, or where others can change it
   local shared=$scratch/$ESD_IMAGE_CACHE
   [ -n "$keeper" ] && holds_for "$keeper" "$shared" && is_reliable "$shared" "$keeper" &&
-    holds_for "$keeper" "$shared/$sif" && is_whole "$shared/$sif" && ln -sfn "$shared/$sif" "$job/esd/image.sif"
+    holds_for "$keeper" "$shared/$sif" && is_whole "$shared/$sif" && ln -sfn "$shared/$sif" "$job/$link"
 }
 
 link_own() { # a second name of the same file, which no renaming elsewhere can change; on another file system a link, or a copy
-  rm -f "$job/esd/image.sif"
-  if ln "$sif" "$job/esd/image.sif" 2>/dev/null; then return; fi
+  rm -f "$job/$link"
+  if ln "$sif" "$job/$link" 2>/dev/null; then return; fi
   if is_reliable . "$UID"; then
-    ln -s "$(pwd -P)/$sif" "$job/esd/image.sif"
+    ln -s "$(pwd -P)/$sif" "$job/$link"
   else
     require_space "$job"
-    cp "$sif" "$job/esd/image.sif"
+    cp "$sif" "$job/$link"
   fi
 }
 

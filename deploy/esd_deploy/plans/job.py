@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from esd_build.registry import PublishedImage
+from esd_deploy.plans.component import PlannedComponent
 from esd_deploy.plans.content import Content, File
 from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import SiteConfig
@@ -35,7 +36,7 @@ class JobSpec:
     nodes with `shape` for at most `time_s` seconds. `before` runs on the login node, ahead of a script on compute nodes; `behind` runs
     there once the script has ended. The first of `tags` is the job's own, by which it is found again. With `image`, the scripts learn
     where the image comes from and where it goes to. Nobody but its user reads the folder of a `private` job. `dependencies` are batch
-    jobs that must have ended with 0 before; only a job that calls sbatch itself has them.
+    jobs that must have ended with 0 before; only a job that calls sbatch itself has them. With `components`, it is a heterogeneous job.
     """
 
     site: SiteConfig
@@ -52,6 +53,7 @@ class JobSpec:
     image: PublishedImage | None = None
     environment: tuple[tuple[str, str], ...] = ()
     private: bool = False
+    components: tuple[PlannedComponent, ...] = ()
 
 
 @dataclass(frozen=True)

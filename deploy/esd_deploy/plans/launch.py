@@ -12,10 +12,17 @@ from esd_deploy.sites.config import Binding, SiteConfig
 
 # pull.sh makes this link in the job's folder, so that command lines need no path that only the site knows.
 IMAGE_LINK = "esd/image.sif"
+_IMAGES = re.compile(r"esd/image(-[a-z0-9-]+)?\.sif")
+"""Its link, and those of further components."""
 _SHARED_LINK = "esd/image-shared.sif"
 """The same link while nodes have copies of their own: the login node needs it after them."""
 VERSIONS_S = 30
 """Extra time of the wire-up step, because wireup.py waits for the versions; otherwise a good wire-up would seem to hang."""
+
+
+def is_image(path: str) -> bool:
+    """Whether a path in a job's folder is that of an image."""
+    return _IMAGES.fullmatch(path) is not None
 
 
 @dataclass(frozen=True)
@@ -230,10 +237,18 @@ def post(config: SiteConfig, script: str, *, contained: bool) -> Launch:
     return Launch((), around, (INTERPRETERS[PurePosixPath(script).suffix], script))
 
 
-def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, mode: str, after: str | None = None) -> str:
+def launch_file(
+    config: SiteConfig,
+    shape: Shape,
+    command: tuple[str, ...],
+    *,
+    mode: str,
+    after: str | None = None,
+    instead: Mapping[str, tuple[str, ...]] | None = None,
+) -> str:
     """The text of `esd/launch.sh`, which job.sh reads: one shell function for each step. A login node has no MPI wire-up.
 
-    `after`: the script for post-processing, which post.sh runs.
+    `after`: the script for post-processing, which post.sh runs. `instead`: steps that replace the usual ones.
     """
     contained = mode == "container"
     bare = mode == "login"
@@ -246,6 +261,7 @@ def launch_file(config: SiteConfig, shape: Shape, command: tuple[str, ...], *, m
         "versions": ("python3 esd/versions.py",) if bare else (str(versions(config, contained=contained)),),
         "program": (str(Launch((), (), ("python3", *command)) if bare else program(config, shape, command, contained=contained)),),
         **({"post": (str(post(config, after, contained=contained)),)} if after else {}),
+        **(instead or {}),
     }
     functions = "".join(_function(name, lines) for name, lines in steps.items())
     return f"# shellcheck shell=bash\n# Written by esd-deploy; read by job.sh.\n{functions}"

@@ -4,7 +4,8 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from esd_build.registry import PublishedImage
-from esd_deploy.plans import launch, parameters
+from esd_deploy.plans import component, launch, parameters
+from esd_deploy.plans.component import PlannedComponent
 from esd_deploy.plans.content import Content, File
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.packages import Packages
@@ -54,6 +55,8 @@ class Plan:
     """Python packages besides those of the image; `site` shows them to the program already."""
     post: str | None = None
     """The place of the script, one of `inputs`, that runs on the login node once the program has ended well."""
+    components: tuple[PlannedComponent, ...] = ()
+    """Further programs, in one MPI world with this one."""
     after: tuple[str, ...] = ()
     """Runs that must have ended well before this one begins."""
     dependencies: tuple[str, ...] = ()
@@ -86,6 +89,11 @@ class Plan:
         if self.mode in {"login", "queue"}:
             return launch.Launch((), (), ("python3", *self.command))
         return launch.program(self.site, self.shape, self.command, contained=self.image is not None)
+
+    @property
+    def line(self) -> str:
+        """The command line of the program, and of all components with it."""
+        return component.line(self.site, self.shape, self.command, self.components) if self.components else str(self.launch)
 
     @property
     def own_files(self) -> dict[str, Content]:

@@ -1,7 +1,7 @@
 """What a user asks for, and the same after checks against the site: read once, then plain data."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -10,6 +10,7 @@ from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
 from esd_deploy.plans.bundle import Bundle, bundle, input_files
 from esd_deploy.plans.carried import place_of, require_free
+from esd_deploy.plans.component import CheckedComponent, Component, require_fitting
 from esd_deploy.plans.content import File, OnDisk, size_of, whole
 from esd_deploy.plans.image import ImageWord, parse
 from esd_deploy.plans.launch import INTERPRETERS, Shape
@@ -42,6 +43,8 @@ class Request:
     """A script that runs on the login node once the program has ended well; it goes along as an input."""
     never: tuple[Path, ...] = ()
     """Folders that are never sent, even inside a sent folder: the folder of all runs."""
+    components: tuple[Component, ...] = ()
+    """Further programs, in one MPI world with this one."""
 
     def mode_at(self, site: SiteConfig) -> Mode:
         """The mode that is asked for; without a word of it, as an image is given or not. Raises UsageError for contradictions."""
@@ -60,6 +63,7 @@ class Request:
             OnDisk.of(self.script, "script")  # a missing script is told before what the site could do with it
         place = with_variables(settled(site, self.partition, self.account), self.environment)
         mode = self.mode_at(place)
+        require_fitting(self.components, mode=mode, site=place)
         check_size(place, self.shape.nodes, self.time_s)
         _check_place(place, mode, self.shape)
         check_gpus(place, self.shape.gpus)
@@ -70,7 +74,8 @@ class Request:
         base = self.script if self.script.is_dir() else self.script.parent
         if self.post is not None:
             _check_post(place, mode, self.post)
-        also = () if self.post is None or self.post in self.inputs else (self.post,)
+        further = (*(() if self.post is None else (self.post,)), *(one.script for one in self.components))
+        also = tuple(path for path in dict.fromkeys(further) if path not in {*self.inputs, self.script})
         found = [(path, input_files(path, base, self.never, place.limits.input_bytes)) for path in (*self.inputs, *also)]
         inputs = tuple(file for _, files in found for file in files)
         check_files(place, ((handed.name, handed.program), *handed.others, *inputs))
@@ -80,7 +85,8 @@ class Request:
         require_free([one.place for one in sent], {name for name, _ in handed.others})
         time_s = self.time_s or min(place.limits.default_time_s, most(place).time_s)
         asked = (self.arguments, wanted, shape, time_s, inputs, self.tags, self.name, self.environment)
-        return CheckedRequest(place, mode, handed, *asked, sent, None if self.post is None else place_of(self.post, base))
+        components = tuple(one.checked(place, base, time_s) for one in self.components)
+        return CheckedRequest(place, mode, handed, *asked, sent, None if self.post is None else place_of(self.post, base), components)
 
 
 @dataclass(frozen=True)
@@ -100,9 +106,10 @@ class CheckedRequest:
     environment: tuple[tuple[str, str], ...]
     sent: tuple[Sent, ...] = ()
     post: str | None = None
+    components: tuple[CheckedComponent, ...] = ()
 
-    def plan(self, image: PublishedImage | None, run_id: str) -> Plan:
-        """The plan of the run. `image` is what the registry gave for the request's image."""
+    def plan(self, image: PublishedImage | None, run_id: str, of_components: Sequence[PublishedImage] = ()) -> Plan:
+        """The plan of the run. `image`, and those of the components, are what the registry gave."""
         return Plan(
             run_id=run_id,
             site=self.site,
@@ -119,6 +126,7 @@ class CheckedRequest:
             environment=self.environment,
             sent=self.sent,
             post=self.post,
+            components=tuple(one.planned(image) for one, image in zip(self.components, of_components, strict=True)),
         )
 
 

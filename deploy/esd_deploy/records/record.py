@@ -20,6 +20,7 @@ from esd_deploy.plans.paths import RunPath
 from esd_deploy.plans.plan import Plan
 from esd_deploy.records.ending import POST_FAILED
 from esd_deploy.records.record_parts import (
+    ComponentRecord,
     EndingRecord,
     FileRecord,
     ImageRecord,
@@ -85,6 +86,8 @@ class RunRecord(Part):
     """A sweep's values for this run; the job has them in $ESD_PARAM_<name>."""
     image: ImageRecord | None
     """The container image; null in the other modes."""
+    components: tuple[ComponentRecord, ...] = ()
+    """Further programs, in one MPI world with the first (--component)."""
     requirements: RequirementsRecord | None = None
     """Python packages that the user added (--requirements)."""
     script: ScriptRecord
@@ -157,10 +160,11 @@ class RunRecord(Part):
             after=plan.after,
             parameters=dict(plan.parameters),
             image=ImageRecord.of(plan.image) if plan.image else None,
+            components=tuple(map(ComponentRecord.of, plan.components)),
             requirements=RequirementsRecord.of(plan.packages) if plan.packages else None,
             script=_script(plan, staged),
             staged=tuple(staged or ()),
-            launch=str(plan.launch),
+            launch=plan.line,
             nodes=plan.shape.nodes,
             threads_per_rank=plan.shape.threads,
             shape=_shape(plan),

@@ -10,6 +10,7 @@ from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import UNVERIFIED_SOURCES, PublishedImage
 from esd_deploy.fetching.wanted import WITH_CONTENT
+from esd_deploy.plans.component import PlannedComponent
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.packages import Packages
 from esd_deploy.plans.paths import RunPath
@@ -77,6 +78,35 @@ def _archived(description: object) -> object:
 
 
 Archived = Annotated[JobDescription, BeforeValidator(_archived), WithJsonSchema({"type": "object"})]
+
+
+class ComponentRecord(Part):
+    """A further program of a run (--component), in one MPI world with the first; its script is one of the inputs.
+
+    Its nodes are the keys of `image.nodes`.
+    """
+
+    name: str
+    script: RunPath
+    image: ImageRecord
+    nodes: int = Field(ge=1)
+    tasks_per_node: int = Field(ge=1)
+    threads: int = Field(ge=1)
+    partition: str | None = None
+
+    @classmethod
+    def of(cls, planned: PlannedComponent) -> Self:
+        """What is kept of a planned component."""
+        shape = planned.shape
+        return cls(
+            name=planned.name,
+            script=planned.script,
+            image=ImageRecord.of(planned.image),
+            nodes=shape.nodes,
+            tasks_per_node=shape.tasks_per_node,
+            threads=shape.threads,
+            partition=planned.site.partition,
+        )
 
 
 class JobRecord(Part):

@@ -15,7 +15,7 @@ from esd_build.data.errors import ToolError
 from esd_build.net.answers import printable
 from esd_deploy.plans import paths
 from esd_deploy.records.record import PullRecord, RunRecord
-from esd_deploy.records.record_parts import PostRecord, StartCrashRecord
+from esd_deploy.records.record_parts import ComponentRecord, PostRecord, StartCrashRecord
 
 _VERSIONS = TypeAdapter(dict[str, str])
 _START_CRASH = TypeAdapter(StartCrashRecord)
@@ -132,6 +132,7 @@ def understood(record: RunRecord, folder: Path) -> RunRecord:
             "hosts": wireup.hosts,
             "ranks": wireup.size,
             "image": record.image and record.image.model_copy(update={"nodes": reports.digests("esd/image.digests")}),
+            "components": tuple(_component(one, reports) for one in record.components),
             "post": record.post and _post(record.post, reports),
             "pull": reports.read("esd/pull.json", _PULL, None),
             "versions": reports.read("esd/versions.json", _VERSIONS, {}),
@@ -141,6 +142,11 @@ def understood(record: RunRecord, folder: Path) -> RunRecord:
             "warnings": tuple(reports.warnings),
         }
     )
+
+
+def _component(known: ComponentRecord, reports: _Reports) -> ComponentRecord:
+    nodes = reports.digests(f"esd/image-{known.name}.digests")
+    return known.model_copy(update={"image": known.image.model_copy(update={"nodes": nodes})})
 
 
 def _post(known: PostRecord, reports: _Reports) -> PostRecord:

@@ -39,6 +39,8 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
     """
     if known.shape is None:
         raise UsageError(f"the record of '{known.id}' has no shape (an older esd-deploy wrote it); use `esd-deploy run`")
+    if known.components:
+        raise UsageError(f"run '{known.id}' has further components, which `rerun` does not repeat yet; use `esd-deploy run --component`")
     for what, word in (("partition", known.shape.partition), ("account", known.shape.account)):
         if word is not None:
             require_slurm_name(word, f"the record of '{known.id}' names the {what}")

@@ -70,7 +70,8 @@ class Site:
 
     def planned(self, request: CheckedRequest) -> Plan:
         """Like `plan`, for a request that is already checked."""
-        return request.plan(self._published(request.image) if request.image else None, new_id())
+        of_components = [self._published(one.image) for one in request.components]
+        return request.plan(self._published(request.image) if request.image else None, new_id(), of_components)
 
     def published(self, word: str) -> PublishedImage:
         """The image that a word (`nest`, `nest:25.04`, a reference) names in this site's registry. Raises UsageError if there is none."""

@@ -53,7 +53,7 @@ class PartitionOption(_Strict):
     name: Word
     minutes: int = Field(default=_DAY_MIN, ge=1, le=30 * _DAY_MIN)
     """Longest run time of a job."""
-    nodes: tuple[Literal["c1", "c2"], ...] = Field(default=NODES, min_length=1)
+    nodes: tuple[Literal["c1", "c2"], ...] = Field(default=("c1", "c2"), min_length=1)
     """Its nodes; partitions without a common node are the modules of a modular supercomputer."""
 
 
