@@ -19,6 +19,7 @@ TIMEOUT_S = 900
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Where the foreign tests are: they are not ours to keep here."""
     parser.addoption("--pyunicore-tests", type=Path, help="a checkout of pyunicore: its tests/integration are run")
+    parser.addoption("--spynnaker", type=Path, help="a virtual environment outside the checkout with sPyNNaker: its bin/python is run")
     parser.addoption("--nmpi-client", type=Path, help="a folder that the package hbp-neuromorphic-platform was installed into")
 
 
