@@ -201,7 +201,7 @@ class Core:
         else:
             self.row = min(_LONGEST, 2 * self.row)
 
-    def _crash(self, error: unicorn.UcError) -> None:
+    def _crash(self, error: Any) -> None:
         if self._fault:
             return
         place = self._get(arm.UC_ARM_REG_PC)

@@ -2,6 +2,8 @@
 
 import json
 import struct
+import subprocess
+import sys
 
 import pytest
 from tests.esd_localsite.spinnaker.boards import APP, COUNTER, TICKS, aplx, booted, place, start
@@ -105,3 +107,14 @@ def test_the_core_of_the_monitor_is_refused():
     board, _ = booted()
     with pytest.raises(RefusedError, match="core 0 is the monitor"):
         apps.start(board.root, place(board.root, aplx(COUNTER)), APP << 24 | 3, board.new_core)
+
+
+@pytest.mark.integration
+def test_without_the_extra_every_module_imports_and_a_board_says_what_to_install():
+    text = (
+        "import sys, importlib, pkgutil; sys.modules['unicorn'] = None; import esd_localsite.spinnaker as room\n"
+        "for found in pkgutil.walk_packages(room.__path__, room.__name__ + '.'): importlib.import_module(found.name)\n"
+        "from esd_localsite.spinnaker.__main__ import main; sys.exit(main([]))"
+    )
+    done = subprocess.run((sys.executable, "-c", text), capture_output=True, text=True, check=False)
+    assert (done.returncode, "pip install 'esd-images[spinnaker]'" in done.stderr) == (4, True), done.stderr
