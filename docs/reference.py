@@ -15,11 +15,10 @@ from esd_build.cli import app as build_app
 from esd_deploy.cli import app as deploy_app
 from esd_deploy.records.record import RunRecord
 from esd_deploy.sites.config import schema
-from esd_localsite.commands.local import app as local_app
 
 FOLDER = Path(__file__).parent / "reference"
 SCHEMA = Path(__file__).parents[1] / "site-configs" / "schema.json"
-PROGRAMS = {"esd-deploy": deploy_app, "esd-deploy local": local_app, "esd-build": build_app}
+PROGRAMS = {"esd-deploy": deploy_app, "esd-build": build_app}
 
 
 def pages() -> Mapping[Path, str]:

@@ -16,8 +16,8 @@ from esd_localsite.state.layout import Layout
 from esd_localsite.state.options import Server, SiteOptions, Speed, UserOption
 from esd_localsite.state.programs import find_program, require_programs
 from esd_localsite.state.status import SiteStatus
-from esd_localsite.unicorex.java import find_java, find_maven
-from esd_localsite.unicorex.tsi import PINNED
+from esd_localsite.unicorex.programs.java import find_java, find_maven
+from esd_localsite.unicorex.programs.tsi import PINNED
 
 
 def why_no_local_site() -> str | None:

@@ -21,7 +21,7 @@ from batch_jobs import folder_of, of_slurm
 from overhead import DEPLOY, site_file
 
 from esd_deploy import Site
-from esd_deploy.runs import fleet
+from esd_deploy.records import listing
 
 PROGRAM = "import os, time\ntime.sleep(1)\nopen('result.txt', 'w').write('run ' + os.environ['ESD_RUN_INDEX'])\n"
 NOT_ONE = "runs with more or fewer than one Slurm job"
@@ -52,7 +52,7 @@ def measure(what: str, *arguments: str) -> Cost:
 
 def verdict(site: str, file: Path, runs: Path, expected: int) -> dict[str, tuple[int, int]]:
     """The site's own word beside the records: what was counted, and what it must be."""
-    records = list(fleet.records(runs))
+    records = list(listing.records(runs))
     place = Site.load(str(file))
     connection = place.connect()
     at_site = Counter(url for one in records for url in connection.find(one.id))

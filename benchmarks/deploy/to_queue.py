@@ -27,7 +27,7 @@ import httpx
 from overhead import DEPLOY, site_file
 
 from esd_deploy import Site
-from esd_deploy.backends.unicore_session import HEADER
+from esd_deploy.backends.unicore.session import HEADER
 from esd_deploy.runs.run import Run
 
 UPLOAD = {"Content-Type": "application/octet-stream"}

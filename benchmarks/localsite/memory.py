@@ -16,7 +16,7 @@ from pathlib import Path
 
 from load import endpoint_pid, watcher
 
-from esd_deploy.backends.unicore import UnicoreConnection
+from esd_deploy.backends.unicore.connection import UnicoreConnection
 from esd_deploy.plans.job import JobSpec
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.sites.endpoint import Endpoint, resolve

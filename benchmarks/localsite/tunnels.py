@@ -12,7 +12,7 @@ import threading
 import time
 
 from esd_deploy.backends.connection import RUNNING
-from esd_deploy.backends.unicore_job import Resources, UnicoreDescription
+from esd_deploy.backends.unicore.job import Resources, UnicoreDescription
 from esd_deploy.runs.site import Site
 from esd_deploy.services.tunnel import LOOPBACK, Tunnel
 

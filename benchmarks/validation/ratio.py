@@ -16,11 +16,11 @@ from statistics import median
 
 from esd_build.registry import PublishedImage
 from esd_deploy.runs.site import Site
-from esd_deploy.validation import observations
 from esd_deploy.validation.checks.performance import ratios
-from esd_deploy.validation.observations import Observations
 from esd_deploy.validation.reports.document import collect
 from esd_deploy.validation.suite import all_steps
+from esd_deploy.validation.terms import observations
+from esd_deploy.validation.terms.observations import Observations
 
 
 def job(site: str, image: str, folder: Path) -> None:

@@ -24,7 +24,7 @@ from esd_build.providers.choice import provider_of
 from esd_build.providers.plan import make_plan
 from esd_build.providers.port import Provider
 from esd_build.providers.spack.provider import BUILDER
-from esd_build.providers.spack.session import Workshop
+from esd_build.providers.spack.workshop.session import Workshop
 from esd_build.tools.apptainer import Apptainer, Order
 from esd_build.tools.packing import Packing
 from esd_build.tools.process import remove_as

@@ -1,6 +1,6 @@
 """Where `esd-build` begins: quiet when it is interrupted while its own code is still being loaded."""
 
-from esd_build.data.loading import Interruptible
+from esd_build.program.loading import Interruptible
 
 TYPE_CHECKING = False  # `typing` takes a hundredth of a second, in which Ctrl-C would print a traceback
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ TYPE_CHECKING = False  # `esd-deploy` loads this first: `typing` takes a hundred
 if TYPE_CHECKING:
     from esd_deploy.runs.aio import gather
     from esd_deploy.runs.site import Site
-    from esd_deploy.runs.sweep import sweep
+    from esd_deploy.several.sweep import sweep
 
 __all__ = ["Site", "gather", "sweep"]
 
@@ -20,7 +20,7 @@ def __getattr__(name: str) -> object:
 
         return Site
     if name == "sweep":
-        from esd_deploy.runs.sweep import sweep  # noqa: PLC0415
+        from esd_deploy.several.sweep import sweep  # noqa: PLC0415
 
         return sweep
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,67 +6,21 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from esd_build.data import version
 from esd_build.data.errors import EsdError, UsageError, disk_full, folder_gone
-from esd_build.data.loading import INTERRUPTED
 from esd_build.net.words import say
-from esd_deploy.commands import (
-    attach,
-    cancel,
-    compare,
-    delete,
-    drift,
-    export,
-    fetch,
-    fit,
-    image_contents,
-    images,
-    list,  # noqa: A004 - the module of the command of that name
-    local,
-    login,
-    logs,
-    rerun,
-    run,
-    script,
-    serve,
-    services,
-    show,
-    site,
-    sites,
-    stop,
-    submit,
-    tunnel,
-    ui,
-    validate,
-    watch,
-)
-from esd_deploy.commands.console import stop as ended_with
+from esd_build.program import version
+from esd_build.program.loading import INTERRUPTED
+from esd_build.program.menu import menu
+from esd_deploy.commands.menu import PANELS
+from esd_deploy.commands.shared.console import stop
 
 app = typer.Typer(
-    cls=local.WithLocal,
+    cls=menu(PANELS, "esd_deploy.commands"),
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Run programs at EBRAINS sites, from images pinned by digest, and keep a record of what ran.",
 )
-PANELS = {
-    "Run": (run, submit, script, rerun),
-    "Follow": (attach, watch, list, show, logs, tunnel, cancel, ui),
-    "Serve": (serve, services, stop),
-    "Results": (fetch, delete, compare, export),
-    "Sites": (sites, login, drift, fit),
-    "Images": (images, image_contents),
-    "Validate": (validate,),
-}
-"""What `--help` shows together."""
-
-for panel, modules in PANELS.items():
-    for module in modules:
-        for command in module.app.registered_commands:
-            command.rich_help_panel = panel
-        app.add_typer(module.app)
-app.add_typer(site.app, name="site", rich_help_panel="Sites")
-app.command("local", rich_help_panel="Local site")(local.local)
 
 
 def _tell_version(asked: bool) -> None:
@@ -93,14 +47,14 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         # Typer ends a wrong call with 2, which is ours for a wrong data file.
         raise SystemExit(UsageError.exit_code if end.code == 2 else end.code) from None
     except KeyboardInterrupt:
-        ended_with("interrupted", INTERRUPTED)
+        stop("interrupted", INTERRUPTED)
     except EsdError as error:
         if os.environ.get("ESD_DEBUG"):
             raise
-        ended_with(str(error), error.exit_code)
+        stop(str(error), error.exit_code)
     except OSError as error:
         told = disk_full(error) or folder_gone(error)
         if told is None or os.environ.get("ESD_DEBUG"):
             raise
-        ended_with(str(told), told.exit_code)
+        stop(str(told), told.exit_code)
     raise SystemExit(0)

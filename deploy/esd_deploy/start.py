@@ -3,7 +3,7 @@
 import os
 import sys
 
-from esd_build.data.loading import Interruptible
+from esd_build.program.loading import Interruptible
 
 TYPE_CHECKING = False  # `typing` takes a hundredth of a second, in which Ctrl-C would print a traceback
 if TYPE_CHECKING:

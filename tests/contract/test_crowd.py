@@ -6,7 +6,7 @@ import time
 import pytest
 from tests.contract.web import Place, Web
 
-from esd_deploy.backends.unicore import UnicoreConnection
+from esd_deploy.backends.unicore.connection import UnicoreConnection
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.runs import submission
 from esd_deploy.runs.patience import patiently

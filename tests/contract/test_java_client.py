@@ -13,8 +13,8 @@ import pytest
 from tests.contract.web import Web
 
 from esd_localsite.state.layout import Layout
-from esd_localsite.unicorex.jars import UNICOREX, kept
 from esd_localsite.unicorex.places import Places
+from esd_localsite.unicorex.programs.jars import UNICOREX, kept
 
 pytestmark = [pytest.mark.site, pytest.mark.integration]
 BESIDE = Path(__file__).parents[3] / "shared" / "peers" / "unicore" / "JavaClient.java"

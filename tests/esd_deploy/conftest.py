@@ -12,9 +12,11 @@ from esd_build.data import documents
 from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.backends import kinds, unicore_job
+from esd_deploy.backends import kinds
 from esd_deploy.backends.connection import ConnectionLostError, GoneError, JobState, Passage, RefusedError, RemoteFile
-from esd_deploy.plans.content import Content, whole
+from esd_deploy.backends.unicore import job as unicore_job
+from esd_deploy.backends.unicore.backend import UnicoreBackend
+from esd_deploy.inputs.content import Content, whole
 from esd_deploy.plans.job import SITE_FILE, JobDescription, JobSpec, SiteJob
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan
@@ -171,7 +173,7 @@ def connection() -> FakeConnection:
 
 
 @dataclass(frozen=True)
-class FakeBackend(kinds.UnicoreBackend):
+class FakeBackend(UnicoreBackend):
     """UNICORE's, but for the connection."""
 
     connection: FakeConnection

@@ -93,4 +93,4 @@ def test_hardly_anything_is_loaded_before_ctrl_c_is_one_line(program):
         (sys.executable, "-c", code), stdout=subprocess.PIPE, text=True, check=True, env={**os.environ, "COVERAGE_PROCESS_START": ""}
     )
 
-    assert set(loaded.stdout.split()) == {program, f"{program}.start", "esd_build", "esd_build.data", "esd_build.data.loading"}
+    assert set(loaded.stdout.split()) == {program, f"{program}.start", "esd_build", "esd_build.program", "esd_build.program.loading"}

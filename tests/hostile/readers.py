@@ -18,11 +18,14 @@ from esd_build.net.answers import parsed, printable
 from esd_build.registry import manifests
 from esd_build.signing import PublicKey, bundles, simple
 from esd_build.tools import sif
-from esd_deploy.backends import inventory, nmpi_answers, unicore_answers, unicore_folder
+from esd_deploy.backends import inventory
+from esd_deploy.backends.nmpi import answers as nmpi_answers
+from esd_deploy.backends.unicore import answers as unicore_answers
+from esd_deploy.backends.unicore import folder as unicore_folder
 from esd_deploy.errands import image_cache, probe
 from esd_deploy.fetching.wanted import todo
+from esd_deploy.inputs.bundle import bundle
 from esd_deploy.plans import paths
-from esd_deploy.plans.bundle import bundle
 from esd_deploy.records import ending, reports
 from esd_deploy.records.record import RunRecord
 from esd_deploy.runs import results

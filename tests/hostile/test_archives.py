@@ -8,8 +8,8 @@ import zipfile
 import pytest
 
 from esd_build.data.errors import UsageError
-from esd_deploy.plans import bundle as bundles
-from esd_deploy.plans.bundle import bundle
+from esd_deploy.inputs import bundle as bundles
+from esd_deploy.inputs.bundle import bundle
 
 
 def program(archive: tarfile.TarFile) -> None:

@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from esd_build.data import documents
 from esd_build.data.errors import ConfigError, EsdError, UsageError
 from esd_build.registry.credentials import Credentials
-from esd_deploy.commands import console, words
+from esd_deploy.commands.shared import console, words
+from esd_deploy.inputs.bundle import bundle
 from esd_deploy.plans import launch, limits
-from esd_deploy.plans.bundle import bundle
 from esd_deploy.sites.config import SiteConfig
 
 _TENFOLD = "".join(f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in zip("abcdefg", "bcdefgh", strict=True))

@@ -5,9 +5,12 @@ from tests.esd_deploy.conftest import JOB, FakeConnection
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.net.answers import beginning
-from esd_deploy.backends import inventory, unicore_answers, unicore_folder, unicore_names
-from esd_deploy.backends.nmpi_answers import JobAnswer, OutputData, OutputFile
-from esd_deploy.backends.nmpi_outputs import outputs
+from esd_deploy.backends import inventory
+from esd_deploy.backends.nmpi.answers import JobAnswer, OutputData, OutputFile
+from esd_deploy.backends.nmpi.outputs import outputs
+from esd_deploy.backends.unicore import answers as unicore_answers
+from esd_deploy.backends.unicore import folder as unicore_folder
+from esd_deploy.backends.unicore import names as unicore_names
 from esd_deploy.fetching.places import Places, escaped
 from esd_deploy.fetching.wanted import todo
 from esd_deploy.runs.claims import Claims
@@ -122,7 +125,7 @@ def test_a_queue_that_names_results_without_end_is_given_up():
 
 @pytest.mark.parametrize("url", ["https://evil.example.org/jobs/1", f"{QUEUE}/jobs/1?x=/jobs/2", f"{QUEUE}/users/7", f"{QUEUE}/jobs/x"])
 def test_a_queue_is_asked_about_its_own_jobs_only(url):
-    from esd_deploy.backends.nmpi import NmpiConnection
+    from esd_deploy.backends.nmpi.connection import NmpiConnection
     from esd_deploy.sites.endpoint import Credentials, Endpoint
 
     queue = NmpiConnection.open(Endpoint(QUEUE, "", None, Credentials("s3cret"), ""))

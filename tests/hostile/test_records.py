@@ -9,13 +9,14 @@ from tests.esd_deploy.conftest import JOB, FakeBackend, FakeConnection, prepared
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
 from esd_deploy.backends.connection import JobState, RemoteFile
-from esd_deploy.commands import running
+from esd_deploy.commands.shared import running
 from esd_deploy.plans import paths
 from esd_deploy.plans.job import TRAVELLING
 from esd_deploy.records import record, reports
 from esd_deploy.records.record import FileRecord, RunRecord
-from esd_deploy.runs import fleet, rerun, results
+from esd_deploy.runs import rerun, results
 from esd_deploy.runs.site import Site
+from esd_deploy.several import fleet
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 from esd_deploy.studies import crate
 

@@ -7,10 +7,10 @@ import httpx
 import pytest
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
-from esd_deploy.backends import unicore_folder
-from esd_deploy.backends.nmpi import NmpiConnection
-from esd_deploy.backends.unicore import UnicoreConnection
-from esd_deploy.backends.unicore_http import PooledTransport
+from esd_deploy.backends.nmpi.connection import NmpiConnection
+from esd_deploy.backends.unicore import folder as unicore_folder
+from esd_deploy.backends.unicore.connection import UnicoreConnection
+from esd_deploy.backends.unicore.http import PooledTransport
 from esd_deploy.net import http
 from esd_deploy.sites import oidc
 from esd_deploy.sites.config import SiteConfig
@@ -227,7 +227,7 @@ def test_words_in_any_writing_are_one_error(tmp_path, charset, status):
 
 @pytest.mark.integration
 def test_a_log_that_never_ends_does_not_hold_the_state_of_a_failed_job(tmp_path, monkeypatch):
-    from esd_deploy.backends import nmpi
+    from esd_deploy.backends.nmpi import connection as nmpi
 
     from .servers import answer
 

@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from esd_build.net.words import SafeConsole, coloured, say
 from esd_deploy.cli import app
-from esd_deploy.commands import console, logs
+from esd_deploy.commands.follow import logs
+from esd_deploy.commands.shared import console
 from esd_deploy.records.record_parts import EndingRecord, FileRecord, MissingRecord, StateRecord
 
 ORDERS = ("\x1b]52;c;aGFybQ==\x07", "\x1b[2J\x1b[H", "\x9b31m", "\x1bP+q\x1b\\", "\u202egnp.exe", "\r\x1b[1Aok")

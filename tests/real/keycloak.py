@@ -18,8 +18,8 @@ from tests.real.tls import Authority
 
 from esd_build.tools.process import Account
 from esd_localsite.state.layout import Layout
-from esd_localsite.unicorex.jars import Programs, provide
-from esd_localsite.unicorex.java import find_java, find_maven
+from esd_localsite.unicorex.programs.jars import Programs, provide
+from esd_localsite.unicorex.programs.java import find_java, find_maven
 
 HERE = Path(__file__).parent
 REALM, CLIENT = "hbp", "esd-deploy"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.installed import ROOT, Installed
 
-from esd_deploy.commands import fit
+from esd_deploy.commands.sites import fit
 
 pytestmark = pytest.mark.integration
 

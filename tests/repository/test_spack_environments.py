@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from esd_build.commands.spack import all_names
+from esd_build.commands.environments.spack import all_names
 from esd_build.data.project import Project
-from esd_build.providers.spack import check
-from esd_build.providers.spack.environment import FULL, SpackEnvironment
+from esd_build.providers.spack.locks import check
+from esd_build.providers.spack.locks.environment import FULL, SpackEnvironment
 
 PROJECT = Project(Path(__file__).parents[2])
 NAMES = all_names(PROJECT)

@@ -11,7 +11,7 @@ import typer
 import typer.main
 
 from esd_build.cli import app as build_app
-from esd_build.data import renamed
+from esd_build.program import renamed
 from esd_deploy.cli import app as deploy_app
 from esd_localsite.commands.local import app as local_app
 

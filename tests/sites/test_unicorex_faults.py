@@ -16,7 +16,7 @@ import pytest
 from tests.sites.conftest import Deploy
 from tests.sites.test_unicorex import IMAGE, SERVER, TSI, client, ended, processes, until
 
-from esd_deploy.backends.unicore import UnicoreConnection
+from esd_deploy.backends.unicore.connection import UnicoreConnection
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.runs import results, submission
 from esd_deploy.runs.patience import patiently

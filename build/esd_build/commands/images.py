@@ -17,11 +17,11 @@ from esd_build.building.cache import Cache
 from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, built, open_factory
 from esd_build.data.errors import EsdError, UsageError
 from esd_build.data.paths import shown
-from esd_build.data.renamed import formerly
 from esd_build.net.words import SafeConsole, say
 from esd_build.product import components, finished, inventory, papers
 from esd_build.product import oci as twins
 from esd_build.product.contents import Reader
+from esd_build.program.renamed import formerly
 from esd_build.tools.containers import Engine
 from esd_build.tools.process import Account, remove_as
 

@@ -7,10 +7,10 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from esd_build.catalogue import built, matrix
+from esd_build.catalogue.forms import DURATION
 from esd_build.data.project import Project
 from esd_build.net.words import SafeConsole, say
-from esd_build.product import built, matrix
-from esd_build.product.forms import DURATION
 
 app = typer.Typer()
 GITLAB_JOBS = "ci/gitlab-images.yml"

@@ -10,12 +10,14 @@ from filelock import Timeout
 
 from esd_build.building.history import History, Standing
 from esd_build.building.stage import BuildPlan, Stage
+from esd_build.catalogue import forms
 from esd_build.commands.opening import AsJson, EnvironmentName, ImageName, ProviderName, TargetName, open_factory
 from esd_build.factory import Factory
 from esd_build.net.words import say
-from esd_build.product import forms
-from esd_build.providers.spack import accepted, build, provider, sources
-from esd_build.providers.spack.outlook import Outlook, outlook
+from esd_build.providers.spack import build, provider
+from esd_build.providers.spack.sources import accepted
+from esd_build.providers.spack.sources import mirror as sources
+from esd_build.providers.spack.sources.outlook import Outlook, outlook
 
 app = typer.Typer()
 _LATER = "known once spack-builder is built; this command then asks for each"

@@ -13,10 +13,10 @@ from esd_build.commands.transfer import transfer
 from esd_build.data.errors import EsdError, UsageError
 from esd_build.data.project import Project
 from esd_build.data.reference import ImageReference
-from esd_build.data.renamed import formerly
 from esd_build.net.words import SafeConsole, say
 from esd_build.product import finished, publishing, tags
 from esd_build.product.publishing import Publication
+from esd_build.program.renamed import formerly
 from esd_build.registry import Attachment, Credentials, PublishedImage, Registry
 
 app = typer.Typer()

@@ -11,6 +11,7 @@ from esd_build.data import documents
 from esd_build.data.certainty import Spelt
 from esd_build.data.documents import Document
 from esd_build.data.errors import ConfigError, NoCheckoutError, UsageError
+from esd_build.data.names import choose
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Provider = Literal["debian", "spack"]
@@ -189,7 +190,7 @@ class Project:
 
     def recipe(self, name: str) -> Recipe:
         """Raises UsageError for an unknown name, ConfigError for a wrong file."""
-        folder = self.root / "recipes" / documents.choose(name, self.recipe_names, what="image")
+        folder = self.root / "recipes" / choose(name, self.recipe_names, what="image")
         recipe = documents.load(folder / "image.yaml", Recipe, name=name, folder=folder)
         if not recipe.definition.is_file():
             raise ConfigError(f"{recipe.definition}: no such file; a recipe needs a definition of its own name")
@@ -201,10 +202,10 @@ class Project:
         Raises UsageError for an unknown name or a provider that the environment does not have.
         """
         name, _, variant = name.partition("/")
-        folder = self.root / "spack-envs" / documents.choose(name, self.environment_names, what="environment")
+        folder = self.root / "spack-envs" / choose(name, self.environment_names, what="environment")
         environment = documents.load(folder / "release.yaml", ReleaseFile, name=name, folder=folder).environment
         if variant:
-            documents.choose(variant, [path.parent.name for path in folder.glob("*/spack.yaml")], what=f"variant of environment {name}")
+            choose(variant, [path.parent.name for path in folder.glob("*/spack.yaml")], what=f"variant of environment {name}")
         elif provider is None and environment.quick:
             variant = environment.quick
         if variant and provider in {None, "spack"}:

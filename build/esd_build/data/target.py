@@ -2,8 +2,8 @@
 
 import archspec.cpu
 
-from esd_build.data.documents import choose
 from esd_build.data.errors import UsageError
+from esd_build.data.names import choose
 
 _COMPILER = ("gcc", "14.2.0")
 

@@ -7,7 +7,7 @@ from email.parser import HeaderParser
 from pathlib import Path
 from typing import Literal
 
-from esd_build.providers.spack.lockfile import Lock
+from esd_build.providers.spack.locks.lockfile import Lock
 
 Origin = Literal["deb", "pypi", "source", "spack"]
 

@@ -11,7 +11,7 @@ from esd_build.product import finished, papers, tags
 from esd_build.product.tags import Tags
 from esd_build.registry import UNVERIFIED_SOURCES, Blob, PublishedImage, Registry
 from esd_build.registry.blobs import Progress, unseen
-from esd_build.registry.harbor import Finding
+from esd_build.registry.harbor.rules import Finding
 
 DOCUMENTS = {
     papers.BILL: "application/vnd.cyclonedx+json",

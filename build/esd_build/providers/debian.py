@@ -11,8 +11,8 @@ from esd_build.building.stage import DOWNLOADED, PLACES, BuildPlan, KnownPackage
 from esd_build.data.errors import ConfigError
 from esd_build.data.project import Environment, Project, Recipe
 from esd_build.providers.port import PlanOf
-from esd_build.providers.spack.lockfile import Lock
-from esd_build.providers.spack.session import Workshop
+from esd_build.providers.spack.locks.lockfile import Lock
+from esd_build.providers.spack.workshop.session import Workshop
 from esd_build.tools.packing import Packing
 
 

@@ -7,8 +7,8 @@ from typing import Protocol
 from esd_build.building.progress import BuildProgress
 from esd_build.building.stage import BuildPlan, KnownPackages, Stage
 from esd_build.data.project import Environment, Project, Recipe
-from esd_build.providers.spack.lockfile import Lock
-from esd_build.providers.spack.session import Workshop
+from esd_build.providers.spack.locks.lockfile import Lock
+from esd_build.providers.spack.workshop.session import Workshop
 
 PlanOf = Callable[[Recipe, Environment], BuildPlan]
 """Plans another image, in the same or in a changed environment."""

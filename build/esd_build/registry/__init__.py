@@ -5,10 +5,14 @@ An image is one OCI artifact: a manifest whose one layer is the SIF file. The me
 attached to it as referrers, never as further layers.
 """
 
+from typing import TYPE_CHECKING
+
 from esd_build.registry.blobs import Blob
-from esd_build.registry.client import Registry
-from esd_build.registry.credentials import Credentials
 from esd_build.registry.manifests import NEST_VERSION, SIF_CONFIG, SIF_LAYER, UNVERIFIED_SOURCES, Attachment, PublishedImage
+
+if TYPE_CHECKING:
+    from esd_build.registry.client import Registry
+    from esd_build.registry.credentials import Credentials
 
 __all__ = [
     "NEST_VERSION",
@@ -21,3 +25,16 @@ __all__ = [
     "PublishedImage",
     "Registry",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """Loads what speaks to a registry on first use: a program that only names images needs no HTTP library."""
+    if name == "Registry":
+        from esd_build.registry.client import Registry  # noqa: PLC0415
+
+        return Registry
+    if name == "Credentials":
+        from esd_build.registry.credentials import Credentials  # noqa: PLC0415
+
+        return Credentials
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,16 +9,16 @@ from pathlib import Path
 import platformdirs
 from filelock import FileLock
 
-from esd_build.data.documents import nearest
 from esd_build.data.errors import EsdError, ToolError, UsageError
+from esd_build.data.names import nearest
 from esd_build.data.reference import ImageReference
 from esd_build.net.patience import Patience
 from esd_build.registry import manifests
 from esd_build.registry.blobs import Blob, Progress, unseen
 from esd_build.registry.credentials import Credentials
 from esd_build.registry.downloads import Download
-from esd_build.registry.harbor import Finding, findings, is_harbor
-from esd_build.registry.harbor_client import look
+from esd_build.registry.harbor.client import look
+from esd_build.registry.harbor.rules import Finding, findings, is_harbor
 from esd_build.registry.manifests import Attachment, Descriptor, PublishedImage
 from esd_build.registry.referrers import Referrers
 from esd_build.registry.session import Connection

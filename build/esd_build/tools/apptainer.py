@@ -12,9 +12,8 @@ from typing import Any
 from spython.main.base import Client as SpythonClient
 from spython.main.build import build as spython_build
 
-from esd_build.data import minimum
 from esd_build.data.errors import ToolError, UsageError
-from esd_build.tools import sif
+from esd_build.tools import minimum, sif
 from esd_build.tools.handover import PLACE, reachable
 from esd_build.tools.packing import Packing
 from esd_build.tools.process import Account, Finished, run

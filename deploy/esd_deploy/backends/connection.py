@@ -1,4 +1,4 @@
-"""What a site must do for a run, in terms of runs. unicore.py and nmpi.py implement it; tests use a plain fake."""
+"""What a site must do for a run, in terms of runs. The rooms unicore and nmpi implement it; tests use a plain fake."""
 
 import re
 import socket
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from esd_build.data.errors import ToolError
-from esd_deploy.plans.content import Content
+from esd_deploy.inputs.content import Content
 from esd_deploy.plans.job import JobDescription, JobSpec, SiteJob
 
 SUCCESSFUL = "SUCCESSFUL"

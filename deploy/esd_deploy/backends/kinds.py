@@ -1,6 +1,6 @@
 """How a run becomes a job at a site: one backend for each `kind` of site, chosen here.
 
-To add a kind: write a module whose `BACKEND` is a `Backend`, name it in `_MODULES`, and add its name, modes and required keys to
+To add a kind: make a folder here whose `backend.py` has a `BACKEND`, name it in `_MODULES`, and add its name, modes and required keys to
 sites/config.py. No other room asks for a site's kind. They know only `Plan` (what to do), `Connection` (what a site must do) and
 `RunRecord`:
 
@@ -14,16 +14,12 @@ sites/config.py. No other room asks for a site's kind. They know only `Plan` (wh
 * The record's `versions` and `metrics` come from `esd/versions.json` and `metrics.json` among the results, if the job wrote them.
 """
 
-from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol
 
-from esd_build.data.documents import nearest
 from esd_build.data.errors import ConfigError
-from esd_deploy.backends import unicore_job
+from esd_build.data.names import nearest
 from esd_deploy.backends.connection import Connection
-from esd_deploy.backends.unicore import UnicoreConnection
-from esd_deploy.plans import run_job
 from esd_deploy.plans.job import SiteJob
 from esd_deploy.plans.plan import Plan
 from esd_deploy.sites.config import SiteConfig
@@ -43,30 +39,14 @@ class Backend(Protocol):
         """The neuromorphic hardware of the site, in the queue's words (`SpiNNaker`); None if it has none. Pure."""
 
 
-@dataclass(frozen=True)
-class UnicoreBackend:
-    """Slurm behind UNICORE."""
-
-    def connect(self, endpoint: Endpoint) -> Connection:
-        return UnicoreConnection.open(endpoint)
-
-    def run_job(self, plan: Plan) -> SiteJob:
-        return unicore_job.job(run_job.spec(plan))
-
-    def neuromorphic_platform(self, site: SiteConfig) -> str | None:  # noqa: ARG002 - as the port has it
-        return None
-
-
-_MODULES = {"nmpi": "esd_deploy.backends.nmpi"}
-"""Kinds whose backend is the `BACKEND` of another module, loaded when a site of that kind is used."""
+_MODULES = {"unicore": "esd_deploy.backends.unicore.backend", "nmpi": "esd_deploy.backends.nmpi.backend"}
+"""Kind → the module whose `BACKEND` is its backend; loaded when a site of that kind is used."""
 
 
 def backend(kind: str) -> Backend:
     """The backend of a kind of site."""
-    if kind == "unicore":
-        return UnicoreBackend()
     try:
         found: Backend = import_module(_MODULES[kind]).BACKEND
     except (KeyError, ModuleNotFoundError) as error:
-        raise ConfigError(f"sites of kind '{kind}' cannot be used yet; {nearest(kind, ['unicore', *_MODULES])}") from error
+        raise ConfigError(f"sites of kind '{kind}' cannot be used yet; {nearest(kind, _MODULES)}") from error
     return found

@@ -8,14 +8,13 @@ import typer
 from rich.table import Table
 
 from esd_build.data.errors import EsdError, ToolError, UsageError
-from esd_build.data.renamed import told
 from esd_build.net.words import say
-from esd_deploy.commands import options, words
-from esd_deploy.commands.console import out
+from esd_build.program.renamed import told
+from esd_deploy.commands.shared import options, words
+from esd_deploy.commands.shared.console import out
 from esd_deploy.display.progress import display
 from esd_deploy.runs.site import Site
 from esd_deploy.validation import reference
-from esd_deploy.validation.observations import STEPS_FOLDER
 from esd_deploy.validation.plan import batch_script, login_script
 from esd_deploy.validation.proofs import of_registry, proofs
 from esd_deploy.validation.reports import page
@@ -23,6 +22,7 @@ from esd_deploy.validation.reports.document import FILE_NAME, Report, collect
 from esd_deploy.validation.reports.junit import junit
 from esd_deploy.validation.reports.table import table
 from esd_deploy.validation.suite import CHECKS, Selection
+from esd_deploy.validation.terms.observations import STEPS_FOLDER
 from esd_deploy.validation.validation import VALIDATIONS, Validation, ValidationRequest
 
 app = typer.Typer()

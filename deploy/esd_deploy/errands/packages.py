@@ -8,8 +8,8 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_build.registry import Registry
 from esd_deploy.backends.connection import Connection
 from esd_deploy.errands import errand, image_contents, requirements
-from esd_deploy.plans.content import OnDisk
-from esd_deploy.plans.packages import Packages, seen
+from esd_deploy.inputs.content import OnDisk
+from esd_deploy.inputs.packages import Packages, seen
 from esd_deploy.plans.plan import Plan
 from esd_deploy.runs.site import Site
 

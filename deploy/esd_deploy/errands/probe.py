@@ -10,9 +10,9 @@ import archspec.cpu
 import platformdirs
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from esd_build.data import minimum
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.whole import write_whole
+from esd_build.tools import minimum
 from esd_deploy.backends.connection import Connection
 from esd_deploy.errands import errand
 from esd_deploy.plans.job import Place

@@ -17,8 +17,8 @@ import platformdirs
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.tools import process
 from esd_deploy.errands.image_contents import Package
-from esd_deploy.plans.content import OnDisk
-from esd_deploy.plans.packages import Packages, versions
+from esd_deploy.inputs.content import OnDisk
+from esd_deploy.inputs.packages import Packages, versions
 
 _MOST_BYTES = 4_000_000_000
 _PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}

@@ -10,7 +10,7 @@ from esd_build.data.errors import FULL, ToolError
 from esd_deploy.backends.connection import Connection, ConnectionLostError, GoneError
 from esd_deploy.fetching.places import part_name
 from esd_deploy.fetching.wanted import HashName, Wanted
-from esd_deploy.plans.content import Tell
+from esd_deploy.inputs.content import Tell
 
 _PIECE = 1024**2
 _OURS: HashName = "sha256"

@@ -93,7 +93,7 @@ note_entries() { # the folder, then two fields an entry: `X TYPE LEADS-TO SIZE M
   entries \( \( ! -type l ! -readable -o -type d ! -executable \) -printf '!' -o -printf '.' \) -printf ' %y %Y %s %m %p\0%l\0'
 }
 
-plain_names() { # results whose names UNICORE cannot carry (unicore_names.py) get links of other names: a number, then `NUMBER SIZE ./PATH`
+plain_names() { # results whose names UNICORE cannot carry (unicore/names.py) get links of other names: a number, then `NUMBER SIZE ./PATH`
   local entry number=0 LC_ALL=C
   rm -rf esd/plain-names
   # shellcheck disable=SC2016 # the very text

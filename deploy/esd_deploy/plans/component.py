@@ -8,17 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from esd_build.data.documents import choose
 from esd_build.data.errors import UsageError
+from esd_build.data.names import choose
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
+from esd_deploy.inputs.carried import place_of
+from esd_deploy.inputs.content import OnDisk, whole
+from esd_deploy.inputs.program import require_program
 from esd_deploy.plans import launch
-from esd_deploy.plans.carried import place_of
-from esd_deploy.plans.content import OnDisk, whole
 from esd_deploy.plans.image import ImageWord, parse
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.limits import bound, check_size, settled
-from esd_deploy.plans.program import require_program
 from esd_deploy.sites.config import SiteConfig
 
 PULL_ALL = "esd/pull-all.sh"

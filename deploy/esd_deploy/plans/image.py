@@ -12,8 +12,8 @@ from pathlib import Path
 import platformdirs
 
 from esd_build import signing
-from esd_build.data.documents import choose
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.names import choose
 from esd_build.data.reference import ImageReference
 from esd_build.data.whole import write_whole
 from esd_build.registry import PublishedImage, Registry

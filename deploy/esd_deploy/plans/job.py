@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from esd_build.registry import PublishedImage
+from esd_deploy.inputs.content import Content, File
 from esd_deploy.plans.component import PlannedComponent
-from esd_deploy.plans.content import Content, File
 from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import SiteConfig
 

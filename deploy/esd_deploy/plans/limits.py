@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from esd_build.data.errors import UsageError
-from esd_deploy.plans.content import File, size_of
+from esd_deploy.inputs.content import File, size_of
 from esd_deploy.plans.launch import Shape, clock
 from esd_deploy.sites.config import Binding, SiteConfig, require_slurm_name
 

@@ -4,12 +4,13 @@ import hashlib
 from dataclasses import dataclass, replace
 
 from esd_build.registry import PublishedImage
-from esd_deploy.plans import component, launch, parameters
+from esd_deploy.inputs import parameters
+from esd_deploy.inputs.content import Content, File
+from esd_deploy.inputs.packages import Packages
+from esd_deploy.inputs.parameters import Parameters
+from esd_deploy.plans import component, launch
 from esd_deploy.plans.component import PlannedComponent
-from esd_deploy.plans.content import Content, File
 from esd_deploy.plans.launch import Shape
-from esd_deploy.plans.packages import Packages
-from esd_deploy.plans.parameters import Parameters
 from esd_deploy.sites.config import Mode, SiteConfig
 
 RUN_INDEX = "ESD_RUN_INDEX"

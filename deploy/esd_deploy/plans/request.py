@@ -8,16 +8,16 @@ from pathlib import Path
 from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.plans.bundle import Bundle, bundle, input_files
-from esd_deploy.plans.carried import place_of, require_free
+from esd_deploy.inputs.bundle import Bundle, bundle, input_files
+from esd_deploy.inputs.carried import place_of, require_free
+from esd_deploy.inputs.content import File, OnDisk, size_of, whole
+from esd_deploy.inputs.program import require_program, unsent
+from esd_deploy.inputs.variables import with_variables
 from esd_deploy.plans.component import CheckedComponent, Component, require_fitting
-from esd_deploy.plans.content import File, OnDisk, size_of, whole
 from esd_deploy.plans.image import ImageWord, parse
 from esd_deploy.plans.launch import INTERPRETERS, Shape
 from esd_deploy.plans.limits import bound, check_files, check_gpus, check_size, most, settled
 from esd_deploy.plans.plan import Plan, Sent
-from esd_deploy.plans.program import require_program, unsent
-from esd_deploy.plans.variables import with_variables
 from esd_deploy.sites.config import Mode, SiteConfig
 
 _LOG = logging.getLogger("esd_deploy")

@@ -1,9 +1,9 @@
 """The job of a run. Pure."""
 
+from esd_deploy.inputs.content import File
+from esd_deploy.inputs.packages import LOCK_FILE
 from esd_deploy.plans import component, launch
-from esd_deploy.plans.content import File
 from esd_deploy.plans.job import PULL, JobSpec, own_files
-from esd_deploy.plans.packages import LOCK_FILE
 from esd_deploy.plans.plan import Plan
 
 LAUNCH_FILE = "esd/launch.sh"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import archspec.cpu
 
-from esd_build.data import minimum
 from esd_build.data.errors import UsageError
 from esd_build.data.outcome import Outcome
+from esd_build.tools import minimum
 from esd_deploy.errands import probe as probes
 from esd_deploy.errands.probe import Probe, differences
 from esd_deploy.plans.launch import clock

@@ -7,8 +7,8 @@ import ast
 import warnings
 from collections.abc import Iterator, Mapping
 
-from esd_build.data import minimum
 from esd_build.registry import NEST_VERSION
+from esd_build.tools import minimum
 from esd_deploy.plans.plan import Plan
 
 _SEED, _THREADS = "rng_seed", ("local_num_threads", "total_num_virtual_procs")

@@ -8,13 +8,13 @@ from typing import Annotated, Self
 
 from pydantic import BeforeValidator, Field, StringConstraints, ValidationError
 
-from esd_build.data.documents import nearest
 from esd_build.data.errors import ToolError, UsageError
+from esd_build.data.names import nearest
 from esd_build.data.whole import write_whole
 from esd_build.net.answers import printable
 from esd_deploy.backends.connection import ENDED, SUCCESSFUL, JobState
+from esd_deploy.inputs.content import sha256_of
 from esd_deploy.plans import paths
-from esd_deploy.plans.content import sha256_of
 from esd_deploy.plans.job import JobDescription
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.plans.plan import Plan
@@ -37,8 +37,10 @@ from esd_deploy.records.record_parts import (
 )
 from esd_deploy.sites.config import Mode
 
-__all__ = ["FILE_NAME", "PREPARED", "DamagedError", "FileRecord", "MissingRecord", "PullRecord", "RunRecord", "known", "load"]
+__all__ = ["FILE_NAME", "PREPARED", "RUNS", "DamagedError", "FileRecord", "MissingRecord", "PullRecord", "RunRecord", "known", "load"]
 
+RUNS = Path("runs")
+"""The folder of all runs, where nobody names another."""
 FILE_NAME = "run.json"
 _LARGEST = 64 * 1024**2
 """Most bytes; the record of a run with 100 000 results has 20 MB."""

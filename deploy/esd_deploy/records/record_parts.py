@@ -10,9 +10,9 @@ from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import UNVERIFIED_SOURCES, PublishedImage
 from esd_deploy.fetching.wanted import WITH_CONTENT
+from esd_deploy.inputs.packages import Packages
 from esd_deploy.plans.component import PlannedComponent
 from esd_deploy.plans.job import JobDescription
-from esd_deploy.plans.packages import Packages
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.records.ending import Ending
 from esd_deploy.sites.config import Cpus, Hint

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from esd_deploy.plans.content import sha256_of
+from esd_deploy.inputs.content import sha256_of
+from esd_deploy.inputs.parameters import Value
 from esd_deploy.plans.launch import Shape
-from esd_deploy.plans.parameters import Value
 from esd_deploy.plans.plan import Plan
 from esd_deploy.records.record import RunRecord
 from esd_deploy.records.record_parts import ShapeRecord

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from esd_build.data.errors import ToolError
 from esd_deploy.display.progress import Moving
+from esd_deploy.inputs.content import Content, OnDisk, copy
 from esd_deploy.plans import paths
-from esd_deploy.plans.content import Content, OnDisk, copy
 from esd_deploy.plans.job import TRAVELLING, SiteJob
 from esd_deploy.plans.plan import Plan
 from esd_deploy.records.record import RunRecord

@@ -8,16 +8,17 @@ from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.net.answers import gathered
 from esd_build.registry import PublishedImage
-from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import Connection, GoneError
+from esd_deploy.backends.unicore import job as unicore_job
 from esd_deploy.display.progress import Display
-from esd_deploy.plans import parameters, paths
-from esd_deploy.plans.content import OnDisk, require_same, sha256_of, whole
+from esd_deploy.inputs import parameters
+from esd_deploy.inputs.content import OnDisk, require_same, sha256_of, whole
+from esd_deploy.inputs.packages import LOCK_FILE, Packages, seen, versions
+from esd_deploy.inputs.variables import with_variables
+from esd_deploy.plans import paths
 from esd_deploy.plans.job import TRAVELLING
 from esd_deploy.plans.launch import INTERPRETERS, Shape
-from esd_deploy.plans.packages import LOCK_FILE, Packages, seen, versions
 from esd_deploy.plans.plan import RUN_INDEX, Plan
-from esd_deploy.plans.variables import with_variables
 from esd_deploy.records.record import PREPARED, RunRecord
 from esd_deploy.records.record_parts import JobRecord, ShapeRecord
 from esd_deploy.runs.patience import patiently

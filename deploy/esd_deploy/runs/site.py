@@ -22,7 +22,7 @@ from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import CheckedRequest, Request
 from esd_deploy.records import record
-from esd_deploy.records.record import RunRecord
+from esd_deploy.records.record import RUNS, RunRecord
 from esd_deploy.records.staging import prepare
 from esd_deploy.runs.patience import Sleep
 from esd_deploy.runs.run import Run
@@ -30,8 +30,6 @@ from esd_deploy.runs.table import Runs
 from esd_deploy.sites.catalogue import load_site
 from esd_deploy.sites.config import Mode, SiteConfig
 from esd_deploy.sites.endpoint import Endpoint, resolve
-
-RUNS = Path("runs")
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from tenacity import Retrying
 
 from esd_deploy.backends.connection import READY, Connection, ConnectionLostError, EndedError
-from esd_deploy.plans.content import Content
+from esd_deploy.inputs.content import Content
 from esd_deploy.plans.job import JobDescription
 
 

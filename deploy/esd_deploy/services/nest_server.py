@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from esd_build.data.errors import UsageError
-from esd_deploy.plans.carried import place_of
+from esd_deploy.inputs.carried import place_of
 from esd_deploy.plans.plan import Plan
 from esd_deploy.plans.request import Request
 

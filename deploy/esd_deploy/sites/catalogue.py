@@ -8,6 +8,7 @@ import platformdirs
 
 from esd_build.data import documents
 from esd_build.data.errors import NoCheckoutError, ToolError
+from esd_build.data.names import choose
 from esd_deploy.sites.config import SiteConfig
 
 PACKAGED = Path(__file__).parents[1] / "catalogue"
@@ -85,7 +86,7 @@ class Catalogue:
 
     def known(self, name: str) -> Known:
         """A site's file, by the site's name. Raises UsageError for an unknown name."""
-        documents.choose(name, self.site_names, what="site")
+        choose(name, self.site_names, what="site")
         return next(one for one in self.sites if one.name == name)
 
 

@@ -94,16 +94,16 @@ def _activity(answered: Sequence[_Drawn], names: Sequence[str]) -> "Figure":
 
 
 def _seeds(answered: Sequence[_Drawn], names: Sequence[str]) -> "Figure":
-    asked = questions()["networks"]
+    asked = questions().networks
     rows = [(name, one) for name in names for one in answered]
     figure, panels = _panels(2, height=1.2 + 0.3 * len(rows))
     for axes, order in zip(panels, ORDERS, strict=True):
-        for offset, seed in enumerate((asked["seed"], asked["other_seed"])):
+        for offset, seed in enumerate((asked.seed, asked.other_seed)):
             counts = [one.networks[name].of(order).spikes[offset] for name, one in rows]
             axes.barh([row + 0.36 * (offset - 0.5) for row in range(len(rows))], counts, height=0.34, label=f"seed {seed}")
         _rows(axes, [f"{name}, {one.label}" for name, one in rows])
         axes.set_title(order)
-        axes.set_xlabel(f"spikes in {asked['short']:g} ms")
+        axes.set_xlabel(f"spikes in {asked.short:g} ms")
     return _finished(figure, panels)
 
 

@@ -10,10 +10,13 @@ import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from pathlib import Path
+from typing import Literal
 
-from ruamel.yaml import YAML
+from pydantic import JsonValue
 
+from esd_build.data import documents
+from esd_build.data.documents import Document
 from esd_deploy.studies.drift import Stack
 from esd_deploy.studies.study import ORDERS, Kernel, Neuron, Order, Ordered, PaperNetwork, Spikes, Study, Unanswered
 
@@ -22,11 +25,57 @@ Judgement = Literal["same", "other realisation", "other model", "other numbers",
 _T = {1: 12.7, 2: 4.30, 3: 3.18, 4: 2.78, 5: 2.57, 6: 2.45, 7: 2.36, 8: 2.31, 9: 2.26}
 
 
+class SingleNeurons(Document):
+    """Each model alone, with a constant current (pA), and with a Poisson source; times in ms, rates in 1/s."""
+
+    duration: float
+    current: float
+    rate: float
+    weight: float
+    seed: int
+
+
+class Drive(Document):
+    """The Poisson source of a network: 1/s, and the weight in the model's units."""
+
+    rate: float
+    weight: float
+
+
+class Kind(Document):
+    """One network: its neurons, and its connections in NEST's words."""
+
+    neuron: str
+    drive: Drive
+    rule: dict[str, str | int | float]
+    excitatory: dict[str, JsonValue]
+    inhibitory: dict[str, JsonValue]
+
+
+class Networks(Document):
+    """Networks that differ in one thing each; times in ms."""
+
+    neurons: int
+    short: float
+    duration: float
+    threads: int
+    seed: int
+    other_seed: int
+    seeds: int
+    kinds: dict[str, Kind]
+
+
+class Questions(Document):
+    """What each stack is asked."""
+
+    single_neurons: SingleNeurons
+    networks: Networks
+
+
 @cache
-def questions() -> Mapping[str, Any]:
-    """What each stack is asked (probes.yaml)."""
-    found: Mapping[str, Any] = YAML(typ="safe").load(importlib.resources.files(__package__).joinpath("probes.yaml").read_text("utf-8"))
-    return found
+def questions() -> Questions:
+    """The questions of probes.yaml, which says what each is for."""
+    return documents.load(Path(str(importlib.resources.files(__package__) / "probes.yaml")), Questions)
 
 
 @dataclass(frozen=True)
@@ -121,7 +170,7 @@ def _settings_apart(old: Kernel, new: Kernel) -> str:
 
 
 def _lost(kernel: Kernel | Unanswered, stack: _Asked) -> str:
-    asked = questions()["networks"]["seed"]
+    asked = questions().networks.seed
     if isinstance(kernel, Unanswered) or kernel.rng_seed == asked:
         return ""
     return f"NEST {stack.version('NEST')} loses a seed that is set before the number of threads: asked {asked}, read back {kernel.rng_seed}"

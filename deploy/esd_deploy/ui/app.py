@@ -14,10 +14,13 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from esd_build.data.errors import EsdError
-from esd_deploy.ui import run_pages, site_pages, submit_pages, sweep_pages
-from esd_deploy.ui.answers import failed, link
 from esd_deploy.ui.desk import Desk
 from esd_deploy.ui.gate import Gate, Keys
+from esd_deploy.ui.pages import runs as run_pages
+from esd_deploy.ui.pages import sites as site_pages
+from esd_deploy.ui.pages import submit as submit_pages
+from esd_deploy.ui.pages import sweeps as sweep_pages
+from esd_deploy.ui.pages.answers import failed, link
 
 _STATIC = Path(__file__).parent / "static"
 

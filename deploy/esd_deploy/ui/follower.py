@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from esd_build.data.errors import EsdError, ToolError
-from esd_deploy.runs.fleet import Fleet, Load, Standing
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site
+from esd_deploy.several.fleet import Fleet, Load, Standing
 from esd_deploy.ui.shelf import Shelf
 
 INTERVAL_S = 1.0

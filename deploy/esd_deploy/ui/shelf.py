@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from esd_build.data.errors import EsdError
-from esd_deploy.records import record, rows
+from esd_deploy.records import listing, record, rows
 from esd_deploy.records.record import RunRecord
 from esd_deploy.records.rows import Cell
-from esd_deploy.runs import fleet
 
 _FRESH_S = 0.3
 
@@ -99,7 +98,7 @@ def _read(runs: Path, run_id: str) -> Entry:
     try:
         return _entry(record.own(runs, run_id))
     except EsdError as error:
-        return Entry(run_id, problem=fleet.damage(runs, run_id, error))
+        return Entry(run_id, problem=listing.damage(runs, run_id, error))
 
 
 def _entry(one: RunRecord) -> Entry:

@@ -10,8 +10,8 @@ from esd_deploy.plans.job import PULL, JobSpec, own_files
 from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.carried import pytest_zip
-from esd_deploy.validation.launcher import RANKS_PER_NODE
-from esd_deploy.validation.step import Step
+from esd_deploy.validation.terms.launcher import RANKS_PER_NODE
+from esd_deploy.validation.terms.step import Step
 
 _LOGIN, _BATCH = "esd/validate-login.sh", "esd/validate.sh"
 # Most steps end long before their limits; a job that requests the sum of all limits would wait long in a queue.

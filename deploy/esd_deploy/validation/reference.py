@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from esd_build.data.errors import ConfigError, ToolError
 from esd_deploy.sites.catalogue import PACKAGED, Catalogue
 from esd_deploy.sites.config import SiteConfig
-from esd_deploy.validation.verdict import Measurement, Verdict
+from esd_deploy.validation.terms.verdict import Measurement, Verdict
 
 TOLERANCE = 0.5
 """Share by which a value may be worse than its reference, if the file does not say."""

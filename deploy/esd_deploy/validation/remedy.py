@@ -8,10 +8,10 @@ from esd_deploy.plans import launch
 from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import SiteConfig
 from esd_deploy.validation.checks.transport import transports
-from esd_deploy.validation.launcher import RANKS_PER_NODE, TALK, srun
-from esd_deploy.validation.observations import Facts, NotUnderstoodError, Observations, Output
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Verdict
+from esd_deploy.validation.terms.launcher import RANKS_PER_NODE, TALK, srun
+from esd_deploy.validation.terms.observations import Facts, NotUnderstoodError, Observations, Output
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Verdict
 
 HELPED = ("plugin", "pmix", "pmix-folder", "user-namespace", "wireup-node", "wireup-nodes", "transport-node")
 """Checks whose failure the remedies may cure."""

@@ -10,14 +10,14 @@ from tenacity import Retrying
 from esd_build.data.errors import ToolError
 from esd_deploy.backends.connection import FAILED, Connection, JobState
 from esd_deploy.display.progress import Display
-from esd_deploy.plans.content import Content
+from esd_deploy.inputs.content import Content
 from esd_deploy.plans.job import SiteJob
 from esd_deploy.runs import results, submission
 from esd_deploy.runs.following import follow
 from esd_deploy.runs.patience import Deadline, PastDeadlineError, patiently
-from esd_deploy.validation import observations
-from esd_deploy.validation.observations import JobEnd, Output
 from esd_deploy.validation.plan import ValidationPlan
+from esd_deploy.validation.terms import observations
+from esd_deploy.validation.terms.observations import JobEnd, Output
 
 _GRACE_S = 120
 """Seconds after its time limit for which a site may still report a job as running."""

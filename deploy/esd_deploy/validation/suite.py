@@ -1,17 +1,17 @@
-"""Lists all topics in order, and selects checks. A new check needs only its topic's module."""
+"""Lists all topics in order, and selects checks. A new check needs only its topic's module; a new topic is named in TOPICS."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from esd_build.data.documents import choose
+from esd_build.data.names import choose
 from esd_deploy.sites.config import SiteConfig
-from esd_deploy.validation.check import Check, verdict
 from esd_deploy.validation.checks import container, image, leftovers, messages, mpi, nest, osu, performance, site, starts, testsuite, wireup
-from esd_deploy.validation.launcher import Launcher
-from esd_deploy.validation.observations import Observations
 from esd_deploy.validation.reference import References, compared
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Verdict
+from esd_deploy.validation.terms.check import Check, verdict
+from esd_deploy.validation.terms.launcher import Launcher
+from esd_deploy.validation.terms.observations import Observations
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Verdict
 
 TOPICS = tuple(
     module.TOPIC for module in (site, image, container, mpi, wireup, starts, messages, nest, testsuite, osu, performance, leftovers)

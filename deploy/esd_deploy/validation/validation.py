@@ -11,15 +11,15 @@ from esd_deploy.display.progress import Display, Silent
 from esd_deploy.plans.limits import check_size, most, settled
 from esd_deploy.runs.site import Site, new_id
 from esd_deploy.validation import reference, remedy
-from esd_deploy.validation.check import Check
 from esd_deploy.validation.checks import nest as judge_nest
 from esd_deploy.validation.checks import site as judge_site
-from esd_deploy.validation.observations import JobEnd, Observations, Output
 from esd_deploy.validation.plan import ValidationPlan, time_for
 from esd_deploy.validation.reports.document import ARTIFACT_TYPE, Report, collect, parse
 from esd_deploy.validation.session import Session
 from esd_deploy.validation.suite import Selection, all_steps, chosen, judge, select, step_names, with_needs
-from esd_deploy.validation.verdict import Verdict
+from esd_deploy.validation.terms.check import Check
+from esd_deploy.validation.terms.observations import JobEnd, Observations, Output
+from esd_deploy.validation.terms.verdict import Verdict
 
 VALIDATIONS = Path("runs/validations")
 

@@ -5,10 +5,8 @@ the site's last process ends.
 """
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Any
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.layout import LOGIN, NODES, Layout
@@ -92,20 +90,28 @@ def remove_interface(layout: Layout) -> None:
             raise
 
 
-def require_own(layout: Layout, link: Mapping[str, Any]) -> None:
-    """Raises LocalSiteError if the site did not make `link` (one of `ip -details -json link`)."""
-    kind, alias = link.get("linkinfo", {}).get("info_kind"), link.get("ifalias")
-    if kind != "veth" or alias not in {mark(layout), None}:  # None: a start that was killed between two lines of its batch
-        whose = f"a {kind or 'physical'} interface" + (f", marked '{alias}'" if alias else "")
+@dataclass(frozen=True)
+class Link:
+    """A network interface: its kind (None: physical) and its mark, as `ip -details -json link` tells them."""
+
+    kind: str | None = None
+    alias: str | None = None
+
+
+def require_own(layout: Layout, link: Link) -> None:
+    """Raises LocalSiteError if the site did not make the interface."""
+    if link.kind != "veth" or link.alias not in {mark(layout), None}:  # None: a start that was killed between two lines of its batch
+        whose = f"a {link.kind or 'physical'} interface" + (f", marked '{link.alias}'" if link.alias else "")
         raise LocalSiteError(
             f"the local site '{layout.name}' needs the network interface {layout.interface}, which exists and belongs to something else "
             f"({whose}): rename or remove that one (`ip link show {layout.interface}`), or use another --name"
         )
 
 
-def _interface(layout: Layout) -> Mapping[str, Any] | None:
+def _interface(layout: Layout) -> Link | None:
     links = json.loads(run(("ip", "-details", "-json", "link", "show")))
-    return next((link for link in links if link.get("ifname") == layout.interface), None)
+    named = (link for link in links if link.get("ifname") == layout.interface)
+    return next((Link(link.get("linkinfo", {}).get("info_kind"), link.get("ifalias")) for link in named), None)
 
 
 def used_networks() -> tuple[IPv4Network, ...]:

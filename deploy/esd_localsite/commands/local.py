@@ -13,7 +13,7 @@ from esd_localsite.state.options import Profile, Server, SiteOptions, Speed, par
 from esd_localsite.state.status import SiteStatus, State
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, help="A whole HPC site on this machine: Slurm with two nodes, a registry, UNICORE."
+    no_args_is_help=True, add_completion=False, help="Start, stop and inspect a whole HPC site on this machine: Slurm, a registry, UNICORE."
 )
 
 Name = Annotated[str, typer.Option("--name", help="Which local site: each has its own state, network and ports.")]

@@ -101,11 +101,12 @@ class Engine:
             while following is not None and (record := self.store.get(job_id)) is not None:
                 following = self._step(record, following)
 
-    def change(self, job_id: str, changes: Mapping[str, object]) -> None:
-        """Set what a client may set: `tags`, `terminates`."""
+    def change(self, job_id: str, *, tags: tuple[str, ...] | None = None, terminates: datetime | None = None) -> None:
+        """Set what a client may set; None leaves it."""
+        changes = {"tags": tags, "terminates": terminates}
         with self._lock(job_id):
             if record := self.store.get(job_id):
-                self.store.save(record.model_copy(update=dict(changes)))
+                self.store.save(record.model_copy(update={name: value for name, value in changes.items() if value is not None}))
 
     def destroy(self, job_id: str) -> None:
         """End the job and remove its directory and its record."""

@@ -5,6 +5,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import TypedDict
 
 import jwt
 from cryptography import x509
@@ -17,7 +18,13 @@ _READ = frozenset({"pull"})
 _WRITE = frozenset({"pull", "push", "delete"})
 _LONGEST_SCOPE = 500
 
-Access = dict[str, object]
+
+class Access(TypedDict):
+    """One right, as a token has it."""
+
+    type: str
+    name: str
+    actions: list[str]
 
 
 @dataclass(frozen=True)

@@ -24,9 +24,9 @@ def accepted_document(record: QueueRecord, status: QueueStatus) -> Document:
         "resource_uri": f"/jobs/{record.number}",
         "status": status.value,
         "user_id": record.owner,
-        **{name: request.get(name) for name in ("code", "command", "collab", "hardware_platform")},
-        "hardware_config": request.get("hardware_config") or None,
-        "input_data": request.get("input_data") or [],
+        **request.model_dump(mode="json", include={"code", "command", "collab", "hardware_platform"}),
+        "hardware_config": request.hardware_config or None,
+        "input_data": [item.model_dump(mode="json") for item in request.input_data or ()],
         "tags": sorted(record.tags),
         "timestamp_submission": time_text(record.created),
     }
@@ -35,7 +35,7 @@ def accepted_document(record: QueueRecord, status: QueueStatus) -> Document:
 def job_document(record: QueueRecord, status: QueueStatus, ended: datetime | None, results: Document | None) -> Document:
     """One job. `results` as `results_document` makes it; None if there are none (yet)."""
     seconds = (ended - record.created).total_seconds() if ended else 0.0
-    units = UNITS[str(record.request["hardware_platform"])]
+    units = UNITS[str(record.request.hardware_platform)]
     return {
         **accepted_document(record, status),
         "timestamp_completion": time_text(ended) if ended else None,

@@ -76,13 +76,13 @@ def tags(request: HttpRequest) -> Response:
     collab = request.query_params.get("collab")
     if not collab:
         raise QueueError(403, "Please specify a collab")
-    return JSONResponse(sorted({tag for record in queue_of(request).shelf if record.request["collab"] == collab for tag in record.tags}))
+    return JSONResponse(sorted({tag for record in queue_of(request).shelf if record.request.collab == collab for tag in record.tags}))
 
 
 def queue_length(request: HttpRequest) -> Response:
     """How many jobs run and wait; open to everyone."""
     queue = queue_of(request)
-    found = Counter((record.request["hardware_platform"], queue.status(record)) for record in queue.shelf)
+    found = Counter((record.request.hardware_platform, queue.status(record)) for record in queue.shelf)
     states = (QueueStatus.RUNNING, QueueStatus.SUBMITTED)
     return JSONResponse([{"queue_name": name, **{state.value: found[name, state] for state in states}} for name in QUEUES])
 

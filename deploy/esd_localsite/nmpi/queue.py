@@ -60,7 +60,7 @@ class Queue:
                 owner=identity.name,
                 job=job.id,
                 created=datetime.now(UTC),
-                request=request.model_dump(mode="json"),
+                request=request,
                 tags=tuple(sorted(set(request.tags or ()))),
             )
             self.shelf.save(record)
@@ -97,9 +97,9 @@ class Queue:
             return ()
         if record.outputs is None:
             found = results.outputs(self.engine.workspace(job))
-            self.change(record.number, lambda old: old.model_copy(update={"outputs": tuple(output.model_dump() for output in found)}))
+            self.change(record.number, lambda old: old.model_copy(update={"outputs": found}))
             return found
-        return tuple(Output(**output) for output in record.outputs)
+        return record.outputs
 
     def change(self, number: int, changed: Callable[[QueueRecord], QueueRecord]) -> QueueRecord | None:
         """Change the record of a job; None if it no longer exists."""

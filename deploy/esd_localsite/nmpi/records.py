@@ -3,9 +3,9 @@
 import os
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AfterValidator, AnyUrl, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, TypeAdapter
+from pydantic import AfterValidator, AnyUrl, BaseModel, BeforeValidator, ConfigDict, Field, JsonValue, StringConstraints, TypeAdapter
 
 from esd_localsite.records.shelf import Record
 
@@ -70,7 +70,7 @@ class Request(BaseModel):
     command: Annotated[str, BeforeValidator(lambda given: given or "")] = ""
     collab: str
     hardware_platform: str
-    hardware_config: dict[str, Any] | None = None
+    hardware_config: dict[str, JsonValue] | None = None
     input_data: list[DataItem] | None = None
     tags: list[Tag] | None = None
 
@@ -100,11 +100,11 @@ class QueueRecord(Record):
     number: int
     owner: str
     job: str
-    request: dict[str, Any]
+    request: Request
     tags: tuple[str, ...] = ()
     comments: tuple[Comment, ...] = ()
     removed: bool = False
     ended: datetime | None = None
     """Set once the job has been removed."""
-    outputs: tuple[dict[str, Any], ...] | None = None
+    outputs: tuple[Output, ...] | None = None
     """Set once the job has ended."""

@@ -63,7 +63,7 @@ def list_jobs(request: HttpRequest) -> Response:
         and not record.removed
         and (not tags or tags & set(record.tags))
         and (not states or queue.status(record).value in states)
-        and all(not names or record.request[key] in names for key, names in wanted.items())
+        and all(not names or getattr(record.request, key) in names for key, names in wanted.items())
     ]
     return JSONResponse([_document(request, record) for record in found[max(start, 0) :][: max(size, 0)]])
 

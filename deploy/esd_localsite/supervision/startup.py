@@ -8,9 +8,9 @@ from esd_localsite.state.options import Server
 from esd_localsite.state.plan import SitePlan
 from esd_localsite.supervision import daemons, readiness, real_server
 from esd_localsite.supervision.daemons import Daemon
-from esd_localsite.unicorex.jars import UNICOREX, kept
-from esd_localsite.unicorex.java import find_java
 from esd_localsite.unicorex.places import Places
+from esd_localsite.unicorex.programs.jars import UNICOREX, kept
+from esd_localsite.unicorex.programs.java import find_java
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Routes about jobs."""
 
 import re
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -14,6 +15,7 @@ from esd_localsite.description.description import JobType, tags_of
 from esd_localsite.description.fields import Json
 from esd_localsite.jobs.batch import BatchError
 from esd_localsite.jobs.creation import Origin
+from esd_localsite.jobs.engine import Engine
 from esd_localsite.records.life import Aborted, Event, Phase, Restarted, Started
 from esd_localsite.records.records import description_of
 from esd_localsite.unicore.answers import SITE
@@ -68,10 +70,10 @@ async def change_job(request: Request) -> Response:
     record, properties = job_of(request, request.path_params["job"]), await json_body(request)
     said = {}
     for name, value in properties.items():
-        changes = _changes(name, value)
-        if changes:
-            await run_in_threadpool(endpoint_of(request).engine.change, record.id, changes)
-        said[name] = "OK" if changes else NOT_MODIFIABLE
+        change = _change(endpoint_of(request).engine, record.id, name, value)
+        if change:
+            await run_in_threadpool(change)
+        said[name] = "OK" if change else NOT_MODIFIABLE
     return answer(request, {**said})
 
 
@@ -152,12 +154,13 @@ async def _create(request: Request, site: str) -> Response:
     return Response(status_code=201, headers={"Location": endpoint.urls.of("jobs", record.id)})
 
 
-def _changes(name: str, value: Json) -> dict[str, object]:
+def _change(engine: Engine, job_id: str, name: str, value: Json) -> Callable[[], None] | None:
+    """The change that a client asks for; None for what no client may change, and for what is no time."""
     if name == "tags":
-        return {"tags": tags_of({"Tags": value})}
+        return partial(engine.change, job_id, tags=tags_of({"Tags": value}))
     if name == "terminationTime":
         try:
-            return {"terminates": datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%S%z")}
+            return partial(engine.change, job_id, terminates=datetime.strptime(str(value), "%Y-%m-%dT%H:%M:%S%z"))
         except ValueError:
-            return {}
-    return {}
+            return None
+    return None

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from esd_localsite.cluster.certificates import ORGANISATION
 from esd_localsite.state.layout import JOB_USER
@@ -33,12 +34,16 @@ TIMES = {
 }
 
 
+Setting: TypeAlias = str | int | Path | None
+"""A value in a file of settings."""
+
+
 def dn(user: str) -> str:
     """A user's distinguished name."""
     return f"CN={user},O={ORGANISATION}"
 
 
-def properties(entries: Mapping[str, object]) -> str:
+def properties(entries: Mapping[str, Setting]) -> str:
     """Java's form of a list of settings."""
     return "".join(f"{key}={str(value).replace(chr(92), chr(92) * 2)}\n" for key, value in entries.items())
 
@@ -56,7 +61,7 @@ def server_properties(places: Places, plan: SitePlan, token_secret: str, home: P
     )
 
 
-def _network(places: Places, plan: SitePlan) -> dict[str, object]:
+def _network(places: Places, plan: SitePlan) -> dict[str, Setting]:
     """Without UNICORE's gateway: the front takes its place, and `externalurl` is the front's."""
     return {
         "container.host": "127.0.0.1",
@@ -81,7 +86,7 @@ def _network(places: Places, plan: SitePlan) -> dict[str, object]:
     }
 
 
-def _access(places: Places, plan: SitePlan, token_secret: str) -> dict[str, object]:
+def _access(places: Places, plan: SitePlan, token_secret: str) -> dict[str, Setting]:
     """Passwords and accounts come from files, tokens from the site's issuer, rights from the policy."""
     login, attributes = "container.security.rest.authentication", "container.security.attributes"
     return {
@@ -103,9 +108,9 @@ def _access(places: Places, plan: SitePlan, token_secret: str) -> dict[str, obje
     }
 
 
-def _storages(places: Places, home: Path) -> dict[str, object]:
+def _storages(places: Places, home: Path) -> dict[str, Setting]:
     """The home storage, and the folder below which users may make storages. The embedded TSI knows no `$HOME`."""
-    kind: dict[str, object] = {"type": "HOME"} if places.layout.needs_root else {"type": "FIXEDPATH", "path": home}
+    kind: dict[str, Setting] = {"type": "HOME"} if places.layout.needs_root else {"type": "FIXEDPATH", "path": home}
     return {
         "coreServices.sms.storage.0.name": "HOME",
         **{f"coreServices.sms.storage.0.{key}": value for key, value in kind.items()},
@@ -115,7 +120,7 @@ def _storages(places: Places, home: Path) -> dict[str, object]:
     }
 
 
-def _remote(plan: SitePlan) -> dict[str, object]:
+def _remote(plan: SitePlan) -> dict[str, Setting]:
     """The TSI, over TLS with certificates on both sides: otherwise everyone with an account could connect and act as any user."""
     return {
         "coreServices.targetsystemfactory.tsiMode": "remote",
@@ -129,7 +134,7 @@ def _remote(plan: SitePlan) -> dict[str, object]:
     }
 
 
-_EMBEDDED: dict[str, object] = {
+_EMBEDDED: dict[str, Setting] = {
     "coreServices.targetsystemfactory.tsiMode": "embedded",
     "XNJS.localtsi.useShell": "true",
     "XNJS.localtsi.shell": "/bin/bash",
@@ -137,7 +142,7 @@ _EMBEDDED: dict[str, object] = {
 }
 
 
-def _jobs(places: Places, times: Times) -> dict[str, object]:
+def _jobs(places: Places, times: Times) -> dict[str, Setting]:
     return {
         "XNJS.filespace": places.layout.uspace,
         "XNJS.idbfile": places.applications,

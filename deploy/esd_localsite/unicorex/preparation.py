@@ -14,12 +14,13 @@ from esd_localsite.files.processes import Account
 from esd_localsite.state.files import make_folder, write
 from esd_localsite.state.layout import SERVER_USER, Layout
 from esd_localsite.state.plan import SitePlan
-from esd_localsite.unicorex import configuration, jars
+from esd_localsite.unicorex import configuration
 from esd_localsite.unicorex.front_config import FrontConfig
-from esd_localsite.unicorex.java import find_java
 from esd_localsite.unicorex.places import SERVER, TSI, Places
 from esd_localsite.unicorex.policy import policy
-from esd_localsite.unicorex.tsi import install_tsi
+from esd_localsite.unicorex.programs import jars
+from esd_localsite.unicorex.programs.java import find_java
+from esd_localsite.unicorex.programs.tsi import install_tsi
 from esd_localsite.unicorex.users import password_lines
 
 

@@ -6,6 +6,7 @@ from pydantic import Field
 from esd_build.data import documents
 from esd_build.data.documents import Document
 from esd_build.data.errors import ConfigError, UsageError
+from esd_build.data.names import choose
 
 
 class Limits(Document):
@@ -69,11 +70,11 @@ def test_missing_and_binary_files(tmp_path: Path) -> None:
 
 def test_unknown_name_offers_the_nearest() -> None:
     with pytest.raises(UsageError, match=r"unknown site 'jusfu'; did you mean 'jusuf'\?"):
-        documents.choose("jusfu", ["jusuf", "local"], what="site")
+        choose("jusfu", ["jusuf", "local"], what="site")
     with pytest.raises(UsageError, match="there is: jusuf, local"):
-        documents.choose("zzz", ["local", "jusuf"], what="site")
+        choose("zzz", ["local", "jusuf"], what="site")
 
 
 def test_capitals_are_seen_through() -> None:
     with pytest.raises(UsageError, match=r"unknown image 'NEST'; did you mean 'nest'\?"):
-        documents.choose("NEST", ["base", "nest", "nest-server"], what="image")
+        choose("NEST", ["base", "nest", "nest-server"], what="image")

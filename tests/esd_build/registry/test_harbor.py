@@ -12,7 +12,7 @@ from tests.esd_build.registry.servers import Place, RegistryServer
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import Blob, Credentials, Registry
-from esd_build.registry.harbor import Finding, Project, Rule, Selector, findings
+from esd_build.registry.harbor.rules import Finding, Project, Rule, Selector, findings
 
 REFERENCE = ImageReference.parse("host.eu/esd/sub/nest:edge")
 

@@ -12,8 +12,8 @@ from esd_build.data import documents
 from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.backends import unicore_job
-from esd_deploy.backends.nmpi import NmpiConnection
+from esd_deploy.backends.nmpi.connection import NmpiConnection
+from esd_deploy.backends.unicore import job as unicore_job
 from esd_deploy.errands import errand
 from esd_deploy.plans import launch, run_job
 from esd_deploy.plans.launch import Shape

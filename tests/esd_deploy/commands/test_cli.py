@@ -7,8 +7,8 @@ from tests.esd_deploy.conftest import DATA, prepared
 
 from esd_deploy.backends.connection import JobState
 from esd_deploy.cli import main
-from esd_deploy.commands import cancel, logs
-from esd_deploy.commands.running import with_default_image
+from esd_deploy.commands.follow import cancel, logs
+from esd_deploy.commands.shared.running import with_default_image
 from esd_deploy.plans.request import Request
 from esd_deploy.records.record import FileRecord, RunRecord
 from esd_deploy.runs.run import Run

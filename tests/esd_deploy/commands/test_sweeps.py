@@ -12,7 +12,7 @@ from tests.esd_deploy.runs.test_taking_up import ENDPOINT
 from esd_build.data.errors import ToolError
 from esd_deploy import Site
 from esd_deploy.backends.connection import JobState
-from esd_deploy.commands import running
+from esd_deploy.commands.shared import running
 from esd_deploy.records import record
 
 DONE = JobState("SUCCESSFUL", exit_code=0)
@@ -22,15 +22,15 @@ DONE = JobState("SUCCESSFUL", exit_code=0)
 def place(monkeypatch, config, image, connection):
     """The site of every command here, whatever it is called."""
     place = Site(config, ENDPOINT, backend=FakeBackend(connection), look_up=lambda _w, _e: image)
-    for module in ("running", "submit", "rerun"):
+    for module in ("shared.running", "run.submit", "run.rerun"):
         monkeypatch.setattr(f"esd_deploy.commands.{module}.Site", Fixed(place))
-    monkeypatch.setattr("esd_deploy.runs.sweep.Site", Fixed(place))
-    monkeypatch.setattr("esd_deploy.runs.fleet.Fleet.__init__.__defaults__", (lambda _name: place,))
-    monkeypatch.setattr("esd_deploy.runs.sweep.members.__kwdefaults__", {"again": False, "load": lambda _name: place})
-    for module in ("running", "rerun"):
+    monkeypatch.setattr("esd_deploy.several.sweep.Site", Fixed(place))
+    monkeypatch.setattr("esd_deploy.several.fleet.Fleet.__init__.__defaults__", (lambda _name: place,))
+    monkeypatch.setattr("esd_deploy.several.sweep.members.__kwdefaults__", {"again": False, "load": lambda _name: place})
+    for module in ("shared.running", "run.rerun"):
         monkeypatch.setattr(f"esd_deploy.commands.{module}.load_site", lambda _name: (config, None))
-    monkeypatch.setattr("esd_deploy.commands.submit.allowed", lambda *_arguments: True)
-    monkeypatch.setattr("esd_deploy.commands.rerun.allowed", lambda *_arguments: True)
+    monkeypatch.setattr("esd_deploy.commands.run.submit.allowed", lambda *_arguments: True)
+    monkeypatch.setattr("esd_deploy.commands.run.rerun.allowed", lambda *_arguments: True)
     return place
 
 

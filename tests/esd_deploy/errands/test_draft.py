@@ -1,5 +1,6 @@
 """A new site's file: what the user said, what the site said, and nothing else."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -8,9 +9,10 @@ from tests.esd_deploy.commands.test_cli import call
 from esd_build.data import documents
 from esd_build.data.errors import ConfigError, ToolError
 from esd_deploy.errands import draft, probe
-from esd_deploy.errands.draft import Draft
+from esd_deploy.errands.draft import Draft, Said
 from esd_deploy.errands.probe import Probe
-from esd_deploy.sites.config import SiteConfig
+from esd_deploy.sites.config import Limits, SiteConfig
+from esd_deploy.sites.source import CredentialsSource
 
 FOUND = Probe(
     time=datetime(2026, 1, 1, tzinfo=UTC),
@@ -20,15 +22,14 @@ FOUND = Probe(
     partitions={"batch": 86400, "all": None},
     apptainer="1.2.5",
 )
-SAID = {
-    "kind": "unicore",
-    "description": "ours",
-    "url": "https://unicore.example.org/CC/rest/core",
-    "registry": "registry.example.org",
-    "credentials": {"token_env": "T"},
-    "limits": {"nodes": 2, "time_s": 60},
-}
-WORDS = ("site", "init", "cc", "--url", SAID["url"], "--registry", SAID["registry"])
+SAID = Said(
+    description="ours",
+    url="https://unicore.example.org/CC/rest/core",
+    registry="registry.example.org",
+    credentials=CredentialsSource(token_env="T"),
+    limits=Limits(nodes=2, time_s=60),
+)
+WORDS = ("site", "init", "cc", "--url", SAID.url, "--registry", SAID.registry)
 
 
 @pytest.fixture
@@ -42,7 +43,7 @@ def own(tmp_path, monkeypatch):
 def asked(tmp_path, monkeypatch):
     """A site that answers."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("esd_deploy.commands.site_init.Site", FakeSite)
+    monkeypatch.setattr("esd_deploy.commands.sites.site_init.Site", FakeSite)
     monkeypatch.setattr(probe, "ask", lambda _connection, _config: FOUND)
 
 
@@ -58,7 +59,7 @@ class FakeSite:
 
 
 def test_what_the_site_says_takes_the_place_of_guesses(tmp_path):
-    config = draft.write(Draft.of(SAID).learnt(FOUND), tmp_path / "cc.yaml")
+    config = draft.write(Draft(SAID, FOUND), tmp_path / "cc.yaml")
 
     assert (config.mpi, config.target, config.sharens) == ("pspmix", "zen2", False)
     assert (config.partitions["batch"].time_s, config.partitions["all"].time_s) == (86400, None)
@@ -68,18 +69,18 @@ def test_what_the_site_says_takes_the_place_of_guesses(tmp_path):
 
 
 def test_what_the_user_said_stays(tmp_path):
-    config = draft.write(Draft.of({**SAID, "mpi": "pmix_v5"}).learnt(FOUND), tmp_path / "cc.yaml")
+    config = draft.write(Draft(replace(SAID, mpi="pmix_v5"), FOUND), tmp_path / "cc.yaml")
 
     assert (config.mpi, "mpi" in config.evidence) == ("pmix_v5", False)
 
 
 def test_a_site_that_was_not_asked_has_a_guess_that_is_verified_later(tmp_path):
-    assert draft.write(Draft.of(SAID), tmp_path / "cc.yaml").evidence["mpi"].verify
+    assert draft.write(Draft(SAID), tmp_path / "cc.yaml").evidence["mpi"].verify
 
 
 def test_a_wrong_value_is_named_and_no_file_is_left(tmp_path):
     with pytest.raises(ConfigError, match="url"):
-        draft.write(Draft.of({**SAID, "url": "http://insecure"}), tmp_path / "cc.yaml")
+        draft.write(Draft(replace(SAID, url="http://insecure")), tmp_path / "cc.yaml")
     assert list(tmp_path.iterdir()) == []
 
 

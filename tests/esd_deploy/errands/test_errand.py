@@ -63,7 +63,7 @@ def test_a_list_that_broke_off_is_no_list():
 
 def test_a_damaged_image_is_named_and_is_an_error(capsys, monkeypatch, image_memory, published):
     monkeypatch.setenv("EXAMPLE_TOKEN", "s3cret")
-    monkeypatch.setattr("esd_deploy.backends.kinds.UnicoreBackend.connect", lambda *_arguments: connection(LISTED.encode()))
+    monkeypatch.setattr("esd_deploy.backends.unicore.backend.UnicoreBackend.connect", lambda *_arguments: connection(LISTED.encode()))
     Memory.of_user().keep(WANTED, published)
 
     code, out, err = call(capsys, "images", DATA / "valid.yaml", "--check")
@@ -77,7 +77,7 @@ def test_a_damaged_image_is_named_and_is_an_error(capsys, monkeypatch, image_mem
 def test_an_image_that_is_left_although_it_may_be_broken_is_named_and_is_an_error(capsys, monkeypatch, image_memory, state):
     monkeypatch.setenv("EXAMPLE_TOKEN", "s3cret")
     site = connection(LISTED.replace("damaged, removed", state).encode())
-    monkeypatch.setattr("esd_deploy.backends.kinds.UnicoreBackend.connect", lambda *_arguments: site)
+    monkeypatch.setattr("esd_deploy.backends.unicore.backend.UnicoreBackend.connect", lambda *_arguments: site)
 
     code, _, err = call(capsys, "images", DATA / "valid.yaml", "--check")
 
@@ -88,7 +88,7 @@ def test_an_image_that_is_left_although_it_may_be_broken_is_named_and_is_an_erro
 def test_a_whole_cache_is_no_error(capsys, monkeypatch, image_memory):
     monkeypatch.setenv("EXAMPLE_TOKEN", "s3cret")
     whole = connection(LISTED.replace("damaged, removed", "whole").encode())
-    monkeypatch.setattr("esd_deploy.backends.kinds.UnicoreBackend.connect", lambda *_arguments: whole)
+    monkeypatch.setattr("esd_deploy.backends.unicore.backend.UnicoreBackend.connect", lambda *_arguments: whole)
 
     assert call(capsys, "images", DATA / "valid.yaml", "--check", "--json")[0] == 0
 

@@ -9,7 +9,7 @@ from tests.esd_deploy.conftest import DATA
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
 from esd_deploy.cli import main
-from esd_deploy.commands import image_contents as command
+from esd_deploy.commands.images import image_contents as command
 from esd_deploy.errands import image_contents
 from esd_deploy.errands.image_contents import Package
 

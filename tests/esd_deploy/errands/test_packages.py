@@ -6,13 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.esd_deploy.plans.test_packages import OWN, with_packages
+from tests.esd_deploy.inputs.test_packages import OWN, with_packages
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.errands import packages, requirements
 from esd_deploy.errands.image_contents import Package
 from esd_deploy.errands.requirements import Built
-from esd_deploy.plans.content import OnDisk
+from esd_deploy.inputs.content import OnDisk
 from esd_deploy.runs.errand import Answer
 
 THERE = (

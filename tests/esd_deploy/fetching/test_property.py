@@ -22,8 +22,10 @@ import pytest
 from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
-from esd_deploy.backends import inventory, unicore_folder, unicore_names
+from esd_deploy.backends import inventory
 from esd_deploy.backends.connection import GoneError, JobState, RefusedError, RemoteFile
+from esd_deploy.backends.unicore import folder as unicore_folder
+from esd_deploy.backends.unicore import names as unicore_names
 from esd_deploy.fetching.places import text
 from esd_deploy.records.lock import alone
 from esd_deploy.runs import results

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from tests.esd_deploy.fetching.test_property import PATIENCE, SENT, altered, change, folders, make, often, real_files, tree, unhoused
 
-from esd_deploy.backends.nmpi import LOG, NmpiConnection
+from esd_deploy.backends.nmpi.connection import LOG, NmpiConnection
 from esd_deploy.fetching.places import text
 from esd_deploy.records.record import FileRecord
 from esd_deploy.runs import results
@@ -23,14 +23,15 @@ from esd_deploy.sites.endpoint import Credentials, Endpoint
 from esd_localsite.files.processes import Account
 from esd_localsite.nmpi.answers import results_document
 from esd_localsite.nmpi.program import STARTED, WORK
-from esd_localsite.nmpi.records import Output, QueueRecord
+from esd_localsite.nmpi.records import Output, QueueRecord, Request
 from esd_localsite.nmpi.results import outputs
 from esd_localsite.records.workspace import Workspace
 
 pytestmark = pytest.mark.integration
 QUEUE = "https://queue.example.org"
 JOB = f"{QUEUE}/jobs/1"
-RECORD = QueueRecord(id="1", number=1, owner="me", job="job", created=datetime.now(UTC), request={})
+REQUEST = Request(code="", collab="mine", hardware_platform="Demo")
+RECORD = QueueRecord(id="1", number=1, owner="me", job="job", created=datetime.now(UTC), request=REQUEST)
 KEPT_BACK = ("reports/", "application_generated_data_files/")
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from esd_deploy.backends import unicore_names
+from esd_deploy.backends.unicore import names as unicore_names
 from esd_deploy.runs.results import MANIFEST, parse_manifest
 
 pytestmark = pytest.mark.integration

@@ -6,8 +6,8 @@ import pytest
 from tests.esd_deploy.conftest import prepared
 
 from esd_build.data.errors import UsageError
-from esd_deploy.backends import unicore_job
-from esd_deploy.commands import words
+from esd_deploy.backends.unicore import job as unicore_job
+from esd_deploy.commands.shared import words
 from esd_deploy.plans import launch, run_job
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
@@ -128,4 +128,4 @@ def test_a_run_again_sits_as_it_sat(with_gpus, image, script, tmp_path):
 )
 def test_words_that_slurm_does_not_know_are_refused(said, message):
     with pytest.raises(UsageError, match=message):
-        words.binding(said)
+        words.binding(**said)

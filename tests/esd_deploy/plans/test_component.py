@@ -9,10 +9,10 @@ from tests.esd_deploy.conftest import prepared
 from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.backends import unicore_job
+from esd_deploy.backends.unicore import job as unicore_job
+from esd_deploy.inputs.content import whole
 from esd_deploy.plans import component, launch, run_job
 from esd_deploy.plans.component import Component
-from esd_deploy.plans.content import whole
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 from esd_deploy.records import reports

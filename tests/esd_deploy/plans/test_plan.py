@@ -2,12 +2,12 @@ import pytest
 from tests.esd_deploy.conftest import exports
 
 from esd_build.data.errors import UsageError
-from esd_deploy.backends.unicore_job import description, files
-from esd_deploy.plans import program
+from esd_deploy.backends.unicore.job import description, files
+from esd_deploy.inputs import program
+from esd_deploy.inputs.variables import with_variables
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 from esd_deploy.plans.run_job import spec
-from esd_deploy.plans.variables import with_variables
 
 
 def test_the_description_of_a_container_job(planned):

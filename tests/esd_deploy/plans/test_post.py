@@ -6,8 +6,8 @@ import pytest
 from tests.esd_deploy.conftest import prepared
 
 from esd_build.data.errors import UsageError
-from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import JobState
+from esd_deploy.backends.unicore import job as unicore_job
 from esd_deploy.plans import run_job
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request

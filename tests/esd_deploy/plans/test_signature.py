@@ -12,8 +12,8 @@ from tests.esd_deploy.conftest import DATA, prepared
 from esd_build import signing
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.signing import PrivateKey
-from esd_deploy.backends.kinds import UnicoreBackend
-from esd_deploy.commands import running
+from esd_deploy.backends.unicore.backend import UnicoreBackend
+from esd_deploy.commands.shared import running
 from esd_deploy.plans import image
 from esd_deploy.plans.request import Request
 from esd_deploy.runs.site import Site
@@ -120,7 +120,7 @@ def unsigned(monkeypatch):
 @pytest.mark.parametrize("how", [("--require-signature",), ("--require-signature", "--force"), ()], ids=["asked", "forced", "variable"])
 @pytest.mark.parametrize("command", COMMANDS)
 def test_what_is_not_signed_is_refused_by_every_command(capsys, typed, unsigned, connection, monkeypatch, command, how):
-    monkeypatch.setattr("esd_deploy.backends.kinds.UnicoreBackend.connect", lambda *_arguments: connection)
+    monkeypatch.setattr("esd_deploy.backends.unicore.backend.UnicoreBackend.connect", lambda *_arguments: connection)
     if not how:
         monkeypatch.setenv("ESD_REQUIRE_SIGNATURE", "1")
 
@@ -131,7 +131,7 @@ def test_what_is_not_signed_is_refused_by_every_command(capsys, typed, unsigned,
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_digest_that_runs_is_the_one_whose_signature_was_asked_for(capsys, typed, asked, image, connection, monkeypatch, command):
-    monkeypatch.setattr("esd_deploy.backends.kinds.UnicoreBackend.connect", lambda *_arguments: connection)
+    monkeypatch.setattr("esd_deploy.backends.unicore.backend.UnicoreBackend.connect", lambda *_arguments: connection)
 
     code, out, err = call(capsys, *typed[command], "--require-signature")
 

@@ -7,7 +7,7 @@ import pytest
 
 from esd_build.data.errors import UsageError
 from esd_deploy import Site
-from esd_deploy.backends.kinds import UnicoreBackend
+from esd_deploy.backends.unicore.backend import UnicoreBackend
 from esd_deploy.errands import probe
 from esd_deploy.errands.probe import Probe
 from esd_deploy.plans.launch import Shape

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from esd_deploy.cli import app
 from esd_deploy.records import record
 from esd_deploy.records.record import SCHEMA, RunRecord
-from esd_deploy.runs import fleet
+from esd_deploy.several import fleet
 
 RECORDS = sorted((Path(__file__).parents[2] / "data" / "records").glob("*.json"))
 GOOD = next(path for path in RECORDS if path.stem == "form-2")

@@ -6,8 +6,8 @@ from tests.esd_deploy.conftest import JOB, FakeConnection, prepared
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends.connection import ConnectionLostError, JobState, RefusedError
-from esd_deploy.backends.unicore_job import files
-from esd_deploy.plans.content import whole
+from esd_deploy.backends.unicore.job import files
+from esd_deploy.inputs.content import whole
 from esd_deploy.plans.job import TRAVELLING, JobDescription
 from esd_deploy.plans.run_job import spec
 from esd_deploy.records import record

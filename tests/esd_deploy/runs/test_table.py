@@ -4,7 +4,7 @@ import sys
 from types import SimpleNamespace
 
 import pytest
-from tests.esd_deploy.runs.test_sweep import DONE, place  # noqa: F401 - a fixture
+from tests.esd_deploy.several.test_sweep import DONE, place  # noqa: F401 - a fixture
 
 from esd_build.data.errors import UsageError
 from esd_deploy import sweep

@@ -10,12 +10,13 @@ from tests.esd_deploy.conftest import JOB, FakeBackend, FakeConnection, exports
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy import Site, gather
 from esd_deploy.backends.connection import GoneError, JobState
-from esd_deploy.plans.bundle import bundle
-from esd_deploy.plans.content import whole
+from esd_deploy.inputs.bundle import bundle
+from esd_deploy.inputs.content import whole
 from esd_deploy.plans.job import TRAVELLING, JobDescription
 from esd_deploy.records import record
-from esd_deploy.runs import fleet, rerun
+from esd_deploy.runs import rerun
 from esd_deploy.runs.site import numbered
+from esd_deploy.several import fleet
 from esd_deploy.sites.endpoint import Credentials, Endpoint
 
 ENDPOINT = Endpoint("https://unicore.example.org:8080/EXAMPLE/rest/core", "registry.example.org", None, Credentials("s"), "")

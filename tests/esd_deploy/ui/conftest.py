@@ -9,7 +9,7 @@ from tests.esd_deploy.conftest import FakeBackend
 from tests.esd_deploy.runs.test_taking_up import ENDPOINT
 
 from esd_deploy import Site
-from esd_deploy.commands.ui import Submission, repeated
+from esd_deploy.commands.follow.ui import Submission, repeated
 from esd_deploy.ui.app import app
 from esd_deploy.ui.desk import Desk
 from esd_deploy.ui.follower import Follower

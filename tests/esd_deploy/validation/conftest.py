@@ -8,7 +8,7 @@ from tests.esd_deploy.validation import recording
 
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage
-from esd_deploy.validation.observations import Observations, Output
+from esd_deploy.validation.terms.observations import Observations, Output
 
 DIGEST = "sha256:" + "d" * 64
 LABELS = {"eu.ebrains.esd.target": "x86_64_v3", "eu.ebrains.esd.nest": "3.10.0"}

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from esd_build.data import documents
 from esd_deploy.sites.config import SiteConfig
-from esd_deploy.validation import observations
-from esd_deploy.validation.observations import Output
 from esd_deploy.validation.suite import all_steps
+from esd_deploy.validation.terms import observations
+from esd_deploy.validation.terms.observations import Output
 
 DATA = Path(__file__).parents[2] / "data" / "validation"
 

@@ -6,9 +6,9 @@ import pytest
 from tests.esd_deploy.validation import recording
 from tests.esd_deploy.validation.conftest import DIGEST, LABELS, recorded
 
-from esd_deploy.validation.observations import JobEnd
 from esd_deploy.validation.reference import References
 from esd_deploy.validation.suite import Selection, judge, select, with_needs
+from esd_deploy.validation.terms.observations import JobEnd
 
 QUICK = with_needs(select(Selection(quick=True)))
 # Fault → the checks that fail, the words that the first one's reason and advice must hold.

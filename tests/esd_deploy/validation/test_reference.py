@@ -5,7 +5,7 @@ import pytest
 from esd_build.data.errors import ConfigError
 from esd_deploy.validation import reference
 from esd_deploy.validation.reference import Reference, References, compared
-from esd_deploy.validation.verdict import Measurement, failed, passed
+from esd_deploy.validation.terms.verdict import Measurement, failed, passed
 
 FAST = References(
     values={

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from tests.esd_deploy.conftest import JOB, FakeConnection
 
-from esd_deploy.backends import unicore_job
 from esd_deploy.backends.connection import JobState
+from esd_deploy.backends.unicore import job as unicore_job
 from esd_deploy.display.progress import Silent
 from esd_deploy.runs.patience import Deadline, PastDeadlineError
 from esd_deploy.validation.plan import ValidationPlan

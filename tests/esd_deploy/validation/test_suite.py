@@ -6,13 +6,13 @@ import pytest
 from tests.esd_deploy.validation.conftest import output
 
 from esd_build.data.errors import UsageError
-from esd_deploy.backends import unicore_job
+from esd_deploy.backends.unicore import job as unicore_job
 from esd_deploy.plans import launch
 from esd_deploy.validation import remedy
 from esd_deploy.validation.plan import ValidationPlan, batch_script, login_script, time_for
-from esd_deploy.validation.step import Step
 from esd_deploy.validation.suite import CHECKS, Selection, all_steps, chosen, select, step_names, with_needs
-from esd_deploy.validation.verdict import failed, passed
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import failed, passed
 
 
 def names(checks):

@@ -1,6 +1,6 @@
 import pytest
 
-from esd_localsite.cluster.network import Batch, inside, mark, network_batches, require_own
+from esd_localsite.cluster.network import Batch, Link, inside, mark, network_batches, require_own
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.layout import Layout
 from esd_localsite.state.plan import SitePlan
@@ -41,12 +41,10 @@ def test_inside_a_network_namespace(layout: Layout) -> None:
 
 @pytest.mark.parametrize("alias", ["own", None])
 def test_its_own_interface_is_known_by_its_mark(layout: Layout, alias: str | None) -> None:
-    require_own(layout, {"linkinfo": {"info_kind": "veth"}, **({"ifalias": mark(layout)} if alias else {})})
+    require_own(layout, Link("veth", mark(layout) if alias else None))
 
 
-@pytest.mark.parametrize(
-    "link", [{}, {"linkinfo": {"info_kind": "bridge"}}, {"linkinfo": {"info_kind": "veth"}, "ifalias": "esd-localsite:/sites/demo:1.2"}]
-)
-def test_an_interface_that_is_not_its_own_is_refused(layout: Layout, link: dict[str, object]) -> None:
+@pytest.mark.parametrize("link", [Link(), Link("bridge"), Link("veth", "esd-localsite:/sites/demo:1.2")])
+def test_an_interface_that_is_not_its_own_is_refused(layout: Layout, link: Link) -> None:
     with pytest.raises(LocalSiteError, match=rf"{layout.interface}, which exists and belongs to something else .*or use another --name"):
         require_own(layout, link)

@@ -10,7 +10,7 @@ from esd_localsite.state.layout import Layout
 from esd_localsite.supervision.children import ended_message
 from esd_localsite.supervision.daemons import Daemon
 from esd_localsite.supervision.real_server import server
-from esd_localsite.unicorex.java import find_java
+from esd_localsite.unicorex.programs.java import find_java
 
 GREEDY = """
 public class Greedy {

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from esd_build.data.errors import ToolError, UsageError
 from esd_build.data.reference import ImageReference
-from esd_build.providers.spack.lockfile import Lock
-from esd_build.providers.spack.tool import CACHE, WORK, Spack
+from esd_build.providers.spack.locks.lockfile import Lock
+from esd_build.providers.spack.workshop.tool import CACHE, WORK, Spack
 from esd_build.registry import Credentials, Registry
 from esd_build.signing import PrivateKey, PublicKey, check, require, sign
 from esd_build.tools.process import Finished

@@ -8,11 +8,13 @@ from esd_build.building.cache import Cache
 from esd_build.building.progress import BuildProgress
 from esd_build.building.stage import BuildPlan, Stage
 from esd_build.data.errors import ToolError
-from esd_build.providers.spack import accepted, provider, sources
-from esd_build.providers.spack.environment import SpackEnvironment
-from esd_build.providers.spack.lockfile import Lock
-from esd_build.providers.spack.session import Workshop
-from esd_build.providers.spack.tool import Spack
+from esd_build.providers.spack import provider
+from esd_build.providers.spack.locks.environment import SpackEnvironment
+from esd_build.providers.spack.locks.lockfile import Lock
+from esd_build.providers.spack.sources import accepted
+from esd_build.providers.spack.sources import mirror as sources
+from esd_build.providers.spack.workshop.session import Workshop
+from esd_build.providers.spack.workshop.tool import Spack
 
 
 def fetch_sources(workshop: Workshop, plan: BuildPlan, stage: Stage, builder: Path, progress: BuildProgress) -> None:

@@ -9,9 +9,9 @@ from ruamel.yaml import YAML
 
 from esd_build.data.errors import ConfigError, ToolError
 from esd_build.data.project import Environment
-from esd_build.providers.spack.environment import Record, SpackEnvironment, pins_text, read_tools
-from esd_build.providers.spack.lockfile import Change, Lock, difference
-from esd_build.providers.spack.tool import Spack
+from esd_build.providers.spack.locks.environment import Record, SpackEnvironment, pins_text, read_tools
+from esd_build.providers.spack.locks.lockfile import Change, Lock, difference
+from esd_build.providers.spack.workshop.tool import Spack
 from esd_build.tools.process import Finished
 
 _SPEC = r"'?([a-z0-9][a-z0-9-]*)'?"

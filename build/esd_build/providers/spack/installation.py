@@ -9,8 +9,8 @@ from esd_build.building.stage import BuildPlan, KnownPackages, Stage
 from esd_build.data.project import Environment, Project, Recipe
 from esd_build.providers.port import PlanOf
 from esd_build.providers.spack import build, provider
-from esd_build.providers.spack.lockfile import Lock
-from esd_build.providers.spack.session import Workshop
+from esd_build.providers.spack.locks.lockfile import Lock
+from esd_build.providers.spack.workshop.session import Workshop
 
 
 @dataclass(frozen=True)

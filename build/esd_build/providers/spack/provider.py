@@ -11,11 +11,12 @@ from esd_build.building.stage import PLACES, BuildPlan, Stage, build_arguments, 
 from esd_build.data.errors import ConfigError
 from esd_build.data.project import Environment, Project, Recipe
 from esd_build.providers.port import PlanOf
-from esd_build.providers.spack import accepted, check
-from esd_build.providers.spack.accepted import Accepted
-from esd_build.providers.spack.environment import SpackEnvironment, read_tools
-from esd_build.providers.spack.lockfile import Lock
-from esd_build.providers.spack.tool import CACHE, scope
+from esd_build.providers.spack.locks import check
+from esd_build.providers.spack.locks.environment import SpackEnvironment, read_tools
+from esd_build.providers.spack.locks.lockfile import Lock
+from esd_build.providers.spack.sources import accepted
+from esd_build.providers.spack.sources.accepted import Accepted
+from esd_build.providers.spack.workshop.tool import CACHE, scope
 from esd_build.tools.packing import Packing
 
 BUILDER = "spack-builder"

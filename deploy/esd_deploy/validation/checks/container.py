@@ -5,12 +5,12 @@ from pydantic import Field
 from esd_deploy.plans import launch
 from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import SiteConfig
-from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import nodes
-from esd_deploy.validation.launcher import MPI_S, SHORT_S, Launcher
-from esd_deploy.validation.observations import Facts, Observations
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Verdict, failed, passed, skipped
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.launcher import MPI_S, SHORT_S, Launcher
+from esd_deploy.validation.terms.observations import Facts, Observations
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Verdict, failed, passed, skipped
 
 
 class Inside(Facts):

@@ -2,10 +2,10 @@
 
 import archspec.cpu
 
-from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import Node, nodes
-from esd_deploy.validation.observations import Observations
-from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.observations import Observations
+from esd_deploy.validation.terms.verdict import Verdict, failed, passed, unknown
 
 _TARGET = "eu.ebrains.esd.target"
 _MOVING = frozenset({"edge"})

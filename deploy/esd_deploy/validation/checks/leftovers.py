@@ -1,11 +1,11 @@
 """Checks what the whole job leaves on the nodes. Pure."""
 
-from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import Node, nodes
-from esd_deploy.validation.launcher import MPI_S, Launcher
-from esd_deploy.validation.observations import NotUnderstoodError, Observations
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Verdict, failed, passed
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.launcher import MPI_S, Launcher
+from esd_deploy.validation.terms.observations import NotUnderstoodError, Observations
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Verdict, failed, passed
 
 
 def leftovers(observed: Observations) -> Verdict:

@@ -1,12 +1,12 @@
 """Checks how messages travel: through memory within a node, over the site's network between nodes. Pure."""
 
 from esd_deploy.plans.launch import Shape
-from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.transport import Kind, Transports, transports
-from esd_deploy.validation.launcher import MPI_S, TALK, Launcher
-from esd_deploy.validation.observations import Observations, Output
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.launcher import MPI_S, TALK, Launcher
+from esd_deploy.validation.terms.observations import Observations, Output
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Verdict, failed, passed, unknown
 
 _PROMISE: dict[str, frozenset[Kind]] = {
     "infiniband": frozenset({"infiniband"}),

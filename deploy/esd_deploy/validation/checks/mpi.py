@@ -2,14 +2,14 @@
 
 import re
 
-from esd_build.data import minimum
-from esd_deploy.validation.check import Check, Topic, tags
+from esd_build.tools import minimum
 from esd_deploy.validation.checks.container import Inside
 from esd_deploy.validation.checks.nodes import nodes
 from esd_deploy.validation.checks.transport import transports
-from esd_deploy.validation.launcher import RANKS_PER_NODE
-from esd_deploy.validation.observations import Observations
-from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.launcher import RANKS_PER_NODE
+from esd_deploy.validation.terms.observations import Observations
+from esd_deploy.validation.terms.verdict import Verdict, failed, passed, unknown
 
 
 def inside(observed: Observations) -> Verdict:

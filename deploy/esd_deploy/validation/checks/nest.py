@@ -2,11 +2,11 @@
 
 from esd_build.registry import NEST_VERSION
 from esd_deploy.plans.launch import Shape
-from esd_deploy.validation.check import Check, Topic, tags
-from esd_deploy.validation.launcher import LONG_S, NEST_S, Launcher
-from esd_deploy.validation.observations import Facts, Observations, Output
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.launcher import LONG_S, NEST_S, Launcher
+from esd_deploy.validation.terms.observations import Facts, Observations, Output
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Verdict, failed, passed, skipped, unknown
 
 
 class Spikes(Facts):

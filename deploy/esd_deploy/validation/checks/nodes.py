@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from esd_deploy.validation.observations import NotUnderstoodError, Output
+from esd_deploy.validation.terms.observations import NotUnderstoodError, Output
 
 
 @dataclass(frozen=True)

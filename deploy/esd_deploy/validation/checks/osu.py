@@ -7,11 +7,11 @@ size in bytes. osu_latency prints microseconds one way, osu_bw megabytes (10^6) 
 import re
 
 from esd_deploy.plans.launch import Shape
-from esd_deploy.validation.check import Check, Topic, tags
-from esd_deploy.validation.launcher import NEST_S, Launcher
-from esd_deploy.validation.observations import NotUnderstoodError, Observations, Output
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Measurement, Verdict, passed, skipped, unknown
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.launcher import NEST_S, Launcher
+from esd_deploy.validation.terms.observations import NotUnderstoodError, Observations, Output
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Measurement, Verdict, passed, skipped, unknown
 
 _ABSENT = re.compile(r"^no osu_\w+ in the image$", re.MULTILINE)
 _VERSION = re.compile(r"^# OSU MPI \w+ Test v(\S+)", re.MULTILINE)

@@ -4,11 +4,11 @@ from statistics import median
 
 from esd_deploy.plans import launch
 from esd_deploy.plans.launch import Shape
-from esd_deploy.validation.check import Check, Topic, tags
-from esd_deploy.validation.launcher import LONG_S, MPI_S, NEST_S, Launcher
-from esd_deploy.validation.observations import F, Facts, Observations
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Measurement, Verdict, failed, passed, unknown
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.launcher import LONG_S, MPI_S, NEST_S, Launcher
+from esd_deploy.validation.terms.observations import F, Facts, Observations
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Measurement, Verdict, failed, passed, unknown
 
 REPETITIONS = 3
 """Number of pairs: the same program in the container and outside, one after the other."""

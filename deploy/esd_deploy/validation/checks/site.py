@@ -2,14 +2,14 @@
 
 from datetime import UTC, datetime
 
-from esd_build.data import minimum
+from esd_build.tools import minimum
 from esd_deploy.errands import probe
-from esd_deploy.validation.check import Check, Topic, tags
 from esd_deploy.validation.checks.nodes import nodes
-from esd_deploy.validation.launcher import MPI_S, SHORT_S, Launcher
-from esd_deploy.validation.observations import Observations, Output
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.launcher import MPI_S, SHORT_S, Launcher
+from esd_deploy.validation.terms.observations import Observations, Output
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Verdict, failed, passed, unknown
 
 _UP = ("idle", "mixed", "allocated", "completing", "alloc", "mix", "comp", "planned", "reserved")
 

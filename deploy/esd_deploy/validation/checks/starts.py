@@ -3,12 +3,12 @@
 from statistics import median
 
 from esd_deploy.plans.launch import Shape
-from esd_deploy.validation.check import Check, Judge, Topic, tags
 from esd_deploy.validation.checks.wireup import WIREUP_ADVICE
-from esd_deploy.validation.launcher import LONG_S, MPI_S, NEST_S, RANKS_PER_NODE, Launcher
-from esd_deploy.validation.observations import Facts, Observations, Output
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Verdict, failed, passed, unknown
+from esd_deploy.validation.terms.check import Check, Judge, Topic, tags
+from esd_deploy.validation.terms.launcher import LONG_S, MPI_S, NEST_S, RANKS_PER_NODE, Launcher
+from esd_deploy.validation.terms.observations import Facts, Observations, Output
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Verdict, failed, passed, unknown
 
 STARTS, MANY_STARTS = 5, 40
 """Number of starts of an MPI program that does nothing else, in the quick and in the full suite."""

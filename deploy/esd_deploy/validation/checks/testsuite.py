@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Iterable
 
 from esd_deploy.plans.launch import Shape
-from esd_deploy.validation.check import Check, Topic, tags
-from esd_deploy.validation.launcher import LONG_S, Launcher
-from esd_deploy.validation.observations import Facts, Observations, Output
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Verdict, failed, passed, skipped, unknown
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.launcher import LONG_S, Launcher
+from esd_deploy.validation.terms.observations import Facts, Observations, Output
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Verdict, failed, passed, skipped, unknown
 
 TEST_FILES = {2: 18, 4: 9}
 """Ranks → most files of NEST's MPI tests to run with so many ranks. NEST 3.10 has these, and two for three ranks."""

@@ -2,11 +2,11 @@
 
 from collections import Counter
 
-from esd_deploy.validation.check import Check, Topic, tags
-from esd_deploy.validation.launcher import MPI_S, RANKS_PER_NODE, Launcher
-from esd_deploy.validation.observations import Facts, Observations, Output
-from esd_deploy.validation.step import Step
-from esd_deploy.validation.verdict import Verdict, failed, passed
+from esd_deploy.validation.terms.check import Check, Topic, tags
+from esd_deploy.validation.terms.launcher import MPI_S, RANKS_PER_NODE, Launcher
+from esd_deploy.validation.terms.observations import Facts, Observations, Output
+from esd_deploy.validation.terms.step import Step
+from esd_deploy.validation.terms.verdict import Verdict, failed, passed
 
 WIREUP_ADVICE = "correct `mpi`, `binds` or `environment` in the site's file; `--suggest` tries the known remedies"
 CRASH_ADVICE = "see 'fence' and 'starts'; the validation's folder has the output of the ranks"

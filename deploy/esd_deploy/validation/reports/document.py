@@ -10,9 +10,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_build.data.errors import ToolError
 from esd_build.data.whole import write_whole
-from esd_deploy.validation.check import Check
 from esd_deploy.validation.plan import ValidationPlan
-from esd_deploy.validation.verdict import WORST, Outcome, Verdict
+from esd_deploy.validation.terms.check import Check
+from esd_deploy.validation.terms.verdict import WORST, Outcome, Verdict
 
 FILE_NAME = "validation.json"
 ARTIFACT_TYPE = "application/vnd.ebrains.esd.validation.v1+json"

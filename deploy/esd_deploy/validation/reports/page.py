@@ -12,7 +12,7 @@ from rich.text import Text
 from esd_deploy.display.templates import templates
 from esd_deploy.validation.reports.document import CheckResult, Report
 from esd_deploy.validation.reports.table import COLOURS
-from esd_deploy.validation.verdict import WORST, Outcome
+from esd_deploy.validation.terms.verdict import WORST, Outcome
 
 _HISTORY = 30
 _WIDTH, _HEIGHT, _MARGIN = 260, 70, 8

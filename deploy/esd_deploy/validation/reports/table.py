@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from esd_deploy.validation.reports.document import Report
-from esd_deploy.validation.verdict import Outcome
+from esd_deploy.validation.terms.verdict import Outcome
 
 COLOURS: dict[Outcome, str] = {"passed": "green", "failed": "bold red", "unknown": "yellow", "skipped": "dim"}
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from esd_build.commands.spack_access import open_spack
+from esd_build.commands.environments.access import open_spack
 from esd_build.data.errors import EsdError
 from esd_build.data.project import Project
-from esd_build.providers.spack.tool import Spack
+from esd_build.providers.spack.workshop.tool import Spack
 
 PYTHON, WHEEL, NEST, PYNN, ARBOR = (f"{letter * 32}" for letter in "pwnya")
 

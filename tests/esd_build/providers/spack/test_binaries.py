@@ -11,7 +11,7 @@ from esd_build.data.errors import UsageError
 from esd_build.data.reference import ImageReference
 from esd_build.providers.spack import binaries
 from esd_build.providers.spack.binaries import Place, mirrors, tags
-from esd_build.providers.spack.lockfile import Lock
+from esd_build.providers.spack.locks.lockfile import Lock
 from esd_build.signing.keys import PrivateKey, PublicKey
 from esd_build.signing.signatures import Verdict
 

@@ -9,9 +9,10 @@ from esd_build.building.stage import BuildPlan
 from esd_build.data.errors import ToolError
 from esd_build.data.project import Project
 from esd_build.providers.plan import make_plan
-from esd_build.providers.spack import build, sources
-from esd_build.providers.spack.session import Workshop
-from esd_build.providers.spack.sources import Missing, Source
+from esd_build.providers.spack import build
+from esd_build.providers.spack.sources import mirror as sources
+from esd_build.providers.spack.sources.mirror import Missing, Source
+from esd_build.providers.spack.workshop.session import Workshop
 from esd_build.tools.process import Account
 
 

@@ -7,10 +7,10 @@ import pytest
 
 from esd_build.data.errors import ConfigError, ToolError
 from esd_build.data.project import Project
-from esd_build.providers.spack import check
 from esd_build.providers.spack.concretize import concretize, explained, write
-from esd_build.providers.spack.environment import SpackEnvironment
-from esd_build.providers.spack.lockfile import Lock
+from esd_build.providers.spack.locks import check
+from esd_build.providers.spack.locks.environment import SpackEnvironment
+from esd_build.providers.spack.locks.lockfile import Lock
 from esd_build.tools.process import Finished
 
 # As Spack 1.1 says it.

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from esd_build.providers.spack import sources
 from esd_build.providers.spack.build import mirror_folder, put_group
-from esd_build.providers.spack.environment import SpackEnvironment
-from esd_build.providers.spack.lockfile import Concrete
-from esd_build.providers.spack.sources import Source
-from esd_build.providers.spack.tool import CACHE, STORE, WORK, Spack
+from esd_build.providers.spack.locks.environment import SpackEnvironment
+from esd_build.providers.spack.locks.lockfile import Concrete
+from esd_build.providers.spack.sources import mirror as sources
+from esd_build.providers.spack.sources.mirror import Source
+from esd_build.providers.spack.workshop.tool import CACHE, STORE, WORK, Spack
 from esd_build.tools.process import Finished
 
 pytestmark = [pytest.mark.long, pytest.mark.integration]

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from esd_build.commands.spack import all_names
+from esd_build.commands.environments.spack import all_names
 from esd_build.data.errors import ConfigError
 from esd_build.data.project import Pin, Project
-from esd_build.providers.spack import sources
 from esd_build.providers.spack.concretize import concretize
-from esd_build.providers.spack.environment import SpackEnvironment
-from esd_build.providers.spack.tool import Spack
+from esd_build.providers.spack.locks.environment import SpackEnvironment
+from esd_build.providers.spack.sources import mirror as sources
+from esd_build.providers.spack.workshop.tool import Spack
 
 pytestmark = [pytest.mark.long, pytest.mark.integration]
 PROJECT = Project(Path(__file__).parents[4])

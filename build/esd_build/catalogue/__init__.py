@@ -1,0 +1,1 @@
+"""Which images can be built, in which form, and which were built."""

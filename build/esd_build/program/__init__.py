@@ -1,0 +1,1 @@
+"""What both command lines share before any command runs: Ctrl-C, the version, old names."""

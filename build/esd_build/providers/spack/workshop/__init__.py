@@ -1,0 +1,1 @@
+"""Spack itself, in the builder image: its pinned trees and its command line."""

@@ -1,0 +1,1 @@
+"""A neuromorphic job queue (EBRAINS NMPI). No other room knows its words."""

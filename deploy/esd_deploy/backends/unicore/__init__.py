@@ -1,0 +1,1 @@
+"""Slurm behind UNICORE. No other room knows UNICORE's words."""

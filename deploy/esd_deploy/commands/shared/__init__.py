@@ -1,0 +1,1 @@
+"""What several commands share: options, the words that people type, what is printed."""

@@ -1,0 +1,1 @@
+"""The pages of `esd-deploy ui`, one module for each kind."""

@@ -1,0 +1,1 @@
+"""The programs of the real server: Java, UNICORE's files, the TSI; each file checked against its committed hash."""
