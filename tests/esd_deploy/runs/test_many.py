@@ -28,7 +28,7 @@ def verdict(many, monkeypatch, runs, *, results, expected=3):
     ]
     connection = SimpleNamespace(find=lambda tag: [tag])
     place = SimpleNamespace(connect=lambda: connection)
-    monkeypatch.setattr(many.fleet, "records", lambda _runs: records)
+    monkeypatch.setattr(many.listing, "records", lambda _runs: records)
     monkeypatch.setattr(many, "Site", SimpleNamespace(load=lambda _file: place))
     jobs = {number: SimpleNamespace(folder=many.folder_of("here", one)) for number, one in enumerate(records)}
     monkeypatch.setattr(many, "of_slurm", lambda _site: jobs)
