@@ -24,6 +24,7 @@ ALLOWED = {
     "esd_deploy/backends/unicore/passage.py": "JSON of UNICORE, parsed here",
     "esd_deploy/errands/draft.py": "JSON for a site's file",
     "esd_deploy/plans/job.py": "JSON for a site, whatever its kind",
+    "esd_deploy/services/nest_client.py": "JSON of NEST Server, whose keys differ between its versions",
     "esd_deploy/sites/config.py": "the JSON schema of site files",
     "esd_deploy/sites/settings.py": "JSON for `esd-deploy site --json`",
     "esd_localsite/description/applications.py": "a client's JSON, parsed here",
