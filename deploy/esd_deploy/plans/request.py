@@ -13,7 +13,7 @@ from esd_deploy.inputs.carried import place_of, require_free
 from esd_deploy.inputs.content import File, OnDisk, size_of, whole
 from esd_deploy.inputs.program import require_program, unsent
 from esd_deploy.inputs.variables import with_variables
-from esd_deploy.plans.component import CheckedComponent, Component, require_fitting
+from esd_deploy.plans.asked_component import CheckedComponent, Component, require_fitting
 from esd_deploy.plans.image import ImageWord, parse
 from esd_deploy.plans.launch import INTERPRETERS, Shape
 from esd_deploy.plans.limits import bound, check_files, check_gpus, check_size, most, settled

@@ -12,7 +12,7 @@ from esd_build.registry import PublishedImage
 from esd_deploy.backends.unicore import job as unicore_job
 from esd_deploy.inputs.content import whole
 from esd_deploy.plans import component, launch, run_job
-from esd_deploy.plans.component import Component
+from esd_deploy.plans.asked_component import Component
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 from esd_deploy.records import reports

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from esd_deploy.commands.shared import options, words
-from esd_deploy.plans.component import Component
+from esd_deploy.plans.asked_component import Component
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 
