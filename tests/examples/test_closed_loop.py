@@ -130,6 +130,10 @@ def test_the_served_brain_asks_once_for_each_step(loop):
         def __init__(self):
             self.spent_ms, self.asked = {"nest": 1.0}, []
 
+        def call(self, name, *args):
+            assert (name, args) == ("GetKernelStatus", ("biological_time",))
+            return 100.0
+
         def run(self, batch):
             self.asked.append(batch.calls)
             return [None, None, None, [0.5], [0.25]]
@@ -140,8 +144,8 @@ def test_the_served_brain_asks_once_for_each_step(loop):
     assert brain.step(20.0, {"a": 1.0, "b": 2.0}) == {"a_sink": 0.5, "b_sink": 0.25}
     assert client.asked == [
         [
-            ["SetStatus", ["a", {"rate": 1.0}]],
-            ["SetStatus", ["b", {"rate": 2.0}]],
+            ["SetStatus", ["a", {"rate_times": [100.1], "rate_values": [1.0]}]],
+            ["SetStatus", ["b", {"rate_times": [100.1], "rate_values": [2.0]}]],
             ["Run", [20.0]],
             ["GetStatus", ["a_sink", "V_m"]],
             ["GetStatus", ["b_sink", "V_m"]],

@@ -1,4 +1,8 @@
-"""The calls of NEST that clients may make, on one rank: the only module that knows PyNEST (of NEST 3.10)."""
+"""The calls of NEST that clients may make, on one rank: the only module that knows PyNEST (of NEST 3.10).
+
+NEST's GetKernelStatus is collective: before the first simulation it waits for all ranks. So nothing here may call it on some ranks only,
+nor PyNEST's functions that do so where a rank has connections, and not where it has none (`get` and `set` of a SynapseCollection).
+"""
 
 import inspect
 import runpy
@@ -28,6 +32,7 @@ class Kernel:
 
     def __init__(self, nest: Any) -> None:
         self._nest = nest
+        self.version = str(nest.build_info["version"])  # asks for the kernel's status
         self.populations: dict[str, Any] = {}
         self.sizes: dict[str, int] = {}
         self._own: dict[str, Callable[..., Share]] = {
@@ -38,10 +43,6 @@ class Kernel:
             "ResetKernel": self._reset_kernel,
             "NamePopulation": self._name_population,
         }
-
-    @property
-    def version(self) -> str:
-        return str(self._nest.build_info["version"])
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -69,7 +70,7 @@ class Kernel:
 
     def _share(self, answer: Any) -> Share:
         if isinstance(answer, self._nest.SynapseCollection):
-            return Share("connections", _columns(answer))
+            return Share("connections", self._columns(answer))
         return Share("same", self._plain(answer))
 
     def _plain(self, value: Any) -> Any:
@@ -98,7 +99,7 @@ class Kernel:
     def _get_status(self, nodes_or_conns: Any, keys: str | Sequence[str] | None = None) -> Share:
         """NEST's own fails over REST in 3.10, and answers what one rank knows."""
         if isinstance(nodes_or_conns, self._nest.SynapseCollection):
-            columns = _columns(nodes_or_conns)
+            columns = self._columns(nodes_or_conns)
             return Share("connections", columns, list(columns) if keys is None else keys)
         if len(nodes_or_conns) == 0:
             return Share("same", [])
@@ -108,13 +109,21 @@ class Kernel:
             found = {name: values for name, values in found.items() if name in wanted}
         return Share("nodes", {name: self._plain(values) for name, values in found.items()}, keys)
 
+    def _columns(self, connections: Any) -> dict[str, list[Any]]:
+        """A list for each key; none where this rank has no connection of these."""
+        if len(connections) == 0:
+            return {}
+        rows = self._nest.ll_api.nestkernel.llapi_get_connection_status(connections._datum)  # noqa: SLF001 - see above
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: [row.get(name) for row in rows] for name in names}
+
     def _set_status(self, nodes_or_conns: Any, params: Any, val: Any = None) -> Share:
         given = params if val is None else {params: val}
         if isinstance(nodes_or_conns, self._nest.SynapseCollection):
             if not isinstance(given, Mapping):
                 raise TypeError("SetStatus of connections takes one set of parameters for all of them: ranks have an order of their own")
             if len(nodes_or_conns):
-                nodes_or_conns.set(dict(given))
+                self._nest.ll_api.nestkernel.llapi_set_connection_status(nodes_or_conns._datum, dict(given))  # noqa: SLF001 - see above
         elif len(nodes_or_conns):
             nodes_or_conns.set(self._one_for_each(nodes_or_conns, given))
         return Share("same", None)
@@ -133,7 +142,7 @@ class Kernel:
     def _get_connections(self, source: Any = None, target: Any = None, synapse_model: Any = None, synapse_label: Any = None) -> Share:
         given = {"source": source, "target": target, "synapse_model": synapse_model, "synapse_label": synapse_label}
         found = self._nest.GetConnections(**{name: value for name, value in given.items() if value is not None})
-        return Share("connections", _columns(found))
+        return Share("connections", self._columns(found))
 
     def _get_kernel_status(self, keys: str | Sequence[str] | None = None) -> Share:
         return Share("kernel", self._plain(self._nest.GetKernelStatus()), keys)
@@ -154,11 +163,3 @@ class Kernel:
 
 def _is_list(value: Any) -> bool:
     return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping)
-
-
-def _columns(connections: Any) -> dict[str, list[Any]]:
-    """A list for each key, also where NEST gives bare values: for a single connection."""
-    if len(connections) == 0:
-        return {}
-    found = connections.get()
-    return {name: list(value) if len(connections) > 1 else [value] for name, value in found.items()}

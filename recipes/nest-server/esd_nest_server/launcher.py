@@ -100,11 +100,12 @@ def _serve(given: argparse.Namespace, team: Team) -> int:
 
 
 def _save(team: Team, place: Path) -> None:
-    """After Cleanup, which writes out what recorders hold; it fails where nothing was prepared."""
+    """After Cleanup, which writes out what recorders hold."""
     try:
-        team.ask([Call("Cleanup")])
-    except CallError:
-        pass
+        if team.ask([Call("GetKernelStatus", ("prepared",))]).values[0]:
+            team.ask([Call("Cleanup")])
+    except CallError as error:
+        _say(f"not cleaned up: {error}")
     if count := saved(team, place):
         _say(f"saved the events of {count} recorders in {place}")
 

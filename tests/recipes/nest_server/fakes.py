@@ -47,19 +47,13 @@ class NodeCollection:
 
 
 class SynapseCollection:
+    """Its `get` and `set` are left out: they are collective where there are connections, and not where there are none."""
+
     def __init__(self, rows):
-        self.rows = rows
+        self._datum = rows
 
     def __len__(self):
-        return len(self.rows)
-
-    def get(self):
-        columns = {name: [row[name] for row in self.rows] for name in self.rows[0]}
-        return columns if len(self.rows) > 1 else {name: values[0] for name, values in columns.items()}
-
-    def set(self, params):
-        for row in self.rows:
-            row.update(params)
+        return len(self._datum)
 
 
 class FakeNest:
@@ -72,11 +66,17 @@ class FakeNest:
 
     def __init__(self, rank=0, size=1):
         self.rank, self.size = rank, size
-        self.build_info = {"version": "3.10.0"}
+        self.collective = 0
         self.nodes, self.connections, self.time, self.prepared, self.cleaned = [], [], 0.0, False, 0
         self.calls = []
         self.settings = {}
-        self.ll_api = SimpleNamespace(nestkernel=SimpleNamespace(llapi_get_nc_status=self._status))
+        self.ll_api = SimpleNamespace(
+            nestkernel=SimpleNamespace(
+                llapi_get_nc_status=self._status,
+                llapi_get_connection_status=lambda rows: [dict(row) for row in rows],
+                llapi_set_connection_status=lambda rows, params: [row.update(params) for row in rows],
+            )
+        )
         self._here.nest = self
 
     @classmethod
@@ -116,9 +116,15 @@ class FakeNest:
         ]
         return SynapseCollection(rows)
 
+    @property
+    def build_info(self):
+        self.collective += 1
+        return {"version": "3.10.0"}
+
     def GetKernelStatus(self):  # noqa: N802
+        self.collective += 1
         own = {"network_size": len(self.nodes), "num_connections": len(self.connections), "biological_time": self.time}
-        return {**own, "num_processes": self.size, "time_simulate": self.rank + 1.0}
+        return {**own, "prepared": self.prepared, "num_processes": self.size, "time_simulate": self.rank + 1.0}
 
     def GetDefaults(self, model):  # noqa: N802
         return dict(DEFAULTS[model])
@@ -219,3 +225,4 @@ class Cluster:
         for thread in self.others:
             thread.join(20)
             assert not thread.is_alive()
+        assert len({nest.collective for nest in self.nests}) == 1, "some ranks asked for the kernel's status, and others did not"

@@ -62,6 +62,12 @@ def test_connections_are_all_and_sorted(network):
     assert network("GetConnections", source=[5]) == {}
 
 
+def test_connections_that_one_rank_only_has(network):
+    assert network("GetStatus", {"connections": {"source": [1], "target": [3]}}, "weight") == [1.0]
+    network("SetStatus", {"connections": {"source": [1], "target": [3]}}, {"weight": 2.0})
+    assert network("GetConnections", source=[1], target=[3])["weight"] == [2.0]
+
+
 def test_status_of_connections(network):
     network("SetStatus", {"connections": {"source": [1]}}, {"weight": 7.0})
 
