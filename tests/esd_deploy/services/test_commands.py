@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from esd_deploy import cli
 from esd_deploy.backends.connection import JobState
-from esd_deploy.commands import stop
+from esd_deploy.commands.serve import stop
 from esd_deploy.runs.run import Run
 from esd_deploy.services.standing import ADDRESS, TOKEN
 
