@@ -53,6 +53,7 @@ class Target:
 
 def found(run: Run, target: Target, *, wait: bool, notice: Notice, sleep: Sleep = time.sleep) -> Target:
     """The target on its node, as soon as a program listens there. Without `wait`, raises UsageError if that is not now."""
+    told = ""
     while True:
         _require_going_on(run)
         problem = f"run {run.id} does not run yet ({run.record.status})"
@@ -63,7 +64,9 @@ def found(run: Run, target: Target, *, wait: bool, notice: Notice, sleep: Sleep 
             problem = f"{here} refuses connections: no program of run {run.id} listens there, or not yet"
         if not wait:
             raise UsageError(f"{problem}; --wait waits for it")
-        notice(f"{problem}; waiting")
+        if problem != told:
+            notice(f"{problem}; waiting")
+        told = problem
         sleep(run.poll_s)
 
 
