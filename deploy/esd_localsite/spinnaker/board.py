@@ -117,6 +117,8 @@ class Board:
                 return
             place, by = ways[hop]
             passage = place.router.passage(packet, by)
+            if passage.dropped:
+                self.reports.tell(f"{place.name}: no entry of the router fits packets with key {packet.key:#010x}: they are dropped")
             for core in passage.cores:
                 self._arrive(place, core, packet)
             ends = ((link, place.links.get(link)) for link in passage.links)

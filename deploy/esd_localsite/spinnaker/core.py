@@ -23,13 +23,13 @@ except ModuleNotFoundError:  # without the extra `spinnaker`, this module can be
 
 _NOWHERE = 0xFFFF0000
 """An address at which no instruction can be: emulation goes on until its count of instructions."""
-_SHORT, _FIRST, _LONGEST = 16, 64, 256
-"""Instructions in a row: while an interrupt waits that the program has masked; after a rest; and at most.
+_SHORT, _FIRST, _LONGEST = 16, 64, 1024
+"""Instructions in a row: while time matters (a masked interrupt waits, or the program reads a timer or DMA); after a rest; and at most.
 
 Between two rows the core looks at its interrupts. A row cannot be ended at an access to a peripheral: unicorn would do the access twice.
 """
-_ACCESS_TICKS = 4
-"""What reading a timer costs: a program that waits for a time gets on."""
+_ACCESS_TICKS = 1
+"""What an access to a timer or the DMA costs beside its instruction."""
 _WAIT, _WAIT_MASK = 0xEE070F90, 0xFFFF0FFF
 """The instruction that waits for an interrupt, whatever register it names."""
 _FIQ, _IRQ, _SUPERVISOR, _ABORT, _UNDEFINED = 0x11, 0x12, 0x13, 0x17, 0x1B
@@ -88,6 +88,8 @@ class Core:
     timers: Timers = field(default_factory=Timers)
     vic: Vic = field(default_factory=Vic)
     row: int = _FIRST
+    timed: bool = False
+    """Whether the program has just looked at a timer or at the DMA: it measures time, or waits."""
     faults: int = 0
 
     def __post_init__(self) -> None:
@@ -199,7 +201,8 @@ class Core:
         elif self._pc == self._waiting_at + 4:
             self.asleep, self.row = True, _FIRST
         else:
-            self.row = min(_LONGEST, 2 * self.row)
+            self.row = _SHORT if self.timed else min(_LONGEST, 2 * self.row)
+        self.timed = False
 
     def _crash(self, error: Any) -> None:
         if self._fault:
@@ -312,6 +315,7 @@ class _Timed:
 
     def read(self, register: int) -> int:
         self.core.time += _ACCESS_TICKS
+        self.core.timed = True
         return int(self.device.read(register, self.core.time))
 
     def write(self, register: int, value: int) -> None:
