@@ -118,9 +118,7 @@ class Board:
             place, by = ways[hop]
             passage = place.router.passage(packet, by)
             if passage.dropped:
-                self.reports.tell(
-                    f"{place.name}: packets with key {packet.key:#010x} are dropped: no entry of the router leads anywhere"
-                )
+                self.reports.tell(f"{place.name}: packets with key {packet.key:#010x} are dropped: no entry of the router leads anywhere")
             for core in passage.cores:
                 self._arrive(place, core, packet)
             ends = ((link, place.links.get(link)) for link in passage.links)
