@@ -8,7 +8,6 @@ import inspect
 import runpy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 from esd_nest_server.shares import Share
@@ -28,7 +27,10 @@ class Call:
 
 
 class Kernel:
-    """NEST in this process, which is one rank. `populations`: names that stand for nodes in arguments; `sizes`: how many nodes each has."""
+    """NEST in this process, which is one rank; made on all ranks at once, before there is a network. `names`: the functions.
+
+    `populations`: names that stand for nodes in arguments; `sizes`: how many nodes each has.
+    """
 
     def __init__(self, nest: Any) -> None:
         self._nest = nest
@@ -43,12 +45,7 @@ class Kernel:
             "ResetKernel": self._reset_kernel,
             "NamePopulation": self._name_population,
         }
-
-    @cached_property
-    def names(self) -> frozenset[str]:
-        """The functions that may be called: those of PyNEST whose name begins with a capital, and NamePopulation."""
-        found = {name for name in dir(self._nest) if name[:1].isupper() and inspect.isroutine(getattr(self._nest, name))}
-        return frozenset(found | set(self._own))
+        self.names = frozenset({*self._own, *_functions(nest)})
 
     def call(self, call: Call) -> Share:
         """This rank's share of the answer. Raises what NEST raises, LookupError for an unknown function."""
@@ -163,3 +160,8 @@ class Kernel:
 
 def _is_list(value: Any) -> bool:
     return hasattr(value, "__len__") and not isinstance(value, str | bytes | Mapping)
+
+
+def _functions(nest: Any) -> set[str]:
+    """The functions that may be called: those of PyNEST whose name begins with a capital. `T_max` is an attribute that asks the kernel."""
+    return {name for name in dir(nest) if name[:1].isupper() and inspect.isroutine(getattr(nest, name))}

@@ -121,6 +121,11 @@ class FakeNest:
         self.collective += 1
         return {"version": "3.10.0"}
 
+    @property
+    def T_max(self):  # noqa: N802
+        self.collective += 1
+        return 1e9
+
     def GetKernelStatus(self):  # noqa: N802
         self.collective += 1
         own = {"network_size": len(self.nodes), "num_connections": len(self.connections), "biological_time": self.time}
