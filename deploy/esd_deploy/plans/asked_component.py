@@ -75,7 +75,7 @@ class CheckedComponent:
         return PlannedComponent(self.name, image, self.script, self.shape, self.site)
 
 
-def require_fitting(components: Sequence[Component], *, mode: str, site: SiteConfig, packages: bool = False) -> None:
+def require_fitting(components: Sequence[Component], *, mode: str, site: SiteConfig) -> None:
     """Raises UsageError where a run with components cannot be."""
     names = [one.name for one in components]
     if len(set(names)) < len(names):
@@ -84,8 +84,6 @@ def require_fitting(components: Sequence[Component], *, mode: str, site: SiteCon
         raise UsageError("--component: all components run from images; give --image for the first one")
     if components and (site.submit == "sbatch" or site.kind != "unicore"):
         raise UsageError(f"--component: site '{site.name}' must submit through its server (`submit: unicore`) for a heterogeneous job")
-    if components and packages:
-        raise UsageError("--component and --requirements: packages are installed for one image only; leave one out")
 
 
 def _number(text: str, key: str, word: str) -> int:

@@ -10,6 +10,7 @@ import logging
 import ssl
 from collections.abc import AsyncIterator
 from http import HTTPStatus
+from urllib.parse import unquote_to_bytes
 
 import httpx
 from starlette.applications import Starlette
@@ -31,6 +32,7 @@ _HOP = frozenset(
     {b"connection", b"expect", b"host", b"keep-alive", b"proxy-authorization", b"proxy-connection", b"te", b"trailer", b"transfer-encoding"}
     | {b"upgrade"}
 )
+_CONTROL = frozenset((*range(32), 127))
 _OURS = frozenset({b"date", b"server"})
 _TIMEOUT = {"connect": 5.0, "read": 600.0, "write": 600.0, "pool": 60.0}
 _LIMITS = httpx.Limits(max_connections=60, max_keepalive_connections=20, keepalive_expiry=5.0)
@@ -51,6 +53,9 @@ class Passage:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        if wants_tunnel(scope) and not _is_plain(scope["query_string"]):
+            await _away("a tunnel's host and port hold no control characters", HTTPStatus.BAD_REQUEST)(scope, receive, send)
+            return
         transport = self._tunnelling.transport if self._tunnelling and wants_tunnel(scope) else self._transport
         try:
             answer = await transport.handle_async_request(self._passed_on(request))
@@ -85,6 +90,11 @@ class Passage:
             content=request.stream() if has_body else None,
             extensions={"target": target, "timeout": _TIMEOUT},
         )
+
+
+def _is_plain(query: bytes) -> bool:
+    """Whether a query holds no control characters: the server hands its values to the TSI as words of a line."""
+    return not _CONTROL & frozenset(unquote_to_bytes(query))
 
 
 def _passed_back(answer: httpx.Response) -> Response:

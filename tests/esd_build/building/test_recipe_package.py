@@ -26,7 +26,7 @@ def folder(tmp_path):
 
 
 def test_what_belongs_to_a_recipe(folder):
-    recipe = Recipe.model_construct(name="server", folder=folder)
+    recipe = Recipe.model_construct(name="server", folder=folder)  # type: ignore[call-arg]
 
     assert [path.name for path in recipe.files] == ["notes.txt", "own_package", "server.def"]
 

@@ -130,3 +130,11 @@ def test_a_download_that_breaks_breaks_for_the_client_too() -> None:
         asyncio.run(call())
     assert messages == ["http.response.start", "http.response.body"]
     assert closed
+
+
+@pytest.mark.parametrize("host", ["a%0Ab", "a%0d", "a%00", "a%7f"])
+def test_a_tunnels_host_with_control_characters_goes_to_no_server(host: str) -> None:
+    switch = {"Connection": "Upgrade", "Upgrade": "UNICORE-Socket-Forwarding"}
+    answer, upstream = ask(hello, "GET", f"/rest/core/jobs/1/forward-port?port=80&host={host}", headers=switch)
+    assert answer.status_code == 400
+    assert upstream.asked == []

@@ -60,6 +60,8 @@ def planned(
     wanted = local_checks.checked(with_default_image(request, config), config, runs=runs, signed=how.signed, model=model)
     if requirements is not None:
         require_file(requirements)
+        if request.components:
+            raise UsageError("--component and --requirements: packages are installed for one image only; leave one out")
     place = Site.of(config).signed_only() if how.signed else Site.of(config)
     plan = place.planned(wanted)
     plan = plan if model is None else model_input.with_model(plan, model, ModelBuilder.here())
