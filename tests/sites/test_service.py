@@ -214,7 +214,7 @@ def test_a_call_that_fails_on_one_rank_only(deploy, served):
 
 
 def test_the_time_limit_in_mid_loop(deploy, served, idle):
-    one = served("--nodes", "2", "--network", str(LOOP / "network.py"), "--time", "1m", "--save", "25", "--warn", "40")
+    one = served("--nodes", "2", "--network", str(LOOP / "network.py"), "--time", "3m", "--save", "90", "--warn", "120")
 
     with calling(deploy, one) as client:
         client.call("Prepare")
