@@ -8,6 +8,8 @@ ENV ?= edge
 PROVIDER ?=
 SITE ?= local
 SERVER ?=
+LAUNCHER ?=
+PSMGMT ?=
 TSI ?=
 TARGET ?=
 VALIDATE ?=
@@ -33,19 +35,19 @@ TAGGED = $(IMAGE):$$(sed -nE 's/.*:([^@]+)@.*/\1/p' dist/images/$(NAME).referenc
 BIN := .venv/bin
 SCRIPTS := $(wildcard ci/*.sh ci/*/*.sh) .ci/run $(wildcard deploy/esd_deploy/job/*.sh deploy/esd_deploy/validation/job/*.sh)
 
-.PHONY: fuzz fuzz-long help setup uninstall fresh fresh-all system python demo test test-unicorex coverage image plan matrix built contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
+.PHONY: fuzz fuzz-long help setup uninstall fresh fresh-all system python demo test test-unicorex test-parastation coverage image plan matrix built contract push sign promote publish ci-local validate check format lock reference docs release spack-lock clean
 
 help:  ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
-setup:  ## install what is missing: Apptainer, Slurm, munge, a registry (needs root or sudo) and .venv; SERVER=unicorex: also Java and Maven; APPTAINER_DEB=FILE: use that package
-	@SERVER=$(SERVER) APPTAINER_DEB=$(APPTAINER_DEB) ci/setup.sh
+setup:  ## install what is missing: Apptainer, Slurm, munge, a registry (needs root or sudo) and .venv; SERVER=unicorex: also Java and Maven; LAUNCHER=parastation: also what ParaStation is built with; APPTAINER_DEB=FILE: use that package
+	@SERVER=$(SERVER) LAUNCHER=$(LAUNCHER) APPTAINER_DEB=$(APPTAINER_DEB) ci/setup.sh
 
 uninstall:  ## remove what `make setup` installed on this machine; says what it leaves
 	@ci/uninstall.sh
 
 system:
-	@SERVER=$(SERVER) APPTAINER_DEB=$(APPTAINER_DEB) ci/install-system.sh
+	@SERVER=$(SERVER) LAUNCHER=$(LAUNCHER) APPTAINER_DEB=$(APPTAINER_DEB) ci/install-system.sh
 
 python:
 	@ci/install-python.sh
@@ -58,6 +60,9 @@ test:  ## set-up, then every test that this machine can run
 
 test-unicorex:  ## every test of a site, the contract and other people's clients on the real UNICORE/X (after `make setup SERVER=unicorex`; TSI=ARCHIVE)
 	@$(BIN)/pytest tests/sites tests/contract tests/foreign --server unicorex $(if $(TSI),--tsi $(TSI)) -m site
+
+test-parastation:  ## every test of a site with Jülich's launcher instead of slurmd (Debian 13, after `make setup LAUNCHER=parastation`; PSMGMT=ARCHIVE)
+	@$(BIN)/pytest tests/sites --launcher parastation $(if $(PSMGMT),--psmgmt $(PSMGMT)) -m site
 
 coverage: python  ## the tests that need nothing installed, and how much of the code they reach
 	@$(BIN)/pytest -q -m "not (integration or image or site or long)" --cov --cov-report=term

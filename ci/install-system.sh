@@ -3,6 +3,7 @@
 # with its helpers, and the unprivileged user that runs builds and jobs. Needs root or sudo. Does nothing if everything is
 # installed. Can be interrupted and started again. `make uninstall` undoes it.
 # SERVER=unicorex: also installs what the real UNICORE/X needs (Java, Maven).
+# LAUNCHER=parastation: also installs what ParaStation Management is built with.
 #
 #   ci/install-system.sh [first|rest]     first: what .venv needs; rest: everything else; no argument: both
 set -euo pipefail
@@ -19,7 +20,7 @@ export APPTAINER_DEB
 everything_is_there && exit 0
 if [ "$(id -u)" != 0 ]; then
   command -v sudo >/dev/null || die "needs root, and there is no sudo: run 'make setup' as root, or install sudo"
-  exec sudo --preserve-env=SERVER,APPTAINER_DEB,http_proxy,https_proxy,no_proxy bash "$0" "$@"
+  exec sudo --preserve-env=SERVER,LAUNCHER,APPTAINER_DEB,http_proxy,https_proxy,no_proxy bash "$0" "$@"
 fi
 # shellcheck source=system/preflight.sh
 . "$here/system/preflight.sh"

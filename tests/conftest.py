@@ -12,8 +12,10 @@ from tests.real.fixtures import keycloak, machine, real_folder, real_queue  # no
 
 from esd_localsite import elevation, lifecycle
 from esd_localsite.errors import LocalSiteError
+from esd_localsite.parastation import build
+from esd_localsite.parastation.places import Places
 from esd_localsite.state.layout import Layout
-from esd_localsite.state.options import Server, SiteOptions, Speed, UserOption
+from esd_localsite.state.options import Launcher, Server, SiteOptions, Speed, UserOption
 from esd_localsite.state.programs import find_program, require_programs
 from esd_localsite.state.status import SiteStatus
 from esd_localsite.unicorex.programs.java import find_java, find_maven
@@ -43,9 +45,18 @@ def local_site_possible() -> None:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Which UNICORE server the local sites of this session run: the same tests hold for both."""
+    """Which UNICORE server and which launcher the local sites of this session run: the same tests hold for all."""
     group = parser.getgroup("local site")
     group.addoption("--server", type=Server, choices=list(Server), default=Server.OWN, help="which UNICORE server the local sites run")
+    group.addoption(
+        "--launcher", type=Launcher, choices=list(Launcher), default=Launcher.SLURMD, help="which daemon starts the ranks on their nodes"
+    )
+    group.addoption(
+        "--psmgmt",
+        type=Path,
+        default=os.environ.get("ESD_PSMGMT"),
+        help="ParaStation Management's source, an archive or a folder; also ESD_PSMGMT",
+    )
     group.addoption(
         "--queue-source",
         type=Path,
@@ -67,6 +78,24 @@ def given_tsi(request: pytest.FixtureRequest) -> Path | None:
     given: Path | None = request.config.getoption("--tsi")
     beside = sorted(Path(__file__).parents[2].glob("shared/peers/unicore/unicore-tsi-*.tar.gz"))
     return given or next(iter(beside), None)
+
+
+def given_psmgmt(request: pytest.FixtureRequest) -> Path | None:
+    """ParaStation's source: as given, else the archive beside the checkout. None: it is to be fetched."""
+    given: Path | None = request.config.getoption("--psmgmt")
+    beside = sorted(Path(__file__).parents[2].glob("shared/peers/parastation/psmgmt-*.tar.gz"))
+    return given or next(iter(beside), None)
+
+
+def why_no_parastation(psmgmt: Path | None) -> str | None:
+    """The reason why ParaStation cannot be built on this machine; None where it can."""
+    try:
+        found = build.machine()
+    except LocalSiteError as error:
+        return str(error)
+    if psmgmt or build.is_kept(Places(Layout("any")).store, found):
+        return None
+    return "no source of ParaStation: give --psmgmt ARCHIVE (or ESD_PSMGMT), or let `local up --launcher parastation` fetch it once"
 
 
 def why_no_real_server(tsi: Path | None) -> str | None:
@@ -102,12 +131,22 @@ def real_server(request: pytest.FixtureRequest) -> SiteOptions:
 
 
 @pytest.fixture(scope="session")
+def parastation(request: pytest.FixtureRequest) -> SiteOptions:
+    """The options of a site with ParaStation's launcher. Skips, with the reason, where there can be none."""
+    psmgmt = given_psmgmt(request)
+    reason = why_no_parastation(psmgmt)
+    if reason is not None:
+        pytest.skip(reason)
+    return SiteOptions(launcher=Launcher.PARASTATION, psmgmt=psmgmt.absolute() if psmgmt else None)
+
+
+@pytest.fixture(scope="session")
 def site_options(request: pytest.FixtureRequest) -> SiteOptions:
-    """The options of the session's local sites: those of `--server`."""
-    if request.config.getoption("--server") is Server.OWN:
-        return SiteOptions()
-    options: SiteOptions = request.getfixturevalue("real_server")
-    return options
+    """The options of the session's local sites: those of `--server` and `--launcher`."""
+    config = request.config
+    server: SiteOptions = SiteOptions() if config.getoption("--server") is Server.OWN else request.getfixturevalue("real_server")
+    launcher: SiteOptions = SiteOptions() if config.getoption("--launcher") is Launcher.SLURMD else request.getfixturevalue("parastation")
+    return server.model_copy(update={"launcher": launcher.launcher, "psmgmt": launcher.psmgmt})
 
 
 @pytest.fixture

@@ -83,6 +83,7 @@ fill_root() {
     die 4 "git cannot clone the committed HEAD of $PWD"
   chmod -R a+rX "$root/fresh/esd-images.git"
   cp ci/fresh/*.sh README.md "$root/fresh/"
+  [ -z "${FRESH_PSMGMT:-}" ] || cp "$FRESH_PSMGMT" "$root/fresh/psmgmt.tar.gz"
   [ -z "${FRESH_TSI:-}" ] || cp "$FRESH_TSI" "$root/fresh/tsi.tar.gz"
   [ -z "$cold" ] || return 0
   [ "$user" = root ] || owner=1000

@@ -28,6 +28,11 @@ if [ "${SERVER:-}" = unicorex ]; then
   packages+=(default-jre-headless maven git) # the real UNICORE/X, its jars, its TSI
 fi
 
+if [ "${LAUNCHER:-}" = parastation ]; then # what psid, psslurm and pspmix are built with (Debian 13)
+  packages+=(bison build-essential flex gawk git pkg-config)
+  packages+=(libglib2.0-dev libhwloc-dev libjson-c-dev libmunge-dev libnuma-dev libpam0g-dev libpopt-dev libslurm-dev)
+fi
+
 say() { printf '==> %s\n' "$*"; }
 die() {
   printf '%s: %s\n' "$(basename "$0" .sh)" "$*" >&2

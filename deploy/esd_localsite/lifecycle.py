@@ -10,11 +10,12 @@ from esd_localsite.cluster import accounts
 from esd_localsite.cluster.network import remove_interface
 from esd_localsite.cluster.preparation import prepare
 from esd_localsite.errors import LocalSiteError
+from esd_localsite.parastation import preparation as parastation
 from esd_localsite.state import lock
 from esd_localsite.state.files import make_folder, write
 from esd_localsite.state.interrupts import one_interrupt
 from esd_localsite.state.layout import Layout, find_layout
-from esd_localsite.state.options import Profile, Server, SiteOptions
+from esd_localsite.state.options import Launcher, Profile, Server, SiteOptions
 from esd_localsite.state.plan import SitePlan, checkout, code_fingerprint
 from esd_localsite.state.programs import OWN_PACKAGES, PACKAGES, require_programs
 from esd_localsite.state.status import SiteStatus, State, command, judge, read_record
@@ -152,11 +153,13 @@ def _launch(layout: Layout, options: SiteOptions | None, progress: Callable[[str
     try:
         with lock.holding(layout.lock) as held:
             progress("preparing")
-            _provide_server(layout, options, progress)
+            _provide_programs(layout, options, progress)
             _remove_interface(layout)
             plan = prepare(layout, os.environ, options)
             if plan.options.server is Server.UNICOREX:
                 real_server.configure(layout, plan, os.environ)
+            if plan.options.launcher is Launcher.PARASTATION:
+                parastation.configure(layout)
             layout.status.unlink(missing_ok=True)
             launch(layout, held, progress)
     except BaseException:
@@ -165,12 +168,14 @@ def _launch(layout: Layout, options: SiteOptions | None, progress: Callable[[str
         raise
 
 
-def _provide_server(layout: Layout, options: SiteOptions | None, progress: Callable[[str], None]) -> None:
-    """With the real server: find or fetch its programs before anything is written."""
+def _provide_programs(layout: Layout, options: SiteOptions | None, progress: Callable[[str], None]) -> None:
+    """With the real server or ParaStation: find, fetch or build their programs before anything is written."""
     old = SitePlan.read(layout)
     wanted = options or (old.options if old else SiteOptions())
     if wanted.server is Server.UNICOREX:
         real_server.provide(layout, wanted.tsi, os.environ, progress)
+    if wanted.launcher is Launcher.PARASTATION:
+        parastation.provide(layout, wanted, progress)
 
 
 def _remove_interface(layout: Layout) -> None:

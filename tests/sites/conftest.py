@@ -14,6 +14,7 @@ import pytest
 from esd_build.data.reference import ImageReference
 from esd_build.product import finished
 from esd_build.registry import Credentials, PublishedImage, Registry
+from esd_localsite.state.options import Launcher
 from esd_localsite.state.status import SiteStatus
 
 ROOT = Path(__file__).parents[2]
@@ -67,7 +68,11 @@ class Deploy:
         """For a local site: its configuration is the standard one, with its own status file."""
         site_file = folder / "here.yaml"
         standard = (ROOT / "site-configs" / "local.yaml").read_text()
-        site_file.write_text(standard.replace("/esd-localsite/local/", f"/esd-localsite/{site.name}/"))
+        here = standard.replace("/esd-localsite/local/", f"/esd-localsite/{site.name}/")
+        if site.launcher is Launcher.PARASTATION:
+            # pspmix's store in shared memory fails here; a rank has 3 s to learn its PMIx server, which a busy machine exceeds.
+            here = here.replace("mpi: pmix\n", 'mpi: pspmix\nenvironment: {PMIX_MCA_gds: hash, PSPMIX_ENV_TMOUT: "60"}\n')
+        site_file.write_text(here)
         return cls(site_file, folder)
 
 

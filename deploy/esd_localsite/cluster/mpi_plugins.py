@@ -9,6 +9,7 @@ _FOLDERS = ("/usr/lib/*/slurm-wlm", "/usr/lib64/slurm", "/usr/lib/slurm", "/usr/
 _ALIASES = {"pspmix": "pmix_v4"}
 """Plugins of other systems, rehearsed with one of Slurm's under their name: ParaStation's PMIx server is not Slurm's."""
 _ALWAYS = ("none",)
+"""Since 23.02, Slurm needs no file for it."""
 
 
 def slurm_plugins(root: Path = Path("/")) -> Path:
@@ -22,14 +23,24 @@ def slurm_plugins(root: Path = Path("/")) -> Path:
 
 def offer(machine: Path, folder: Path, names: Sequence[str]) -> None:
     """Fill `folder` again with the machine's plugins, but only with the MPI plugins `names`. Raises LocalSiteError for a missing one."""
+    _link_others(machine, folder)
+    for name in (*names, *(name for name in _ALWAYS if (machine / f"mpi_{name}.so").exists())):
+        _offer_one(machine, folder, name)
+
+
+def offer_foreign(machine: Path, folder: Path, plugin: Path) -> None:
+    """The same, with one MPI plugin that is not Slurm's own: `plugin`, a file `mpi_NAME.so`."""
+    offer(machine, folder, ())
+    (folder / plugin.name).symlink_to(plugin)
+
+
+def _link_others(machine: Path, folder: Path) -> None:
     folder.mkdir(exist_ok=True)
     for old in folder.iterdir():
         old.unlink()
     for plugin in machine.glob("*.so"):
         if not plugin.name.startswith("mpi_"):
             (folder / plugin.name).symlink_to(plugin)
-    for name in (*names, *_ALWAYS):
-        _offer_one(machine, folder, name)
 
 
 def _offer_one(machine: Path, folder: Path, name: str) -> None:

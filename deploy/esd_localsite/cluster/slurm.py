@@ -3,13 +3,22 @@
 import re
 
 from esd_localsite.state.layout import LOGIN, NODES, Layout
-from esd_localsite.state.options import PartitionOption, Speed
+from esd_localsite.state.options import Launcher, PartitionOption, Speed
 from esd_localsite.state.plan import SitePlan
 
 
 def slurm_conf(layout: Layout, plan: SitePlan, cpus: int) -> str:
     """slurm.conf. Each node offers all `cpus` of the machine. The two nodes share them, which affects timings."""
-    return "\n".join((*_daemons(layout, plan), *_mpi(layout, plan), *_jobs(layout, plan.options.speed), *_nodes(plan, cpus), ""))
+    return "\n".join(
+        (
+            *_daemons(layout, plan),
+            *_mpi(layout, plan),
+            *_jobs(layout, plan.options.speed),
+            *_starts(layout, plan.options.launcher),
+            *_nodes(plan, cpus),
+            "",
+        )
+    )
 
 
 def first_job_conf(plan: SitePlan) -> str:
@@ -53,6 +62,8 @@ def _daemons(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
 
 
 def _mpi(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
+    if plan.options.launcher is Launcher.PARASTATION:
+        return (f"PluginDir={layout.mpi_plugins}", "MpiDefault=pspmix")  # JSC sets SLURM_MPI_TYPE=pspmix for everyone
     if not plan.options.mpi:
         return ("MpiDefault=pmix",)
     return (f"PluginDir={layout.mpi_plugins}", f"MpiDefault={plan.options.mpi[0]}")
@@ -61,9 +72,7 @@ def _mpi(layout: Layout, plan: SitePlan) -> tuple[str, ...]:
 def _jobs(layout: Layout, speed: Speed) -> tuple[str, ...]:
     return (
         "ProctrackType=proctrack/linuxproc",  # works without cgroups, which containers and old kernels lack
-        "TaskPlugin=task/none",
         "SelectType=select/cons_tres",
-        "SelectTypeParameters=CR_CPU",
         "SlurmdParameters=config_overrides",  # both nodes may offer all processors of the machine
         "PropagateResourceLimits=NONE",  # the site's root may lack CAP_SYS_RESOURCE, and then cannot raise any limit
         "SchedulerType=sched/backfill",
@@ -78,8 +87,23 @@ def _jobs(layout: Layout, speed: Speed) -> tuple[str, ...]:
     )
 
 
+def _starts(layout: Layout, launcher: Launcher) -> tuple[str, ...]:
+    """What depends on the daemon of the nodes."""
+    if launcher is Launcher.SLURMD:
+        return ("TaskPlugin=task/none", "SelectTypeParameters=CR_CPU")
+    return (
+        "TaskPlugin=task/affinity",  # this and the next are told to psslurm, which binds the ranks itself
+        "TaskPluginParam=Threads",
+        "SelectTypeParameters=CR_Core",  # psslurm refuses CR_CPU
+        "PrologSlurmctld=/usr/bin/true",  # psslurm refuses to start without one,
+        f"AccountingStoragePass={layout.munge_socket}",  # psslurm marks its messages as signed by the global munge, which this names
+        "PrologFlags=Alloc",  # which it takes part in when a job gets its nodes
+    )
+
+
 def _nodes(plan: SitePlan, cpus: int) -> tuple[str, ...]:
-    nodes = (f"NodeName={node} NodeAddr={plan.address(node)} CPUs={cpus} RealMemory={plan.node_memory_mb}" for node in NODES)
+    inner = f" Sockets=1 CoresPerSocket={cpus} ThreadsPerCore=1" if plan.options.launcher is Launcher.PARASTATION else ""
+    nodes = (f"NodeName={node} NodeAddr={plan.address(node)} CPUs={cpus}{inner} RealMemory={plan.node_memory_mb}" for node in NODES)
     return (*nodes, *(_partition(option, default=option is plan.options.partitions[0]) for option in plan.options.partitions))
 
 

@@ -18,7 +18,7 @@ def fault(
     name: Annotated[str, typer.Option("--name", help="Which local site.")] = "local",
     times: Annotated[int | None, typer.Option(min=1, help="How often the fault strikes; default: until cleared.")] = None,
     seconds: Annotated[float | None, typer.Option(min=0.001, help="slow: how much; …-down: how long.")] = None,
-    node: Annotated[str | None, typer.Option(help="node-down: which node.")] = None,
+    node: Annotated[str | None, typer.Option(help="node-down, node-dies: which node.")] = None,
     megabytes: Annotated[int | None, typer.Option(min=1, help="disk-quota: size of the disk.")] = None,
 ) -> None:
     """Break the running site on purpose: see docs/reference/faults.md for what each fault does."""

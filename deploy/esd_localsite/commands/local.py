@@ -9,7 +9,7 @@ import typer
 from esd_localsite import lifecycle
 from esd_localsite.commands import fault, module
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.state.options import Profile, Server, SiteOptions, Speed, parse_partition, parse_tsi, parse_user
+from esd_localsite.state.options import Launcher, Profile, Server, SiteOptions, Speed, parse_partition, parse_source, parse_user
 from esd_localsite.state.status import SiteStatus, State
 
 app = typer.Typer(
@@ -28,6 +28,13 @@ def up(  # noqa: PLR0913 - the options of a site, which are many
     profile: Annotated[Profile | None, typer.Option(help="slurm: two nodes, needs root or sudo; nobatch: no Slurm, no root.")] = None,
     server: Annotated[Server | None, typer.Option(help="own: this project's endpoint; unicorex: the real UNICORE/X (needs Java).")] = None,
     tsi: Annotated[Path | None, typer.Option(help="With unicorex: UNICORE's TSI, as an archive or a folder; default: fetch it.")] = None,
+    launcher: Annotated[
+        Launcher | None, typer.Option(help="slurmd: Slurm's own; parastation: psid with psslurm and pspmix, as at Jülich (built once).")
+    ] = None,
+    psmgmt: Annotated[
+        Path | None, typer.Option(help="With parastation: the source of psmgmt, as an archive or a folder; default: fetch it.")
+    ] = None,
+    psmgmt_hash: Annotated[str | None, typer.Option(help="Accept a source whose files have this hash instead of the tried one.")] = None,
     port: Annotated[int | None, typer.Option(min=1, max=65535, help="The UNICORE endpoint's port.")] = None,
     site_name: Annotated[str | None, typer.Option(help="The site's name as UNICORE spells it.")] = None,
     user: Annotated[list[str] | None, typer.Option(help="A further user with a separate account: NAME or NAME=PASSWORD_FILE.")] = None,
@@ -47,7 +54,10 @@ def up(  # noqa: PLR0913 - the options of a site, which are many
     choices = {
         "profile": profile,
         "server": server,
-        "tsi": parse_tsi(tsi) if tsi else None,
+        "tsi": parse_source("--tsi", tsi) if tsi else None,
+        "launcher": launcher,
+        "psmgmt": parse_source("--psmgmt", psmgmt) if psmgmt else None,
+        "psmgmt_hash": psmgmt_hash,
         "unicore_port": port,
         "unicore_site": site_name,
         "users": tuple(map(parse_user, user)) if user else None,
@@ -102,6 +112,7 @@ def describe(site: SiteStatus) -> str:
         "site": f"{site.name}: {site.state} ({site.detail})" if site.detail != site.state else f"{site.name}: {site.state}",
         "UNICORE": site.unicore_url,
         "server": "UNICORE/X 2.9.0" if site.server is Server.UNICOREX else None,
+        "launcher": site.launcher if site.launcher is not Launcher.SLURMD else None,
         "registry": f"{site.registry}, account to push in {site.registry_login_file}" if site.registry else None,
         "queue": site.nmpi_url,
         "nodes": ", ".join(site.nodes) or None,

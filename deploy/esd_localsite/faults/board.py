@@ -31,6 +31,7 @@ class FaultKind(StrEnum):
     PRECOMMAND_IN_BATCH = "precommand-in-batch"
     DISK_QUOTA = "disk-quota"
     NODE_DOWN = "node-down"
+    NODE_DIES = "node-dies"
     ENDPOINT_DOWN = "endpoint-down"
     ENDPOINT_RESTART = "endpoint-restart"
     REGISTRY_DOWN = "registry-down"
@@ -51,6 +52,7 @@ MEANING = {
     FaultKind.PRECOMMAND_IN_BATCH: "precommands of new jobs run inside the batch job, not on the login node",
     FaultKind.DISK_QUOTA: "uploads and imports exceed the quota; the login node's SCRATCH is an empty disk of --megabytes (default 16)",
     FaultKind.NODE_DOWN: "Slurm takes --node (default: the last one) down, and its jobs with it",
+    FaultKind.NODE_DIES: "the daemon of --node (default: the last one) is killed and stays away, for --seconds or until cleared",
     FaultKind.ENDPOINT_DOWN: "the UNICORE endpoint is killed and stays away, for --seconds or until cleared",
     FaultKind.ENDPOINT_RESTART: "the UNICORE endpoint is killed and restarted; the command returns when it answers",
     FaultKind.REGISTRY_DOWN: "the OCI registry is killed and stays away, for --seconds or until cleared",
@@ -61,7 +63,7 @@ MEANING = {
 }
 
 
-STAY_AWAY = frozenset({FaultKind.ENDPOINT_DOWN, FaultKind.REGISTRY_DOWN, FaultKind.SERVER_DOWN, FaultKind.TSI_DOWN})
+STAY_AWAY = frozenset({FaultKind.NODE_DIES, FaultKind.ENDPOINT_DOWN, FaultKind.REGISTRY_DOWN, FaultKind.SERVER_DOWN, FaultKind.TSI_DOWN})
 """Faults that kill a daemon, which stays away for a time."""
 
 

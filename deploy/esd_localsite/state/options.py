@@ -33,6 +33,15 @@ class Server(StrEnum):
     """The real UNICORE/X, with UNICORE's own TSI."""
 
 
+class Launcher(StrEnum):
+    """Which daemon starts the ranks on the nodes."""
+
+    SLURMD = "slurmd"
+    """Slurm's own, with Slurm's PMIx plugin."""
+    PARASTATION = "parastation"
+    """ParaStation's psid with psslurm, and pspmix as the ranks' PMIx server, as at Jülich."""
+
+
 class Speed(StrEnum):
     """The time constants."""
 
@@ -72,6 +81,11 @@ class SiteOptions(_Strict):
     server: Server = Server.OWN
     tsi: Path | None = None
     """With the real server: an archive or folder with UNICORE's TSI; None: fetch it from its public repository."""
+    launcher: Launcher = Launcher.SLURMD
+    psmgmt: Path | None = None
+    """With ParaStation: an archive or folder with its source; None: fetch it from its public repository."""
+    psmgmt_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """The hash of the files of that source, if it is not the tried one."""
     unicore_site: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] | None = None
     """The site's name as UNICORE spells it; None: the local site's name in capitals."""
     unicore_port: int | None = Field(default=None, ge=1, le=65535)
@@ -93,11 +107,22 @@ class SiteOptions(_Strict):
                 raise ValueError(f"the same {kind} is named twice")
         if self.tsi is not None and (self.server is Server.OWN or self.profile is Profile.NOBATCH):
             raise ValueError("--tsi is for --server unicorex with profile slurm: nothing else has a TSI")
+        self._launcher_fits()
         if self.server is Server.UNICOREX and any(user.name == SERVER_USER for user in self.users):
             raise ValueError(f"the name '{SERVER_USER}' is the server's own: choose another user name")
         if not self.partitions:
             raise ValueError("a site needs at least one partition")
         return self
+
+    def _launcher_fits(self) -> None:
+        if self.launcher is Launcher.SLURMD:
+            if self.psmgmt is not None or self.psmgmt_hash is not None:
+                raise ValueError("--psmgmt and --psmgmt-hash are for --launcher parastation: slurmd has no such part")
+            return
+        if self.profile is Profile.NOBATCH:
+            raise ValueError("--launcher parastation needs nodes, which profile nobatch lacks, and root")
+        if self.mpi:
+            raise ValueError("--mpi is for --launcher slurmd: ParaStation's nodes have pspmix and no other MPI plugin")
 
     @classmethod
     def of(cls, **choices: object) -> Self:
@@ -133,8 +158,8 @@ def parse_user(text: str) -> UserOption:
         raise LocalSiteError(f"'{name}' is not a valid user name: use lower-case letters, digits and '-'") from error
 
 
-def parse_tsi(path: Path) -> Path:
+def parse_source(option: str, path: Path) -> Path:
     """An existing archive or folder, by its full path, because root reads it too."""
     if not path.exists():
-        raise LocalSiteError(f"--tsi {path}: no such archive or folder")
+        raise LocalSiteError(f"{option} {path}: no such archive or folder")
     return path.absolute()

@@ -7,7 +7,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from esd_localsite.state.layout import JOB_USER, NODES, Layout
-from esd_localsite.state.options import Server
+from esd_localsite.state.options import Launcher, Server
 from esd_localsite.state.plan import SitePlan
 
 
@@ -43,6 +43,7 @@ class SiteStatus(BaseModel):
     nmpi_url: str | None
     oidc_url: str | None = None
     server: Server = Server.OWN
+    launcher: Launcher = Launcher.SLURMD
     username: str
     password_file: Path
     ca_file: Path
@@ -82,6 +83,7 @@ class SiteStatus(BaseModel):
             nmpi_url=plan.nmpi_url if plan else None,
             oidc_url=plan.oidc_url if plan else None,
             server=plan.options.server if plan else Server.OWN,
+            launcher=plan.options.launcher if plan else Launcher.SLURMD,
             username=JOB_USER,
             password_file=layout.password,
             ca_file=layout.tls.ca,

@@ -10,7 +10,7 @@ from esd_localsite.cluster.network import inside
 from esd_localsite.state.layout import NODES, Layout
 
 # A node's own disk and memory: two slurmd share one machine, and PMIx keeps its sockets in /tmp under names that would collide.
-_NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpfs /dev/shm; shift 2; exec "$@"'
+NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpfs /dev/shm; shift 2; exec "$@"'
 
 # The controller writes its state some seconds late: after a crash it would give the numbers of running jobs to new ones, and then drain
 # the nodes for the duplicate. It never takes 250 jobs in those seconds.
@@ -76,7 +76,7 @@ def slurmctld(layout: Layout) -> Daemon:
 
 def slurmd(layout: Layout, node: str) -> Daemon:
     """A compute node: slurmd with its own network, host name, /tmp and /dev/shm."""
-    own = ("unshare", "--uts", "--mount", "--", "sh", "-ec", _NODE, "sh", node, str(layout.node(node) / "tmp"))
+    own = ("unshare", "--uts", "--mount", "--", "sh", "-ec", NODE, "sh", node, str(layout.node(node) / "tmp"))
     return Daemon(
         node, (*inside(layout, node), *own, "slurmd", "-D", "-N", node, "-f", str(layout.slurm_conf)), environment=slurm_environment(layout)
     )

@@ -1,12 +1,13 @@
 """Switches faults of a running site: does, as root, what the board alone cannot do."""
 
+import contextlib
 import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
 from esd_localsite.errors import LocalSiteError
-from esd_localsite.faults.board import Fault, FaultBoard, FaultKind
+from esd_localsite.faults.board import STAY_AWAY, Fault, FaultBoard, FaultKind
 from esd_localsite.state import lock
 from esd_localsite.state.layout import JOB_USER, NODES, Layout, find_layout
 from esd_localsite.state.options import Server
@@ -28,7 +29,7 @@ _DAEMONS = {
 }
 OF_THE_OWN_SERVER = frozenset({FaultKind.SBATCH_FAILS, FaultKind.JOB_LOST, FaultKind.PRECOMMAND_IN_BATCH})
 _OF_THE_REAL_SERVER = frozenset({FaultKind.SERVER_DOWN, FaultKind.TSI_DOWN})
-_OF_CLUSTERS = frozenset({FaultKind.NODE_DOWN, FaultKind.DISK_QUOTA})
+_OF_CLUSTERS = frozenset({FaultKind.NODE_DOWN, FaultKind.NODE_DIES, FaultKind.DISK_QUOTA})
 _PAST = frozenset({FaultKind.ENDPOINT_RESTART})
 """Faults that end with the command: there is nothing to clear."""
 
@@ -45,9 +46,12 @@ def inject(name: str, fault: Fault) -> None:
     elif fault.kind is FaultKind.NODE_DOWN:
         fault = fault.model_copy(update={"node": fault.node or NODES[-1]})
         _set_node(layout, fault.node or "", "State=DOWN", "Reason=fault")
+    elif fault.kind is FaultKind.NODE_DIES:
+        fault = fault.model_copy(update={"node": _own_node(fault.node or NODES[-1])})
+        _kill_node(layout, fault)
     elif fault.kind is FaultKind.DISK_QUOTA:
         _mount_small_disk(layout, fault.megabytes or _FAULTY_DISK_MB)
-    if fault.kind not in _PAST and not (fault.kind in _DAEMONS and fault.seconds):
+    if fault.kind not in _PAST and not (fault.kind in STAY_AWAY and fault.seconds):
         FaultBoard(layout.faults).switch_on(fault)
 
 
@@ -63,6 +67,8 @@ def clear(name: str, kinds: Sequence[FaultKind] = ()) -> tuple[FaultKind, ...]:
             _bring_up(layout, plan, fault.kind)
         elif fault.kind is FaultKind.NODE_DOWN:
             _resume_node(layout, fault.node or NODES[-1])
+        elif fault.kind is FaultKind.NODE_DIES:
+            _revive_node(layout, fault.node or NODES[-1])
         board.switch_off(fault.kind)
     return tuple(fault.kind for fault in cleared)
 
@@ -119,10 +125,33 @@ def _bring_up(layout: Layout, plan: SitePlan, kind: FaultKind) -> None:
         time.sleep(_ASK_EVERY_S)
 
 
-def _set_node(layout: Layout, node: str, *changes: str) -> None:
+def _kill_node(layout: Layout, fault: Fault) -> None:
+    control.give(layout, Order(verb=Verb.KILL, daemon=fault.node or ""))
+    if fault.seconds:
+        time.sleep(fault.seconds)
+        _revive_node(layout, fault.node or "")
+
+
+def _revive_node(layout: Layout, node: str) -> None:
+    """Start the node's daemon again; return when Slurm reaches it and gives it jobs."""
+    control.give(layout, Order(verb=Verb.START, daemon=node))
+    deadline = time.monotonic() + _ANSWER_TIMEOUT_S
+    while not readiness.node_accepts(layout, node):
+        if time.monotonic() > deadline:
+            raise LocalSiteError(f"{node} still takes no jobs; its log is {layout.log(node)}")
+        with contextlib.suppress(LocalSiteError):  # not while it does not answer
+            _resume_node(layout, node)
+        time.sleep(_ASK_EVERY_S)
+
+
+def _own_node(node: str) -> str:
     if node not in NODES:
         raise LocalSiteError(f"'{node}' is not a node of the local site; its nodes are {', '.join(NODES)}")
-    run(("scontrol", "update", f"NodeName={node}", *changes), extra={"SLURM_CONF": str(layout.slurm_conf)})
+    return node
+
+
+def _set_node(layout: Layout, node: str, *changes: str) -> None:
+    run(("scontrol", "update", f"NodeName={_own_node(node)}", *changes), extra={"SLURM_CONF": str(layout.slurm_conf)})
 
 
 def _resume_node(layout: Layout, node: str) -> None:

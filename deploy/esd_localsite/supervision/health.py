@@ -12,6 +12,7 @@ import httpx
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.layout import LOGIN, NODES, Layout
+from esd_localsite.state.options import Launcher
 from esd_localsite.state.plan import SitePlan
 from esd_localsite.state.programs import run
 from esd_localsite.state.status import Answer
@@ -72,14 +73,15 @@ def _controller(layout: Layout) -> str:
 
 
 class _NodeQuestion:
-    """Whether its slurmd accepts connections, and Slurm gives it jobs."""
+    """Whether its daemon (slurmd, or ParaStation's psid) accepts connections, and Slurm gives it jobs."""
 
     def __init__(self, layout: Layout, plan: SitePlan, node: str) -> None:
         self._layout, self._node = layout, node
+        self._daemon = "slurmd" if plan.options.launcher is Launcher.SLURMD else "psid"
         self._login, self._address = str(plan.address(LOGIN)), (str(plan.address(node)), _SLURMD_PORT)
 
     def __call__(self) -> str:
-        where = "slurmd at {}:{}".format(*self._address)
+        where = f"{self._daemon} at {{}}:{{}}".format(*self._address)
         try:
             with socket.create_connection(self._address, timeout=_HTTP_S) as connection:
                 source = connection.getsockname()[0]

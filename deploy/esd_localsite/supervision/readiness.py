@@ -29,6 +29,12 @@ def nodes_idle(layout: Layout) -> bool:
     return set(said.split("\n")[:-1]) == {f"{node} idle" for node in NODES}  # one line for each partition
 
 
+def node_accepts(layout: Layout, node: str) -> bool:
+    """Slurm reaches the node and gives it jobs."""
+    said = _slurm_says(layout, "sinfo", "--noheader", "--Node", f"--nodes={node}", "--format=%T") or ""
+    return set(said.split()) in ({"idle"}, {"mixed"}, {"allocated"})
+
+
 def registry_answers(layout: Layout, plan: SitePlan) -> bool:
     """The registry speaks the OCI protocol and asks for a token, which its login issues; both have certificates of the site's authority."""
     asked = _status(f"https://{plan.registry}/v2/", layout.tls.ca), _status(f"https://127.0.0.1:{plan.ports.login}/token", layout.tls.ca)

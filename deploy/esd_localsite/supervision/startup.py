@@ -4,9 +4,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from esd_localsite.state.layout import Layout
-from esd_localsite.state.options import Server
+from esd_localsite.state.options import Launcher, Server
 from esd_localsite.state.plan import SitePlan
-from esd_localsite.supervision import daemons, readiness, real_server
+from esd_localsite.supervision import daemons, psid, readiness, real_server
 from esd_localsite.supervision.daemons import Daemon
 from esd_localsite.unicorex.places import Places
 from esd_localsite.unicorex.programs.jars import UNICOREX, kept
@@ -36,9 +36,14 @@ def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
     return (
         Stage("munge", (daemons.munged(layout), *registry), lambda: readiness.munge_answers(layout)),
         Stage("Slurm's controller", (daemons.slurmctld(layout),), lambda: readiness.controller_answers(layout)),
-        Stage("compute nodes", (*daemons.slurmds(layout), *unicore), lambda: readiness.nodes_idle(layout)),
+        Stage("compute nodes", (*_nodes(layout, plan), *unicore), lambda: readiness.nodes_idle(layout)),
         *ends,
     )
+
+
+def _nodes(layout: Layout, plan: SitePlan) -> tuple[Daemon, ...]:
+    """The daemon of each compute node: Slurm's own, or ParaStation's."""
+    return psid.psids(layout) if plan.options.launcher is Launcher.PARASTATION else daemons.slurmds(layout)
 
 
 def _unicore(layout: Layout, plan: SitePlan) -> tuple[Daemon, ...]:

@@ -2,7 +2,7 @@ import pytest
 
 from esd_localsite.cluster.slurm import cgroup_conf, slurm_conf
 from esd_localsite.state.layout import Layout
-from esd_localsite.state.options import PartitionOption, SiteOptions, Speed
+from esd_localsite.state.options import Launcher, PartitionOption, SiteOptions, Speed
 from esd_localsite.state.plan import SitePlan
 
 
@@ -29,9 +29,7 @@ def test_slurm_conf(layout: Layout, plan: SitePlan) -> None:
         "MailProg=/bin/true",
         "MpiDefault=pmix",
         "ProctrackType=proctrack/linuxproc",
-        "TaskPlugin=task/none",
         "SelectType=select/cons_tres",
-        "SelectTypeParameters=CR_CPU",
         "SlurmdParameters=config_overrides",
         "PropagateResourceLimits=NONE",
         "SchedulerType=sched/backfill",
@@ -43,6 +41,8 @@ def test_slurm_conf(layout: Layout, plan: SitePlan) -> None:
         "JobAcctGatherType=jobacct_gather/none",
         "JobCompType=jobcomp/filetxt",
         "JobCompLoc=/sites/demo/log/jobs.log",
+        "TaskPlugin=task/none",
+        "SelectTypeParameters=CR_CPU",
         "NodeName=c1 NodeAddr=10.231.7.11 CPUs=2 RealMemory=12000",
         "NodeName=c2 NodeAddr=10.231.7.12 CPUs=2 RealMemory=12000",
         "PartitionName=batch Nodes=c1,c2 Default=YES MaxTime=1440 DefaultTime=60 State=UP",
@@ -60,6 +60,25 @@ def test_a_site_that_offers_other_plugins_partitions_and_times(layout: Layout, p
         "PartitionName=batch Nodes=c1,c2 Default=NO MaxTime=1440 DefaultTime=60 State=UP",
         "PartitionName=booster Nodes=c2 Default=NO MaxTime=1440 DefaultTime=60 State=UP",
     ]
+
+
+def test_what_psslurm_wants_instead(layout: Layout, plan: SitePlan) -> None:
+    options = SiteOptions(launcher=Launcher.PARASTATION)
+    usual = slurm_conf(layout, plan, cpus=4).splitlines()
+    lines = slurm_conf(layout, plan.model_copy(update={"options": options}), cpus=4).splitlines()
+    assert [line for line in lines if line not in usual] == [
+        "PluginDir=/sites/demo/slurm/plugins",
+        "MpiDefault=pspmix",
+        "TaskPlugin=task/affinity",
+        "TaskPluginParam=Threads",
+        "SelectTypeParameters=CR_Core",
+        "PrologSlurmctld=/usr/bin/true",
+        "AccountingStoragePass=/sites/demo/munge/socket",
+        "PrologFlags=Alloc",
+        "NodeName=c1 NodeAddr=10.231.7.11 CPUs=4 Sockets=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=12000",
+        "NodeName=c2 NodeAddr=10.231.7.12 CPUs=4 Sockets=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=12000",
+    ]
+    assert {line for line in usual if line not in lines} >= {"MpiDefault=pmix", "TaskPlugin=task/none", "SelectTypeParameters=CR_CPU"}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from esd_localsite.commands import local
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.layout import Layout
 from esd_localsite.state.options import (
+    Launcher,
     PartitionOption,
     Profile,
     Server,
@@ -16,7 +17,7 @@ from esd_localsite.state.options import (
     Speed,
     UserOption,
     parse_partition,
-    parse_tsi,
+    parse_source,
     parse_user,
 )
 from esd_localsite.state.plan import SitePlan
@@ -72,6 +73,11 @@ def test_a_user_whose_name_or_file_is_wrong(text):
         {"tsi": Path("/tsi")},
         {"tsi": Path("/tsi"), "server": Server.UNICOREX, "profile": Profile.NOBATCH},
         {"server": Server.UNICOREX, "users": (UserOption(name="unicorex"),)},
+        {"psmgmt": Path("/psmgmt")},
+        {"psmgmt_hash": "0" * 64},
+        {"launcher": Launcher.PARASTATION, "psmgmt_hash": "no hash"},
+        {"launcher": Launcher.PARASTATION, "profile": Profile.NOBATCH},
+        {"launcher": Launcher.PARASTATION, "mpi": ("pmix",)},
     ],
 )
 def test_sites_that_are_not_possible(choices):
@@ -80,9 +86,9 @@ def test_sites_that_are_not_possible(choices):
 
 
 def test_where_the_tsi_is(tmp_path):
-    assert parse_tsi(tmp_path) == tmp_path
-    with pytest.raises(LocalSiteError, match="no such archive or folder"):
-        parse_tsi(tmp_path / "none")
+    assert parse_source("--tsi", tmp_path) == tmp_path
+    with pytest.raises(LocalSiteError, match=r"--tsi .*: no such archive or folder"):
+        parse_source("--tsi", tmp_path / "none")
 
 
 def test_options_are_kept_in_the_plan(plan: SitePlan):

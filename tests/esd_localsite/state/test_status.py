@@ -38,6 +38,7 @@ def test_the_document_that_others_read(layout: Layout, plan: SitePlan) -> None:
         "nmpi_url": "https://127.0.0.1:20003",
         "oidc_url": "https://127.0.0.1:20003/DEMO/oidc",
         "server": "own",
+        "launcher": "slurmd",
         "username": "esd",
         "password_file": "/sites/demo/password",
         "ca_file": "/sites/demo/tls/ca.pem",

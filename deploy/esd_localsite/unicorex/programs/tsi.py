@@ -2,17 +2,15 @@
 
 import re
 import shutil
-import subprocess
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.state.files import make_folder, whole_folder, write
-from esd_localsite.state.programs import environment, find_program
+from esd_localsite.state.repositories import Repository
 from esd_localsite.unicorex.programs.listing import problems, read_list
 
 _HERE = Path(__file__).parent
@@ -20,17 +18,17 @@ PINNED = "10.1.3"
 _TOO_NEW = (10, 2)
 """From here on the server of `pom.xml` fails at each command on the login node ("Could not read PID file")."""
 _MARK = "__VERSION__"
-_FETCH_TIMEOUT_S = 300
 _LARGEST = 2**20
 _SOURCE = re.compile(r"(?:^|/)(lib/\w+\.py|slurm/BSS\.py|CHANGES\.md)$")
 
 
-@dataclass(frozen=True)
-class Repository:
-    """The repository and commit of the pinned version."""
-
-    url: str = "https://github.com/UNICORE-EU/tsi"
-    commit: str = "c522894cfbc4e7e0d7cdc4b2253c774bbb6b6b43"
+REPOSITORY = Repository(
+    url="https://github.com/UNICORE-EU/tsi",
+    commit="c522894cfbc4e7e0d7cdc4b2253c774bbb6b6b43",
+    what="UNICORE's TSI",
+    advice="give the TSI with --tsi ARCHIVE or --tsi FOLDER",
+)
+"""The repository and commit of the pinned version."""
 
 
 def install_tsi(
@@ -47,7 +45,7 @@ def install_tsi(
     pinned = store / f"tsi-{PINNED}"
     if not pinned.is_dir() or differences(pinned):
         progress(f"fetching UNICORE's TSI {PINNED} (once)")
-        fetch(pinned, repository or Repository())
+        fetch(pinned, repository or REPOSITORY)
     return assemble(pinned, target, PINNED)
 
 
@@ -111,38 +109,12 @@ def _unpack(archive: tarfile.TarFile, folder: Path) -> None:
 def fetch(target: Path, repository: Repository) -> None:
     """Fetch the pinned commit into `target`, completely or not at all; check each file. Raises LocalSiteError."""
     with whole_folder(target) as clone:
-        _git(("init", "-q", str(clone)), repository)
-        _git(("-C", str(clone), "fetch", "-q", "--depth", "1", repository.url, repository.commit), repository)
-        _git(("-C", str(clone), "checkout", "-q", "FETCH_HEAD"), repository)
+        repository.fetch(clone)
         found = differences(clone)
         if found:
             raise LocalSiteError(
                 f"{repository.url} has another TSI under commit {repository.commit}: {', '.join(found[:4])}; nothing was kept"
             )
-        shutil.rmtree(clone / ".git")
-
-
-def _git(arguments: tuple[str, ...], repository: Repository) -> None:
-    program = find_program("git")
-    advice = "give the TSI with --tsi ARCHIVE or --tsi FOLDER"
-    if program is None:
-        raise LocalSiteError(f"git must fetch UNICORE's TSI, and this machine lacks it (Debian package: git); or {advice}")
-    quiet = environment({"GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_NOSYSTEM": "0"})
-    try:
-        finished = subprocess.run(
-            (program, *arguments),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            env=quiet,
-            check=False,
-            timeout=_FETCH_TIMEOUT_S,
-        )
-    except subprocess.TimeoutExpired as error:
-        raise LocalSiteError(f"{repository.url} did not answer within {_FETCH_TIMEOUT_S} s: {advice}") from error
-    if finished.returncode != 0:
-        reason = finished.stderr.strip().splitlines()[-1:] or ["it said nothing"]
-        raise LocalSiteError(f"cannot fetch UNICORE's TSI from {repository.url}: {reason[0]}; {advice}")
 
 
 def _sources(folder: Path) -> list[str]:

@@ -1,10 +1,12 @@
 import shutil
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from esd_localsite.errors import LocalSiteError
+from esd_localsite.state.repositories import Repository
 from esd_localsite.unicorex.programs import tsi
 from esd_localsite.unicorex.programs.tsi import install_tsi
 
@@ -75,7 +77,7 @@ def test_an_archive_writes_nowhere_else(sources: Path, tmp_path: Path) -> None:
 def test_the_pinned_one_is_fetched_once(sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fetched = []
 
-    def fetch(target: Path, repository: tsi.Repository) -> None:
+    def fetch(target: Path, repository: Repository) -> None:
         fetched.append(repository.commit)
         shutil.copytree(sources, target)
 
@@ -83,7 +85,7 @@ def test_the_pinned_one_is_fetched_once(sources: Path, tmp_path: Path, monkeypat
     monkeypatch.setattr(tsi, "differences", lambda _folder: ())
     for _ in range(2):
         assert install_tsi(None, tmp_path / "store", tmp_path / "tsi", silent) == tsi.PINNED
-    assert fetched == [tsi.Repository().commit]
+    assert fetched == [tsi.REPOSITORY.commit]
 
 
 @pytest.mark.integration
@@ -95,7 +97,7 @@ def test_a_repository_with_other_files_under_the_commit_is_refused(sources: Path
         subprocess.run((*git, *arguments), check=True)
     commit = subprocess.run((*git, "rev-parse", "HEAD"), check=True, capture_output=True, text=True).stdout.strip()
     with pytest.raises(LocalSiteError, match="has another TSI under commit"):
-        tsi.fetch(tmp_path / "store" / "tsi", tsi.Repository(str(sources), commit))
+        tsi.fetch(tmp_path / "store" / "tsi", replace(tsi.REPOSITORY, url=str(sources), commit=commit))
     assert not (tmp_path / "store" / "tsi").exists()
     with pytest.raises(LocalSiteError, match=r"cannot fetch UNICORE.s TSI from .*give the TSI with --tsi"):
-        tsi.fetch(tmp_path / "store" / "tsi", tsi.Repository(str(tmp_path / "nowhere"), commit))
+        tsi.fetch(tmp_path / "store" / "tsi", replace(tsi.REPOSITORY, url=str(tmp_path / "nowhere"), commit=commit))
