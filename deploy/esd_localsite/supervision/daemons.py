@@ -7,10 +7,11 @@ from pathlib import Path
 
 from esd_localsite.cluster import registry
 from esd_localsite.cluster.network import inside
+from esd_localsite.parastation.places import Places
 from esd_localsite.state.layout import NODES, Layout
 
 # A node's own disk and memory: two slurmd share one machine, and PMIx keeps its sockets in /tmp under names that would collide.
-NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpfs /dev/shm; shift 2; exec "$@"'
+_NODE = 'hostname "$1"; mount --bind "$2" /tmp; mount -t tmpfs -o mode=1777 tmpfs /dev/shm; shift 2; exec "$@"'
 
 # The controller writes its state some seconds late: after a crash it would give the numbers of running jobs to new ones, and then drain
 # the nodes for the duplicate. It never takes 250 jobs in those seconds.
@@ -26,6 +27,18 @@ _GIVE_BACK = r"""(for _ in $(seq 60); do
 done) >/dev/null 2>&1 &
 exec "$@"
 """
+# What psid expects at places that its build fixed: munge's socket, the plugins' configuration, a spool that is not the other node's.
+_PLACES = """
+socket=$1 confs=$2 spool=$3; shift 3
+mount -t tmpfs -o mode=0755 tmpfs /run
+mkdir /run/munge
+ln -s "$socket" /run/munge/munge.socket.2
+for conf in "$confs"/*.conf; do mount --bind "$conf" "$INSTALLED/plugins/${conf##*/}"; done
+mkdir -p "$spool/jobs"  # psslurm writes each batch script there and does not make it
+mount --bind "$spool" "$INSTALLED/var/spool/parastation"
+exec "$@"
+"""
+
 # Without a process namespace: kill the daemon if its supervisor is killed.
 TIED = ("setpriv", "--pdeathsig", "KILL", "--")
 
@@ -76,7 +89,7 @@ def slurmctld(layout: Layout) -> Daemon:
 
 def slurmd(layout: Layout, node: str) -> Daemon:
     """A compute node: slurmd with its own network, host name, /tmp and /dev/shm."""
-    own = ("unshare", "--uts", "--mount", "--", "sh", "-ec", NODE, "sh", node, str(layout.node(node) / "tmp"))
+    own = ("unshare", "--uts", "--mount", "--", "sh", "-ec", _NODE, "sh", node, str(layout.node(node) / "tmp"))
     return Daemon(
         node, (*inside(layout, node), *own, "slurmd", "-D", "-N", node, "-f", str(layout.slurm_conf)), environment=slurm_environment(layout)
     )
@@ -85,6 +98,21 @@ def slurmd(layout: Layout, node: str) -> Daemon:
 def slurmds(layout: Layout) -> tuple[Daemon, ...]:
     """All compute nodes."""
     return tuple(slurmd(layout, node) for node in NODES)
+
+
+def psid(layout: Layout, node: str) -> Daemon:
+    """A compute node: psid, which loads psslurm and pspmix, with its own network, host name, /tmp, /dev/shm and /run."""
+    places = Places(layout)
+    own = ("unshare", "--uts", "--mount", "--", "sh", "-ec", _NODE, "sh", node, str(layout.node(node) / "tmp"))
+    fitted = ("sh", "-ec", _PLACES, "sh", str(layout.munge_socket), str(places.plugins), str(layout.node(node) / "spool"))
+    program = (str(places.installed / "sbin" / "psid"), "-f", str(places.daemon(node)), "-l", "stderr", "-d", "0")
+    environment = {**slurm_environment(layout), "INSTALLED": str(places.installed)}
+    return Daemon(node, (*inside(layout, node), *own, *fitted, *program), environment=environment, stop_seconds=10)
+
+
+def psids(layout: Layout) -> tuple[Daemon, ...]:
+    """All compute nodes."""
+    return tuple(psid(layout, node) for node in NODES)
 
 
 def docker_registry(layout: Layout) -> Daemon:

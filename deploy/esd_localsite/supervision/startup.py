@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from esd_localsite.state.layout import Layout
 from esd_localsite.state.options import Launcher, Server
 from esd_localsite.state.plan import SitePlan
-from esd_localsite.supervision import daemons, psid, readiness, real_server
+from esd_localsite.supervision import daemons, readiness, real_server
 from esd_localsite.supervision.daemons import Daemon
 from esd_localsite.unicorex.places import Places
 from esd_localsite.unicorex.programs.jars import UNICOREX, kept
@@ -43,7 +43,7 @@ def stages(layout: Layout, plan: SitePlan) -> tuple[Stage, ...]:
 
 def _nodes(layout: Layout, plan: SitePlan) -> tuple[Daemon, ...]:
     """The daemon of each compute node: Slurm's own, or ParaStation's."""
-    return psid.psids(layout) if plan.options.launcher is Launcher.PARASTATION else daemons.slurmds(layout)
+    return daemons.psids(layout) if plan.options.launcher is Launcher.PARASTATION else daemons.slurmds(layout)
 
 
 def _unicore(layout: Layout, plan: SitePlan) -> tuple[Daemon, ...]:

@@ -6,7 +6,7 @@ from esd_localsite.parastation.configuration import cpu_maps, daemon_conf, plugi
 from esd_localsite.state.layout import Layout
 from esd_localsite.state.options import Launcher, SiteOptions
 from esd_localsite.state.plan import SitePlan
-from esd_localsite.supervision.psid import psid
+from esd_localsite.supervision.daemons import psid
 from esd_localsite.supervision.startup import stages
 
 
