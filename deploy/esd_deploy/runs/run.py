@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tenacity import Retrying, nap
 
@@ -27,6 +28,9 @@ from esd_deploy.runs.claims import Claims, Look, look_at
 from esd_deploy.runs.following import follow
 from esd_deploy.runs.patience import REFUSED_S, WAIT_S, Sleep, patiently
 from esd_deploy.sites.config import SiteConfig
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LOCK = ".lock"
 _TAIL_BYTES = 64 * 1024
@@ -235,6 +239,19 @@ class Run:
     def stderr(self) -> str:
         """What the job has printed to its standard error so far, as text."""
         return self.output("stderr").decode(errors="replace")
+
+    def plot(self, files: Sequence[str] | None = None, *, bin_ms: float = 5.0) -> "Figure":
+        """A figure of the spikes among the fetched files: raster and mean rates (1/s, in bins of `bin_ms`), over the time in ms.
+
+        `files`: only these, by their paths in the run's folder. Opens no window; a notebook shows it, `savefig` writes it. Reads Neo's
+        `.nix` and the `.dat` of NEST's recording backend `ascii`. Raises UsageError if there are no spikes.
+        """
+        from esd_deploy.display import spikes  # noqa: PLC0415 - matplotlib takes half a second, which only a figure needs
+
+        known = [one.path for one in self.record.files] if files is None else files
+        return spikes.draw(
+            spikes.read(self.folder, known), f"{self.record.script.name} at {self.record.site}, run {self.id}", bin_ms=bin_ms
+        )
 
     def __repr__(self) -> str:
         code = "" if self.record.exit_code is None else f", exit code {self.record.exit_code}"

@@ -68,3 +68,23 @@ def test_a_sweep_without_parameters_is_refused(place, script, tmp_path):  # noqa
 
 def test_a_site_is_shown_short(place):  # noqa: F811
     assert repr(place) == "<Site valid: a site with everything said>"
+
+
+def test_a_run_is_drawn_from_what_it_fetched(found, connection, place, tmp_path):  # noqa: F811
+    head = "# NEST version: 3.10.0\nsender\ttime_ms\n"
+    connection.results = {"recorder-7-0.dat": f"{head}1\t2.0\n".encode(), "stdout": b""}
+    one = found[0]
+    one.fetch()
+
+    figure = one.plot()
+
+    assert figure.axes[0].get_title() == f"net.py at valid, run {one.id}"
+    assert len(figure.axes[0].lines[0].get_xdata()) == 1
+
+
+def test_a_run_is_a_table_in_a_notebook_and_escapes(found):
+    one = found[0]
+
+    html = one._repr_html_()
+
+    assert [word in html for word in ("<table>", one.id, "SUCCESSFUL", "21.5")] == [True] * 4
