@@ -76,6 +76,14 @@ def test_the_same_again_prints_the_same_ids(sweep, connection):
     assert sweep("--again")[1] != first
 
 
+def test_an_array_of_slurm_is_refused_with_what_to_type_instead(sweep, connection):
+    code, out, err = sweep("--array", "0-99%10")
+
+    assert (code, out, connection.jobs) == (3, "", [])
+    assert "no Slurm array is submitted" in err
+    assert "`--param task=0..99`" in err
+
+
 def test_as_json_it_is_one_array(sweep):
     records = json.loads(sweep("--json")[1])
 

@@ -57,7 +57,7 @@ def ui_command(
 
 
 class Submission:
-    """The command `submit` without its two options about output: its options as fields, its words read as it reads them."""
+    """The command `submit` without its options about output and Slurm arrays: its options as fields, its words read as it reads them."""
 
     def __init__(self, output: Path) -> None:
         self._output = output
@@ -74,7 +74,7 @@ class Submission:
         return ready.submitted(quiet=True, notice=notice)
 
 
-_OURS = frozenset({"output", "as_json"})
+_OURS = frozenset({"output", "as_json", "array"})
 _OF_THE_SHELL = frozenset({"install_completion", "show_completion", "help"})
 
 

@@ -39,6 +39,11 @@ Rows = Annotated[
 ]
 Again = Annotated[bool, typer.Option("--again", help="Submit also the runs of a sweep whose work is done, or going on.")]
 
+# Slurm's word, known only to be refused with what to type instead: each run is a job of its own (docs/explanation/how-a-run-works.md).
+Array = Annotated[str | None, typer.Option("--array", metavar="INDEXES", hidden=True)]
+_ARRAY = """--array {indexes}: no Slurm array is submitted, because its elements share a folder, an exit code and an end, and no run may.
+Type `--count N` instead (each run finds its number, from 0, in $ESD_RUN_INDEX), or `--param task={values}` ($ESD_PARAM_task)"""
+
 
 @app.command()
 @asks()
@@ -49,12 +54,15 @@ def submit(  # noqa: PLR0913 - each parameter is an option of the command line
     param: Params = None,
     params: Rows = None,
     again: Again = False,
+    array: Array = None,
     output: options.Output = RUNS,
     as_json: options.Json = False,
     require_signature: options.RequireSignature = False,
     force: options.Force = False,
 ) -> None:
     """Submit a script and return; `attach` waits for it later. Prints the run's id; of many runs one a line, with --json an array."""
+    if array is not None:
+        raise UsageError(_ARRAY.format(indexes=array, values=array.partition("%")[0].replace("-", "..")))
     ready = prepared(
         asked,
         output,

@@ -20,7 +20,7 @@ def at_place(monkeypatch, place, config):
 
 
 def test_the_form_has_every_option_of_the_command(desk):
-    options = {name for name in inspect.signature(submit.submit).parameters if name not in {"output", "as_json"}}
+    options = {name for name in inspect.signature(submit.submit).parameters if name not in {"output", "as_json", "array"}}
 
     assert {field.name for field in desk.submit.fields} == options
     assert {field.name: field.kind for field in desk.submit.fields}.items() >= {
