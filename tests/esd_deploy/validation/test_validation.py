@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from importlib.metadata import version
 
 import pytest
 from tests.esd_deploy.conftest import FakeBackend, FakeConnection
@@ -50,6 +51,9 @@ def test_a_good_image_at_a_good_site(place, tmp_path):
     assert (report.digest, report.site, report.nodes, report.suite) == (DIGEST, "here", 2, "quick")
     assert collect(tmp_path / "v") == (report,)
     assert len(report.spikes) == 64
+    assert report.esd_images == version("esd-images")
+    assert {step for check in report.checks for step in check.steps} <= report.executed.keys()
+    assert report.executed["pull"].startswith("bash ")
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import Self
 
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from esd_build.data.errors import ToolError
 from esd_build.data.whole import write_whole
+from esd_deploy.plans import launch
 from esd_deploy.validation.plan import ValidationPlan
 from esd_deploy.validation.terms.check import Check
 from esd_deploy.validation.terms.verdict import WORST, Outcome, Verdict
@@ -28,6 +30,8 @@ class CheckResult(BaseModel):
     tags: tuple[str, ...]
     seconds: float
     verdict: Verdict
+    steps: tuple[str, ...] = ()
+    """The steps of the job whose output it judged."""
 
 
 class Report(BaseModel):
@@ -49,6 +53,10 @@ class Report(BaseModel):
     suggestion: str = ""
     spikes: str = ""
     """The SHA-256 (hex) of the short network's spikes in this validation."""
+    esd_images: str = ""
+    """The version that made the job and judged; reports of older ones do not say."""
+    executed: dict[str, str] = {}
+    """The job's steps: name, and command line as it stood in the job."""
 
     @classmethod
     def of(
@@ -74,6 +82,8 @@ class Report(BaseModel):
             suite=suite,
             job=job,
             checks=tuple(_result(check, verdicts[check.name], took) for check in checks),
+            esd_images=version("esd-images"),
+            executed={step.name: launch.shell_line(step.argv) for step in plan.steps},
         )
 
     @property
@@ -128,4 +138,6 @@ def collect(folder: Path) -> tuple[Report, ...]:
 
 def _result(check: Check, verdict: Verdict, took: Mapping[str, float]) -> CheckResult:
     seconds = round(sum(took.get(step, 0.0) for step in check.steps), 1)
-    return CheckResult(name=check.name, title=check.title, tags=tuple(sorted(check.tags)), seconds=seconds, verdict=verdict)
+    return CheckResult(
+        name=check.name, title=check.title, tags=tuple(sorted(check.tags)), seconds=seconds, verdict=verdict, steps=check.steps
+    )

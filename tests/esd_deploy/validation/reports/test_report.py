@@ -213,3 +213,18 @@ def test_the_site_that_was_validated_last_is_first():
     text = page.page([made(1, site="a"), made(3, site="m"), made(2, site="z")])
 
     assert re.findall(r'<section id="(\w)-', text) == ["m", "z", "a"]
+
+
+def test_the_page_says_what_was_executed_and_by_which_version():
+    check = result("wireup-node", passed("2 ranks")).model_copy(update={"steps": ("wireup-node",)})
+    line = "srun --mpi=pmix apptainer exec --sharens esd/image.sif python3 esd/wireup.py"
+
+    html = page.page([made(checks=(check,), esd_images="1.2.3", executed={"wireup-node": line, "node": "bash <esd/node.sh"})])
+
+    assert "2 steps of one job, made and judged by esd-images 1.2.3" in html
+    assert f'<code>{line}</code></td><td class="small">wireup-node</td>' in html
+    assert "bash &lt;esd/node.sh" in html
+
+
+def test_a_report_of_an_older_version_says_nothing_of_it():
+    assert "What was executed" not in page.page([made()])
