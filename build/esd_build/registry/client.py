@@ -121,6 +121,13 @@ class Registry:
         content = self.store.manifest(reference)
         return None if content is None else manifests.digest_of(content)
 
+    def manifest(self, reference: ImageReference) -> bytes:
+        """The manifest of whatever a tag or digest names, as the registry keeps it. Raises UsageError if there is nothing."""
+        content = self.store.manifest(reference)
+        if content is None:
+            raise UsageError(f"{reference} is not in the registry; {nearest(reference.tag or '', self.tags(reference))}")
+        return content
+
     def move(self, tag: str, image: PublishedImage) -> PublishedImage:
         """Let a tag name an image that is in its repository already, and read it back."""
         target = replace(image.reference, tag=tag, digest=None)
@@ -179,9 +186,7 @@ class Registry:
 
     def descriptor(self, reference: ImageReference) -> Descriptor:
         """Type, digest and size of whatever a tag or digest names. Raises UsageError if there is nothing."""
-        content = self.store.manifest(reference)
-        if content is None:
-            raise UsageError(f"{reference} is not in the registry; {nearest(reference.tag or '', self.tags(reference))}")
+        content = self.manifest(reference)
         return Descriptor(mediaType=manifests.type_of(content), digest=manifests.digest_of(content), size=len(content))
 
     def _read_back(self, reference: ImageReference, wanted: ImageReference, sif: Blob) -> PublishedImage:

@@ -3,16 +3,22 @@
 Follows the Process Run Crate and Workflow Run Crate profiles 0.5 (https://w3id.org/ro/wfrun/).
 """
 
+import io
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from cyclonedx.spdx import fixup_id
 from rocrate.model.contextentity import ContextEntity
+from rocrate.model.preview import Preview
 from rocrate.rocrate import ROCrate
 
 from esd_build.data.errors import UsageError
+from esd_deploy.inputs.packages import LOCK_FILE
 from esd_deploy.plans import paths
 from esd_deploy.records.record import FILE_NAME, RunRecord
+from esd_deploy.studies import citation, preview
+from esd_deploy.studies.citation import Author
 
 _PROFILES = (
     "https://w3id.org/ro/wfrun/process/0.5",
@@ -22,7 +28,7 @@ _PROFILES = (
 _BASE = "1.1"
 """The version of RO-Crate that these profiles are profiles of."""
 _TERMS = "https://w3id.org/ro/terms/workflow-run/context"
-_CRATES_OWN = frozenset({"ro-crate-metadata.json", "ro-crate-metadata.jsonld", "ro-crate-preview.html", FILE_NAME})
+_CRATES_OWN = frozenset({"ro-crate-metadata.json", "ro-crate-metadata.jsonld", "ro-crate-preview.html", "CITATION.cff", FILE_NAME})
 """A result of such a name would take the place of what the crate says of itself; it stays in the run's folder."""
 _LICENSES = "https://spdx.org/licenses/"
 _LANGUAGE = "https://www.python.org/"
@@ -47,13 +53,13 @@ def license_of(word: str) -> str:
     return f"{_LICENSES}{known}"
 
 
-def write(record: RunRecord, folder: Path, target: Path, *, license_url: str | None = None) -> Path:
+def write(record: RunRecord, folder: Path, target: Path, *, license_url: str | None = None, authors: Sequence[Author] = ()) -> Path:
     """Write the crate of an ended run, as a ZIP file where `target` ends in .zip. Raises UsageError for a run that has not ended."""
     if not record.ended:
         raise UsageError(f"run '{record.id}' has not ended ({record.status}); `esd-deploy attach {record.id}` first")
     if target.exists():
         raise UsageError(f"{target} exists already; choose another name")
-    crate = build(record, folder, license_url=license_url)
+    crate = build(record, folder, license_url=license_url, authors=authors)
     if target.suffix == ".zip":
         crate.write_zip(target)
     else:
@@ -61,7 +67,7 @@ def write(record: RunRecord, folder: Path, target: Path, *, license_url: str | N
     return target
 
 
-def build(record: RunRecord, folder: Path, *, license_url: str | None = None) -> ROCrate:
+def build(record: RunRecord, folder: Path, *, license_url: str | None = None, authors: Sequence[Author] = ()) -> ROCrate:
     """The crate in memory; its data files stay where they are until it is written."""
     crate = ROCrate(version=_BASE)
     crate.metadata.extra_contexts.append(_TERMS)
@@ -76,6 +82,15 @@ def build(record: RunRecord, folder: Path, *, license_url: str | None = None) ->
     inputs = [_file(crate, folder, name, {"sha256": digest}) for name, digest in record.script.inputs.items()]
     _action(crate, record, program, [*inputs, *_parameters(crate, record)], results)
     _file(crate, folder, FILE_NAME, {"description": "the record of esd-deploy: all that is known of this run"})
+    if record.requirements is not None:
+        _file(crate, folder, LOCK_FILE, {"description": "the packages besides those of the image, by version and hash"})
+    if authors:
+        crate.root_dataset["author"] = [crate.add(ContextEntity(crate, one.id, one.entity)) for one in authors]
+    cited = citation.cff(record, authors, license_url)
+    if cited is not None:
+        told = {"name": citation.FILE_NAME, "description": "how to cite this run", "encodingFormat": "application/yaml"}
+        crate.add_file(io.StringIO(cited), citation.FILE_NAME, properties=told)
+    crate.add(Preview(crate, io.StringIO(preview.page(record, authors, license_url))))
     return crate
 
 

@@ -1,16 +1,18 @@
 """The command `esd-deploy rerun`: repeat a run."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
-from esd_build.data.errors import EsdError
+from esd_build.data.errors import EsdError, UsageError
 from esd_deploy.commands.shared import options
 from esd_deploy.commands.shared.running import Conditions, allowed, carry_out, going_on, take
 from esd_deploy.commands.shared.several import Chosen, printed
 from esd_deploy.display.progress import display
-from esd_deploy.errands import packages
+from esd_deploy.errands import deposited_image, packages
 from esd_deploy.plans.plan import Plan
 from esd_deploy.preflight import local_checks
 from esd_deploy.records import record
@@ -30,6 +32,12 @@ def rerun_command(  # noqa: PLR0913 - each parameter is an option of the command
     *,
     tag: options.OfTag = None,
     site: options.KnownSite = None,
+    deposited: Annotated[
+        Path | None,
+        typer.Option(
+            "--from", metavar="FOLDER", help="A run that `export --oci` wrote; its image is sent, no registry asked. Needs --site."
+        ),
+    ] = None,
     output: options.Output = RUNS,
     as_json: options.Json = False,
     dry_run: options.DryRun = False,
@@ -38,6 +46,11 @@ def rerun_command(  # noqa: PLR0913 - each parameter is an option of the command
 ) -> None:
     """Run again exactly what a record says: same script, image digest, arguments, parameters and shape."""
     how = Conditions(force=force, dry_run=dry_run, signed=require_signature)
+    if deposited is not None:
+        if run_ids or tag:
+            raise UsageError("--from names the run already: give no id and no --tag with it")
+        _from(deposited, site, output, how, as_json=as_json)
+        return
     chosen = Chosen.of(run_ids, tag, output)
     plans = {run_id: planned_again(run_id, site, output, how) for run_id in chosen.ids}
     if not chosen.many:
@@ -45,6 +58,27 @@ def rerun_command(  # noqa: PLR0913 - each parameter is an option of the command
         carry_out(place, plan, output, how, as_json=as_json, rerun_of=run_id)
         return
     _all(chosen, {run_id: one for run_id, one in plans.items() if allowed(*one, how)}, output, as_json=as_json)
+
+
+def _from(folder: Path, site: str | None, output: Path, how: Conditions, *, as_json: bool) -> None:
+    """Repeat a deposited run. It may come from anybody: it says what runs, and the user says where."""
+    from esd_deploy.studies import deposit  # noqa: PLC0415 - the library of research objects takes a moment
+
+    if site is None:
+        raise UsageError("--from: name the site with --site; a deposited run does not choose where it runs")
+    if how.signed:
+        raise UsageError("--from with --require-signature: signatures are in the image's registry; `esd-deploy rerun ID` asks it")
+    local_checks.require_folder(output)
+    config, _ = load_site(site)
+    found = deposit.read(folder)
+    with found.unpacked() as files:
+        plan = replace(rerun.plan(found.record, files, config), image=found.image)
+        place = Site.of(config)
+
+        def send_image(notice: Callable[[str], None]) -> None:
+            deposited_image.ensured(place.connect(), plan.site, found.image, found.sif, notice)
+
+        carry_out(place, plan, output, how, as_json=as_json, rerun_of=found.record.id, first=send_image)
 
 
 def planned_again(run_id: str, site: str | None, output: Path, how: Conditions) -> tuple[Site, Plan]:

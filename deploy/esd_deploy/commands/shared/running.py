@@ -104,11 +104,21 @@ def module_pins(plan: Plan) -> Mapping[str, str]:
     return {}
 
 
-def carry_out(place: Site, plan: Plan, runs: Path, how: Conditions, *, as_json: bool, rerun_of: str | None = None) -> None:
-    """Submit a plan, wait for its end and show it; a dry run only prints the plan."""
+def carry_out(
+    place: Site,
+    plan: Plan,
+    runs: Path,
+    how: Conditions,
+    *,
+    as_json: bool,
+    rerun_of: str | None = None,
+    first: Callable[[Callable[[str], None]], None] = lambda _notice: None,
+) -> None:
+    """Submit a plan, wait for its end and show it; a dry run only prints the plan. `first` is done once all checks have passed."""
     if not allowed(place, plan, how):
         return
     with display(quiet=as_json) as steps:
+        first(steps.step)
         plan = order.in_order(place, packages.ensured(place, plan, steps.step), runs, steps)
         run = place.start(plan, runs=runs, display=steps, rerun_of=rerun_of)
         with going_on(run.id, runs):
