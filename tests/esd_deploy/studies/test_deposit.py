@@ -65,7 +65,8 @@ def ended(config, registry, tmp_path, script):
 
 @pytest.fixture
 def layout(ended, registry, tmp_path):
-    return deposit.write(*ended, tmp_path / "run-1.oci", registry)
+    record, folder = ended
+    return deposit.write(record, folder, tmp_path / "run-1.oci", registry)
 
 
 def blob(layout, digest):
@@ -101,13 +102,14 @@ def test_nothing_is_overwritten_and_nothing_half_is_left(ended, registry, tmp_pa
         target.write_bytes(SIF[:3])
         raise ToolError("the connection was cut")
 
+    record, folder = ended
     monkeypatch.setattr(registry, "pull", cut)
     with pytest.raises(ToolError, match="cut"):
-        deposit.write(*ended, tmp_path / "x.oci", registry)
+        deposit.write(record, folder, tmp_path / "x.oci", registry)
     assert list(tmp_path.glob("*.oci*")) == []
     (tmp_path / "x.oci").mkdir()
     with pytest.raises(UsageError, match="exists already"):
-        deposit.write(*ended, tmp_path / "x.oci", registry)
+        deposit.write(record, folder, tmp_path / "x.oci", registry)
 
 
 def test_a_run_without_an_image_is_no_deposit(ended, registry, tmp_path):
