@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ import pytest
 from esd_build.data.reference import ImageReference
 from esd_build.product import finished
 from esd_build.registry import Credentials, PublishedImage, Registry
-from esd_localsite.state.options import Launcher
+from esd_localsite import lifecycle
+from esd_localsite.state.options import Launcher, SiteOptions
 from esd_localsite.state.status import SiteStatus
 
 ROOT = Path(__file__).parents[2]
@@ -144,3 +145,34 @@ def as_root() -> None:
     """Skips where the site's own files cannot be touched."""
     if os.geteuid() != 0:
         pytest.skip("needs root: the test damages a file of the site's registry")
+
+
+SITES = {"one": "ESD/25.04", "two": "ESD/24.10"}
+"""Two sites whose modules differ."""
+
+
+@pytest.fixture(scope="module")
+def two_sites(
+    local_site_possible: None, site_options: SiteOptions, image: Path, deploy: Deploy, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Path]:
+    """A folder with the site files of two sites that are up, each with a module of its own and the image in its registry."""
+    folder, names = tmp_path_factory.mktemp("sites"), {word: f"pytest-{os.getpid()}-{word}" for word in SITES}
+    try:
+        for word, name in names.items():
+            publish(registry_of(lifecycle.up(name, options=site_options)), image)
+            deploy("local", "module", SITES[word], "--name", name, "--image", str(image))
+            lines = (
+                "kind: unicore",
+                f"description: site {word}",
+                f"status_file: /var/lib/esd-localsite/{name}/status.json",
+                "mpi: pmix",
+                "binds: [/tmp]",
+                f"modules: [{SITES[word]}]",
+                "limits: {nodes: 2, time_s: 3600}",
+                "poll_s: 1",
+            )
+            (folder / f"{word}.yaml").write_text("\n".join(lines) + "\n")
+        yield folder
+    finally:
+        for name in names.values():
+            lifecycle.down(name, purge=True)
