@@ -54,7 +54,7 @@ def test_what_does_not_go_together_is_refused(capsys, place, layout, tmp_path, o
 
 
 def test_export_writes_the_layout_and_takes_authors(capsys, place, ended, registry, monkeypatch, tmp_path):  # noqa: F811
-    monkeypatch.setattr("esd_deploy.commands.export._registry", lambda _known: registry)
+    monkeypatch.setattr("esd_deploy.commands.results.export._registry", lambda _known: registry)
     target = tmp_path / "x.oci"
 
     code, out, _ = call(
