@@ -141,19 +141,27 @@ def differences(config: SiteConfig, probe: Probe) -> tuple[Difference, ...]:
     return tuple(Difference(key, value) for key, value in patch.items())
 
 
-def save(site: str, probe: Probe, *, folder: Path | None = None) -> Path:
-    """Keep a site's report for the preflight of later runs."""
+class Kept(BaseModel):
+    """A report and the server that gave it: two site files in different folders may have one name."""
+
+    server: str
+    probe: Probe
+
+
+def save(site: str, server: str, probe: Probe, *, folder: Path | None = None) -> Path:
+    """Keep a site's report for the preflight of later runs. `server`: `Endpoint.server`."""
     path = _path(site, folder)
-    write_whole(path, probe.model_dump_json(indent=2) + "\n")
+    write_whole(path, Kept(server=server, probe=probe).model_dump_json(indent=2) + "\n")
     return path
 
 
-def known(site: str, *, folder: Path | None = None) -> Probe | None:
-    """The site's last report on this machine."""
+def known(site: str, server: str, *, folder: Path | None = None) -> Probe | None:
+    """The site's last report on this machine, if this server gave it."""
     try:
-        return Probe.model_validate_json(_path(site, folder).read_bytes())
+        kept = Kept.model_validate_json(_path(site, folder).read_bytes())
     except (OSError, ValidationError):
         return None
+    return kept.probe if kept.server == server else None
 
 
 def _path(site: str, folder: Path | None) -> Path:

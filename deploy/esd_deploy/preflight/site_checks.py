@@ -57,7 +57,7 @@ def known(place: Site, plan: Plan) -> Known:
     tokens = place.endpoint.credentials.tokens
     lifetime = tokens.lifetime_s() if tokens else None
     labels = plan.image.annotations if plan.image else {}
-    return Known(plan, labels, probes.known(plan.site.name), lifetime, token_renews=tokens is None or tokens.renews)
+    return Known(plan, labels, probes.known(plan.site.name, place.endpoint.server), lifetime, token_renews=tokens is None or tokens.renews)
 
 
 def judge(facts: Known) -> list[Finding]:

@@ -53,6 +53,11 @@ class Endpoint:
     registry_login_file: Path | None = None
     """File of the account that may write to a local site's OCI registry."""
 
+    @property
+    def server(self) -> str:
+        """Which server this is, as text to compare."""
+        return " ".join(filter(None, (self.url, self.site_name)))
+
     def authority_of(self, registry: str) -> Path | None:
         """The authority that checks an OCI registry's certificate; None (the machine's authorities) for another site's registry."""
         return (self.registry_ca_file or self.ca_file) if registry == self.registry else None

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
 import pytest
 from tests.esd_deploy.commands.test_cli import call
@@ -49,6 +50,8 @@ def asked(tmp_path, monkeypatch):
 
 class FakeSite:
     """`Site`, which is connected at once."""
+
+    endpoint = SimpleNamespace(server="https://u.example.org")
 
     @classmethod
     def of(cls, _config):

@@ -62,10 +62,16 @@ def test_the_patch_names_each_key_that_is_otherwise(config, found):
 
 
 def test_the_answer_is_kept_for_the_preflight(found, tmp_path):
-    probe.save("jusuf", found, folder=tmp_path)
+    probe.save("jusuf", "https://a.example", found, folder=tmp_path)
 
-    assert probe.known("jusuf", folder=tmp_path) == found
-    assert probe.known("other", folder=tmp_path) is None
+    assert probe.known("jusuf", "https://a.example", folder=tmp_path) == found
+    assert probe.known("other", "https://a.example", folder=tmp_path) is None
+
+
+def test_another_server_behind_a_file_of_the_same_name_has_said_nothing_yet(found, tmp_path):
+    probe.save("here", "https://a.example", found, folder=tmp_path)
+
+    assert probe.known("here", "https://b.example", folder=tmp_path) is None
 
 
 @pytest.mark.parametrize("partition", ["batch", "none-such"])

@@ -105,7 +105,7 @@ def test_without_an_image_only_the_rest_is_looked_at(facts):
 
 
 def test_a_run_without_a_chance_is_not_submitted_and_the_override_is_named(facts, monkeypatch, image):
-    monkeypatch.setattr(probe, "known", lambda _site: PROBE)
+    monkeypatch.setattr(probe, "known", lambda _site, _server: PROBE)
     place = Site(facts.plan.site, Endpoint("https://u.example.org/X/rest/core", "r", None, Credentials("s"), ""), backend=UnicoreBackend())
     hopeless = replace(facts.plan, image=replace(image, annotations={"eu.ebrains.esd.target": "x86_64_v4"}))
 

@@ -66,7 +66,7 @@ def probe_command(
     """Ask a site about itself, keep the answer for later checks, and print what its file should say instead."""
     place = Site.load(name)
     found = probe.ask(place.connect(), settled(place.config, partition, account), compute=compute)
-    path = probe.save(place.config.name, found)
+    path = probe.save(place.config.name, place.endpoint.server, found)
     patch = probe.differences(place.config, found)
     if as_json:
         say(json.dumps({"probe": found.model_dump(mode="json"), "patch": {one.key: one.plain for one in patch}}, indent=2))

@@ -59,8 +59,9 @@ def init(  # noqa: PLR0913 - each parameter is an option of the command line
     config = draft.write(Draft(said), path)
     if ask:
         try:
-            found = probe.ask(Site.of(config).connect(), config)
-            probe.save(name, found)
+            place = Site.of(config)
+            found = probe.ask(place.connect(), config)
+            probe.save(name, place.endpoint.server, found)
             draft.write(Draft(said, found), path)
         except EsdError as error:
             again = f"{path} is written, and the site was not asked: correct it, then `esd-deploy site probe {name}`"
