@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted(
     [*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md"), *(ROOT / "examples").rglob("README.md"), *(ROOT / "benchmarks").rglob("README.md")]
 )
+DOCS = ROOT / "docs"
 PROGRAMS = {"esd-build": build_app, "esd-deploy": deploy_app}
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"(?<!`)\[[^\]]*\]\(([^)\s]+)\)")
@@ -50,6 +51,7 @@ def test_links_lead_somewhere(page: Path) -> None:
         path, _, anchor = link.partition("#")
         target = (page.parent / path).resolve() if path else page
         assert target.exists(), f"{link} leads nowhere"
+        assert DOCS not in page.parents or target.is_relative_to(DOCS), f"{link} leads to no page of the site; name the file as code"
         assert not anchor or anchor in anchors(target), f"{link}: {target.name} has no heading '{anchor}'"
 
 
