@@ -48,6 +48,12 @@ def until(look: Callable[[], T], what: str) -> T:
     return found
 
 
+def renew(web: httpx.Client) -> None:
+    """A new session: a server keeps five for each user and forgets the oldest, and the ways before this one had theirs."""
+    web.headers.pop(HEADER, None)
+    web.headers[HEADER] = web.get("").headers[HEADER]
+
+
 @dataclass(frozen=True)
 class There:
     """The local site, by the client and without it; `uspace` has the jobs' folders."""
@@ -85,12 +91,16 @@ class There:
 
     def ended(self, job: str) -> None:
         """So that no way is slowed by the job of another."""
+        renew(self.web)
         until(lambda: self.web.get(job).json()["status"] in {"SUCCESSFUL", "FAILED"}, job)
 
     def by_hand(self, description: Mapping[str, object], files: Mapping[str, bytes]) -> tuple[float, str]:
         """A job with these files: seconds, and the job."""
+        renew(self.web)
         begun = time.time()
-        made = self.web.post("jobs", json=description).headers["Location"]
+        answer = self.web.post("jobs", json=description)
+        answer.raise_for_status()
+        made = answer.headers["Location"]
         folder = self.web.get(made).json()["_links"]["workingDirectory"]["href"]
         until(lambda: self.web.get(folder).json()["resourceStatus"] == "READY", "the job's folder")
         for name, content in files.items():
@@ -125,9 +135,6 @@ def opened(name: str, folder: Path) -> Iterator[There]:
     verify = ssl.create_default_context(cafile=status["ca_file"])
     asks = {"headers": {"Accept": "application/json"}, "timeout": 120}
     with httpx.Client(base_url=f"{status['unicore_url']}/", auth=login, verify=verify, trust_env=False, **asks) as web:
-        # As clients do: our endpoint takes its time over each password.
-        web.headers[HEADER] = web.get("").headers[HEADER]
-        web.auth = None
         yield There(Site.load(str(site_file(name, folder))), web, state / "uspace", folder)
 
 
