@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# The folder of pulled images, for pull.sh and images.sh, which define `die`. Each user has an own one, closed to all others: whoever can
-# write into a folder decides what lies there, whatever its files are called. All work is done from inside of it, by relative names:
-# someone who may rename things in the scratch folder cannot put another folder in its place meanwhile.
+# The folder of pulled images, for pull.sh, place.sh and images.sh, which define `die`. Each user has an own one, closed to all others:
+# whoever can write into a folder decides what lies there, whatever its files are called. All work is done from inside of it, by relative
+# names: someone who may rename things in the scratch folder cannot put another folder in its place meanwhile.
 
 holds_for() { # UID WHAT: whether this file or folder belongs to the account, is no link, and nobody else may write to it
   local facts
@@ -41,4 +41,19 @@ keeper_of_cache() { # the account that ESD_IMAGE_CACHE_KEEPER names, as a number
   [ -n "${ESD_IMAGE_CACHE_KEEPER:-}" ] || return 0
   id -u -- "$ESD_IMAGE_CACHE_KEEPER" 2>/dev/null ||
     die "there is no account '$ESD_IMAGE_CACHE_KEEPER' here; correct \`image_cache_keeper\` in the site's configuration"
+}
+
+sha256() { # FILE
+  sha256sum <"$1" | cut -d ' ' -f 1
+}
+
+is_whole() { # FILE: the size first, which costs nothing; then every byte, each time: a name proves nothing
+  [ "$(stat -c %s -- "$1" 2>/dev/null)" = "$ESD_IMAGE_SIZE" ] && [ "$(sha256 "$1")" = "$ESD_IMAGE_SHA256" ]
+}
+
+require_space() { # FOLDER
+  local free
+  free=$(df --output=avail -B1 "$1" | tail -n 1)
+  [ "$free" -gt $((ESD_IMAGE_SIZE + ESD_IMAGE_SIZE / 4)) ] ||
+    die "disk full: $((free / 1000000)) MB free in $1, the image has $((ESD_IMAGE_SIZE / 1000000)) MB; remove images there that are no longer needed"
 }

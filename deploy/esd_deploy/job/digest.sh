@@ -11,7 +11,7 @@ die() {
 # shellcheck source=/dev/null
 source esd/cache.sh
 image=$(readlink -f "${ESD_IMAGE_LINK:-esd/image.sif}")
-sha256=$(sha256sum <"$image" | cut -d ' ' -f 1)
+sha256=$(sha256 "$image")
 printf '%s %s\n' "$(uname -n)" "$sha256"
 [ "$sha256" = "$ESD_IMAGE_SHA256" ] || die "it is sha256:$sha256, the registry promised sha256:$ESD_IMAGE_SHA256"
 holds_for "$UID" "$image" || holds_for "$(keeper_of_cache)" "$image" ||

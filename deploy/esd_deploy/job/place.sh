@@ -16,10 +16,6 @@ clean_up() {
 }
 trap clean_up EXIT
 
-is_whole() { # FILE: its size, then every byte
-  [ "$(stat -c %s -- "$1" 2>/dev/null)" = "$ESD_IMAGE_SIZE" ] && [ "$(sha256sum <"$1" | cut -d ' ' -f 1)" = "$ESD_IMAGE_SHA256" ]
-}
-
 # shellcheck source=/dev/null
 source esd/cache.sh
 scratch=${!ESD_SCRATCH_VARIABLE:-}
@@ -40,9 +36,7 @@ is_whole "$sent" || die "the image that was sent has another hash than the run's
 # On the cache's own file system, so that the renaming is one step. It costs no space where the job's folder is there too.
 work=$(mktemp -u ".$ESD_IMAGE_SHA256.XXXXXX")
 if ! ln "$sent" "$work" 2>/dev/null; then
-  free=$(df --output=avail -B1 . | tail -n 1)
-  [ "$free" -gt $((ESD_IMAGE_SIZE + ESD_IMAGE_SIZE / 4)) ] ||
-    die "disk full: $((free / 1000000)) MB free in $PWD, the image has $((ESD_IMAGE_SIZE / 1000000)) MB; remove images there that are no longer needed"
+  require_space "$PWD"
   cp -- "$sent" "$work"
 fi
 chmod 0444 "$work"

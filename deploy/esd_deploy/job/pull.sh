@@ -24,21 +24,6 @@ die() {
   exit 1
 }
 
-sha256() { # FILE
-  sha256sum <"$1" | cut -d ' ' -f 1
-}
-
-is_whole() { # FILE: the size first, which costs nothing; then every byte, each time: a name proves nothing
-  [ "$(stat -c %s -- "$1" 2>/dev/null)" = "$ESD_IMAGE_SIZE" ] && [ "$(sha256 "$1")" = "$ESD_IMAGE_SHA256" ]
-}
-
-require_space() { # FOLDER
-  local free
-  free=$(df --output=avail -B1 "$1" | tail -n 1)
-  [ "$free" -gt $((ESD_IMAGE_SIZE + ESD_IMAGE_SIZE / 4)) ] ||
-    die "disk full: $((free / 1000000)) MB free in $1, the image has $((ESD_IMAGE_SIZE / 1000000)) MB; remove images there that are no longer needed"
-}
-
 is_stale() { # PATH: whether its owner has shown no life for five minutes; both times are of the file server
   touch "$mine"
   [ -n "$(find "$1" -maxdepth 0 ! -newermt "$(stat -c %y "$mine") 5 minutes ago" 2>/dev/null)" ]

@@ -1,7 +1,6 @@
 """A service that runs: where it is, how to reach it, how to end it. What it says of itself is checked before anything is done with it."""
 
 import ipaddress
-import os
 import re
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -100,17 +99,9 @@ def _noted(run: Run, content: bytes) -> Address:
     token = run.peek(TOKEN, _MOST)
     if token is None or not _TOKEN_FORM.fullmatch(token.strip()):
         raise ToolError(f"run {run.id}: {TOKEN} at the site holds no token; `esd-deploy cancel {run.id}` ends the job")
-    paths.inside(run.folder, ADDRESS).parent.mkdir(parents=True, exist_ok=True)
-    _write_secret(paths.inside(run.folder, TOKEN), token.strip())
+    write_whole(paths.inside(run.folder, TOKEN), token.strip().decode("ascii"), mode=0o600)
     write_whole(paths.inside(run.folder, ADDRESS), content.decode())
     return address
-
-
-def _write_secret(place: Path, content: bytes) -> None:
-    """For its owner only, from the first byte on."""
-    place.unlink(missing_ok=True)
-    with os.fdopen(os.open(place, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(content)
 
 
 def address_of(folder: Path) -> Address:

@@ -3,6 +3,7 @@ import os
 import pytest
 from starlette.exceptions import HTTPException
 
+from esd_localsite.files.documents import unicore_second
 from esd_localsite.files.files import PathError, Storage, read_range
 from esd_localsite.files.processes import Account
 from esd_localsite.unicore.storage_routes import parse_range
@@ -131,3 +132,16 @@ def test_what_is_no_range(header):
 def test_part_of_a_file(storage):
     put(storage, "x", b"0123456789")
     assert b"".join(read_range(storage.open("x"), 2, 5)) == b"23456"
+
+
+def test_a_large_folder_is_listed_whole(tmp_path):
+    for number in range(250):
+        (tmp_path / f"{number:03}").touch()
+    content = Storage(tmp_path, Account.of(None)).properties("/")["content"]
+
+    assert list(content) == [f"/{number:03}" for number in range(250)]
+
+
+@pytest.mark.parametrize(("second", "year"), [(-1, 1970), (0, 1970), (10**18, 9000)])
+def test_times_beyond_the_calendar_have_a_text(second, year):
+    assert abs(int(unicore_second(second)[:4]) - year) <= 1

@@ -1,4 +1,4 @@
-"""Programs with a job user's rights, and long listings that leave room for others."""
+"""Programs with a job user's rights."""
 
 import os
 import pwd
@@ -6,8 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from esd_localsite.files.documents import unicore_second
-from esd_localsite.files.files import Storage
 from esd_localsite.files.processes import Account, account_of
 
 OTHER = Account("ada", 1234, 1235, (1235, 7), Path("/home/ada"), changes=True)
@@ -46,16 +44,3 @@ def test_a_command_has_the_accounts_rights_and_the_given_variables_only(tmp_path
     assert said[:3] == [str(entry.pw_uid), str(entry.pw_gid), str(entry.pw_gid)]
     assert "CapEff:\t0000000000000000" in said
     assert {line.split("=")[0] for line in said if "=" in line} - {"_", "PWD", "OLDPWD"} == {"A", *account.environment({})}
-
-
-def test_a_large_folder_is_listed_whole(tmp_path):
-    for number in range(250):
-        (tmp_path / f"{number:03}").touch()
-    content = Storage(tmp_path, account_of(None)).properties("/")["content"]
-
-    assert list(content) == [f"/{number:03}" for number in range(250)]
-
-
-@pytest.mark.parametrize(("second", "year"), [(-1, 1970), (0, 1970), (10**18, 9000)])
-def test_times_beyond_the_calendar_have_a_text(second, year):
-    assert abs(int(unicore_second(second)[:4]) - year) <= 1
