@@ -38,6 +38,19 @@ def test_only_the_chosen_mpi_plugins_are_offered(machine, tmp_path):
     assert (tmp_path / "plugins" / "mpi_pspmix.so").read_bytes() == b"before mpi/pspmix\0\0 after"
 
 
+def test_the_newest_pmix_of_this_slurm_is_rehearsed_as_another(machine, tmp_path):
+    (machine / "mpi_pmix_v10.so").write_bytes(b"before mpi/pmix_v10\0 after")
+    mpi_plugins.offer(machine, tmp_path / "plugins", ("pspmix",))
+    assert (tmp_path / "plugins" / "mpi_pspmix.so").read_bytes() == b"before mpi/pspmix\0\0\0 after"
+
+
+def test_without_pmix_nothing_is_rehearsed(machine, tmp_path):
+    for file in machine.glob("mpi_pmix*"):
+        file.unlink()
+    with pytest.raises(LocalSiteError, match="no MPI plugin 'pspmix': there are cray_shasta, none, pmi2$"):
+        mpi_plugins.offer(machine, tmp_path / "plugins", ("pspmix",))
+
+
 def test_a_plugin_that_is_not_there_is_named(machine, tmp_path):
     with pytest.raises(LocalSiteError, match="no MPI plugin 'pmix_v5': there are cray_shasta, none, pmi2, pmix, pmix_v4, pspmix"):
         mpi_plugins.offer(machine, tmp_path / "plugins", ("pmix_v5",))

@@ -29,6 +29,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption("--suite", choices=("quick", "full"), help="default: quick on the local site, full on one that is named")
 
 
+_ENVIRONMENT = {Launcher.SLURMD: {}, Launcher.PARASTATION: {"PMIX_MCA_gds": "hash", "PSPMIX_ENV_TMOUT": "60"}}
+"""pspmix's store in shared memory fails here; a rank has 3 s to learn its PMIx server, which a busy machine exceeds."""
+
+
+def mpi_name(launcher: Launcher) -> str:
+    """What `mpi` says in the file of a local site."""
+    return "pspmix" if launcher is Launcher.PARASTATION else "pmix"
+
+
+def mpi_lines(launcher: Launcher, **environment: str) -> tuple[str, ...]:
+    """The lines of a local site's file that MPI needs, with further variables of the jobs."""
+    said = {**_ENVIRONMENT[launcher], **environment}
+    return (f"mpi: {mpi_name(launcher)}", *([f"environment: {json.dumps(said)}"] if said else []))
+
+
 EXAMPLE = ROOT / "examples" / "balanced_network" / "balanced_network.py"
 
 
@@ -70,10 +85,7 @@ class Deploy:
         site_file = folder / "here.yaml"
         standard = (ROOT / "site-configs" / "local.yaml").read_text()
         here = standard.replace("/esd-localsite/local/", f"/esd-localsite/{site.name}/")
-        if site.launcher is Launcher.PARASTATION:
-            # pspmix's store in shared memory fails here; a rank has 3 s to learn its PMIx server, which a busy machine exceeds.
-            here = here.replace("mpi: pmix\n", 'mpi: pspmix\nenvironment: {PMIX_MCA_gds: hash, PSPMIX_ENV_TMOUT: "60"}\n')
-        site_file.write_text(here)
+        site_file.write_text(here.replace("mpi: pmix\n", "".join(f"{line}\n" for line in mpi_lines(site.launcher))))
         return cls(site_file, folder)
 
 
@@ -165,7 +177,7 @@ def two_sites(
                 "kind: unicore",
                 f"description: site {word}",
                 f"status_file: /var/lib/esd-localsite/{name}/status.json",
-                "mpi: pmix",
+                *mpi_lines(site_options.launcher),
                 "binds: [/tmp]",
                 f"modules: [{SITES[word]}]",
                 "limits: {nodes: 2, time_s: 3600}",

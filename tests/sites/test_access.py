@@ -5,6 +5,7 @@ import threading
 
 import httpx
 import pytest
+from tests.sites.conftest import mpi_lines
 
 from esd_deploy.sites import oidc
 
@@ -24,7 +25,7 @@ def site_file(folder, running_site, *lines):
         "description: the site, by another way in",
         f"registry: {running_site.registry}",
         f"ca_file: {running_site.ca_file}",
-        "mpi: pmix",
+        *mpi_lines(running_site.launcher),
         "limits: {nodes: 2, time_s: 600}",
         "poll_s: 1",
     )

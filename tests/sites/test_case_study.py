@@ -5,10 +5,12 @@ from pathlib import Path
 
 import neo
 import pytest
+from tests.sites.conftest import mpi_name
 
 from esd_build.data.project import Environment
 from esd_build.data.reference import ImageReference
 from esd_build.registry import PublishedImage, Registry
+from esd_localsite.state.status import SiteStatus
 
 pytestmark = pytest.mark.site
 
@@ -39,13 +41,13 @@ def spikes(folder: Path, population: str) -> list[list[float]]:
         return [train.rescale("ms").magnitude.tolist() for train in file.read_block().segments[0].spiketrains]
 
 
-def test_two_hosts_and_two_ranks_of_one_simulation(on_two_nodes) -> None:
+def test_two_hosts_and_two_ranks_of_one_simulation(on_two_nodes, running_site: SiteStatus) -> None:
     assert on_two_nodes["status"] == "SUCCESSFUL"
     assert on_two_nodes["exit_code"] == 0
     assert on_two_nodes["hosts"] == ["c1", "c2"]
     assert on_two_nodes["ranks"] == 2
     assert on_two_nodes["metrics"]["ranks"] == 2  # what NEST itself counts: nest.NumProcesses()
-    assert "srun --kill-on-bad-exit=1 --mpi=pmix --nodes=2 --ntasks=2" in on_two_nodes["launch"]
+    assert f"srun --kill-on-bad-exit=1 --mpi={mpi_name(running_site.launcher)} --nodes=2 --ntasks=2" in on_two_nodes["launch"]
     assert "apptainer exec --sharens" in on_two_nodes["launch"]
 
 

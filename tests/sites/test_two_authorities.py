@@ -10,7 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.sites.conftest import Deploy
+from tests.sites.conftest import Deploy, mpi_lines
 from tests.sites.test_unicorex import until
 
 from esd_localsite.cluster import certificates
@@ -74,7 +74,8 @@ def at(deploy: Deploy, running_site: SiteStatus, tmp_path: Path, monkeypatch: py
     def site_file(**authorities: Path) -> str:
         lines = (
             *("kind: unicore", "description: a site with two authorities", f"url: {running_site.unicore_url}"),
-            *(f"registry: {running_site.registry}", "mpi: pmix", "binds: [/tmp]", "limits: {nodes: 2, time_s: 600}", "poll_s: 1"),
+            *(f"registry: {running_site.registry}", "binds: [/tmp]", "limits: {nodes: 2, time_s: 600}", "poll_s: 1"),
+            *mpi_lines(running_site.launcher),
             f"credentials: {{username: {running_site.username}, password_file: {running_site.password_file}}}",
             *(f"{key}: {file}" for key, file in authorities.items()),
         )

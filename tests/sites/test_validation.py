@@ -6,6 +6,7 @@ The whole table of faults, each built on purpose, is made by benchmarks/validati
 import json
 
 import pytest
+from tests.sites.conftest import mpi_lines, mpi_name
 
 from esd_deploy.validation.reports.document import Report
 from esd_deploy.validation.suite import CHECKS
@@ -42,14 +43,17 @@ def own_site(request):
 
 
 @pytest.fixture
-def faulty(deploy, published, tmp_path):
-    """Validates at the session's site with lines added to, or words changed in, its file; the verdicts by name."""
+def faulty(deploy, published, running_site, tmp_path):
+    """Validates at the session's site with another plugin, or more variables, in its file; the verdicts by name."""
 
-    def validate(name: str, *options: str, old: str = "", new: str = "", add: str = "") -> dict[str, dict[str, str]]:
-        file = tmp_path / f"{name}.yaml"
+    def validate(name: str, *options: str, mpi: str = "", **environment: str) -> dict[str, dict[str, str]]:
+        good = mpi_lines(running_site.launcher)
+        plugin, *more = mpi_lines(running_site.launcher, **environment)
+        old, new = ("\n".join(lines) + "\n" for lines in (good, (f"mpi: {mpi}" if mpi else plugin, *more)))
         text = deploy.site_file.read_text()
         assert old in text
-        file.write_text(text.replace(old, new, 1) + add)
+        file = tmp_path / f"{name}.yaml"
+        file.write_text(text.replace(old, new, 1))
         told = deploy.validate("--site", str(file), "--image", "nest:edge", "--json", "-", *options, code=1)
         return {check["name"]: check["verdict"] for check in json.loads(told)["checks"]}
 
@@ -58,20 +62,20 @@ def faulty(deploy, published, tmp_path):
 
 @pytest.mark.usefixtures("own_site")
 def test_a_path_of_the_host_that_leaks_in_is_found(faulty):
-    found = faulty("leaking", "--only", "leaks", add="environment: {PYTHONPATH: /usr/lib/python3/dist-packages}\n")
+    found = faulty("leaking", "--only", "leaks", PYTHONPATH="/usr/lib/python3/dist-packages")
 
     assert found["leaks"]["outcome"] == "failed"
     assert "PYTHONPATH" in found["leaks"]["advice"]
 
 
 @pytest.mark.usefixtures("own_site")
-def test_a_wrong_plugin_is_found_and_the_right_one_suggested(deploy, faulty):
-    found = faulty("plugin", "--only", "wireup-node", "--suggest", old="mpi: pmix\n", new="mpi: pmix_v9\n")
+def test_a_wrong_plugin_is_found_and_the_right_one_suggested(deploy, faulty, running_site):
+    found = faulty("plugin", "--only", "wireup-node", "--suggest", mpi="pmix_v9")
 
     assert found["plugin"]["outcome"] == "failed"
     assert found["wireup-node"]["outcome"] == "skipped"
     assert "with this change" in deploy.last_validation()["suggestion"]
-    assert "mpi: pmix" in deploy.last_validation()["suggestion"]
+    assert f"mpi: {mpi_name(running_site.launcher)}" in deploy.last_validation()["suggestion"]
 
 
 @pytest.mark.usefixtures("own_site")

@@ -1,13 +1,14 @@
 """Which MPI plugins a site's Slurm offers: a folder of links to the machine's plugins, without those that the site must not have."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from esd_localsite.errors import LocalSiteError
 
 _FOLDERS = ("/usr/lib/*/slurm-wlm", "/usr/lib64/slurm", "/usr/lib/slurm", "/usr/local/lib/slurm")
-_ALIASES = {"pspmix": "pmix_v4"}
-"""Plugins of other systems, rehearsed with one of Slurm's under their name: ParaStation's PMIx server is not Slurm's."""
+_REHEARSED = "pspmix"
+"""A plugin of another system, rehearsed with Slurm's newest for PMIx under its name: ParaStation's PMIx server is not Slurm's."""
 _ALWAYS = ("none",)
 """Since 23.02, Slurm needs no file for it."""
 
@@ -44,14 +45,22 @@ def _link_others(machine: Path, folder: Path) -> None:
 
 
 def _offer_one(machine: Path, folder: Path, name: str) -> None:
-    source, target = machine / f"mpi_{_ALIASES.get(name, name)}.so", folder / f"mpi_{name}.so"
-    if not source.exists():
-        known = sorted({path.stem.removeprefix("mpi_") for path in machine.glob("mpi_*.so")} | _ALIASES.keys())
-        raise LocalSiteError(f"this machine's Slurm has no MPI plugin '{name}': there are {', '.join(known)}")
-    if name in _ALIASES:
-        target.write_bytes(renamed(source.read_bytes(), _ALIASES[name], name))
+    newest = _newest_pmix(machine)
+    own = newest if name == _REHEARSED else name
+    source, target = machine / f"mpi_{own}.so", folder / f"mpi_{name}.so"
+    if own is None or not source.exists():
+        known = {path.stem.removeprefix("mpi_") for path in machine.glob("mpi_*.so")} | ({_REHEARSED} if newest else set())
+        raise LocalSiteError(f"this machine's Slurm has no MPI plugin '{name}': there are {', '.join(sorted(known))}")
+    if own != name:
+        target.write_bytes(renamed(source.read_bytes(), own, name))
     else:
         target.symlink_to(source)
+
+
+def _newest_pmix(machine: Path) -> str | None:
+    """Slurm's plugin for the newest PMIx that it was built with: pmix_v4 in Debian 12, pmix_v5 in Debian 13."""
+    found = (re.fullmatch(r"mpi_(pmix_v(\d+))", path.stem) for path in machine.glob("mpi_pmix_v*.so"))
+    return max(((int(match[2]), match[1]) for match in found if match), default=(0, None))[1]
 
 
 def renamed(plugin: bytes, old: str, new: str) -> bytes:
