@@ -27,6 +27,8 @@ class Inside(Facts):
     pmix_server: str | None
     pmix_security: str | None
     pmix_storage: str | None
+    pmix_store: str | None = None
+    """Which of the server's stores the environment chooses."""
     pmix_namespace: str | None
     pmix_hidden: tuple[str, ...]
     tmp: str = ""

@@ -58,8 +58,8 @@ def pmix(observed: Observations) -> Verdict:
             f"`mpi`: a PMIx plugin instead of '{observed.site.mpi}' (see 'plugin'); no --cleanenv in `environment` (APPTAINER_CLEANENV)",
         )
     promised = observed.site.pmix
-    said = rank.pmix_server or "unknown"
-    text = f"server {said}, client {_pmix(rank.pmix_client)}, security {rank.pmix_security}, storage {rank.pmix_storage}"
+    said = " ".join(part for part in (_whose(rank.pmix_namespace), rank.pmix_server or "of unknown version") if part)
+    text = f"server {said}, client {_pmix(rank.pmix_client)}, security {rank.pmix_security}, storage {_store(rank)}"
     if promised and rank.pmix_server and minimum.numbers(promised)[:2] != minimum.numbers(rank.pmix_server)[:2]:
         return failed(
             f"{text}; the site's file says {promised}", f'write `pmix: "{rank.pmix_server}"` into the site\'s file, if the site confirms it'
@@ -111,6 +111,16 @@ def threads(observed: Observations) -> Verdict:
 def _root(path: str) -> str:
     """The folder to bind: /tmp, else the server's folder above the job's folder."""
     return "/tmp" if path.startswith("/tmp") else re.sub(r"/pmix\.\d+\.\d+/?.*$", "", path)  # noqa: S108 - a name, nothing is written
+
+
+def _whose(namespace: str) -> str:
+    """The program that is the server, as its namespaces are named; empty for one that is not known."""
+    return next((name for start, name in (("pspmix_", "pspmix"), ("slurm.pmix.", "Slurm's")) if namespace.startswith(start)), "")
+
+
+def _store(rank: Inside) -> str:
+    """The stores that the server offers, and which of them the environment chooses."""
+    return f"{rank.pmix_storage}" + (f", of which {rank.pmix_store}" if rank.pmix_store else "")
 
 
 def _pmix(version: str | None) -> str:

@@ -67,6 +67,7 @@ def main(binds):
         "pmix_server": environ.get("PMIX_VERSION"),
         "pmix_security": environ.get("PMIX_SECURITY_MODE"),
         "pmix_storage": environ.get("PMIX_GDS_MODULE"),
+        "pmix_store": environ.get("PMIX_MCA_gds"),
         "pmix_namespace": environ.get("PMIX_NAMESPACE"),
         "pmix_hidden": sorted({path for path in shown if path and not os.path.isdir(path)}),
         "tmp": "{0.st_dev}:{0.st_ino}".format(os.stat("/tmp")),
