@@ -2,12 +2,13 @@ r"""How often an MPI program dies at its start, and what a start costs: many sho
 
     esd-deploy local up --name S
     .venv/bin/python benchmarks/mpi_starts.py --name S --sif dist/images/nest-edge.sif --starts 500 \
-        [--tasks-per-node 2] [--load 2] [--variant run --variant before:SLURM_PMIX_FENCE=mixed] [--log FILE]
+        [--site FILE] [--tasks-per-node 2] [--load 2] [--variant run --variant before:SLURM_PMIX_FENCE=mixed] [--log FILE]
 
 Each start is `srun … apptainer exec … python3 start.py` with the command line and the variables that a run of esd-deploy gets,
-and ends after one allreduce. The steps follow each other in one
-allocation of two nodes; jobs of their own would add Slurm's scheduling and nothing that MPI sees. `--load` processes keep processors busy
-all the while. A variant is a name and the environment variables that it sets besides those of a run; a slash in a value stands for a comma.
+and ends after one allreduce. The steps follow each other in one allocation of two nodes; jobs of their own would add Slurm's scheduling
+and nothing that MPI sees. `--load` processes keep processors busy all the while. `--site`: the site's file, where it differs from that of a
+usual local site, as with another launcher. A variant is a name and the environment variables that it sets besides those of a run; a slash
+in a value stands for a comma.
 `--log` adds each start to a file of JSON lines, and the table is of the whole file: 500 starts may be measured in parts. Needs root (the
 job runs as the site's user).
 """
@@ -79,9 +80,9 @@ class Start:
         return f"{signal[1]} in {frame[2] or frame[1] if frame else 'unknown'} at {at[1] if at else 'unknown'}"
 
 
-def site_file(name: str, folder: Path) -> Path:
-    """The local site of that name with the settings of site-configs/local.yaml."""
-    text = Path("site-configs/local.yaml").read_text(encoding="utf-8")
+def site_file(name: str, given: Path, folder: Path) -> Path:
+    """The settings of `given` for the local site of that name."""
+    text = given.read_text(encoding="utf-8")
     path = folder / "local.yaml"
     path.write_text(text.replace("/esd-localsite/local/", f"/esd-localsite/{name}/"), encoding="utf-8")
     return path
@@ -162,6 +163,7 @@ def main() -> None:
     """Measure, print the table, and keep every start where asked to."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--name", required=True)
+    parser.add_argument("--site", type=Path, default=Path("site-configs/local.yaml"))
     parser.add_argument("--sif", type=Path, required=True)
     parser.add_argument("--starts", type=int, default=500)
     parser.add_argument("--tasks-per-node", type=int, default=1)
@@ -170,7 +172,7 @@ def main() -> None:
     parser.add_argument("--log", type=Path)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        site = Site.load(str(site_file(given.name, Path(folder))))
+        site = Site.load(str(site_file(given.name, given.site, Path(folder))))
     shape = Shape(2, given.tasks_per_node)
     line = start(site, shape, given.sif.resolve())
     variants = dict(variant(text) for text in given.variant or ["run"])

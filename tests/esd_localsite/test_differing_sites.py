@@ -47,7 +47,7 @@ def test_the_newest_pmix_of_this_slurm_is_rehearsed_as_another(machine, tmp_path
 def test_without_pmix_nothing_is_rehearsed(machine, tmp_path):
     for file in machine.glob("mpi_pmix*"):
         file.unlink()
-    with pytest.raises(LocalSiteError, match="no MPI plugin 'pspmix': there are cray_shasta, none, pmi2$"):
+    with pytest.raises(LocalSiteError, match=r"no MPI plugin 'pspmix': there are cray_shasta, none, pmi2$"):
         mpi_plugins.offer(machine, tmp_path / "plugins", ("pspmix",))
 
 

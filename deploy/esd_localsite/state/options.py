@@ -84,7 +84,7 @@ class SiteOptions(_Strict):
     launcher: Launcher = Launcher.SLURMD
     psmgmt: Path | None = None
     """With ParaStation: an archive or folder with its source; None: fetch it from its public repository."""
-    psmgmt_hash: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
+    psmgmt_hash: str | None = None
     """The hash of the files of that source, if it is not the tried one."""
     unicore_site: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]*$")] | None = None
     """The site's name as UNICORE spells it; None: the local site's name in capitals."""
@@ -115,6 +115,10 @@ class SiteOptions(_Strict):
         return self
 
     def _launcher_fits(self) -> None:
+        if self.psmgmt_hash is not None and re.fullmatch(r"[0-9a-f]{64}", self.psmgmt_hash) is None:
+            raise ValueError(
+                f"--psmgmt-hash {self.psmgmt_hash}: a hash has 64 digits, 0 to 9 and a to f; the refusal of a source names its own"
+            )
         if self.launcher is Launcher.SLURMD:
             if self.psmgmt is not None or self.psmgmt_hash is not None:
                 raise ValueError("--psmgmt and --psmgmt-hash are for --launcher parastation: slurmd has no such part")
@@ -130,8 +134,13 @@ class SiteOptions(_Strict):
         try:
             return cls.model_validate(choices)
         except ValidationError as error:
-            problems = "; ".join(f"{'.'.join(map(str, e['loc'])) or 'options'}: {e['msg']}" for e in error.errors())
+            problems = "; ".join(_told(".".join(map(str, e["loc"])), e["msg"]) for e in error.errors())
             raise LocalSiteError(f"a local site like that is not possible: {problems}") from error
+
+
+def _told(option: str, said: str) -> str:
+    """One problem; those of several options together name them in their own words."""
+    return f"{option}: {said}" if option else said.removeprefix("Value error, ")
 
 
 def parse_partition(text: str) -> PartitionOption:

@@ -85,6 +85,11 @@ def test_sites_that_are_not_possible(choices):
         SiteOptions.of(**choices)
 
 
+def test_what_is_no_hash_is_told_by_the_options_name():
+    with pytest.raises(LocalSiteError, match=r"not possible: --psmgmt-hash xyz: a hash has 64 digits"):
+        SiteOptions.of(launcher=Launcher.PARASTATION, psmgmt_hash="xyz")
+
+
 def test_where_the_tsi_is(tmp_path):
     assert parse_source("--tsi", tmp_path) == tmp_path
     with pytest.raises(LocalSiteError, match=r"--tsi .*: no such archive or folder"):
