@@ -67,6 +67,12 @@ def test_one_world_of_two_programs_on_two_partitions(there: Deploy, modular: Sit
     assert set(cells["image"]["nodes"].values()) == {cells["image"]["sif_digest"].removeprefix("sha256:")}
     assert [one["path"] for one in record["files"] if one["path"].endswith(".sif")] == []
 
+    again = json.loads(there("rerun", record["id"], "--json").stdout)
+
+    (same,) = again["components"]
+    assert (again["rerun_of"], again["ranks"], again["image"], same["image"]) == (record["id"], 3, record["image"], cells["image"])
+    assert json.loads((there.folder(again) / "world.json").read_text()) == world
+
 
 def test_a_component_that_fails_ends_all(there: Deploy, modular: SiteStatus, tmp_path: Path) -> None:
     first, component = programs(tmp_path, "raise SystemExit(5)\n")

@@ -75,14 +75,13 @@ class CheckedComponent:
         return PlannedComponent(self.name, image, self.script, self.shape, self.site)
 
 
-def require_fitting(components: Sequence[Component], *, mode: str, site: SiteConfig) -> None:
-    """Raises UsageError where a run with components cannot be."""
-    names = [one.name for one in components]
+def require_fitting(names: Sequence[str], *, mode: str, site: SiteConfig) -> None:
+    """Raises UsageError where a run with components of these names cannot be."""
     if len(set(names)) < len(names):
         raise UsageError(f"--component: each needs a name of its own ({', '.join(names)})")
-    if components and mode != "container":
+    if names and mode != "container":
         raise UsageError("--component: all components run from images; give --image for the first one")
-    if components and (site.submit == "sbatch" or site.kind != "unicore"):
+    if names and (site.submit == "sbatch" or site.kind != "unicore"):
         raise UsageError(f"--component: site '{site.name}' must submit through its server (`submit: unicore`) for a heterogeneous job")
 
 

@@ -63,7 +63,7 @@ class Request:
             OnDisk.of(self.script, "script")  # a missing script is told before what the site could do with it
         place = with_variables(settled(site, self.partition, self.account), self.environment)
         mode = self.mode_at(place)
-        require_fitting(self.components, mode=mode, site=place)
+        require_fitting([one.name for one in self.components], mode=mode, site=place)
         check_size(place, self.shape.nodes, self.time_s)
         _check_place(place, mode, self.shape)
         check_gpus(place, self.shape.gpus)

@@ -169,7 +169,7 @@ class RunRecord(Part):
             launch=plan.line,
             nodes=plan.shape.nodes,
             threads_per_rank=plan.shape.threads,
-            shape=_shape(plan),
+            shape=ShapeRecord.at(plan.site, plan.shape),
             time_limit_s=plan.time_s,
             index=plan.index,
             job=JobRecord(description=description),
@@ -240,19 +240,6 @@ class RunRecord(Part):
 def _script(plan: Plan, staged: Mapping[str, str] | None) -> ScriptRecord:
     inputs = {name: sha256_of(content) if staged is None else staged[name] for name, content in plan.inputs}
     return ScriptRecord(name=plan.script_name, sha256=plan.script_sha256, arguments=plan.arguments, inputs=inputs)
-
-
-def _shape(plan: Plan) -> ShapeRecord:
-    shape = plan.shape
-    return ShapeRecord(
-        nodes=shape.nodes,
-        tasks_per_node=shape.tasks_per_node,
-        threads=shape.threads,
-        partition=plan.site.partition,
-        account=plan.site.account,
-        gpus=shape.gpus,
-        **dict(shape.binding),
-    )
 
 
 def load(runs: Path, run_id: str) -> RunRecord:

@@ -2,7 +2,7 @@
 
 import hashlib
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
@@ -13,9 +13,10 @@ from esd_deploy.fetching.wanted import WITH_CONTENT
 from esd_deploy.inputs.packages import Packages
 from esd_deploy.plans.component import PlannedComponent
 from esd_deploy.plans.job import JobDescription
+from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.records.ending import Ending
-from esd_deploy.sites.config import Cpus, Hint
+from esd_deploy.sites.config import Binding, Cpus, Hint, SiteConfig, require_slurm_name
 
 
 def _reference(text: str) -> str:
@@ -29,6 +30,8 @@ def _reference(text: str) -> str:
 
 Digest = Annotated[str, StringConstraints(pattern=r"^sha256:[0-9a-f]{64}$")]
 """A digest; a rerun puts it into file names and command lines at the site."""
+ComponentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,30}$")]
+"""A component's name; it is part of file names at the site and here."""
 
 
 class Part(BaseModel):
@@ -50,6 +53,11 @@ class ImageRecord(Part):
     nodes: dict[str, str] = {}
     unverified_sources: str | None = None
     """Sources of the image whose checksums differ from the recipe's (`package@version sha256:…`); such an image stays on its machine."""
+
+    @property
+    def published(self) -> PublishedImage:
+        """The image as a registry would give it, without asking one."""
+        return PublishedImage(ImageReference.parse(self.reference), self.sif_digest, self.size, {})
 
     @classmethod
     def of(cls, image: PublishedImage) -> Self:
@@ -80,33 +88,65 @@ def _archived(description: object) -> object:
 Archived = Annotated[JobDescription, BeforeValidator(_archived), WithJsonSchema({"type": "object"})]
 
 
-class ComponentRecord(Part):
+class ShapeRecord(Part):
+    """How many nodes, ranks and threads the program had, and which other settings a rerun needs."""
+
+    nodes: int = Field(ge=1)
+    tasks_per_node: int = Field(ge=1)
+    threads: int = Field(ge=1)
+    partition: str | None = None
+    account: str | None = None
+    gpus: Annotated[int, Field(ge=0)] = 0
+    """GPUs of each node."""
+    bind: Cpus | None = None
+    hint: Hint | None = None
+    ranks_per_socket: Annotated[int, Field(ge=1)] | None = None
+    exclusive: bool = False
+
+    @classmethod
+    def at(cls, site: SiteConfig, shape: Shape) -> Self:
+        """A shape at a site that has the run's partition and account."""
+        return cls(**_settings(site, shape))
+
+    @property
+    def shape(self) -> Shape:
+        """The shape that was planned."""
+        binding = Binding(bind=self.bind, hint=self.hint, ranks_per_socket=self.ranks_per_socket, exclusive=self.exclusive)
+        return Shape(self.nodes, self.tasks_per_node, self.threads, self.gpus, binding)
+
+    def settled(self, site: SiteConfig, where: str) -> SiteConfig:
+        """The site with the recorded partition and account. Raises UsageError for names that Slurm cannot have had."""
+        for what, word in (("partition", self.partition), ("account", self.account)):
+            if word is not None:
+                require_slurm_name(word, f"{where} names the {what}")
+        return site.model_copy(update={"partition": self.partition, "account": self.account})
+
+
+def _settings(site: SiteConfig, shape: Shape) -> dict[str, Any]:
+    own = {"nodes": shape.nodes, "tasks_per_node": shape.tasks_per_node, "threads": shape.threads, "gpus": shape.gpus}
+    return {**own, "partition": site.partition, "account": site.account, **dict(shape.binding)}
+
+
+class ComponentRecord(ShapeRecord):
     """A further program of a run (--component), in one MPI world with the first; its script is one of the inputs.
 
     Its nodes are the keys of `image.nodes`.
     """
 
-    name: str
+    name: ComponentName
     script: RunPath
     image: ImageRecord
-    nodes: int = Field(ge=1)
-    tasks_per_node: int = Field(ge=1)
-    threads: int = Field(ge=1)
-    partition: str | None = None
 
     @classmethod
     def of(cls, planned: PlannedComponent) -> Self:
         """What is kept of a planned component."""
-        shape = planned.shape
-        return cls(
-            name=planned.name,
-            script=planned.script,
-            image=ImageRecord.of(planned.image),
-            nodes=shape.nodes,
-            tasks_per_node=shape.tasks_per_node,
-            threads=shape.threads,
-            partition=planned.site.partition,
-        )
+        own = {"name": planned.name, "script": planned.script, "image": ImageRecord.of(planned.image)}
+        return cls(**own, **_settings(planned.site, planned.shape))
+
+    def planned(self, site: SiteConfig, where: str) -> PlannedComponent:
+        """The same component again, from the same image; `where`: the record that names it. Raises UsageError as `settled`."""
+        image = self.image.published
+        return PlannedComponent(self.name, image, self.script, self.shape, self.settled(site, f"component '{self.name}': {where}"))
 
 
 class JobRecord(Part):
@@ -215,19 +255,3 @@ class RequirementsRecord(Part):
         digest = hashlib.sha256(packages.lock).hexdigest()
         own = {"python": packages.python, "platform": packages.platform, "versions": packages.versions}
         return cls(key=packages.key, sums=packages.sums, lock_sha256=digest, **own)
-
-
-class ShapeRecord(Part):
-    """How many nodes, ranks and threads the program had, and which other settings a rerun needs."""
-
-    nodes: int = Field(ge=1)
-    tasks_per_node: int = Field(ge=1)
-    threads: int = Field(ge=1)
-    partition: str | None = None
-    account: str | None = None
-    gpus: Annotated[int, Field(ge=0)] = 0
-    """GPUs of each node."""
-    bind: Cpus | None = None
-    hint: Hint | None = None
-    ranks_per_socket: Annotated[int, Field(ge=1)] | None = None
-    exclusive: bool = False

@@ -5,9 +5,7 @@ from pathlib import Path, PurePosixPath
 from pydantic import ValidationError
 
 from esd_build.data.errors import ToolError, UsageError
-from esd_build.data.reference import ImageReference
 from esd_build.net.answers import gathered
-from esd_build.registry import PublishedImage
 from esd_deploy.backends.connection import Connection, GoneError
 from esd_deploy.backends.unicore import job as unicore_job
 from esd_deploy.display.progress import Display
@@ -16,17 +14,19 @@ from esd_deploy.inputs.content import OnDisk, require_same, sha256_of, whole
 from esd_deploy.inputs.packages import LOCK_FILE, Packages, seen, versions
 from esd_deploy.inputs.variables import with_variables
 from esd_deploy.plans import paths
+from esd_deploy.plans.asked_component import require_fitting
+from esd_deploy.plans.component import PlannedComponent
 from esd_deploy.plans.job import TRAVELLING
-from esd_deploy.plans.launch import INTERPRETERS, Shape
+from esd_deploy.plans.launch import INTERPRETERS
 from esd_deploy.plans.plan import RUN_INDEX, Plan
 from esd_deploy.records.record import PREPARED, RunRecord
-from esd_deploy.records.record_parts import JobRecord, ShapeRecord
+from esd_deploy.records.record_parts import JobRecord
 from esd_deploy.runs.patience import patiently
 from esd_deploy.runs.results import target
 from esd_deploy.runs.run import Run
 from esd_deploy.runs.site import Site, new_id
 from esd_deploy.sites import familiar
-from esd_deploy.sites.config import Binding, SiteConfig, require_slurm_name
+from esd_deploy.sites.config import SiteConfig
 
 _MOST_STAGED = 10_000
 _OURS_BYTES = 64 * 1024**2
@@ -40,23 +40,18 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
     """
     if known.shape is None:
         raise UsageError(f"the record of '{known.id}' has no shape (an older esd-deploy wrote it); use `esd-deploy run`")
-    if known.components:
-        raise UsageError(f"run '{known.id}' has further components, which `rerun` does not repeat yet; use `esd-deploy run --component`")
-    for what, word in (("partition", known.shape.partition), ("account", known.shape.account)):
-        if word is not None:
-            require_slurm_name(word, f"the record of '{known.id}' names the {what}")
     variables = tuple(known.environment.items())
-    site = with_variables(config.model_copy(update={"partition": known.shape.partition, "account": known.shape.account}), variables)
+    site = with_variables(known.shape.settled(config, _where(known)), variables)
     own = _packages(known, folder)
     return Plan(
         run_id=new_id(),
         site=seen(site) if own else site,
         packages=own,
-        image=_image(known),
+        image=known.image.published if known.image else None,
         script_name=known.script.name,
         script=whole(_same(folder, known.script.name, known.script.sha256)),
         arguments=known.script.arguments,
-        shape=_shape(known.shape),
+        shape=known.shape.shape,
         time_s=known.time_limit_s,
         mode=known.mode,
         inputs=tuple((name, _same(folder, name, digest)) for name, digest in known.script.inputs.items()),
@@ -66,7 +61,22 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         environment=variables,
         parameters=parameters.checked(known.parameters),
         post=_post(known),
+        components=_components(known, site),
     )
+
+
+def _where(known: RunRecord) -> str:
+    return f"the record of '{known.id}'"
+
+
+def _components(known: RunRecord, site: SiteConfig) -> tuple[PlannedComponent, ...]:
+    """The same further components, each from its recorded image. Raises UsageError where this site cannot have them."""
+    found = tuple(one.planned(site, _where(known)) for one in known.components)
+    require_fitting([one.name for one in found], mode=known.mode, site=site)
+    for one in found:
+        if one.script not in known.script.inputs:
+            raise UsageError(f"{_where(known)} names {one.script!r} as component '{one.name}', which is no script that went along")
+    return found
 
 
 def _post(known: RunRecord) -> str | None:
@@ -87,11 +97,6 @@ def _packages(known: RunRecord, folder: Path) -> Packages | None:
     return Packages(lock, told.python, told.platform, known.image.sif_digest, told.sums)
 
 
-def _shape(known: ShapeRecord) -> Shape:
-    binding = Binding(bind=known.bind, hint=known.hint, ranks_per_socket=known.ranks_per_socket, exclusive=known.exclusive)
-    return Shape(known.nodes, known.tasks_per_node, known.threads, known.gpus, binding)
-
-
 def _index(known: RunRecord) -> int | None:
     """The run's number in its submission; older records have it only in their job's environment."""
     told = unicore_job.sent_variable(known.job.description, RUN_INDEX)
@@ -99,10 +104,11 @@ def _index(known: RunRecord) -> int | None:
 
 
 def require_signature(again: Plan, place: Site) -> None:
-    """Raises UsageError unless one of the user's trusted keys signed the image that the record names; asks the registry."""
+    """Raises UsageError unless the user's trusted keys signed each image that the record names; asks the registry."""
     if again.image is None:
         raise AssertionError("local_checks asked for an image before")
-    place.signed_only().look_up(again.image.reference, place.endpoint)
+    for image in (again.image, *(one.image for one in again.components)):
+        place.signed_only().look_up(image.reference, place.endpoint)
 
 
 def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None) -> Run:
@@ -130,8 +136,8 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
 
 
 _TRAVELS = (
-    *("id", "mode", "tags", "name", "environment", "parameters", "image", "requirements", "script", "staged", "launch"),
-    *("nodes", "threads_per_rank", "shape", "time_limit_s", "index", "after", "post", "esd_images"),
+    *("id", "mode", "tags", "name", "environment", "parameters", "image", "components", "requirements", "script", "staged"),
+    *("launch", "nodes", "threads_per_rank", "shape", "time_limit_s", "index", "after", "post", "esd_images"),
 )
 """The keys that esd-deploy believes of a record that comes from a site."""
 
@@ -194,12 +200,6 @@ def _read(connection: Connection, url: str, path: str) -> bytes:
             return gathered(pieces, f"{url}: {path}", _OURS_BYTES)
 
     return patiently()(read)
-
-
-def _image(known: RunRecord) -> PublishedImage | None:
-    if known.image is None:
-        return None
-    return PublishedImage(ImageReference.parse(known.image.reference), known.image.sif_digest, known.image.size, {})
 
 
 def _same(folder: Path, path: str, digest: str) -> OnDisk:

@@ -80,10 +80,15 @@ def write(
 ) -> Path:
     """Write the layout of an ended run that had an image; fetches the image by its digest. `target` appears whole, or not at all.
 
-    Raises UsageError for a run without an image, a target that exists, and as `crate.write`; ToolError if the image cannot be fetched.
+    Raises UsageError for a run without an image or with several, a target that exists, and as `crate.write`; ToolError if the image is not
+    fetched.
     """
     if record.image is None:
         raise UsageError(f"run '{record.id}' had no image (mode {record.mode}); `export` without --oci packs it")
+    if record.components:
+        raise UsageError(
+            f"run '{record.id}' ran from {1 + len(record.components)} images; --oci packs one. `export` without it packs the run"
+        )
     if target.exists():
         raise UsageError(f"{target} exists already; choose another name")
     reference = ImageReference.parse(record.image.reference)
@@ -126,6 +131,10 @@ def read(layout: Path) -> Deposit:
         raise ToolError(f"{layout}: the manifest of its run has {len(of_crate.layers)} layers; expected one")
     packed = _whole(layout, of_crate.layers[0].digest)
     known = _record(packed.path)
+    if known.components:
+        raise UsageError(
+            f"{layout}: run '{known.id}' ran from several images, and this folder holds one; use `esd-deploy rerun {known.id}`"
+        )
     image = known.image
     if image is None or of_crate.subject is None or of_crate.subject.digest != image.digest:
         raise ToolError(f"{layout}: the image in it is not that of its run; somebody changed it")

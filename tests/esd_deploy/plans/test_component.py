@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 from tests.esd_deploy.conftest import prepared
 
 from esd_build.data.errors import UsageError
@@ -17,7 +18,10 @@ from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
 from esd_deploy.records import reports
 from esd_deploy.records.record import RunRecord
+from esd_deploy.records.record_parts import ComponentRecord
 from esd_deploy.runs import rerun
+from esd_deploy.runs.site import Site
+from esd_deploy.sites.config import Binding
 
 OTHER = PublishedImage(
     ImageReference("registry.example.org", "esd/nest-server", "edge", "sha256:" + "c" * 64), "sha256:" + "d" * 64, 2000, {}
@@ -120,9 +124,62 @@ def test_the_record_has_each_image_and_its_nodes(both, tmp_path):
     assert RunRecord.model_validate_json(record.model_dump_json()).components == record.components
 
 
-def test_a_rerun_says_that_it_cannot_repeat_them_yet(both, config, tmp_path):
-    with pytest.raises(UsageError, match="further components"):
-        rerun.plan(prepared(both, tmp_path / "run-1"), tmp_path / "run-1", config)
+def test_a_rerun_repeats_all_components_from_the_images_of_the_record(both, config, tmp_path):
+    record = prepared(both, tmp_path / "run-1")
+
+    again = rerun.plan(record, tmp_path / "run-1", config)
+
+    assert again.line == both.line
+    [before], [after] = both.components, again.components
+    assert (after.image.reference, after.sha256, after.shape, after.site) == (before.image.reference, "d" * 64, before.shape, again.site)
+    sent, first = (unicore_job.job(run_job.spec(one)).files for one in (again, both))
+    assert all(whole(sent[path]) == whole(first[path]) for path in ("esd/pull-all.sh", "cells.py", "esd/launch.sh"))
+
+
+def test_a_rerun_has_each_components_partition_and_binding(config, image, script, cells, tmp_path):
+    bound = config.model_copy(update={"binding": Binding(bind="cores"), "partitions": {}})
+    asked = Request(script, (), "nest", account="mine", components=(replace(cells, partition="booster"),)).checked(bound)
+    record = prepared(asked.plan(image, "run-1", (OTHER,)), tmp_path / "run-1")
+
+    [again] = rerun.plan(record, tmp_path / "run-1", config).components
+
+    assert (again.site.partition, again.site.account, again.shape.binding.bind) == ("booster", "mine", "cores")
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"partition": "booster\n#SBATCH --wrap=evil"}, "expected a name that Slurm accepts"),
+        ({"script": "other.py"}, "no script that went along"),
+    ],
+)
+def test_a_forged_component_is_not_repeated(both, config, tmp_path, changes, said):
+    """A record may come from a job's folder, where anybody who ran there could write."""
+    record = prepared(both, tmp_path / "run-1")
+    forged = record.model_copy(update={"components": (record.components[0].model_copy(update=changes),)})
+    with pytest.raises(UsageError, match=said):
+        rerun.plan(forged, tmp_path / "run-1", config)
+
+
+@pytest.mark.parametrize("name", ["../x", "a b", "", "$(x)", "a" * 31, "A", "a\n"])
+def test_a_record_cannot_name_a_component_so(both, tmp_path, name):
+    record = prepared(both, tmp_path / "run-1")
+    with pytest.raises(ValidationError, match="name"):
+        ComponentRecord.model_validate({**record.components[0].model_dump(), "name": name})
+
+
+def test_a_site_that_calls_sbatch_itself_repeats_no_components(both, config, tmp_path):
+    record = prepared(both, tmp_path / "run-1")
+    with pytest.raises(UsageError, match="submit through its server"):
+        rerun.plan(record, tmp_path / "run-1", config.model_copy(update={"submit": "sbatch"}))
+
+
+def test_each_components_image_must_be_signed_where_signatures_are_asked_for(both, monkeypatch):
+    asked = []
+    place = Site(both.site, None, None, look_up=None)
+    monkeypatch.setattr(Site, "signed_only", lambda self: replace(self, look_up=lambda reference, _: asked.append(reference)))
+    rerun.require_signature(both, place)
+    assert asked == [both.image.reference, OTHER.reference]
 
 
 def test_what_cannot_be(config, script, cells):
