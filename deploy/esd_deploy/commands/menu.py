@@ -94,5 +94,6 @@ PANELS = {
         Entry("validate", "validate", "Check that an image works at a site, how well, and why not; exit code 1 if any check failed."),
         Entry("report", "validate", "Show which image was validated where and when: validations kept here, and verdicts in the registry."),
     ),
+    "Measure": (Entry("bench", "bench.bench", "Measure a series of points at a site, and write the field's tables and curves."),),
     "Local site": (Entry("local", "local", "Start, stop and inspect a whole HPC site on this machine: Slurm, a registry, UNICORE."),),
 }

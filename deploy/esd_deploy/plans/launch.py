@@ -45,6 +45,35 @@ class Shape:
 
 
 @dataclass(frozen=True)
+class Repeats:
+    """How often a program is started in its allocation, one start after another's end; each ends after `limit_s` seconds at the latest.
+
+    A start finds its number, from 1, in `$ESD_REPETITION`. One that fails does not keep the next from starting.
+    """
+
+    times: int = 1
+    limit_s: int | None = None
+
+    def lines(self, launch: "Launch") -> str:
+        """The shell lines of a program step. Its exit code is that of the last start that failed."""
+        limited = Launch(("timeout", "--kill-after=10", str(self.limit_s), *launch.srun), launch.container, launch.program)
+        line = str(limited if self.limit_s else launch)
+        if self.times == 1:
+            return line
+        numbers = " ".join(map(str, range(1, self.times + 1)))
+        return "\n  ".join(
+            (
+                "local failed=0",
+                f"for ESD_REPETITION in {numbers}; do",
+                "  export ESD_REPETITION",
+                f"  {line} || failed=$?",
+                "done",
+                'return "$failed"',
+            )
+        )
+
+
+@dataclass(frozen=True)
 class Launch:
     """One step; `srun` is empty on a login node, `container` where the program runs from the site's modules."""
 
@@ -244,6 +273,7 @@ def launch_file(
     *,
     mode: str,
     after: str | None = None,
+    repeats: Repeats = Repeats(),
     instead: Mapping[str, tuple[str, ...]] | None = None,
 ) -> str:
     """The text of `esd/launch.sh`, which job.sh reads: one shell function for each step. A login node has no MPI wire-up.
@@ -259,12 +289,16 @@ def launch_file(
         **({"visible": visible(config)} if contained else {}),
         "wireup": () if bare else (str(wireup(config, shape, contained=contained)),),
         "versions": ("python3 esd/versions.py",) if bare else (str(versions(config, contained=contained)),),
-        "program": (str(Launch((), (), ("python3", *command)) if bare else program(config, shape, command, contained=contained)),),
+        "program": (repeats.lines(_plain(command) if bare else program(config, shape, command, contained=contained)),),
         **({"post": (str(post(config, after, contained=contained)),)} if after else {}),
         **(instead or {}),
     }
     functions = "".join(_function(name, lines) for name, lines in steps.items())
     return f"# shellcheck shell=bash\n# Written by esd-deploy; read by job.sh.\n{functions}"
+
+
+def _plain(command: tuple[str, ...]) -> Launch:
+    return Launch((), (), ("python3", *command))
 
 
 def site_file(config: SiteConfig, variables: Mapping[str, str], umask: str | None = None) -> str:

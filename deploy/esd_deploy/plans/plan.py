@@ -1,7 +1,7 @@
 """What one run will do, complete before anything happens: plain data, from which a backend computes the job."""
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from esd_build.registry import PublishedImage
 from esd_deploy.inputs import parameters
@@ -10,7 +10,7 @@ from esd_deploy.inputs.packages import Packages
 from esd_deploy.inputs.parameters import Parameters
 from esd_deploy.plans import component, launch
 from esd_deploy.plans.component import PlannedComponent
-from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.launch import Repeats, Shape
 from esd_deploy.sites.config import Mode, SiteConfig
 
 RUN_INDEX = "ESD_RUN_INDEX"
@@ -58,6 +58,8 @@ class Plan:
     """The place of the script, one of `inputs`, that runs on the login node once the program has ended well."""
     components: tuple[PlannedComponent, ...] = ()
     """Further programs, in one MPI world with this one."""
+    repeats: Repeats = field(default_factory=Repeats)
+    """How often the program is started in the allocation."""
     after: tuple[str, ...] = ()
     """Runs that must have ended well before this one begins."""
     dependencies: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from esd_deploy.inputs.program import require_program, unsent
 from esd_deploy.inputs.variables import with_variables
 from esd_deploy.plans.asked_component import CheckedComponent, Component, require_fitting
 from esd_deploy.plans.image import ImageWord, parse
-from esd_deploy.plans.launch import INTERPRETERS, Shape
+from esd_deploy.plans.launch import INTERPRETERS, Repeats, Shape
 from esd_deploy.plans.limits import bound, check_files, check_gpus, check_size, most, settled
 from esd_deploy.plans.plan import Plan, Sent
 from esd_deploy.sites.config import Mode, SiteConfig
@@ -45,6 +45,8 @@ class Request:
     """Folders that are never sent, even inside a sent folder: the folder of all runs."""
     components: tuple[Component, ...] = ()
     """Further programs, in one MPI world with this one."""
+    repeats: Repeats = field(default_factory=Repeats)
+    """How often the program is started in the allocation."""
 
     def mode_at(self, site: SiteConfig) -> Mode:
         """The mode that is asked for; without a word of it, as an image is given or not. Raises UsageError for contradictions."""
@@ -86,7 +88,9 @@ class Request:
         time_s = self.time_s or min(place.limits.default_time_s, most(place).time_s)
         asked = (self.arguments, wanted, shape, time_s, inputs, self.tags, self.name, self.environment)
         components = tuple(one.checked(place, base, time_s) for one in self.components)
-        return CheckedRequest(place, mode, handed, *asked, sent, None if self.post is None else place_of(self.post, base), components)
+        return CheckedRequest(
+            place, mode, handed, *asked, sent, None if self.post is None else place_of(self.post, base), components, self.repeats
+        )
 
 
 @dataclass(frozen=True)
@@ -107,6 +111,7 @@ class CheckedRequest:
     sent: tuple[Sent, ...] = ()
     post: str | None = None
     components: tuple[CheckedComponent, ...] = ()
+    repeats: Repeats = field(default_factory=Repeats)
 
     def plan(self, image: PublishedImage | None, run_id: str, of_components: Sequence[PublishedImage] = ()) -> Plan:
         """The plan of the run. `image`, and those of the components, are what the registry gave."""
@@ -127,6 +132,7 @@ class CheckedRequest:
             sent=self.sent,
             post=self.post,
             components=tuple(one.planned(image) for one, image in zip(self.components, of_components, strict=True)),
+            repeats=self.repeats,
         )
 
 

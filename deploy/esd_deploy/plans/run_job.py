@@ -15,7 +15,7 @@ SCRIPTS = (*PULL, *_SHELL, "wireup.py", "versions.py")
 def spec(plan: Plan) -> JobSpec:
     """What a run stages and runs: job.sh, with its command lines in `esd/launch.sh`; pull.sh before it, where there is an image."""
     instead = component.steps(plan.site, plan.shape, plan.command, plan.components) if plan.components else None
-    text = launch.launch_file(plan.site, plan.shape, plan.command, mode=plan.mode, after=plan.post, instead=instead)
+    text = launch.launch_file(plan.site, plan.shape, plan.command, mode=plan.mode, after=plan.post, repeats=plan.repeats, instead=instead)
     own = own_files(
         *PULL, "digest.sh", "job.sh", "claim.sh", "inventory.sh", "steps.sh", "wireup.sh", "crash.sh", "wireup.py", "versions.py"
     )

@@ -29,6 +29,7 @@ from esd_deploy.records.record_parts import (
     Part,
     PostRecord,
     PullRecord,
+    RepeatsRecord,
     RequirementsRecord,
     ScriptRecord,
     ShapeRecord,
@@ -104,6 +105,8 @@ class RunRecord(Part):
     """Threads that each MPI rank was given."""
     shape: ShapeRecord | None = None
     """The whole shape of the job; null in the records of the first versions."""
+    repeats: RepeatsRecord | None = None
+    """How often the program was started in one allocation, if more than once or with a limit (a series of `bench`)."""
     time_limit_s: int
     """The job's time limit in seconds."""
     index: int | None = None
@@ -170,6 +173,7 @@ class RunRecord(Part):
             nodes=plan.shape.nodes,
             threads_per_rank=plan.shape.threads,
             shape=ShapeRecord.at(plan.site, plan.shape),
+            repeats=RepeatsRecord.of(plan.repeats),
             time_limit_s=plan.time_s,
             index=plan.index,
             job=JobRecord(description=description),

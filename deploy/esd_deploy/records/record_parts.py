@@ -13,7 +13,7 @@ from esd_deploy.fetching.wanted import WITH_CONTENT
 from esd_deploy.inputs.packages import Packages
 from esd_deploy.plans.component import PlannedComponent
 from esd_deploy.plans.job import JobDescription
-from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.launch import Repeats, Shape
 from esd_deploy.plans.paths import RunPath
 from esd_deploy.records.ending import Ending
 from esd_deploy.sites.config import Binding, Cpus, Hint, SiteConfig, require_slurm_name
@@ -255,3 +255,15 @@ class RequirementsRecord(Part):
         digest = hashlib.sha256(packages.lock).hexdigest()
         own = {"python": packages.python, "platform": packages.platform, "versions": packages.versions}
         return cls(key=packages.key, sums=packages.sums, lock_sha256=digest, **own)
+
+
+class RepeatsRecord(Part):
+    """How often the program was started, one start after another; each for at most `limit_s` seconds. Each knew its number, from 1."""
+
+    times: Annotated[int, Field(ge=1, le=1000)] = 1
+    limit_s: Annotated[int, Field(ge=1)] | None = None
+
+    @classmethod
+    def of(cls, planned: Repeats) -> Self | None:
+        """None for the one start of a usual run."""
+        return None if planned == Repeats() else cls(times=planned.times, limit_s=planned.limit_s)

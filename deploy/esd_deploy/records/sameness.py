@@ -25,6 +25,7 @@ class Sameness:
     parameters: frozenset[tuple[str, Value]]
     shape: tuple[int, int, int, int]
     post: str | None = None
+    repetitions: int = 1
 
 
 def of_record(one: RunRecord) -> Sameness:
@@ -41,6 +42,7 @@ def of_record(one: RunRecord) -> Sameness:
         parameters=frozenset(one.parameters.items()),
         shape=_numbers(one.shape) if one.shape else (one.nodes, 0, one.threads_per_rank, 0),
         post=one.post.script if one.post else None,
+        repetitions=one.repeats.times if one.repeats else 1,
     )
 
 
@@ -58,6 +60,7 @@ def of_plan(plan: Plan) -> Sameness:
         parameters=frozenset(plan.parameters),
         shape=_numbers(plan.shape),
         post=plan.post,
+        repetitions=plan.repeats.times,
     )
 
 

@@ -17,7 +17,7 @@ from esd_deploy.plans import paths
 from esd_deploy.plans.asked_component import require_fitting
 from esd_deploy.plans.component import PlannedComponent
 from esd_deploy.plans.job import TRAVELLING
-from esd_deploy.plans.launch import INTERPRETERS
+from esd_deploy.plans.launch import INTERPRETERS, Repeats
 from esd_deploy.plans.plan import RUN_INDEX, Plan
 from esd_deploy.records.record import PREPARED, RunRecord
 from esd_deploy.records.record_parts import JobRecord
@@ -62,6 +62,7 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         parameters=parameters.checked(known.parameters),
         post=_post(known),
         components=_components(known, site),
+        repeats=Repeats(known.repeats.times, known.repeats.limit_s) if known.repeats else Repeats(),
     )
 
 
@@ -137,7 +138,7 @@ def adopt(place: Site, name: str, *, runs: Path, display: Display | None = None)
 
 _TRAVELS = (
     *("id", "mode", "tags", "name", "environment", "parameters", "image", "components", "requirements", "script", "staged"),
-    *("launch", "nodes", "threads_per_rank", "shape", "time_limit_s", "index", "after", "post", "esd_images"),
+    *("launch", "nodes", "threads_per_rank", "shape", "time_limit_s", "index", "repeats", "after", "post", "esd_images"),
 )
 """The keys that esd-deploy believes of a record that comes from a site."""
 

@@ -5,7 +5,7 @@ import pytest
 from tests.esd_deploy.conftest import ODD_VALUES
 
 from esd_deploy.plans import launch
-from esd_deploy.plans.launch import Shape
+from esd_deploy.plans.launch import Repeats, Shape
 
 SRUN = "srun --kill-on-bad-exit=1 --mpi=pspmix --nodes=2 --ntasks=4 --ntasks-per-node=2 --cpus-per-task=3"
 CONTAINER = "singularity exec --sharens --bind /tmp --bind /p/scratch esd/image.sif setsid --wait setpriv --pdeathsig KILL"
@@ -128,3 +128,20 @@ def test_a_site_may_have_a_fence_of_its_own(config):
     own = config.model_copy(update={"mpi": "pmix", "environment": {"SLURM_PMIX_FENCE": "tree"}})
 
     assert launch.variables(own, SHAPE)["SLURM_PMIX_FENCE"] == "tree"
+
+
+@pytest.mark.integration
+def test_a_repeated_program_starts_again_whatever_became_of_the_last_start(config, tmp_path):
+    text = launch.launch_file(config, Shape(), ("net.py",), mode="login", repeats=Repeats(3, 5))
+    assert "timeout --kill-after=10 5 python3 net.py || failed=$?" in text
+
+    (tmp_path / "net.py").write_text(
+        "import os\nprint(os.environ['ESD_REPETITION'])\nraise SystemExit(7 * (os.environ['ESD_REPETITION'] == '2'))\n"
+    )
+    done = subprocess.run(["bash", "-c", f"{text}\nprogram"], capture_output=True, text=True, cwd=tmp_path, env=os.environ, check=False)
+
+    assert (done.stdout.split(), done.returncode) == (["1", "2", "3"], 7)
+
+
+def test_one_start_without_a_limit_is_the_usual_line(config):
+    assert Repeats().lines(launch.program(config, SHAPE, ("net.py",), contained=False)) == f"{SRUN} python3 net.py"
