@@ -12,18 +12,20 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from overhead import DEPLOY
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import Browser, sync_playwright
 
 RECORD = Path(__file__).parents[2] / "tests" / "data" / "records" / "form-2.json"
 MOST_S = 0.5
-TIMES = """() => ({
-    paint: performance.getEntriesByName("first-contentful-paint")[0].startTime,
-    answer: performance.getEntriesByType("navigation")[0].responseEnd,
-})"""
+TIMES = """() => new Promise(done => new PerformanceObserver(list => {
+    const paint = list.getEntriesByName("first-contentful-paint")[0];
+    if (paint) done({paint: paint.startTime, answer: performance.getEntriesByType("navigation")[0].responseEnd});
+}).observe({type: "paint", buffered: true}))"""
 
 
 def copies(folder: Path, count: int) -> None:
@@ -38,21 +40,37 @@ def copies(folder: Path, count: int) -> None:
         (folder / run_id / "run.json").write_text(json.dumps(one))
 
 
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A browser without a window."""
+    found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    with sync_playwright() as tool:
+        browser = tool.chromium.launch(executable_path=found, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@contextmanager
+def served(runs: Path, *options: str) -> Iterator[str]:
+    """The page over a folder of runs; gives its start address."""
+    with subprocess.Popen((DEPLOY, "ui", "--output", str(runs), *options), stdout=subprocess.PIPE, text=True, bufsize=1) as server:
+        try:
+            yield next(word for line in server.stdout or () for word in line.split() if word.startswith("http://"))
+        finally:
+            server.terminate()
+
+
 def measured(address: str, times: int) -> list[dict[str, float]]:
     """Milliseconds from the navigation's start, each in a browser context without a cache."""
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     found = []
-    with sync_playwright() as tool:
-        browser = tool.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+    with chromium() as browser:
         for _ in range(times):
             context = browser.new_context()
             page = context.new_page()
             page.goto(address)  # the start address gives the cookie; the page of all runs is where it leads
             page.reload()
-            page.wait_for_function("performance.getEntriesByName('first-contentful-paint').length > 0")
             found.append(page.evaluate(TIMES))
             context.close()
-        browser.close()
     return found
 
 
@@ -64,13 +82,8 @@ def main() -> None:
     given = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="esd-paint-") as folder:
         copies(Path(folder) / "runs", given.runs)
-        command = (DEPLOY, "ui", "--output", f"{folder}/runs", "--no-fetch")
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, bufsize=1) as server:
-            try:
-                address = next(word for line in server.stdout or () for word in line.split() if word.startswith("http://"))
-                found = measured(address, given.times)
-            finally:
-                server.terminate()
+        with served(Path(folder) / "runs", "--no-fetch") as address:
+            found = measured(address, given.times)
     print(f"| {given.runs} runs, {given.times} times | median, ms | most, ms |\n|---|---|---|")
     for what, name in (("answer", "the server's answer is here"), ("paint", "first contentful paint")):
         values = [one[what] for one in found]

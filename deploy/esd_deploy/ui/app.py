@@ -17,6 +17,7 @@ from esd_build.data.errors import EsdError
 from esd_deploy.ui.desk import Desk
 from esd_deploy.ui.gate import Gate, Keys
 from esd_deploy.ui.pages import runs as run_pages
+from esd_deploy.ui.pages import services as service_pages
 from esd_deploy.ui.pages import sites as site_pages
 from esd_deploy.ui.pages import submit as submit_pages
 from esd_deploy.ui.pages import sweeps as sweep_pages
@@ -51,6 +52,9 @@ def _routes() -> list[Route | Mount]:
         Route("/sweeps", sweep_pages.sweeps, methods=get, name="sweeps"),
         Route("/sweep/{tag:path}/events", sweep_pages.sweep_events, methods=get, name="sweep_events"),
         Route("/sweep/{tag:path}", sweep_pages.sweep, methods=get, name="sweep"),
+        Route("/services", service_pages.services, methods=get, name="services"),
+        Route("/services/events", service_pages.services_events, methods=get, name="services_events"),
+        Route("/run/{run_id}/stop", service_pages.stop, methods=post, name="stop"),
         Route("/sites", site_pages.sites, methods=get, name="sites"),
         Route("/site/{name}", site_pages.site, methods=get, name="site"),
         Route("/verdicts", site_pages.verdicts, methods=get, name="verdicts"),

@@ -91,14 +91,14 @@ class Watch:
     follower: Follower
     tick_s: float = TICK_S
 
-    async def many(self, seen: str, mine: Callable[[], Mapping[str, Entry]]) -> AsyncIterator[bytes]:
-        """Of a page that shows several runs. `seen`: the stamp of what it shows."""
+    async def many(self, seen: str, mine: Callable[[], Mapping[str, Entry]], also: Callable[[], str] = str) -> AsyncIterator[bytes]:
+        """Of a page that shows several runs. `seen`: the stamp of what it shows; `also`: what else it shows of them."""
         with self.follower.looked_at():
             before: Mapping[str, Entry] = {}
             notices: list[str] | None = None
             while not self.follower.stopped:
                 after = await asyncio.to_thread(mine)
-                now = stamp(after)
+                now = stamp(after, await asyncio.to_thread(also))
                 if now != seen:
                     yield event("changed", {"said": news(before, after) if before else "", "stamp": now})
                     seen = now

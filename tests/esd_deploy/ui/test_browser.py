@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: `apt-get install chromium` brings one"),
 ]
 EVIL = "<img src=x onerror=alert(1)>"
-PAGES = ("runs", "sweeps", "submit", "sites", "site/jusuf", "images")
+PAGES = ("runs", "sweeps", "services", "submit", "sites", "site/jusuf", "images")
 expect = sync_api.expect
 
 

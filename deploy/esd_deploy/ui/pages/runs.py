@@ -14,6 +14,7 @@ from esd_deploy.plans import paths
 from esd_deploy.records import outcome, record
 from esd_deploy.records.record import RunRecord
 from esd_deploy.runs.run import cancelled
+from esd_deploy.services import nest_server
 from esd_deploy.ui import events, results
 from esd_deploy.ui.events import MOST_TEXT, STREAMS, Watch
 from esd_deploy.ui.pages.answers import after, desk, link, render
@@ -84,6 +85,7 @@ def _run(request: Request, run_id: str) -> dict[str, Any]:
         "rows": outcome.rows(known),
         "why": outcome.failure(known, work.runs / run_id) if known.ended and not known.succeeded else "",
         "live": live,
+        "serves": nest_server.TAG in known.tags,
         "logs": {} if live else {stream: _log(work.runs / run_id, stream) for stream in STREAMS if stream in here},
         "streams": STREAMS,
         "pictures": [one for one in known.files if results.is_picture(one.path, one.size)],
