@@ -68,7 +68,7 @@ def opened(browser: Browser, address: str, run_id: str) -> tuple[Page, Page]:
 
 def delays(browser: Browser, address: str, place: Site, folder: Path) -> Iterator[tuple[str, str, float]]:
     """One run: (page, state, seconds behind the server)."""
-    run = place.submit(folder / "three.py", image="nest:edge", output=folder / "runs")
+    run = place.submit(folder / "three.py", image="nest:edge", runs=folder / "runs")
     with noted(place.connect(), str(run.record.job.url)) as at_site:
         pages = dict(zip(("list", "run"), opened(browser, address, run.id), strict=True))
         since = time.time()

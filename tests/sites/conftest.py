@@ -14,6 +14,7 @@ import pytest
 from esd_build.data.reference import ImageReference
 from esd_build.product import finished
 from esd_build.registry import Credentials, PublishedImage, Registry
+from esd_deploy.errands.image_contents import BILL_TYPE
 from esd_localsite import lifecycle
 from esd_localsite.state.options import Launcher, SiteOptions
 from esd_localsite.state.status import SiteStatus
@@ -110,6 +111,16 @@ def published(running_site: SiteStatus, registry: Registry, image: Path) -> Publ
 def publish(registry: Registry, image: Path) -> PublishedImage:
     """Push it as `nest:edge`."""
     return registry.push(image, ImageReference.parse(f"{registry.host}/esd/nest:edge"), finished.read(image).labels)
+
+
+@pytest.fixture(scope="session")
+def with_bill(published: PublishedImage, registry: Registry, image: Path) -> PublishedImage:
+    """The image, with the bill of materials that `esd-build push` attaches."""
+    bill = image.with_suffix(".cdx.json")
+    if not bill.is_file():
+        pytest.skip(f"no {bill.name} beside the image: `make image` writes it")
+    registry.attach(published.reference, BILL_TYPE, bill)
+    return published
 
 
 @pytest.fixture(scope="session")

@@ -6,8 +6,6 @@ import json
 
 import pytest
 
-from esd_deploy.errands.image_contents import BILL_TYPE
-
 pytestmark = pytest.mark.site
 
 PROGRAM = """
@@ -45,15 +43,6 @@ def test_a_binding_reaches_slurm_and_the_record(deploy, published, script):
     assert (deploy.folder(one) / "stdout").read_text() == "2\n"
     again = json.loads(deploy("rerun", one["id"], "--json").stdout)
     assert again["shape"] == one["shape"]
-
-
-@pytest.fixture
-def with_bill(published, registry, image):
-    """The image, with the bill of materials that `esd-build push` attaches."""
-    bill = image.with_suffix(".cdx.json")
-    if not bill.is_file():
-        pytest.skip(f"no {bill.name} beside the image: `make image` writes it")
-    registry.attach(published.reference, BILL_TYPE, bill)
 
 
 def test_packages_are_installed_once_and_shared(deploy, with_bill, script, tmp_path):

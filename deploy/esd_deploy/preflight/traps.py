@@ -1,4 +1,4 @@
-"""Known traps: a script that runs without an error and gives other numbers than meant, with the versions that it would meet. Pure.
+"""Known traps: a script that runs without an error and does other than meant, with the versions that it would meet. Pure.
 
 A trap warns and blocks nothing: what a script does is read from its text, which may be wrong.
 """
@@ -20,27 +20,51 @@ def warned(plan: Plan, release_pins: Mapping[str, str]) -> list[str]:
     """What to tell the user before the run. `release_pins` are the versions of the release that the site's module line names."""
     labels = plan.image.annotations if plan.image else {}
     nest = labels.get(NEST_VERSION) if plan.mode == "container" else release_pins.get("NEST")
-    if not nest or not minimum.older(nest, _KEEPS_SEED) or not seed_before_threads(plan.script):
-        return []
-    told = (
-        f"{plan.script_name} sets the seed before the number of threads: NEST {nest} then forgets the seed without a word. "
-        "The run gives the same numbers whatever the seed is, and others than a newer NEST gives; set the number of threads first"
+    return [*_forgotten_seed(plan, nest), *_unused_threads(plan)]
+
+
+def _forgotten_seed(plan: Plan, nest: str | None) -> Iterator[str]:
+    if nest and minimum.older(nest, _KEEPS_SEED) and seed_before_threads(plan.script):
+        yield (
+            f"{plan.script_name} sets the seed before the number of threads: NEST {nest} then forgets the seed without a word. "
+            "The run gives the same numbers whatever the seed is, and others than a newer NEST gives; set the number of threads first"
+        )
+
+
+def _unused_threads(plan: Plan) -> Iterator[str]:
+    if plan.shape.threads > 1 and threads_unsaid(plan.script):
+        yield (
+            f"{plan.script_name} never tells NEST how many threads it has: NEST ignores $OMP_NUM_THREADS and computes with one, not with "
+            f'{plan.shape.threads}. Write `nest.local_num_threads = int(os.environ["OMP_NUM_THREADS"])` before the first node is made'
+        )
+
+
+def threads_unsaid(script: bytes) -> bool:
+    """Whether a script imports NEST itself and nothing in it names a setting of its threads."""
+    tree = _tree(script)
+    imports = tree is not None and any(
+        isinstance(node, ast.Import) and any(one.name == "nest" for one in node.names) for node in ast.walk(tree)
     )
-    return [told]
+    return imports and not any(name.encode() in script for name in _THREADS)
 
 
 def seed_before_threads(script: bytes) -> bool:
     """Whether a script sets NEST's seed, then the number of threads, and the seed not again."""
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            tree = ast.parse(script)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    places = sorted(_settings(tree))
+    tree = _tree(script)
+    places = [] if tree is None else sorted(_settings(tree))
     seeds = [place for *place, name in places if name == _SEED]
     threads = [place for *place, name in places if name in _THREADS]
     return bool(seeds and threads) and min(seeds) < max(threads) and max(seeds) < max(threads)
+
+
+def _tree(script: bytes) -> ast.AST | None:
+    """None for what is no Python that can be read here."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return ast.parse(script)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 def _settings(tree: ast.AST) -> Iterator[tuple[int, int, str]]:

@@ -58,3 +58,22 @@ def test_a_site_whose_modules_are_a_release_is_known_by_its_pins(trapped: Plan) 
     assert len(traps.warned(module, {"NEST": "3.4"})) == 1
     assert traps.warned(module, {"NEST": "3.8"}) == []
     assert traps.warned(module, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "threads", "count"),
+    [
+        ("import nest\nnest.Simulate(1.0)\n", 2, 1),
+        ("import json, nest as sim\n", 8, 1),
+        ("import nest\nnest.Simulate(1.0)\n", 1, 0),
+        ("import nest\nnest.local_num_threads = 2\n", 2, 0),
+        ("import nest\nnest.set(total_num_virtual_procs=4)\n", 2, 0),
+        ("import pyNN.nest as sim\nsim.setup(threads=2)\n", 2, 0),
+        ("import numpy\n", 2, 0),
+        ("import nest, (\n", 2, 0),
+    ],
+)
+def test_threads_that_nest_is_never_told_of_are_told_to_the_user(planned: Plan, text: str, threads: int, count: int) -> None:
+    said = traps.warned(replace(planned, script=text.encode(), shape=replace(planned.shape, threads=threads)), {})
+    assert len(said) == count
+    assert all("NEST ignores $OMP_NUM_THREADS" in line and f"not with {threads}." in line for line in said)
