@@ -50,8 +50,10 @@ CASES = {
 
 
 @pytest.fixture(autouse=True)
-def _inside(request: pytest.FixtureRequest, environment: Environment) -> None:
-    """Skips the cases of another PyNN."""
+def _inside(request: pytest.FixtureRequest, host: Host, environment: Environment) -> None:
+    """Skips the cases of another PyNN, and an image without PyNN on NEST."""
+    if host.run('python3 -c \'import importlib.util as u, sys; sys.exit(not (u.find_spec("pyNN") and u.find_spec("nest")))\'').rc:
+        pytest.skip("the image has no PyNN on NEST")
     pynn, words = environment.pins["PyNN"].version, request.node.callspec.params["words"]
     if pynn not in CASES[words][0]:
         pytest.skip(f"seen in PyNN {', '.join(sorted(CASES[words][0]))}; the image has {pynn}")

@@ -24,7 +24,8 @@ def test_own_lists_are_of_an_image_and_locked_with_hashes(environment: str, imag
 @pytest.mark.parametrize(("environment", "image"), PINNED)
 def test_own_pins_are_what_is_locked(environment: str, image: str) -> None:
     known = PROJECT.environment(environment).of(image)
-    locked = dict(re.findall(r"^([a-z0-9_-]+)==([^ \\]+)", known.file("requirements.txt").read_text(), re.MULTILINE))
+    lists = "\n".join(known.file(name).read_text() for name in ("requirements.txt", "sources.txt"))
+    locked = dict(re.findall(r"^([a-z0-9_-]+)==([^ \\]+)", lists, re.MULTILINE))
     for name, pin in PROJECT.environment(environment).images[image].pins.items():
         assert locked[name.lower().replace("-", "")] == pin.version, name
 

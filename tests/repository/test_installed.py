@@ -130,7 +130,7 @@ def test_what_needs_a_checkout_says_which_command_and_why(installed: Installed, 
     ("line", "offered"),
     [
         ("esd-deploy run net.py --site jus", ["jusuf"]),
-        ("esd-deploy run net.py --image nest-", ["nest-server"]),
+        ("esd-deploy run net.py --image nest-s", ["nest-server"]),
         ("esd-deploy site juwels-", ["juwels-booster"]),
         ("esd-deploy local sta", ["status"]),
         ("esd-build ima", ["image"]),

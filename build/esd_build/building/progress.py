@@ -16,7 +16,7 @@ _NINJA = re.compile(r"^\[(\d+)/(\d+)\]")
 _PHASES = (
     (re.compile(r"^I: (Retrieving|Extracting|Unpacking|Configuring)"), "Debian base system"),
     (re.compile(r"^(Selecting previously|Preparing to unpack|Unpacking|Setting up)"), "Debian packages"),
-    (re.compile(r"^-- (Performing Test|Looking for|Found)"), "configuring NEST"),
+    (re.compile(r"^-- (Performing Test|Looking for|Found)"), "configuring"),
     (re.compile(r"^(Collecting|Processing \.?\/|Building wheel|Installing collected)"), "Python packages"),
     (re.compile(r"Creating SIF file"), "writing the image file"),
 )
@@ -26,7 +26,7 @@ def phase_of(line: str) -> tuple[str, int, int] | None:
     """What a line of build output says about progress: (phase, done, of); 0 of 0 where the phase has no count. None for other lines."""
     ninja = _NINJA.match(line)
     if ninja:
-        return "compiling NEST", int(ninja[1]), int(ninja[2])
+        return "compiling", int(ninja[1]), int(ninja[2])
     return next(((phase, 0, 0) for pattern, phase in _PHASES if pattern.search(line)), None)
 
 

@@ -23,7 +23,7 @@ def told(environment: Environment) -> str:
 
 
 _TOLD = {
-    "debian": "Debian {suite}'s packages, locked wheels of the package index, NEST compiled",
+    "debian": "Debian {suite}'s packages, locked wheels of the package index, the simulator compiled",
     "quick": "quick form: the release's packages by Spack, on Debian {suite}'s Python, MPI and libraries",
     "full": "full form: everything by Spack",
 }

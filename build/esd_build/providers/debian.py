@@ -37,7 +37,8 @@ class Debian:
         common = {"architecture": hash_of(architecture.encode()), **({"base": base.key} if base else {})}
         compile_text = Definition(recipe.definition.read_text()).stages.get("build")
         if compile_text is not None:
-            stages.append(_compilation(recipe, own, compile_text, common, known_packages, base))
+            lowest = next((stage for stage in inherited if stage.kind == "image"), None)
+            stages.append(_compilation(recipe, own, compile_text, common, known_packages, lowest))
         stages.append(_image(recipe, own, common, stages[len(inherited) :]))
         return BuildPlan(recipe, own, tuple(stages))
 
@@ -84,11 +85,13 @@ def _compilation(
     known_packages: KnownPackages,
     base: Stage | None,
 ) -> Stage:
-    """The compilation depends on the compiler and libraries of the base, not on the whole base."""
+    """The compilation depends on the lowest base's compiler and libraries, not on the whole base; and on patches that its text names."""
     packages = known_packages(base.name, base.key) if base and base.key else None
     used = {f"base: {name}": _version_hash(packages, name, recipe) for name in recipe.compiled_with}
     sources = {"sources.txt": file_hash(environment.file("sources.txt"))} if "sources" in recipe.inputs else {}
-    inputs = {"architecture": common["architecture"], **_text_and_arguments(text, recipe, environment), **sources, **used}
+    named = {name: digest for name, digest in _own_files(recipe).items() if name in text}
+    given = {**_text_and_arguments(text, recipe, environment), **named}
+    inputs = {"architecture": common["architecture"], **given, **sources, **used}
     return Stage(f"{recipe.name}/build", "compile", inputs)
 
 
@@ -101,12 +104,15 @@ def _version_hash(packages: Mapping[str, str] | None, name: str, recipe: Recipe)
 
 
 def _image(recipe: Recipe, environment: Environment, common: Mapping[str, str | None], before: list[Stage]) -> Stage:
-    own = {path.name: file_hash(path) for path in recipe.files if path != recipe.definition}
     lists: dict[str, str] = {name: file_hash(environment.file(name)) for name in recipe.inputs if name not in DOWNLOADED}
     earlier = {stage.name: stage.key for stage in before if stage.kind != "image"}
     text = _text_and_arguments(recipe.definition.read_text(), recipe, environment)
     packing = {"packing": hash_of(str(Packing.of(recipe, environment)).encode())}
-    return Stage(recipe.name, "image", {**common, **text, **own, **lists, **packing, **earlier})
+    return Stage(recipe.name, "image", {**common, **text, **_own_files(recipe), **lists, **packing, **earlier})
+
+
+def _own_files(recipe: Recipe) -> dict[str, str]:
+    return {path.name: file_hash(path) for path in recipe.files if path != recipe.definition}
 
 
 def _text_and_arguments(text: str, recipe: Recipe, environment: Environment) -> dict[str, str]:

@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,6 +66,25 @@ def test_a_changed_input_changes_what_depends_on_it(project: Project, name: str,
     assert old in path.read_text()
     path.write_text(path.read_text().replace(old, new))
     assert changed(before, keys(project)) == affected
+
+
+def test_a_patch_that_the_compilation_names_compiles_anew(project: Project) -> None:
+    recipe = project.root / "recipes/nest/nest.def"
+    recipe.write_text(recipe.read_text().replace("make ", "patch < settings.conf; make "))
+    before = keys(project)
+    (project.root / "recipes/nest/settings.conf").write_text("other\n")
+    assert changed(before, keys(project)) == {"nest/build", "nest"}
+
+
+def test_an_image_on_an_image_is_compiled_with_the_lowest_one_s_packages(project: Project) -> None:
+    own = project.root / "recipes/nest-too"
+    shutil.copytree(project.root / "recipes/nest", own)
+    (own / "nest.def").rename(own / "nest-too.def")
+    (own / "image.yaml").write_text((own / "image.yaml").read_text().replace("base: base", "base: nest"))
+    found = make_plan(
+        project, project.recipe("nest-too"), project.environment("edge"), "x86_64", lambda image, _: {"base": {"g++": "14"}}.get(image)
+    )
+    assert None not in {stage.name: stage.key for stage in found.stages}.values()
 
 
 def test_another_compiler_compiles_anew_but_another_package_does_not(project: Project) -> None:
