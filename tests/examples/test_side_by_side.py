@@ -82,12 +82,31 @@ def test_the_report_has_a_row_for_each_population_and_says_what_was_only_mapped(
     example.main(["--output", str(tmp_path / "report"), f"nest={run}", f"demo={run}", f"spinnaker={tmp_path / 'fit.json'}"])
     report = (tmp_path / "report" / "side-by-side.md").read_text()
     rows = [line.split(" | ")[:2] for line in report.splitlines() if line.startswith(("| nest", "| demo"))]
-    assert rows == [[f"| {name}", label] for name in ("nest", "demo") for label in ("excitatory", "inhibitory")]
+    assert rows[:4] == [[f"| {name}", label] for name in ("nest", "demo") for label in ("excitatory", "inhibitory")]
     assert "## spinnaker: mapped, not run" in report
     assert "30 cores on 3 chips of 1 board(s), 39.8 MB of SDRAM, steps of 1 ms" in report
     assert "Recorded would be: excitatory: spikes; inhibitory: spikes." in report
     assert "What may differ" in report
+    assert "| demo | excitatory | rate (Hz) | 0.000 (1) | 1 |" in report
+    assert "First spike that differs, demo (excitatory, first seed): none, all spikes are the same." in report
+    assert (tmp_path / "report" / "rasters.png").read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "report" / "side-by-side.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_several_seeds_of_one_machine_are_told_apart_from_another_network(example, tmp_path):
+    def runs(name, mean_ms):
+        for seed in range(6):
+            rng = np.random.default_rng([seed, mean_ms])
+            trains = [np.sort(rng.uniform(0, 2000.0, rng.poisson(2000 / mean_ms))) for _ in range(30)]
+            (tmp_path / f"{name}{seed}").mkdir()
+            example.write(tmp_path / f"{name}{seed}" / "spikes-excitatory.nix", "x", trains, 2000.0)
+        return f"{name}=" + ",".join(str(tmp_path / f"{name}{seed}") for seed in range(6))
+
+    example.main(["--output", str(tmp_path), runs("a", 50), runs("b", 51), runs("c", 100)])
+    rows = [line.split(" | ") for line in (tmp_path / "side-by-side.md").read_text().splitlines() if "rate (Hz) |" in line]
+    told = {row[0].strip("| "): row[-1].strip(" |") for row in rows if row[0] in {"| b", "| c"}}
+    assert told["b"] in {"within seeds' noise", "differs"}
+    assert told["c"] == "differs"
 
 
 def test_a_run_that_is_not_there_is_named(example, tmp_path, capsys):

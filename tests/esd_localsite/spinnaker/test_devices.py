@@ -148,6 +148,17 @@ def test_packets_leave_and_arrive_in_order():
     assert comms.most == 2
 
 
+def test_a_written_payload_goes_along_without_its_bit_and_only_once():
+    """sPyNNaker's Poisson sources tell so how many spikes of one source fall into a tick; without it, rates of sources are too low."""
+    sent = []
+    comms = Comms(sent.append)
+    comms.write(0x00, 0)
+    comms.write(0x04, 3)
+    comms.write(0x08, 0x1234)
+    comms.write(0x08, 0x5678)
+    assert sent == [Packet(0x20000, 0x1234, 3), Packet(0, 0x5678)]
+
+
 def test_the_transmitter_is_never_full():
     assert Comms(print).read(0) & (1 << 31 | 1 << 28) == 1 << 31 | 1 << 28
 

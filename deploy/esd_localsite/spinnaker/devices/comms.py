@@ -41,6 +41,8 @@ class Comms:
     send: Callable[[Packet], None]
     control: int = 0
     data: int = 0
+    written: bool = False
+    """Whether the program wrote a payload for the next packet. It need not set the payload bit: sPyNNaker's Poisson sources do not."""
     source: int = 0
     arrived: deque[Packet] = field(default_factory=deque)
     most: int = 0
@@ -74,15 +76,21 @@ class Comms:
         if register == _CONTROL:
             self.control = value & 0xFF0000
         elif register == _DATA:
-            self.data = value
+            self.data, self.written = value, True
         elif register == _KEY:
-            self.send(Packet(self.control, value, self.data if self.control & _PAYLOAD else None))
+            self._send(value)
         elif register == _SOURCE:
             self.source = value
         elif register == _STATUS:
             pass  # clears the bits that tell of damaged packets, of which there are none
         else:
             raise NotEmulatedError(f"write of {value:#x} to the communications controller's register {_name(register)}")
+
+    def _send(self, key: int) -> None:
+        """A packet has a payload if the control byte says so, or if one was written since the last packet."""
+        control = self.control | (_PAYLOAD if self.written else 0)
+        self.written = False
+        self.send(Packet(control, key, self.data if control & _PAYLOAD else None))
 
 
 def _name(register: int) -> str:
