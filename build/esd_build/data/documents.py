@@ -13,7 +13,8 @@ from esd_build.data.names import nearest
 class Document(BaseModel):
     """Base of all models of data files: frozen, and refuses keys that it does not know."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    # Validators are built at the first use: most commands load all models and use few of them.
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 D = TypeVar("D", bound=Document)

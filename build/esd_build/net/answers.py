@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from pydantic_core import from_json
-
 from esd_build.data.errors import ToolError
 
 _LARGEST = 2**63
@@ -14,6 +12,8 @@ UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u206
 
 def parsed(content: bytes | str, what: str) -> object:
     """JSON of at most 200 levels, with numbers that fit 64 bits and texts that are Unicode. Raises ToolError that begins with `what`."""
+    from pydantic_core import from_json  # noqa: PLC0415 - every command loads this module, and lists of names parse nothing
+
     try:
         value: object = from_json(content, allow_inf_nan=False)
     except ValueError as error:

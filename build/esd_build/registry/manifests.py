@@ -61,7 +61,7 @@ class Attachment:
 class Descriptor(BaseModel):
     """What a manifest or an index says of a thing: its type, digest and size in bytes."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     mediaType: str  # noqa: N815 - the specification's word
     digest: Digest
@@ -73,7 +73,7 @@ class Descriptor(BaseModel):
 class Manifest(BaseModel):
     """An image manifest, as far as it matters here."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     artifactType: str | None = None  # noqa: N815 - the specification's word
     config: Descriptor
@@ -85,7 +85,7 @@ class Manifest(BaseModel):
 class Index(BaseModel):
     """A list of manifests, such as of all that refer to one image."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
     manifests: list[Descriptor]
 

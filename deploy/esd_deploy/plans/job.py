@@ -21,7 +21,7 @@ class JobDescription(BaseModel):
     Only the backend of that kind knows the keys; other code only keeps it, prints it, or hands it back.
     """
 
-    model_config = ConfigDict(frozen=True, extra="allow")
+    model_config = ConfigDict(frozen=True, extra="allow", defer_build=True)
 
     def document(self) -> dict[str, object]:
         """The description in JSON types, for the last step, which sends, prints or keeps it."""

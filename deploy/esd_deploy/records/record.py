@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -153,6 +152,8 @@ class RunRecord(Part):
     @classmethod
     def of(cls, plan: Plan, description: JobDescription, staged: Mapping[str, str] | None = None) -> Self:
         """The record of a run before its submission. `staged`: the files to send, each with the SHA-256 (hex) of its copy."""
+        from importlib.metadata import version  # noqa: PLC0415 - lists of records do not ask for it, and it takes a hundredth of a second
+
         return cls(
             schema_version=SCHEMA,
             id=plan.run_id,

@@ -37,7 +37,7 @@ ComponentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,30}$")]
 class Part(BaseModel):
     """Base of all parts: frozen; keeps the keys of a newer esd-deploy and writes them again."""
 
-    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="allow", use_attribute_docstrings=True, defer_build=True)
 
 
 class ImageRecord(Part):

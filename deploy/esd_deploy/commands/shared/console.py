@@ -8,7 +8,7 @@ from esd_build.net.answers import printable
 from esd_build.net.words import SafeConsole, say
 
 # A log is wide enough for a digest; a terminal keeps its width.
-out = SafeConsole(highlight=False, markup=False, width=None if sys.stdout.isatty() else 120)
+out = SafeConsole(highlight=False, markup=False, emoji=False, width=None if sys.stdout.isatty() else 120)
 
 
 def printed_array(items: Iterable[str]) -> None:
