@@ -9,7 +9,7 @@ lock() { .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-
 lock_environment() { # FILE: the list of an environment, or of one image in it
   local environment python
   environment=$(cut -d/ -f1-2 <<<"$1")
-  python=$(sed -n 's/^python: *"\(.*\)"/\1/p' "$environment/release.yaml")
+  python=$(sed -n 's/^python: *"\([^"]*\)".*/\1/p' "$environment/release.yaml")
   lock --python-version "$python" --python-platform x86_64-manylinux_2_28 "$1" --output-file "${1%.in}.txt"
 }
 

@@ -49,6 +49,7 @@ class Factory:
     def image(self, recipe: Recipe) -> Path:
         """Build what is missing, and put the image into `dist/images/`, with a description beside it."""
         self._require_tools()
+        self.plan(recipe)  # what is wrong in the files is told now, not after another build
         with self._alone():
             plan = self._make(recipe)
             self._prune(plan)

@@ -23,7 +23,11 @@ def new_image(
     """Write the files of a new image that adds Python packages to another one. Prints them, and what to do next."""
     project = Project.find(Path.cwd())
     project.recipe(base)
-    project.environment(env)
+    if (installed := project.environment(env)).provider != "debian":
+        raise UsageError(
+            f"environment '{env}' is installed by Spack, and a new image adds packages to one that pip installs (edge); "
+            f"for '{env}', add the package to spack-envs/{installed.path}/spack.yaml, then: make spack-lock ENV={installed.path}"
+        )
     files = {project.root / path: text for path, text in NewImage(name, base, env, tuple(packages)).files.items()}
     there = [path for path in files if path.exists()]
     if there:

@@ -1,5 +1,6 @@
 """The project's data as models: recipes (what an image is) and environments (what is inside)."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from pathlib import Path
@@ -16,6 +17,7 @@ from esd_build.data.names import choose
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9.-]*$")]
 Provider = Literal["debian", "spack"]
 Compression = Literal["small", "fast"]
+_DISTRIBUTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 class Recipe(Document):
@@ -144,18 +146,38 @@ class Environment(ReleaseFile):
 
     def file(self, name: str) -> Path:
         """One of the environment's lists, such as `apt.txt`: that of the image in `<image>/`, else the shared one."""
-        own = self.folder / (self.image or "") / name
-        wanted = own.with_suffix(".in")
-        if wanted.is_file() and not own.is_file():
-            lock = f"make lock IMAGE={self.image} ENV={self.name}" if self.image else "make lock"
-            raise ConfigError(f"{wanted} has no lock {name}; write it with: {lock}")
-        places = [own, self.folder / name]
+        places = [self.folder / (self.image or "") / name, self.folder / name]
         if self.variant and self.image:  # what lies in the variant's folder itself are its externals
             places.insert(0, self.folder / self.variant / self.image / name)
-        found = next((path for path in places if path.is_file()), None)
-        if found is None:
-            raise ConfigError(f"{self.folder / name}: no such file; the environment '{self.name}' needs it for this image")
-        return found
+        for path in places:
+            self._require_locked(path)
+            if path.is_file():
+                return path
+        raise ConfigError(f"{self.folder / name}: no such file; the environment '{self.name}' needs it for this image")
+
+    def _require_locked(self, lock: Path) -> None:
+        """Raises ConfigError if a list beside this lock (`requirements.in`) has none, or asks for more than it has."""
+        wanted = lock.with_suffix(".in")
+        if not wanted.is_file():
+            return
+        command = "make lock" if lock.parent == self.folder else f"make lock IMAGE={self.image} ENV={self.name}"
+        if not lock.is_file():
+            raise ConfigError(f"{wanted} has no lock {lock.name}; write it with: {command}")
+        if missing := _not_locked(wanted.read_text(), lock.read_text()):
+            raise ConfigError(f"{wanted} asks for {', '.join(missing)}, which {lock.name} does not have; renew it with: {command}")
+
+
+def _not_locked(wanted: str, lock: str) -> tuple[str, ...]:
+    """The packages that a list asks for and its lock does not have: the list was changed after it was locked."""
+    names = {_distribution(line) for line in lock.splitlines() if "==" in line and not line.lstrip().startswith("#")}
+    asked = [_distribution(line) for line in wanted.splitlines() if line.strip() and not line.lstrip().startswith(("#", "-"))]
+    return tuple(name for name in asked if name not in names)
+
+
+def _distribution(requirement: str) -> str:
+    """A requirement's package, as package indexes compare names."""
+    name = _DISTRIBUTION.match(requirement.strip())
+    return re.sub(r"[-_.]+", "-", name[0] if name else requirement.strip()).lower()
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,28 @@ def test_a_list_without_its_lock_is_refused_with_the_command_that_makes_it(writt
         written.environment("edge").of("my-nest").file("requirements.txt")
 
 
+def test_a_list_that_was_changed_after_it_was_locked(written: Project) -> None:
+    folder = written.root / "spack-envs/edge/my-nest"
+    locked = (
+        "brian2==2.9 \\\n    --hash=sha256:0\ntqdm==4 \\\n    --hash=sha256:0\nsetuptools==1\nwheel==1\npip==1\n    # via Py_Unicore==9\n"
+    )
+    (folder / "requirements.txt").write_text(locked)
+    environment = written.environment("edge").of("my-nest")
+    assert environment.file("requirements.txt") == folder / "requirements.txt"
+    with (folder / "requirements.in").open("a") as listing:
+        listing.write("Py_Unicore==9  # jobs\n")
+    with pytest.raises(
+        ConfigError, match=r"asks for py-unicore, which requirements\.txt does not have; renew it with: make lock IMAGE=my-nest"
+    ):
+        environment.file("requirements.txt")
+
+
+def test_the_shared_list_is_held_to_its_lock_too(written: Project) -> None:
+    (written.root / "spack-envs/edge/requirements.in").write_text("no-such-package\n")
+    with pytest.raises(ConfigError, match=r"asks for no-such-package.*: make lock$"):
+        written.environment("edge").of("nest").file("requirements.txt")
+
+
 @pytest.mark.parametrize("name", ["My-Nest", "a--b", "-a", "a/b", "../a", ""])
 def test_a_name_that_no_image_can_have(name: str) -> None:
     with pytest.raises(UsageError, match="cannot name an image"):

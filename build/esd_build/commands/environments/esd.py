@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -39,19 +40,23 @@ def import_manifest(
     """Copy the versions of a manifest into release.yaml, with evidence `manifest`. Then make the lock again."""
     environment = _release(release)
     manifest = _manifest(path, lock, system)
-    _print(differences(environment, manifest), manifest)
+    found = differences(environment, manifest)
+    _print(found, manifest)
     if dry_run:
+        say(_summary(environment, found))
         return
     source = _source(path, lock, release)
     file = environment.folder / "release.yaml"
     file.write_text(rewritten(environment, manifest, source))
     renewed = _release(release)
-    (environment.folder / "pins.yaml").write_text(pins_text(renewed))
+    forms = _forms(release)
+    for form in forms:
+        (form.folder / (form.variant or "") / "pins.yaml").write_text(pins_text(form))
     for problem in unknown_to_recipes(renewed, path) if path else ():
         say(f"warning: {problem}", err=True)
     confirmed = sum(pin.evidence.startswith(f"{MANIFEST}:") for pin in renewed.pins.values())
     where = file.relative_to(Project.find(Path.cwd()).root)
-    say(f"{where}: {confirmed} of {len(renewed.pins)} pins are the manifest's; now: make spack-lock ENV={release}")
+    say(f"{where}: {confirmed} of {len(renewed.pins)} pins are the manifest's; now: {_and(form.path for form in forms)}")
 
 
 @app.command()
@@ -63,11 +68,26 @@ def diff(
     manifest = _manifest(path, lock, system)
     found = differences(environment, manifest)
     _print(found, manifest)
-    certain = [difference for difference in found if difference.is_certain]
-    unknown = len(found) - len(certain)
+    say(_summary(environment, found))
+    raise typer.Exit(1 if any(difference.is_certain for difference in found) else 0)
+
+
+def _summary(environment: Environment, found: tuple[Difference, ...]) -> str:
+    certain = sum(difference.is_certain for difference in found)
     pinned = sum(pin.package is not None for pin in environment.pins.values())
-    say(f"{release}: {pinned - len(found)} of {pinned} pins as in the manifest, {len(certain)} otherwise, {unknown} unknown")
-    raise typer.Exit(1 if certain else 0)
+    same, unknown = pinned - len(found), len(found) - certain
+    return f"{environment.name}: {same} of {pinned} pins as in the manifest, {certain} otherwise, {unknown} unknown"
+
+
+def _forms(release: str) -> tuple[Environment, ...]:
+    """A release and its variants: all that have a lock made from its pins."""
+    whole = _release(release)
+    project = Project.find(Path.cwd())
+    return whole, *(project.environment(f"{release}/{variant}") for variant in sorted(whole.variants))
+
+
+def _and(paths: Iterable[str]) -> str:
+    return " && ".join(f"make spack-lock ENV={path}" for path in paths)
 
 
 def commit_of(path: Path) -> str:

@@ -70,10 +70,27 @@ def test_import_writes_the_pins_that_spack_reads(release: Project, monkeypatch: 
     assert again.output.splitlines()[-1] == "25.04: 2 of 3 pins as in the manifest, 0 otherwise, 1 unknown"
 
 
+def test_import_renews_the_pins_of_all_forms_and_names_their_locks(release: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = release.root / "spack-envs/25.04"
+    quick = "variants:\n  system-box:\n    pins:\n      Python: {version: '3.11', evidence: of the box, package: python}\n"
+    (folder / "release.yaml").write_text((folder / "release.yaml").read_text() + quick)
+    (folder / "system-box").mkdir()
+    (folder / "system-box/spack.yaml").write_text((folder / "spack.yaml").read_text())
+    monkeypatch.chdir(release.root)
+    monkeypatch.setattr(esd, "commit_of", lambda _path: "abc123")
+    monkeypatch.setattr(esd, "branch_of", lambda _path: "ebrains-25-04")
+    done = CliRunner().invoke(esd.app, ["import", str(CHECKOUT), "--release", "25.04", "--system", "ebrainslab"])
+    assert "now: make spack-lock ENV=25.04 && make spack-lock ENV=25.04/system-box" in done.output
+    pins = (folder / "system-box/pins.yaml").read_text()
+    assert '  py-pynn:\n    require: ["@0.12.4"]\n' in pins
+    assert '  python:\n    require: ["@3.11"]\n' in pins
+
+
 def test_a_dry_run_writes_nothing_and_diff_fails_where_they_differ(release: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(release.root)
     before = (release.root / "spack-envs/25.04/release.yaml").read_text()
-    CliRunner().invoke(esd.app, ["import", str(CHECKOUT), "--release", "25.04", "--dry-run"])
+    done = CliRunner().invoke(esd.app, ["import", str(CHECKOUT), "--release", "25.04", "--dry-run"])
+    assert done.output.splitlines()[-1] == "25.04: 1 of 3 pins as in the manifest, 1 otherwise, 1 unknown"
     assert (release.root / "spack-envs/25.04/release.yaml").read_text() == before
     assert CliRunner().invoke(esd.app, ["diff", "25.04", str(CHECKOUT)]).exit_code == 1
 
