@@ -9,7 +9,8 @@ from esd_deploy.bench import measured, metrics, verdict
 from esd_deploy.bench.conduct import Measured
 from esd_deploy.bench.measured import Repetition
 from esd_deploy.bench.metadata import metadata
-from esd_deploy.bench.report import Activity, Outcome, PointRow, RepetitionRow, Report, Summary, with_scaling
+from esd_deploy.bench.reports.definitions import DEFINITIONS
+from esd_deploy.bench.reports.report import Activity, Outcome, PointRow, RepetitionRow, Report, Summary, with_scaling
 from esd_deploy.bench.series import Model, Point, Series
 from esd_deploy.bench.slurm import job_seconds, largest_kb
 from esd_deploy.records.record import RunRecord
@@ -125,7 +126,7 @@ def _repetition(each: _Found, nodes: int) -> RepetitionRow:
 
 def _summary(rows: Sequence[RepetitionRow]) -> dict[str, Summary]:
     found = {}
-    for name in metrics.DEFINITIONS:
+    for name in DEFINITIONS:
         values = [value for one in rows if (value := one.values.get(name)) is not None]
         if values and len(values) == len(rows):
             found[name] = Summary.of(values)

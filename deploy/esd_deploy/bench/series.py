@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path, PurePosixPath
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from esd_build.data import documents
 from esd_build.data.documents import Document
 from esd_build.data.errors import ConfigError
+from esd_deploy.bench.reports.report import Scaling
 from esd_deploy.plans.launch import Shape
 from esd_deploy.sites.config import Binding, Cpus, Hint
 
 MOST_POINTS = 500
-Scaling = Literal["strong", "weak"]
 Many = Annotated[int, Field(ge=1, le=100_000)]
 Size = Annotated[float, Field(gt=0, le=1e9, allow_inf_nan=False)]
 Ms = Annotated[float, Field(gt=0, le=1e7, allow_inf_nan=False)]

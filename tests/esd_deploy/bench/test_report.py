@@ -7,9 +7,10 @@ import pytest
 from tests.esd_deploy.bench.conftest import rank, repetition
 
 from esd_build.data.errors import UsageError
-from esd_deploy.bench import bennch, evaluation, report
+from esd_deploy.bench import evaluation
 from esd_deploy.bench.conduct import Measured
-from esd_deploy.bench.report import Summary
+from esd_deploy.bench.reports import bennch, report
+from esd_deploy.bench.reports.report import Summary
 from esd_deploy.records.record_parts import EndingRecord
 
 VERSIONS = {"NEST": "3.10.0", "Python": "3.13.5"}

@@ -1,7 +1,8 @@
 """The command `esd-deploy bench FILE --site S`: a series of measurements as the field makes them."""
 
+import json
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +12,11 @@ from typer.core import TyperGroup
 
 from esd_build.data.paths import shown
 from esd_build.net.words import say
-from esd_deploy.bench import evaluation, files, order, series
+from esd_deploy.bench import evaluation, order, series
 from esd_deploy.bench.conduct import Measured, Planned, alone_with, conduct
 from esd_deploy.bench.order import Where
-from esd_deploy.bench.report import PointRow, Report
+from esd_deploy.bench.reports import comparison, files, report
+from esd_deploy.bench.reports.report import PointRow, Report
 from esd_deploy.bench.series import Model, Series
 from esd_deploy.commands.shared import options
 from esd_deploy.commands.shared.console import out
@@ -37,6 +39,7 @@ app = typer.Typer(cls=_OrRun, no_args_is_help=True, help="Measure a series of po
 SeriesFile = Annotated[Path, typer.Argument(metavar="FILE", help="The series: a YAML file such as benchmarks/balanced-strong.yaml.")]
 To = Annotated[Path | None, typer.Option("--to", help="Folder of the tables and the page; default: bench/SERIES-SITE.")]
 Again = Annotated[bool, typer.Option("--again", help="Measure also the points that are done.")]
+Written = Annotated[Path, typer.Argument(help="A folder that `bench` wrote, or its series.json.")]
 OnlyPlan = Annotated[bool, typer.Option("--plan", help="Show the points and what each asks for; submit nothing.")]
 
 
@@ -90,13 +93,35 @@ def measured(
     """Measure point after point; after each one the files say what is known so far."""
     rest = f"what was measured is kept in {output}; the same command goes on from there"
     points: list[Measured] = []
+    total = sum(len(one.group.points) for one in todo)
     with display(quiet=quiet) as steps, alone_with(output, place.config.name), leaving(rest, rest):
         ensured = [replace(one, plan=packages.ensured(place, one.plan, steps.step)) for one in todo]
         for one in conduct(place, ensured, output, steps, again=again, told=steps.step):
             points.append(one)
             found = evaluation.report(*what, points, output, place.config.name)
-            files.write(found, folder)
+            files.write(found, folder, whole=len(points) == total)
     return found
+
+
+@app.command("compare")
+def compare(a: Written, b: Written, *, as_json: options.Json = False) -> None:
+    """Compare two series: first what differs in how they were made, then the points that both measured."""
+    found = comparison.compare(report.read(a), report.read(b))
+    if as_json:
+        say(json.dumps(asdict(found), indent=2))
+        return
+    first = Table("metadata", "A", "B", title=f"{len(found.differences)} differences in how they were made", title_justify="left")
+    for one in found.differences:
+        first.add_row(one.name, one.a, one.b)
+    out.print(first)
+    second = Table("nodes x tasks x threads", "size", "metric", "A", "B", "A / B", "95 % intervals")
+    for each in found.ratios:
+        ratio = "-" if each.ratio is None else f"{each.ratio:.3f}"
+        apart = {True: "apart", False: "overlap", None: "unknown"}[each.apart]
+        second.add_row(each.shape, f"{each.size:g}", each.metric, f"{each.a:.4g}", f"{each.b:.4g}", ratio, apart)
+    out.print(second)
+    for text in found.alone:
+        say(text)
 
 
 def tell(found: Report, folder: Path) -> None:

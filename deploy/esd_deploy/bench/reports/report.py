@@ -9,11 +9,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from esd_build.data.errors import UsageError
 from esd_build.net.answers import printable
-from esd_deploy.bench.series import Scaling
 from esd_deploy.studies.probes import Interval
 
 FILE_NAME = "series.json"
 _LARGEST = 256 * 1024**2
+Scaling = Literal["strong", "weak"]
 Outcome = Literal["measured", "void", "failed"]
 """measured: at least three repetitions count · void: the network or its activity is not the model's · failed: too few results."""
 

@@ -7,7 +7,7 @@ import csv
 import io
 from collections.abc import Mapping
 
-from esd_deploy.bench.report import PointRow, RepetitionRow, Report
+from esd_deploy.bench.reports.report import PointRow, RepetitionRow, Report
 
 COLUMNS = (
     *("rng_seed", "num_nodes", "threads_per_task", "tasks_per_node", "model_time_sim", "time_construction_create"),
