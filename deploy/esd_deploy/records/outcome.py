@@ -29,7 +29,7 @@ def rows(record: RunRecord) -> list[tuple[str, str]]:
         ("site", record.site),
         *([("image", record.image.reference.partition("@")[0]), ("digest", record.image.digest)] if record.image else []),
         *((f"component {one.name}", f"{one.image.reference.partition('@')[0]}, {one.image.digest}") for one in record.components),
-        ("status", record.status if record.exit_code is None else f"{record.status}, exit code {record.exit_code}"),
+        ("status", record.state if record.exit_code is None else f"{record.status}, exit code {record.exit_code}"),
         *([("ended by", record.ending.kind)] if record.ending and record.ending.kind not in {"succeeded", "failed"} else []),
         *([("started again", f"{len(record.start_crashes)} x, after {record.start_crashes[-1].reason}")] if record.start_crashes else []),
         *([("not fetched", ", ".join(one.path for one in record.lost[:5]))] if record.lost else []),

@@ -189,6 +189,11 @@ class RunRecord(Part):
         return self.status == SUCCESSFUL and self.exit_code == 0 and (self.ending is None or self.ending.kind != POST_FAILED)
 
     @property
+    def state(self) -> str:
+        """`status` for people: of a job that was submitted and not asked about since, that it was submitted."""
+        return "SUBMITTED" if self.status == PREPARED and self.job.url else self.status
+
+    @property
     def ended(self) -> bool:
         return self.status in ENDED
 

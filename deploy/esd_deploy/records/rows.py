@@ -19,7 +19,7 @@ def row(one: RunRecord) -> dict[str, Cell]:
         "name": one.name,
         "tags": " ".join(one.tags),
         "image": one.image.reference.partition("@")[0] if one.image else None,
-        "status": one.status,
+        "status": one.state,
         "ended_by": one.ending.kind if one.ending else None,
         "exit_code": one.exit_code,
         "nodes": one.nodes,

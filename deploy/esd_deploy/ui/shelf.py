@@ -22,6 +22,7 @@ class Entry:
     row: Mapping[str, Cell] = field(default_factory=dict)
     tags: tuple[str, ...] = ()
     ended: bool = True
+    succeeded: bool = False
     submitted: bool = False
     problem: str = ""
 
@@ -45,7 +46,7 @@ class Entry:
             return "unreadable"
         if not self.ended:
             return "active" if self.submitted else "prepared"
-        return "succeeded" if self.row["exit_code"] == 0 and self.row["status"] == "SUCCESSFUL" else "failed"
+        return "succeeded" if self.succeeded else "failed"
 
     def fits(self, *, tag: str = "", site: str = "", outcome: str = "", text: str = "") -> bool:
         """Whether it is what somebody looks for; nothing said fits everything."""
@@ -102,4 +103,4 @@ def _read(runs: Path, run_id: str) -> Entry:
 
 
 def _entry(one: RunRecord) -> Entry:
-    return Entry(one.id, rows.row(one), one.tags, one.ended, one.job.url is not None)
+    return Entry(one.id, rows.row(one), one.tags, one.ended, one.succeeded, one.job.url is not None)

@@ -48,6 +48,9 @@ class References(BaseModel):
         return cls(made=datetime.now(UTC).replace(microsecond=0), image=image, values=values)
 
 
+_MISSING = "this site has no reference yet; if these values are right, `--make-reference` keeps them as one"
+
+
 def compared(verdict: Verdict, references: References) -> Verdict:
     """A verdict on speed, compared with the site's references. Without one, the verdict is `unknown`. Pure."""
     own = [one for one in verdict.measured if one.unit not in _WITHOUT]
@@ -55,9 +58,7 @@ def compared(verdict: Verdict, references: References) -> Verdict:
         return verdict
     known = [(one, references.values[one.name]) for one in own if one.name in references.values]
     if len(known) < len(own):
-        return verdict.model_copy(
-            update={"outcome": "unknown", "reason": f"{verdict.reason}; this site has no reference yet (--make-reference)"}
-        )
+        return verdict.model_copy(update={"outcome": "unknown", "advice": _MISSING})
     worse = [f"{one.name} {one.value:.4g} {one.unit}, reference {ref.value:.4g}" for one, ref in known if _worse(one, ref)]
     if worse:
         reason = f"{'; '.join(worse)} (worse by more than {max(ref.tolerance for _, ref in known):.0%})"

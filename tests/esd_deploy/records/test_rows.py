@@ -49,3 +49,8 @@ def test_parameters_and_metrics_of_all_runs_are_columns_in_that_order():
     found = rows.columns([{"id": "a", "param.g": 1, "metric.x": 1}, {"id": "b", "metric.y": 2, "param.seed": 1}])
 
     assert found == ["id", "param.g", "param.seed", "metric.x", "metric.y"]
+
+
+def test_a_run_that_was_submitted_and_not_asked_about_says_so(one):
+    assert rows.row(one)["status"] == "PREPARED"
+    assert rows.row(one.model_copy(update={"job": one.job.model_copy(update={"url": "https://site/1"})}))["status"] == "SUBMITTED"

@@ -33,7 +33,7 @@ def test_a_value_without_a_reference_is_unknown():
     found = compared(passed("1 s", Measurement(name="start", value=1, unit="s")), FAST)
 
     assert found.outcome == "unknown"
-    assert "--make-reference" in found.reason
+    assert "--make-reference" in found.advice
 
 
 def test_ratios_need_no_reference_and_failures_stay():

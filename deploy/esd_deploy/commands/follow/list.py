@@ -61,7 +61,7 @@ def _row(one: RunRecord | Unreadable) -> tuple[str, ...]:
     if isinstance(one, Unreadable):
         return (one.id, "", "", "unreadable", one.reason, "")
     ending = one.ending.kind if one.ending else ""
-    return (one.id, one.site, one.name or one.script.name, one.status, ending, one.image.digest[:19] if one.image else "-")
+    return (one.id, one.site, one.name or one.script.name, one.state, ending, one.image.digest[:19] if one.image else "-")
 
 
 def _rows(output: Path, tag: str | None) -> list[dict[str, Cell]]:

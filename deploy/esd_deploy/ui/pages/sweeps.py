@@ -67,8 +67,8 @@ def _sweep(request: Request, tag: str) -> dict[str, Any]:
     found = _of(desk(request).shelf, tag)
     if not found:
         raise UsageError(f"no run here has the tag '{tag}'")
-    members = list(found.values())[::-1]
-    own = rows.own_columns(one.row for one in members)
+    own = rows.own_columns(one.row for one in found.values())
+    members = sorted(found.values(), key=lambda one: _place(one, own))
     return {
         "tag": tag,
         "members": members[:_MOST],
@@ -78,6 +78,12 @@ def _sweep(request: Request, tag: str) -> dict[str, Any]:
         "counts": Counter(one.outcome for one in members),
         "events": link(request, "sweep_events", {"seen": events.stamp(found)}, tag=tag),
     }
+
+
+def _place(one: Entry, columns: Sequence[str]) -> tuple[object, ...]:
+    """By parameters, numbers before words, then by age."""
+    values = [one.row.get(name) for name in columns if name.startswith(rows.PARAMETER)]
+    return (*((0, value, "") if isinstance(value, int | float) else (1, 0, str(value)) for value in values), one.id)
 
 
 async def sweep_events(request: Request) -> Response:

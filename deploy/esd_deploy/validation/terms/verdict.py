@@ -18,7 +18,7 @@ class Measurement(BaseModel):
 
 
 class Verdict(BaseModel):
-    """The outcome of one check. Only a failed check has `advice`, which names the setting to change."""
+    """The outcome of one check. `advice` names the setting to change, or what an unknown check lacks."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -37,6 +37,17 @@ def test_a_sweep_is_one_table_with_its_parameters_and_metrics(browser, members):
     assert EVIL not in table
 
 
+def test_the_rows_of_a_sweep_are_in_the_order_of_its_parameters(browser, place, script, runs):
+    for value in (10, 9.5, "word"):
+        run = submitted(place, script, runs, tags=["ordered"])
+        path = run.folder / record.FILE_NAME
+        path.write_text(json.dumps({**json.loads(path.read_text()), "parameters": {"g": value}}))
+
+    text = browser.get("/sweep/ordered").text
+
+    assert text.index(">9.5</td>") < text.index(">10</td>") < text.index(">word</td>")
+
+
 def test_a_tag_that_no_run_has_is_one_message(browser):
     assert browser.get("/sweep/none").status_code == 400
     assert "No run has a tag yet" in browser.get("/sweeps").text

@@ -112,6 +112,13 @@ def test_a_record_is_read_again_only_when_it_has_changed(monkeypatch, done, runs
     assert (shelf.entry(run.id).outcome, before[0].outcome, before[0] is before[1], len(read)) == ("failed", "succeeded", True, 2)
 
 
+def test_a_run_whose_post_processing_failed_is_no_success_in_the_list(browser, done):
+    run = done()
+    changed(run, ending={"kind": "post-processing failed", "because": "exit code 2"})
+
+    assert f"/run/{run.id}" in browser.get("/runs?outcome=failed").text
+
+
 def test_a_run_shows_its_log_its_pictures_and_its_files(browser, done):
     run = done(**{"rate.png": "picture", "data.csv": "1"})
 
