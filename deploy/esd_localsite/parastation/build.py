@@ -24,6 +24,7 @@ _OLDEST_SLURM, _NEWEST_SLURM, _OLDEST_PMIX = (23, 2), (25, 11), (4, 2, 3)
 _PATCH = Path(__file__).with_name("mpi_pspmix.patch")
 _TIMEOUT_S = 1800
 _DONE = "built.txt"
+_PLUGIN = "ParaStation's plugin for srun, made to fit Slurm's plugins since 22.05,"
 PROGRAMS = {
     "gcc": "build-essential",
     "make": "build-essential",
@@ -96,8 +97,9 @@ def _require_parts(root: Path = Path("/usr/include")) -> None:
 
 
 def key(files_hash: str, found: Machine, patch: str) -> str:
-    """The store's folder for this source on this machine."""
-    return hashlib.sha256("\n".join((files_hash, found.slurm, found.pmix, patch, Path(__file__).read_text())).encode()).hexdigest()[:16]
+    """The store's folder for this source on this machine, built by these steps."""
+    built_by = (step.argv for step in steps(Path("/target"), Path("/staged"), ()))
+    return hashlib.sha256("\n".join((files_hash, found.slurm, found.pmix, patch, *map(shlex.join, built_by))).encode()).hexdigest()[:16]
 
 
 def is_kept(store: Path, found: Machine) -> bool:
@@ -129,12 +131,13 @@ def _build(opened: Source, target: Path, found: Machine) -> None:
     work = opened.folder
     version = _told_version(work)
     write(work / "VERSION", f"psmgmt-{version}\n")
+    write(work / _PATCH.name, _PATCH.read_text())  # the job user may not be able to read this checkout
     staged = work / "staged"
     make_folder(staged)
     with tempfile.NamedTemporaryFile(prefix="esd-psmgmt-", suffix=".log", delete=False) as log:
         _give_away(work.parent)
-        for command in commands(target, staged, run(("pkg-config", "--cflags", "pmix")).split()):
-            _run(command, work, Path(log.name))
+        for step in steps(target, staged, run(("pkg-config", "--cflags", "pmix")).split()):
+            _run(step, work, Path(log.name))
     Path(log.name).unlink()
     with whole_folder(target) as new:
         shutil.copytree(staged / target.relative_to("/"), new, symlinks=True, dirs_exist_ok=True)
@@ -142,20 +145,29 @@ def _build(opened: Source, target: Path, found: Machine) -> None:
         write(new / _DONE, f"psmgmt {version}, files {opened.hash[:12]}, Slurm {found.slurm}, PMIx {found.pmix}\n")
 
 
-def commands(target: Path, staged: Path, pmix: Sequence[str]) -> tuple[tuple[str, ...], ...]:
-    """The steps of the build, in order. `pmix`: the compiler's options for PMIx, which the source's Makefiles give to pspmix alone.
+@dataclass(frozen=True)
+class Step:
+    """One command of the build, and what it builds."""
 
-    They go to `configure`: on make's command line they would replace what the Makefile of lib/pscommon sets for one file.
+    argv: tuple[str, ...]
+    what: str = "ParaStation Management"
+
+
+def steps(target: Path, staged: Path, pmix: Sequence[str]) -> tuple[Step, ...]:
+    """The build in order; first the plugin for srun, which takes a second and is what another Slurm breaks.
+
+    `pmix`: the compiler's options for PMIx, which the source's Makefiles give to pspmix alone. They go to `configure`: on make's command
+    line they would replace what the Makefile of lib/pscommon sets for one file.
     """
     flags = f"CPPFLAGS={shlex.join(pmix)}"
     plugin = f"{staged}{target}/lib/slurm/mpi_pspmix.so"
     return (
-        ("patch", "-p1", "-i", str(_PATCH)),
-        ("./configure", f"--prefix={target}", "--disable-psconfig", "--with-unitdir=no", "--disable-bpf", flags),
-        ("make", f"-j{os.cpu_count() or 1}"),
-        ("make", "install", f"DESTDIR={staged}"),
-        ("mkdir", "-p", str(Path(plugin).parent)),
-        ("gcc", "-shared", "-fPIC", "-O2", "-o", plugin, "plugins/pspmix/slurm/mpi_pspmix.c"),
+        Step(("patch", "-p1", "-i", _PATCH.name), _PLUGIN),
+        Step(("mkdir", "-p", str(Path(plugin).parent))),
+        Step(("gcc", "-shared", "-fPIC", "-O2", "-o", plugin, "plugins/pspmix/slurm/mpi_pspmix.c"), _PLUGIN),
+        Step(("./configure", f"--prefix={target}", "--disable-psconfig", "--with-unitdir=no", "--disable-bpf", flags)),
+        Step(("make", f"-j{os.cpu_count() or 1}")),
+        Step(("make", "install", f"DESTDIR={staged}")),
     )
 
 
@@ -171,13 +183,13 @@ def _give_away(folder: Path) -> None:
         os.chown(path, user.pw_uid, user.pw_gid, follow_symlinks=False)
 
 
-def _run(command: Sequence[str], work: Path, log: Path) -> None:
+def _run(step: Step, work: Path, log: Path) -> None:
     """One step of the build. Raises LocalSiteError with the end of its log, which then stays."""
     user = account(JOB_USER)
     with log.open("ab") as out:
         try:
             finished = subprocess.run(
-                command,
+                step.argv,
                 cwd=work,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -191,10 +203,8 @@ def _run(command: Sequence[str], work: Path, log: Path) -> None:
             )
         except subprocess.TimeoutExpired as error:
             raise LocalSiteError(
-                f"building ParaStation Management: `{command[0]}` did not end within {_TIMEOUT_S} s; log: {log}"
+                f"building ParaStation Management: `{step.argv[0]}` did not end within {_TIMEOUT_S} s; log: {log}"
             ) from error
     if finished.returncode != 0:
         last = "\n".join(log.read_text(errors="replace").splitlines()[-8:])
-        raise LocalSiteError(
-            f"ParaStation Management does not build here: `{shlex.join(command[:3])}` failed; log: {log}, which ends with:\n{last}"
-        )
+        raise LocalSiteError(f"{step.what} does not build here: `{shlex.join(step.argv[:3])}` failed; log: {log}, which ends with:\n{last}")

@@ -1,13 +1,15 @@
 """Which machines ParaStation is built for, and by which steps."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from esd_localsite.errors import LocalSiteError
 from esd_localsite.parastation import build
-from esd_localsite.parastation.build import Machine, commands, key, machine
+from esd_localsite.parastation.build import Machine, Step, key, machine, steps
 from esd_localsite.parastation.source import PINNED
 
 
@@ -72,12 +74,24 @@ def test_another_source_slurm_or_pmix_is_built_anew() -> None:
 
 
 def test_the_steps_of_the_build() -> None:
-    steps = commands(Path("/store/key"), Path("/work/staged"), ("-I/usr/lib/pmix2/include",))
-    assert [step[0] for step in steps] == ["patch", "./configure", "make", "make", "mkdir", "gcc"]
-    assert steps[1][:2] == ("./configure", "--prefix=/store/key")
-    assert steps[1][-1] == "CPPFLAGS=-I/usr/lib/pmix2/include"
-    assert steps[3] == ("make", "install", "DESTDIR=/work/staged")
-    assert "/work/staged/store/key/lib/slurm/mpi_pspmix.so" in steps[5]
+    found = steps(Path("/store/key"), Path("/work/staged"), ("-I/usr/lib/pmix2/include",))
+    assert [step.argv[0] for step in found] == ["patch", "mkdir", "gcc", "./configure", "make", "make"]
+    assert "/work/staged/store/key/lib/slurm/mpi_pspmix.so" in found[2].argv
+    assert found[3].argv[:2] == ("./configure", "--prefix=/store/key")
+    assert found[3].argv[-1] == "CPPFLAGS=-I/usr/lib/pmix2/include"
+    assert found[5].argv == ("make", "install", "DESTDIR=/work/staged")
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root, which gives each step to the job user")
+def test_a_step_that_fails_says_what_does_not_build_and_keeps_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "account", lambda name: SimpleNamespace(pw_uid=os.getuid(), pw_gid=os.getgid()))
+    plugin = next(step for step in steps(tmp_path, tmp_path, ()) if step.argv[0] == "gcc")
+    log = tmp_path / "build.log"
+    failing = Step(("sh", "-c", "echo 'slurm/slurm.h: too new'; exit 1"), plugin.what)
+    with pytest.raises(LocalSiteError, match=r"(?s)ParaStation's plugin for srun.* does not build here: `sh -c .*too new"):
+        build._run(failing, tmp_path, log)
+    assert "too new" in log.read_text()
 
 
 def test_what_is_kept_is_not_built_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
