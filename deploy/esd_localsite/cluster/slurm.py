@@ -97,7 +97,7 @@ def _starts(layout: Layout, launcher: Launcher) -> tuple[str, ...]:
         "SelectTypeParameters=CR_Core",  # psslurm refuses CR_CPU
         "PrologSlurmctld=/usr/bin/true",  # psslurm refuses to start without one,
         f"AccountingStoragePass={layout.munge_socket}",  # psslurm marks its messages as signed by the global munge, which this names
-        "PrologFlags=Alloc",  # which it takes part in when a job gets its nodes
+        "PrologFlags=Alloc,DeferBatch",  # in which it learns of a job; a batch script that comes earlier fails ("no allocation for job")
     )
 
 

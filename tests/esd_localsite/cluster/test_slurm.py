@@ -74,7 +74,7 @@ def test_what_psslurm_wants_instead(layout: Layout, plan: SitePlan) -> None:
         "SelectTypeParameters=CR_Core",
         "PrologSlurmctld=/usr/bin/true",
         "AccountingStoragePass=/sites/demo/munge/socket",
-        "PrologFlags=Alloc",
+        "PrologFlags=Alloc,DeferBatch",
         "NodeName=c1 NodeAddr=10.231.7.11 CPUs=4 Sockets=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=12000",
         "NodeName=c2 NodeAddr=10.231.7.12 CPUs=4 Sockets=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=12000",
     ]
