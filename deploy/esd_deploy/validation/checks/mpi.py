@@ -80,6 +80,11 @@ def user_namespace(observed: Observations) -> Verdict:
     if used is not None and used.layer == "ucx" and used.kinds == {"memory"} and not used.errors:
         return passed(f"each rank on {', '.join(split)} has its own; UCX avoids the problem with {', '.join(sorted(used.names))}")
     reason = f"each rank on {', '.join(split)} has its own: ranks cannot read each other's memory (CMA), and copy large messages twice"
+    if _whose(found[0].pmix_namespace or "") == "pspmix":
+        return failed(
+            f"{reason}: ParaStation gives each rank a parent of its own, so `sharens` groups none",
+            "nothing in the site's file helps; Apptainer with a setuid helper needs no user namespace",
+        )
     if observed.site.sharens:
         return failed(
             f"{reason}, although `sharens` is on: the ranks have different parents there",

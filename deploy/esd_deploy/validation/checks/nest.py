@@ -8,6 +8,9 @@ from esd_deploy.validation.terms.observations import Facts, Observations, Output
 from esd_deploy.validation.terms.step import Step
 from esd_deploy.validation.terms.verdict import Verdict, failed, passed, skipped, unknown
 
+_RANKS = 2
+"""Of the step with ranks: one on each of two nodes, else both on one."""
+
 
 class Spikes(Facts):
     """Output of `spikes.py`."""
@@ -47,9 +50,8 @@ def nest(observed: Observations) -> Verdict:
         return failed(
             f"launched with 1 rank and 2 threads, NEST has {threaded.ranks} and {threaded.threads}", "`environment`: OMP_NUM_THREADS"
         )
-    wanted = 2 if observed.nodes > 1 else 1
-    if ranked.ranks != wanted:
-        return failed(f"launched with {wanted} ranks, NEST counts {ranked.ranks}", "use an image whose NEST has MPI; see 'wireup-nodes'")
+    if ranked.ranks != _RANKS:
+        return failed(f"launched with {_RANKS} ranks, NEST counts {ranked.ranks}", "use an image whose NEST has MPI; see 'wireup-nodes'")
     return passed(f"NEST {threaded.version}: 1 rank x 2 threads, {ranked.ranks} ranks x {ranked.threads} threads")
 
 
@@ -124,7 +126,7 @@ def _broken(observed: Observations, *steps: str) -> Verdict | None:
 
 
 def _steps(at: Launcher) -> tuple[Step, ...]:
-    spread = Shape(2) if at.nodes > 1 else Shape(1, 2)
+    spread = Shape(_RANKS) if at.nodes > 1 else Shape(1, _RANKS)
     return (
         Step("nest-threads", at.inside(Shape(1, 1, 2), "python3", "esd/spikes.py"), NEST_S),
         Step("nest-ranks", at.inside(spread, "python3", "esd/spikes.py"), NEST_S),

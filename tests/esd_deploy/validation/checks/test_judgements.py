@@ -4,10 +4,11 @@ import json
 from dataclasses import replace
 
 import pytest
-from tests.esd_deploy.validation.conftest import output
+from tests.esd_deploy.validation.conftest import output, recorded
 
 from esd_deploy.validation.checks import container, leftovers
 from esd_deploy.validation.checks import image as judge_image
+from esd_deploy.validation.checks import mpi as judge_mpi
 from esd_deploy.validation.checks import nest as judge_nest
 from esd_deploy.validation.checks import performance as judge_performance
 from esd_deploy.validation.checks import site as judge_site
@@ -218,3 +219,29 @@ def test_a_ping_pong_that_failed_is_not_measured(good):
     assert (
         judge_performance.latency_node(only(good, output("pingpong-node", code=1, stderr="pingpong: one rank alone"))).outcome == "unknown"
     )
+
+
+def under_pspmix(observed):
+    """The same outputs as ParaStation's server gives them."""
+    changed = tuple(replace(one, stdout=one.stdout.replace("slurm.pmix.", "pspmix_")) for one in observed.outputs)
+    return replace(observed, outputs=changed)
+
+
+def test_the_server_is_named_and_the_store_that_was_chosen(good, change):
+    assert judge_mpi.pmix(good).reason.startswith("server Slurm's 4.2")
+    inside = change.observed.require("inside").stdout.replace(
+        '"pmix_namespace": "slurm.pmix.', '"pmix_store": "hash", "pmix_namespace": "pspmix_'
+    )
+    found = judge_mpi.pmix(change.output("inside", stdout=inside))
+    assert found.reason.startswith("server pspmix 4.2")
+    assert found.reason.endswith("of which hash")
+
+
+def test_under_pspmix_no_setting_of_the_file_is_promised_to_share_memory():
+    found = judge_mpi.user_namespace(under_pspmix(recorded("no-sharens")))
+    assert (found.outcome, "ParaStation gives each rank a parent of its own" in found.reason) == ("failed", True)
+    assert "sharens: true" not in found.advice
+
+
+def test_two_ranks_of_nest_are_two_on_one_node_as_well(good):
+    assert judge_nest.nest(replace(good, nodes=1)).outcome == "passed"
