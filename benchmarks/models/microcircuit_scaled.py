@@ -27,9 +27,10 @@ class Network:
             "print_time": False,
             "store_metadata": False,
         }
-        scaled = {"N_scaling": size, "K_scaling": size}
+        # The package's default, a constant current, leaves most populations below threshold once in-degrees are scaled down.
+        scaled = {"N_scaling": size, "K_scaling": size, "bg_input_type": "poisson"}
         self._network = Published(default_sim_dict | own, default_net_dict | scaled, default_stim_dict)
-        self.expected_connections = int(self._network.num_synapses.sum()) + int(self._network.num_neurons.sum() if _drive() else 0)
+        self.expected_connections = int(self._network.num_synapses.sum() + self._network.num_neurons.sum())
         self.populations: dict[str, Any] = {}
 
     def create(self) -> None:
@@ -40,8 +41,3 @@ class Network:
     def connect(self) -> None:
         """Also prepares once, so that the connections' tables are built."""
         self._network.connect()
-
-
-def _drive() -> bool:
-    """Whether Poisson generators have connections; the constant current of the package's default has none."""
-    return bool(default_net_dict["bg_input_type"] == "poisson")
