@@ -6,9 +6,9 @@ gives 5000 spikes a second to each of its neurons, else 0.
 
 import sys
 from collections.abc import Mapping
+from typing import Protocol
 
-from body import Arm
-from engine import Brain, Signals, Step, Transfer, run
+from engine import Body, Brain, Signals, Step, Transfer, run
 
 BASE = 0.05
 DRIVEN_FROM, EXCITED_FROM, STEPS = 5, 25, 50
@@ -16,6 +16,14 @@ RATE = 5000.0
 SOURCES = ("flexor_source", "extensor_source")
 SINKS = ("flexor_sink", "extensor_sink")
 SOURCES_OF_A_LAYER = 4
+
+
+class Limb(Body, Protocol):
+    """The body of this experiment: `body.py` has it in NumPy, `mujoco_arm.py` in MuJoCo."""
+
+    @property
+    def angle(self) -> float:
+        """Of the joint that the flexor bends, in rad."""
 
 
 def clipped(potential: float) -> float:
@@ -36,7 +44,7 @@ def to_brain(number: int, signals: Signals) -> None:
         signals.rates["flexor_source"] = RATE / SOURCES_OF_A_LAYER
 
 
-def status_line(arm: Arm) -> Transfer:
+def status_line(arm: Limb) -> Transfer:
     """What happens, on standard error, in each step from the sixth on."""
 
     def say(number: int, signals: Signals) -> None:
@@ -52,12 +60,12 @@ def begin() -> Signals:
     return Signals(dict.fromkeys(SOURCES, 0.0), [BASE, BASE])
 
 
-def experiment(brain: Brain, arm: Arm, steps: int = STEPS, *, quiet: bool = False) -> list[Step]:
+def experiment(brain: Brain, arm: Limb, steps: int = STEPS, *, quiet: bool = False) -> list[Step]:
     """The profile of the whole experiment; `arm` is afterwards where it came to."""
     transfers: list[Transfer] = [to_body, to_brain, *(() if quiet else (status_line(arm),))]
     return run(brain, arm, transfers, begin(), steps)
 
 
-def verdict(arm: Arm, potentials: Mapping[str, float]) -> bool:
+def verdict(arm: Limb, potentials: Mapping[str, float]) -> bool:
     """Whether the excited layer bent the arm."""
     return arm.angle > 0.1 and potentials["flexor_sink"] > potentials["extensor_sink"]

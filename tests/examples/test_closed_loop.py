@@ -165,3 +165,15 @@ def test_the_arm_is_still_where_muscles_are_alike_and_bends_to_the_stronger(loop
     assert 0.1 < bent.angle <= loop.body.LIMIT
     assert -loop.body.LIMIT <= back.angle < -0.1
     assert bent.velocity == pytest.approx(0.0, abs=1e-3)
+
+
+def test_the_larger_arm_bends_where_its_biceps_pulls(monkeypatch):
+    pytest.importorskip("mujoco", reason="the larger body needs the package `mujoco`, which only its users install")
+    monkeypatch.syspath_prepend(str(FOLDER))
+    made = import_module("mujoco_arm").MujocoArm
+    bent, straight = made(), made()
+    for _ in range(50):
+        bent.step(20.0, [1.0, 0.0])
+        straight.step(20.0, [0.0, 1.0])
+    assert straight.angle < 0.1
+    assert 0.5 < bent.angle < 2.4, "the joint ends at 130 degrees"

@@ -10,11 +10,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy
+
 from esd_nest_server.shares import Share
 
 _OBJECTS = frozenset({"nodes", "nodes_or_conns", "conns", "pre", "post", "third", "source", "target"})
 """Parameters that take nodes or connections, which a client names by numbers or by a population's name."""
 _NEEDED = ("element_type", "local")
+SCRIPT = "ExecuteScript"
+"""The call that runs a script on every rank, where the service allows it."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +33,10 @@ class Call:
 class Kernel:
     """NEST in this process, which is one rank; made on all ranks at once, before there is a network. `names`: the functions.
 
-    `populations`: names that stand for nodes in arguments; `sizes`: how many nodes each has.
+    `populations`: names that stand for nodes in arguments; `sizes`: how many nodes each has. `scripts`: clients may send scripts.
     """
 
-    def __init__(self, nest: Any) -> None:
+    def __init__(self, nest: Any, *, scripts: bool = False) -> None:
         self._nest = nest
         self.version = str(nest.build_info["version"])  # asks for the kernel's status
         self.populations: dict[str, Any] = {}
@@ -44,6 +48,7 @@ class Kernel:
             "GetKernelStatus": self._get_kernel_status,
             "ResetKernel": self._reset_kernel,
             "NamePopulation": self._name_population,
+            **({SCRIPT: self._execute} if scripts else {}),
         }
         self.names = frozenset({*self._own, *_functions(nest)})
 
@@ -64,6 +69,19 @@ class Kernel:
         for name, value in found.items():
             if isinstance(value, self._nest.NodeCollection):
                 self._name_population(name, value)
+
+    def _execute(self, script: str, names: str | Sequence[str] | None = None) -> Share:
+        """Run a script of the client; the answer is what its variables `names` hold. Names of nodes that it knew before are forgotten."""
+        space: dict[str, Any] = {"__name__": "script", "nest": self._nest, "numpy": numpy, "np": numpy}
+        self.populations.clear()
+        self.sizes.clear()
+        try:
+            exec(compile(script, "script", "exec"), space)  # noqa: S102 - the user asked for it (serve --scripts)
+        except SystemExit as error:
+            raise RuntimeError(f"the script ended itself (exit code {error.code})") from error
+        if names is None or isinstance(names, str):
+            return Share("spread", self._plain(space.get(names or "")))
+        return Share("spread", {name: self._plain(space.get(name)) for name in names})
 
     def _share(self, answer: Any) -> Share:
         if isinstance(answer, self._nest.SynapseCollection):

@@ -33,6 +33,8 @@ def options(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--save-s", type=float, default=20, help="seconds before the limit when it stops and saves")
     parser.add_argument("--grace-s", type=float, default=30, help="seconds that a rank whose call failed waits for the others")
     parser.add_argument("--data", type=Path, default=Path("recorders.npz"), help="where the recorders' events are saved at the end")
+    parser.add_argument("--scripts", action="store_true", help="run the scripts that clients send: they can do whatever you can")
+    parser.add_argument("--origin", action="append", default=[], help="pages from here may ask from a browser (NEST Desktop's address)")
     return parser.parse_args(arguments)
 
 
@@ -49,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def run(given: argparse.Namespace, nest: Any, wire: Wire) -> int:
     """Serve until the end. Returns 1 where the network could not be built: then no rank serves."""
-    kernel = Kernel(nest)
+    kernel = Kernel(nest, scripts=given.scripts)
     failure = _built(given, nest, kernel)
     if wire.any_failed(failed=failure is not None):
         if failure:
@@ -77,7 +79,7 @@ def _built(given: argparse.Namespace, nest: Any, kernel: Kernel) -> str | None:
 
 def _serve(given: argparse.Namespace, team: Team) -> int:
     desk, ends_at = Desk(), end_of_job(given.time_s)
-    facts = Facts(team.kernel.version, team.wire.size, team.kernel.names, ends_at)
+    facts = Facts(team.kernel.version, team.wire.size, team.kernel.names, ends_at, frozenset(given.origin))
     folder = given.folder
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     server = Server((given.host or own_address(), given.port), token_of(folder / "token"), desk, facts, team.kernel.sizes)

@@ -52,6 +52,26 @@ def _alike(one: Any, other: Any) -> bool:
     return bool(one == other or (one != one and other != other))  # noqa: PLR0124 - not a number
 
 
+def _spread(found: Sequence[Any], _keys: object) -> Any:
+    """What scripts hand back: alike on all ranks, but the events of recorders, which are joined wherever they are."""
+    return _woven(found, "the answer")
+
+
+def _woven(found: Sequence[Any], where: str) -> Any:
+    first = found[0]
+    if all(isinstance(one, Mapping) for one in found):
+        if any(one.keys() != first.keys() for one in found):
+            raise MergeError(f"{where} has other keys on other ranks")
+        if {"times", "senders"} <= first.keys():
+            return events(found)
+        return {name: _woven([one[name] for one in found], f"{where}[{name!r}]") for name in first}
+    if all(isinstance(one, list | tuple) and len(one) == len(first) for one in found):
+        return [_woven(some, f"{where}[{place}]") for place, some in enumerate(zip(*found, strict=True))]
+    if not all(_alike(first, other) for other in found[1:]):
+        raise MergeError(f"{where} differs between the ranks; a script can hand back a recorder's `events`, which are joined")
+    return first
+
+
 def _kernel(found: Sequence[Mapping[str, Any]], keys: str | Sequence[str] | None) -> Any:
     first = found[0]
 
@@ -135,6 +155,7 @@ def _sorted(columns: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 RULES: Mapping[str, Callable[[Sequence[Any], str | Sequence[str] | None], Any]] = {
     "same": _same,
+    "spread": _spread,
     "kernel": _kernel,
     "nodes": _nodes,
     "connections": _connections,

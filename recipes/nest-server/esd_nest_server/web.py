@@ -6,6 +6,7 @@
 | `GET /api`, `GET /populations` | the functions; the names that stand for nodes |
 | `POST /api/CALL` | a list: arguments by place; a map: by name (`args` in it: by place) |
 | `POST /batch` | `{"calls": [[NAME, ARGUMENTS], …]}`, with ARGUMENTS as above; answers `{"answers": […]}`; the first failure ends it |
+| `POST /exec` | `{"source": TEXT, "return": NAMES}`: run a script, where the service allows it; answers `{"data": …}` |
 | `POST /stop` | save the recorders' data, end the service |
 
 Each request has the token, in the header `NESTServerAuth` or as `Authorization: Bearer`. Connections stay open. Every answer says in
@@ -21,7 +22,7 @@ from typing import Any
 
 from esd_nest_server import forms
 from esd_nest_server.desk import ClosedError, Desk
-from esd_nest_server.kernel import Call
+from esd_nest_server.kernel import SCRIPT, Call
 from esd_nest_server.team import Answer, CallError
 
 _MOST_BYTES = 256 * 1024**2
@@ -29,17 +30,26 @@ _MOST_BYTES = 256 * 1024**2
 _STRANGER_S = 30
 _IDLE_S = 3600
 """An open connection that says nothing is closed: soon, as long as it has not shown the token."""
-_EXEC = "scripts are not executed here: RestrictedPython does not contain them. Send a script with the job (serve --network)"
+_EXEC = "scripts are not executed here: RestrictedPython does not contain them. Send one with the job (serve --network), or use --scripts"
+_ALLOWED = {
+    "Access-Control-Allow-Methods": "GET, POST",
+    "Access-Control-Allow-Headers": "NESTServerAuth, Authorization, Content-Type",
+    "Access-Control-Max-Age": "600",
+}
+"""What a browser may send from a page of an allowed origin."""
 
 
 class Facts:
-    """What the service tells of itself; `ends_at` in seconds since 1970, or None."""
+    """What the service tells of itself; `ends_at` in seconds since 1970, or None. `origins`: whose pages may ask from a browser."""
 
-    def __init__(self, version: str, ranks: int, names: frozenset[str], ends_at: float | None = None) -> None:
+    def __init__(
+        self, version: str, ranks: int, names: frozenset[str], ends_at: float | None = None, origins: frozenset[str] = frozenset()
+    ) -> None:
         self.version = version
         self.ranks = ranks
         self.names = names
         self.ends_at = ends_at
+        self.origins = origins
 
     @property
     def left_s(self) -> int | None:
@@ -84,6 +94,19 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self._guarded(self._post)
 
+    def do_OPTIONS(self) -> None:
+        """A browser asks before it lets a page send the token. It does not have the token for this question."""
+        self.close_connection = True
+        if self._origin():
+            self._write(HTTPStatus.NO_CONTENT, b"", "text/plain", _ALLOWED)
+        else:
+            self._say(HTTPStatus.FORBIDDEN, "pages of this origin may not ask; `serve --origin` names those that may")
+
+    def _origin(self) -> str | None:
+        """Where the page that asks comes from, if its pages may."""
+        given = self.headers.get("Origin")
+        return given if given in self.server.facts.origins else None
+
     def _guarded(self, answer: Callable[[], None]) -> None:
         """Answers with the status that fits an error."""
         if not self._authorized():
@@ -121,6 +144,8 @@ class Handler(BaseHTTPRequestHandler):
             return
         if self.path.startswith("/api/"):
             self._call(content)
+        elif self.path == "/exec" and SCRIPT in self.server.facts.names:
+            self._answer(self.server.desk.ask([_script(content)]), lambda answer: {"data": answer.values[0]})
         elif self.path == "/batch":
             self._answer(self.server.desk.ask(_calls(content)), lambda answer: {"answers": answer.values})
         elif self.path == "/stop":
@@ -170,6 +195,12 @@ class Handler(BaseHTTPRequestHandler):
     def _write(self, status: HTTPStatus, content: bytes, kind: str, more: Mapping[str, str] | None = None) -> None:
         left = self.server.facts.left_s
         own = {"Content-Type": kind, "Content-Length": str(len(content)), **({} if left is None else {"NESTServer-Ends-In": str(left)})}
+        if origin := self._origin():
+            own |= {
+                "Access-Control-Allow-Origin": origin,
+                "Access-Control-Expose-Headers": "Server-Timing, NESTServer-Ends-In",
+                "Vary": "Origin",
+            }
         self.send_response(status)
         for name, value in {**own, **(more or {})}.items():
             self.send_header(name, value)
@@ -199,6 +230,14 @@ def _call(name: object, given: object) -> Call:
     own = dict(given)
     args = own.pop("args", ())
     return Call(name, tuple(args) if isinstance(args, list | tuple) else (args,), {str(key): value for key, value in own.items()})
+
+
+def _script(content: object) -> Call:
+    """A script in NEST Server's form. Raises FormError."""
+    source = content.get("source") if isinstance(content, Mapping) else None
+    if not isinstance(source, str):
+        raise forms.FormError('expected {"source": TEXT, "return": NAME or [NAME, …]}')
+    return Call(SCRIPT, (source, content.get("return") if isinstance(content, Mapping) else None))
 
 
 def _calls(content: object) -> list[Call]:

@@ -63,5 +63,22 @@ def test_the_launcher_has_these_options():
 
     given = options(["--threads", "4", "--time-s", "900", "--warn-s", "60", "--save-s", "10", "--network", "brain.py"])
 
-    assert dataclasses.asdict(Wanted()) == {"network": None, "warn_s": options([]).warn_s, "save_s": options([]).save_s}
+    usual = options([])
+    expected = {"network": None, "warn_s": usual.warn_s, "save_s": usual.save_s, "scripts": usual.scripts, "origins": ()}
+    assert (dataclasses.asdict(Wanted()), usual.origin) == (expected, [])
     assert (given.threads, given.time_s, given.network) == (4, 900, "brain.py")
+
+
+def test_scripts_and_pages_in_browsers_are_for_those_who_ask(config, image):
+    from esd_nest_server.launcher import options
+
+    found = plan(config, image, Wanted(scripts=True, origins=("http://127.0.0.1:8000", "https://desk.example.org")), time_s=900)
+    given = options(found.command[1:])
+
+    assert (given.scripts, given.origin) == (True, ["http://127.0.0.1:8000", "https://desk.example.org"])
+
+
+@pytest.mark.parametrize("origin", ["*", "null", "127.0.0.1:80", "http://a.b/c", "http://x y", "http://a --scripts"])
+def test_what_is_no_origin(origin):
+    with pytest.raises(UsageError, match="scheme, host and port"):
+        nest_server.request(Request(PROGRAM), Wanted(origins=(origin,)))

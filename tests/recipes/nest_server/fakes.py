@@ -219,11 +219,11 @@ class Cluster:
         for thread in self.others:
             thread.start()
         self.nests[0] = FakeNest(0, size)
-        self.team = Team(ThreadWire(0, ranks), Kernel(self.nests[0]))
+        self.team = Team(ThreadWire(0, ranks), Kernel(self.nests[0], scripts=True))
 
     def _follow(self, rank, ranks):
         self.nests[rank] = FakeNest(rank, ranks.size)
-        Team(ThreadWire(rank, ranks), Kernel(self.nests[rank])).follow()
+        Team(ThreadWire(rank, ranks), Kernel(self.nests[rank], scripts=True)).follow()
 
     def end(self):
         self.team.end()

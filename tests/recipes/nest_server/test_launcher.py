@@ -139,6 +139,34 @@ def test_scripts_are_not_executed(serve):
 
 
 @integration
+def test_scripts_are_executed_where_the_service_allows_it(serve):
+    service = serve("--scripts")
+
+    found = service.ask("POST", "/exec", {"source": "neurons = nest.Create('iaf', 3)", "return": "neurons"})
+
+    assert (found.status, found.answer) == (200, {"data": [1, 2, 3]})
+    assert service.ask("POST", "/exec", {"return": "neurons"}).status == 400
+    assert service.ask("POST", "/exec", {"source": "1 +", "return": "x"}).status == 400
+
+
+@integration
+def test_pages_of_a_named_origin_may_ask_from_a_browser_and_no_others(serve):
+    service = serve("--origin", "http://127.0.0.1:8000")
+    before = {"Origin": "http://127.0.0.1:8000", "Access-Control-Request-Method": "POST"}
+
+    allowed = service.ask("OPTIONS", "/api/Create", headers=before)
+    refused = service.ask("OPTIONS", "/api/Create", headers={**before, "Origin": "http://evil.example.org"})
+    answered = service.ask("GET", "/", headers={"NESTServerAuth": service.token, **before})
+    stranger = service.ask("GET", "/", headers={"NESTServerAuth": service.token, "Origin": "http://evil.example.org"})
+
+    assert (allowed.status, allowed.headers["Access-Control-Allow-Origin"]) == (204, "http://127.0.0.1:8000")
+    assert "NESTServerAuth" in allowed.headers["Access-Control-Allow-Headers"]
+    assert (refused.status, answered.headers["Access-Control-Allow-Origin"]) == (403, "http://127.0.0.1:8000")
+    assert stranger.headers["Access-Control-Allow-Origin"] is None
+    assert service.ask("GET", "/", headers={"Origin": "http://127.0.0.1:8000"}).status == 403, "an origin is no token"
+
+
+@integration
 @pytest.mark.parametrize(
     ("path", "body", "words"),
     [

@@ -150,3 +150,42 @@ def test_times_that_are_no_numbers_are_alike(ask):
     one.cluster.nests[0].GetDefaults = one.cluster.nests[1].GetDefaults = lambda model: {"a": float("nan"), "b": numpy.ones(2)}
 
     assert one("GetDefaults", "iaf")["b"].tolist() == [1.0, 1.0]
+
+
+SCRIPT = """
+nest.ResetKernel()
+neurons = nest.Create("iaf", 4)
+recorder = nest.Create("recorder")
+nest.Run(3.0)
+response = {"events": [recorder.get("events")], "size": len(neurons), "nodes": neurons}
+rank = nest.Rank()
+"""
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_script_hands_back_what_one_rank_would(ask, size):
+    found = ask(size)("ExecuteScript", SCRIPT, "response")
+
+    [events] = found["events"]
+    assert (found["size"], found["nodes"], len(events["times"])) == (4, [1, 2, 3, 4], 12)
+    assert list(events["times"]) == sorted(events["times"])
+
+
+def test_what_differs_between_ranks_is_named(ask):
+    with pytest.raises(CallError, match=r"the answer\['rank'\] differs between the ranks"):
+        ask(2)("ExecuteScript", SCRIPT, ["rank"])
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("1 +", "SyntaxError"),
+        ("raise SystemExit(3)", "the script ended itself .exit code 3"),
+        ("if nest.Rank(): raise ValueError('mine')", "on rank 1 of 2.*mine"),
+    ],
+)
+def test_a_script_that_fails_is_one_answer(ask, source, said):
+    one = ask(2)
+    with pytest.raises(CallError, match=said):
+        one("ExecuteScript", source)
+    assert one("Create", "iaf", 1) == [1]

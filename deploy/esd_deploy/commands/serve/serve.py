@@ -35,6 +35,10 @@ def serve(  # noqa: PLR0913 - each parameter is an option of the command line
     network: Network = None,
     warn: Annotated[int, typer.Option(min=1, metavar="SECONDS", help="Warn so long before the time limit.")] = 120,
     save: Annotated[int, typer.Option(min=1, metavar="SECONDS", help="Stop and save so long before the time limit.")] = 20,
+    scripts: Annotated[bool, typer.Option("--scripts", help="Run scripts of its clients (`/exec`): they can do whatever you can.")] = False,
+    origin: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="Pages from here may ask from a browser, e.g. NEST Desktop's address.")
+    ] = None,
     output: options.Output = RUNS,
     as_json: options.Json = False,
     dry_run: options.DryRun = False,
@@ -43,7 +47,7 @@ def serve(  # noqa: PLR0913 - each parameter is an option of the command line
 ) -> None:
     """Serve NEST over HTTP on the nodes of a job; return once it answers. `stop` ends it and saves its data."""
     choose(service, [nest_server.IMAGE], what="service")
-    wanted = nest_server.Wanted(network, warn, save)
+    wanted = nest_server.Wanted(network, warn, save, scripts, tuple(origin or ()))
     how = Conditions(force=force, dry_run=dry_run, signed=require_signature)
     place, plan = planned(asked.site, nest_server.request(asked.request(output), wanted), how, requirements=asked.requirements, runs=output)
     plan = nest_server.timed(plan, wanted)
