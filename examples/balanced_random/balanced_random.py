@@ -82,7 +82,9 @@ class Maker:
         """Neurons with PyNN's default parameters, or those of a compiled NESTML model, with a random start."""
         start = self.draws.uniform(-65.0, -55.0)
         if self.o.model:
-            cells = self.sim.Population(size, self.sim.native_cell_type(self.o.model)(**NESTML_NEURON), label=label)
+            kind = self.sim.native_cell_type(self.o.model)
+            kind.default_parameters = dict(NESTML_NEURON)  # PyNN would set NESTML's internals too, which NEST refuses
+            cells = self.sim.Population(size, kind(**NESTML_NEURON), label=label)
             cells.initialize(V_m=start)
             return cells
         cells = self.sim.Population(size, self.sim.IF_curr_exp(), label=label, **self.on_spinnaker(spikes_per_second=100))
@@ -103,7 +105,13 @@ class Maker:
         """A projection; its receptor follows the weights' sign. A synapse that learns is NEST's own, in NEST's units."""
         negative = source.label == "Inhibitory"
         if learns and self.o.synapse:
-            synapse = self.sim.native_synapse_type(self.o.synapse)(weight=1000.0 * WEIGHT_EXC, delay=delay, **SYNAPSES[self.o.synapse])
+            kind, own = self.sim.native_synapse_type(self.o.synapse), SYNAPSES[self.o.synapse]
+            kind.default_parameters = {
+                "weight": 1.0,
+                "delay": 1.0,
+                **own,
+            }  # NESTML's has `w` beside `weight`, and NEST refuses both at once
+            synapse = kind(weight=1000.0 * WEIGHT_EXC, delay=delay, **own)
         else:
             synapse = self.sim.StaticSynapse(weight=weight, delay=delay)
         return self.sim.Projection(source, target, connector, synapse, receptor_type="inhibitory" if negative else "excitatory")
