@@ -150,6 +150,8 @@ model leaky_neuron:
         V_m = V_reset
         emit_spike()
 """
+# NESTML 6 and 7 call a model of a neuron so.
+LEAKY_7 = LEAKY.replace("model leaky_neuron", "neuron leaky_neuron")
 # The same before NESTML 6: other words, and no meaning in the indentation.
 LEAKY_5 = """
 neuron leaky_neuron:
@@ -179,7 +181,7 @@ end
 
 
 def test_a_nestml_neuron_compiles_and_fires(host: Host, environment: Environment) -> None:
-    model = LEAKY_5 if environment.pins["NESTML"].version.startswith("5.") else LEAKY
+    model = {"5": LEAKY_5, "6": LEAKY_7, "7": LEAKY_7}.get(environment.pins["NESTML"].version.split(".")[0], LEAKY)
     code = f"""
 import os, tempfile
 work = tempfile.mkdtemp(); os.chdir(work)
