@@ -150,8 +150,27 @@ model leaky_neuron:
         V_m = V_reset
         emit_spike()
 """
-# NESTML 6 and 7 call a model of a neuron so.
-LEAKY_7 = LEAKY.replace("model leaky_neuron", "neuron leaky_neuron")
+# NESTML 6 and 7 call a model of a neuron so, and have no onCondition.
+LEAKY_7 = """
+neuron leaky_neuron:
+    state:
+        V_m mV = -70 mV
+    equations:
+        V_m' = -(V_m + 70 mV) / tau_m + I_e / C_m
+    parameters:
+        tau_m ms = 10 ms
+        C_m pF = 250 pF
+        I_e pA = 600 pA
+        V_th mV = -55 mV
+        V_reset mV = -70 mV
+    output:
+        spike
+    update:
+        integrate_odes()
+        if V_m >= V_th:
+            V_m = V_reset
+            emit_spike()
+"""
 # The same before NESTML 6: other words, and no meaning in the indentation.
 LEAKY_5 = """
 neuron leaky_neuron:
