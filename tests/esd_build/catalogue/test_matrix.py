@@ -31,7 +31,7 @@ def test_each_image_has_a_name_of_its_own_which_make_knows(found: tuple[matrix.B
 
 
 def test_a_push_builds_what_is_quick_and_the_night_everything(found: tuple[matrix.Buildable, ...]) -> None:
-    quick = {"arbor-edge", "lab-edge", "nest-edge", "nest-server-edge", "spinnaker-edge"}
+    quick = {"arbor-edge", "lab-edge", "nest-arbor-edge", "nest-edge", "nest-server-edge", "spinnaker-edge"}
     assert {one.name for one in matrix.chosen(found, nightly=False)} == quick
     assert matrix.chosen(found, nightly=True) == found
 
