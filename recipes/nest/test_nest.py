@@ -96,6 +96,30 @@ print(plt.get_backend().lower(), open(path, 'rb').read(8) == bytes.fromhex('8950
     assert python(host, code) == "agg True True"
 
 
+def test_nest_starts_without_the_libraries_for_figures_and_tables(host: Host, environment: Environment) -> None:
+    """They would take twice the time of all the rest, in every rank; `nest-3.10.0-lazy-imports.patch` has the reason."""
+    if environment.provider != "debian":
+        pytest.skip(f"{environment.path} has NEST as its own provider builds it, without the patch")
+    assert python(host, "import nest, sys; print(sorted({'pandas', 'matplotlib', 'h5py'} & set(sys.modules)))") == "[]"
+
+
+def test_nest_gives_data_frames_and_plots(host: Host, environment: Environment) -> None:
+    if not _asks_for(environment, "matplotlib") or not _asks_for(environment, "pandas"):
+        pytest.skip(f"{environment.path} does not ask for matplotlib and pandas")
+    code = """
+import nest
+cells = nest.Create('iaf_psc_alpha', positions=nest.spatial.grid([3, 3]))
+nest.Connect(cells, cells)
+connections = [nest.GetConnections(), nest.GetConnections(synapse_model='stdp_synapse')]
+frames = [one.get(output='pandas') for one in (cells, *connections)]
+masks = [{'circular': {'radius': 1.0}}, {'doughnut': {'inner_radius': 0.2, 'outer_radius': 0.5}},
+         {'elliptical': {'major_axis': 1.0, 'minor_axis': 0.5}}]
+figures = [nest.PlotTargets(cells[4], cells)] + [nest.PlotTargets(cells[4], cells, mask=mask, mask_color='red') for mask in masks]
+print([len(frame) for frame in frames], len(figures), type(figures[0]).__name__)
+"""
+    assert python(host, code) == "[9, 81, 0] 4 Figure"
+
+
 def test_mpi4py_uses_the_mpi_that_nest_was_linked_with(host: Host, environment: Environment) -> None:
     assert python(host, "from mpi4py import MPI; print(MPI.Get_library_version().split(',')[0])") == (
         f"Open MPI v{environment.pins['Open MPI'].version}"

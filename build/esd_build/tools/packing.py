@@ -6,7 +6,7 @@ from esd_build.data.project import Compression, Environment, Recipe
 
 _ARGUMENTS: dict[Compression, str] = {
     # What is pulled by every site; docs/measurements/images.md has the measurements.
-    "small": "-comp zstd -Xcompression-level 12 -b 1M",
+    "small": "-comp zstd -Xcompression-level 12 -b 128K",
     # What is unpacked a minute later to build on.
     "fast": "-comp zstd -Xcompression-level 3",
 }
