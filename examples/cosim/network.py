@@ -31,7 +31,7 @@ class Network:
         import nest  # noqa: PLC0415
 
         if nest.num_processes != ranks:
-            sys.exit(f"NEST counts {nest.num_processes} ranks, the network has {ranks}: run it from the image nest-arbor, or use bridge.py")
+            sys.exit(f"NEST counts {nest.num_processes} ranks, the network has {ranks}: run it from the image nest-arbor")
         self.nest = nest
         nest.set_verbosity("M_ERROR")
         nest.set(resolution=settings.step_ms, local_num_threads=settings.threads, rng_seed=settings.seed, overwrite_files=True)

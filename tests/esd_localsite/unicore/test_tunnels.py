@@ -13,7 +13,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from esd_localsite.unicore.tunnels import Tunnels
+from esd_localsite.files.processes import Account
+from esd_localsite.unicore.tunnels import TcpStream, Tunnels, connected_as
 
 PASSWORD = ("esd", "geheim")
 HOLD = "while [ ! -e go ]; do sleep 0.1; done"
@@ -254,3 +255,15 @@ def test_a_tunnel_in_which_nothing_moves_is_closed():
     near, far = Memory(b"a"), Memory()
     through(near, far, idle_s=0.05)
     assert (far.told, far.closed) == ([b"a"], True)
+
+
+@pytest.mark.integration
+def test_small_pieces_do_not_wait_for_the_answer_to_the_one_before(echo):
+    async def delays() -> int:
+        stream = await connected_as(Account.of(None), "127.0.0.1", echo)
+        assert isinstance(stream, TcpStream)
+        found = stream.writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+        await stream.close()
+        return found
+
+    assert asyncio.run(delays())
