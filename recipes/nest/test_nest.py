@@ -225,12 +225,16 @@ end
 
 def test_a_nestml_neuron_compiles_and_fires(host: Host, environment: Environment) -> None:
     model = {"5": LEAKY_5, "6": LEAKY_7, "7": LEAKY_7}.get(environment.pins["NESTML"].version.split(".")[0], LEAKY)
+    # NESTML 7 takes NEST 3.8 for 3.4: docs/reference/known-problems.md.
+    unrecognized = environment.pins["NESTML"].version.startswith("7.") and environment.pins["NEST"].version.startswith("3.8")
+    options = {"nest_version": "master"} if unrecognized else {}
     code = f"""
 import os, tempfile
 work = tempfile.mkdtemp(); os.chdir(work)
 open('leaky_neuron.nestml', 'w').write({model!r})
 from pynestml.frontend.pynestml_frontend import generate_nest_target
-generate_nest_target(input_path='leaky_neuron.nestml', target_path=work + '/target', install_path=work, module_name='leaky_module')
+generate_nest_target(input_path='leaky_neuron.nestml', target_path=work + '/target', install_path=work, module_name='leaky_module',
+                     codegen_opts={options!r})
 import nest
 nest.Install('leaky_module')
 neuron, recorder = nest.Create('leaky_neuron'), nest.Create('spike_recorder')

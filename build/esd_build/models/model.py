@@ -18,7 +18,8 @@ TARGETS: tuple[Target, ...] = get_args(Target)
 POST_PORT = "post_spikes"
 """The input of a plastic synapse that hears the postsynaptic neuron, as NESTML's own models call it."""
 
-_MODEL = re.compile(r"^model\s+([A-Za-z_]\w*)\s*:", re.MULTILINE)
+_MODEL = re.compile(r"^(?:model|neuron|synapse)\s+([A-Za-z_]\w*)\s*:", re.MULTILINE)
+"""How a model begins: before NESTML 8, `neuron` or `synapse` instead of `model`."""
 
 
 def inside() -> Path:

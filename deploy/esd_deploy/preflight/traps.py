@@ -5,22 +5,32 @@ A trap warns and blocks nothing: what a script does is read from its text, which
 
 import ast
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from esd_build.registry import NEST_VERSION
 from esd_build.tools import minimum
 from esd_deploy.plans.plan import Plan
 
+_ENVIRONMENT = "eu.ebrains.esd.environment"
 _SEED, _THREADS = "rng_seed", ("local_num_threads", "total_num_virtual_procs")
+_GENERATORS = {"generate_nest_target", "generate_target"}
 _KEEPS_SEED = "3.5"
 """The first NEST that keeps a seed which is set before the number of threads, by its source (nestkernel/random_manager.cpp)."""
 
 
+def environments(plan: Plan) -> Sequence[str]:
+    """What may name the release: the image's label, or the ends of the site's module lines (`EBRAINS/23.02`)."""
+    if plan.mode != "container":
+        return [module.rpartition("/")[2] for module in plan.site.modules]
+    label = (plan.image.annotations if plan.image else {}).get(_ENVIRONMENT)
+    return [label] if label else []
+
+
 def warned(plan: Plan, release_pins: Mapping[str, str]) -> list[str]:
-    """What to tell the user before the run. `release_pins` are the versions of the release that the site's module line names."""
+    """What to tell the user before the run. `release_pins` are the versions of the release that `environments` names."""
     labels = plan.image.annotations if plan.image else {}
     nest = labels.get(NEST_VERSION) if plan.mode == "container" else release_pins.get("NEST")
-    return [*_forgotten_seed(plan, nest), *_unused_threads(plan)]
+    return [*_forgotten_seed(plan, nest), *_unused_threads(plan), *_unrecognized_nest(plan, nest, release_pins.get("NESTML"))]
 
 
 def _forgotten_seed(plan: Plan, nest: str | None) -> Iterator[str]:
@@ -37,6 +47,26 @@ def _unused_threads(plan: Plan) -> Iterator[str]:
             f"{plan.script_name} never tells NEST how many threads it has: NEST ignores $OMP_NUM_THREADS and computes with one, not with "
             f'{plan.shape.threads}. Write `nest.local_num_threads = int(os.environ["OMP_NUM_THREADS"])` before the first node is made'
         )
+
+
+def _unrecognized_nest(plan: Plan, nest: str | None, nestml: str | None) -> Iterator[str]:
+    if nest and nestml and nestml.startswith("7.") and not minimum.older(nest, "3.8") and generates_code(plan.script):
+        yield (
+            f"{plan.script_name} generates code with NESTML {nestml}, which takes NEST {nest} for 3.4: the code does not compile. "
+            'Give codegen_opts={"nest_version": "master"}, or the model by --model'
+        )
+
+
+def generates_code(script: bytes) -> bool:
+    """Whether a script calls NESTML's generator for NEST, and nothing in it names NEST's version."""
+    return b"nest_version" not in script and any(
+        isinstance(node, ast.Call) and _called(node) in _GENERATORS for node in ast.walk(_tree(script) or ast.Module([], []))
+    )
+
+
+def _called(call: ast.Call) -> str:
+    """The last part of the name of what is called."""
+    return call.func.attr if isinstance(call.func, ast.Attribute) else call.func.id if isinstance(call.func, ast.Name) else ""
 
 
 def threads_unsaid(script: bytes) -> bool:

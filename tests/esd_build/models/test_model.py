@@ -25,6 +25,12 @@ def synapse(tmp_path):
     return path
 
 
+@pytest.mark.parametrize("word", ["model", "neuron", "synapse"])
+def test_a_model_in_the_words_of_an_older_nestml_is_known(tmp_path, word):
+    (tmp_path / "a.nestml").write_text(f"{word} lif_a:\n")
+    assert ModelSource(tmp_path / "a.nestml").module == "a_module"
+
+
 def plan(source, tmp_path, target="nest", sha256="a" * 64):
     return ModelPlan(source, target, tmp_path / "nest-edge.sif", sha256)
 

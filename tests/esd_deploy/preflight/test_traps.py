@@ -60,6 +60,29 @@ def test_a_site_whose_modules_are_a_release_is_known_by_its_pins(trapped: Plan) 
     assert traps.warned(module, {}) == []
 
 
+GENERATES = b"from pynestml.frontend.pynestml_frontend import generate_nest_target\ngenerate_nest_target('a.nestml', module_name='a')\n"
+
+
+@pytest.mark.parametrize(
+    ("nest", "nestml", "count"), [("3.8.0", "7.0.2", 1), ("3.8.0", "8.0.0", 0), ("3.4", "7.0.2", 0), ("3.8.0", None, 0), (None, "7.0.2", 0)]
+)
+def test_code_that_nestml_7_generates_for_a_newer_nest(planned: Plan, nest: str | None, nestml: str | None, count: int) -> None:
+    pins = {} if nestml is None else {"NESTML": nestml}
+    plan = replace(labelled(planned, nest or ""), script=GENERATES)
+    assert len(traps.warned(plan, pins)) == count
+    told = GENERATES.replace(b"='a')", b"='a', codegen_opts={'nest_version': 'master'})")
+    assert traps.warned(replace(plan, script=told), pins) == []
+
+
+def test_what_names_the_release(planned: Plan) -> None:
+    assert isinstance(planned.image, PublishedImage)
+    label = {"eu.ebrains.esd.environment": "24.10"}
+    assert traps.environments(replace(planned, image=replace(planned.image, annotations=label))) == ["24.10"]
+    assert traps.environments(replace(planned, image=replace(planned.image, annotations={}))) == []
+    site = planned.site.model_copy(update={"modules": ("EBRAINS/23.02",)})
+    assert traps.environments(replace(planned, image=None, mode="module", site=site)) == ["23.02"]
+
+
 @pytest.mark.parametrize(
     ("text", "threads", "count"),
     [

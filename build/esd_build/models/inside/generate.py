@@ -10,12 +10,15 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import subprocess
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 C_STACK = "NEURAL_MODELLING_DIRS"
 """The variable that sPyNNaker's own `setup` script sets where its C sources are."""
+_TAKES_NEST_FOR_3_4 = "7."
+"""NESTML 7 takes NEST 3.8 and later for NEST 3.4, and then writes code that does not compile."""
 
 
 def main() -> None:
@@ -61,7 +64,7 @@ def _generate(given: argparse.Namespace) -> None:
 
     install = given.folder / "product"
     install.mkdir(parents=True, exist_ok=True)
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = _nest_version() if given.target == "nest" else {}
     if given.pair:
         options["neuron_synapse_pairs"] = [_pair(*given.pair)]
         if given.target == "nest":
@@ -75,6 +78,15 @@ def _generate(given: argparse.Namespace) -> None:
         module_name=given.module,
         codegen_opts=options,
     )
+
+
+def _nest_version() -> dict[str, str]:
+    """The option that names NEST's version, where this NESTML does not recognize it."""
+    if not version("nestml").startswith(_TAKES_NEST_FOR_3_4):
+        return {}
+    said = subprocess.run(("nest-config", "--version"), capture_output=True, text=True, check=True).stdout  # noqa: S607 - the image's own PATH
+    major, minor = (int(part) for part in said.split(".")[:2])
+    return {"nest_version": "master"} if (major, minor) >= (3, 8) else {}
 
 
 def _pair(neuron: str, synapse: str, port: str) -> dict[str, Any]:

@@ -86,18 +86,16 @@ def allowed(place: Site, plan: Plan, how: Conditions, notice: Callable[[str], No
         print_plan(place, plan)
     if not how.force:
         site_checks.require(place, plan)
-    for trap in traps.warned(plan, module_pins(plan)):
+    for trap in traps.warned(plan, release_pins(plan)):
         notice(f"careful: {trap}")
     return not how.dry_run
 
 
-def module_pins(plan: Plan) -> Mapping[str, str]:
-    """The pins of the release that the site's module line names (`EBRAINS/23.02`); none where it names none of this checkout."""
-    if plan.mode == "container":
-        return {}
-    for module in plan.site.modules:
+def release_pins(plan: Plan) -> Mapping[str, str]:
+    """The pins of the release that the image or the site's module line names; none where that is none of this checkout."""
+    for name in traps.environments(plan):
         try:
-            found = Project(Catalogue.find().root).environment(module.rpartition("/")[2])
+            found = Project(Catalogue.find().root).environment(name)
         except EsdError:
             continue
         return {name: pin.version for name, pin in found.pins.items()}
