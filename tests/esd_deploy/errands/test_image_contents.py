@@ -101,3 +101,33 @@ def test_a_package_that_is_not_there_is_named(call):
     assert code == 1
     assert "3.10.0" in out
     assert err == f"esd-deploy: {REFERENCE} has no matplotlib\n"
+
+
+ANY = "127.0.0.1:5000/esd/nest:edge"
+
+
+@pytest.mark.parametrize(
+    ("words", "image", "given", "found"),
+    [
+        (["nest:24.10"], None, False, ("nest:24.10", [])),
+        (["nest", "numpy"], None, False, ("nest", ["numpy"])),
+        (["numpy"], "nest", True, ("nest", ["numpy"])),
+        (["numpy"], "nest", False, ("nest", ["numpy"])),
+        ([ANY, "numpy"], "nest", False, (ANY, ["numpy"])),
+        ([], "nest", False, ("nest", [])),
+    ],
+)
+def test_the_first_word_may_be_the_image(words, image, given, found):
+    assert command.split(words, image, given=given) == found
+
+
+def test_without_an_image_it_says_how_to_name_one():
+    with pytest.raises(UsageError, match=r"image-contents nest:25\.04"):
+        command.split([], None, given=False)
+
+
+def test_spacks_and_debians_names_of_python_packages_are_known():
+    there = (Package("py-nestml", "7.0.2", "spack"), Package("python3-numpy", "1.24.2", "deb"), Package("py-odd", "1", "pypi"))
+
+    assert [one.name for one in command.chosen(there, ("nestml", "NumPy", "odd"), everything=False)] == ["py-nestml", "python3-numpy"]
+    assert [one.name for one in command.chosen(there, ("py-nestml", "py_odd"), everything=False)] == ["py-nestml", "py-odd"]

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from esd_build.data.errors import EsdError
+from esd_build.data.errors import EsdError, UsageError
 from esd_build.net.words import say
 from esd_build.registry import Registry
 from esd_deploy.commands.shared import completion, options
@@ -19,6 +19,7 @@ from esd_deploy.errands.image_contents import Package
 
 app = typer.Typer()
 _SYSTEM = "deb"
+_BEFORE = {"spack": "py-", _SYSTEM: "python3-"}
 
 
 class NotInImageError(EsdError):
@@ -27,9 +28,16 @@ class NotInImageError(EsdError):
 
 @app.command("image-contents")
 def image_contents_command(
-    packages: Annotated[list[str] | None, typer.Argument(help="Only these; exit code 1 if one of them is not in the image.")] = None,
+    context: typer.Context,
+    words: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[IMAGE] [PACKAGE]...",
+            help="The image, unless --image names it; only these packages: exit code 1 if one of them is absent.",
+        ),
+    ] = None,
     *,
-    image: options.NeededImage,
+    image: options.AnyImage = None,
     site: Annotated[
         str | None,
         typer.Option(help="The site whose registry has the image; not needed for a full reference.", autocompletion=completion.sites),
@@ -38,24 +46,46 @@ def image_contents_command(
     as_json: Annotated[bool, typer.Option("--json", help="As one JSON array on standard output.")] = False,
 ) -> None:
     """List the packages of an image, from the bill of materials in its registry. Runs nothing and downloads no image."""
-    reference, authority = image_contents.find(image, site)
+    source = context.get_parameter_source("image")
+    named, packages = split(words or (), image, given=source is not None and source.name == "COMMANDLINE")
+    reference, authority = image_contents.find(named, site)
     there = image_contents.read(reference, Registry(reference.registry, ca_file=authority))
-    shown = chosen(there, packages or (), everything=everything)
+    shown = chosen(there, packages, everything=everything)
     if as_json:
         say(json.dumps([asdict(one) for one in shown], indent=2))
     else:
         out.print(table(str(reference), shown))
-    absent = [name for name in packages or () if not chosen(there, (name,), everything=True)]
+    absent = [name for name in packages if not chosen(there, (name,), everything=True)]
     if absent:
         raise NotInImageError(f"{reference} has no {', '.join(absent)}")
+
+
+def split(words: Sequence[str], image: str | None, *, given: bool) -> tuple[str, Sequence[str]]:
+    """The image and the packages. `image` is --image (`given`) or $EBRAINS_ESD_IMAGE.
+
+    A first word that can only be an image comes before the variable.
+    Raises UsageError if nothing names an image.
+    """
+    first = words[0] if words else None
+    if first and not given and (image is None or any(mark in first for mark in "/:@")):
+        return first, words[1:]
+    if image is None:
+        raise UsageError(f"name an image: image-contents nest:25.04, or --image, or ${options.IMAGE_VARIABLE}")
+    return image, words
 
 
 def chosen(there: Sequence[Package], names: Sequence[str], *, everything: bool) -> list[Package]:
     """The packages of these names, of any origin; without names, all except the operating system's."""
     if names:
         wanted = {_normal(name) for name in names}
-        return [one for one in there if _normal(one.name) in wanted]
+        return [one for one in there if wanted & _names(one)]
     return [one for one in there if everything or one.origin != _SYSTEM]
+
+
+def _names(package: Package) -> set[str]:
+    """What users call it: Spack and Debian put a word before the names of Python packages."""
+    name, before = _normal(package.name), _BEFORE.get(package.origin, "")
+    return {name, name.removeprefix(before)}
 
 
 def _normal(name: str) -> str:

@@ -43,10 +43,11 @@ Image = Annotated[
         autocompletion=completion.images,
     ),
 ]
-NeededImage = Annotated[
-    str,
-    typer.Option("--image", help="nest, nest:25.04, or a full reference.", envvar=IMAGE_VARIABLE, autocompletion=completion.images),
-]
+_NAMED_IMAGE = typer.Option(
+    "--image", help="nest, nest:25.04, or a full reference.", envvar=IMAGE_VARIABLE, autocompletion=completion.images
+)
+NeededImage = Annotated[str, _NAMED_IMAGE]
+AnyImage = Annotated[str | None, _NAMED_IMAGE]
 Nodes = Annotated[int, typer.Option("--nodes", "-N", min=1, help="Compute nodes.")]
 TasksPerNode = Annotated[int | None, typer.Option(min=1, help="MPI ranks on each node; default: 1, unless -n is given.")]
 Ranks = Annotated[int | None, typer.Option("--ntasks", "-n", min=1, help="MPI ranks on all nodes together; a multiple of the nodes.")]
