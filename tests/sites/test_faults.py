@@ -134,7 +134,8 @@ def test_damaged_image_in_the_cache_is_named_removed_and_pulled_anew(deploy, run
     finished = deploy("images", str(deploy.site_file), "--check", code=1)
 
     assert f"sha256:{digest}" in finished.stderr
-    assert "nest:edge" in next(line for line in finished.stdout.splitlines() if "damaged, removed" in line)
+    assert "damaged, removed" in finished.stdout
+    assert "nest:edge" in finished.stdout
     assert not cached.exists()
     assert deploy.run(path, *FAST)["pull"]["downloaded"] is True
     assert "damaged" not in deploy("images", str(deploy.site_file), "--check").stdout

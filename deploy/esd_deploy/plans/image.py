@@ -139,9 +139,13 @@ class Memory:
 
     @property
     def names(self) -> dict[str, str]:
-        """SIF digest → `nest:edge`, of all answers: for people, who do not know images by their hash."""
-        answers = [answer for path in sorted(self.folder.glob("*.json")) if (answer := _answer(path)) is not None]
-        return {one.sif_digest: f"{one.reference.repository.rpartition('/')[2]}:{one.reference.tag or ''}".rstrip(":") for one in answers}
+        """SIF digest → `nest:25.04, nest:edge`, of all answers: for people, who do not know images by their hash."""
+        found: dict[str, set[str]] = {}
+        for path in self.folder.glob("*.json"):
+            if (answer := _answer(path)) is not None:
+                name = f"{answer.reference.repository.rpartition('/')[2]}:{answer.reference.tag or ''}".rstrip(":")
+                found.setdefault(answer.sif_digest, set()).add(name)
+        return {digest: ", ".join(sorted(names)) for digest, names in found.items()}
 
     def _path(self, wanted: ImageReference) -> Path:
         return self.folder / f"{hashlib.sha256(str(wanted).encode()).hexdigest()[:24]}.json"

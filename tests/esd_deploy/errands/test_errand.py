@@ -1,5 +1,7 @@
 """Small jobs that ask a site something; the image cache; what registries answered before."""
 
+from dataclasses import replace
+
 import pytest
 from tests.esd_deploy.commands.test_cli import call
 from tests.esd_deploy.conftest import DATA, JOB, FakeConnection, exports
@@ -98,6 +100,14 @@ def test_what_is_no_answer_in_the_memory_names_nothing(image_memory, published):
     (Memory.of_user().folder / "other.json").write_text('{"reference": "nothing"}')
 
     assert Memory.of_user().names == {published.sif_digest: "nest:edge"}
+
+
+def test_an_image_of_two_names_has_both(image_memory, published):
+    other = ImageReference.parse("registry.example.org/esd/nest:cells")
+    Memory.of_user().keep(WANTED, published)
+    Memory.of_user().keep(other, replace(published, reference=other))
+
+    assert Memory.of_user().names == {published.sif_digest: "nest:cells, nest:edge"}
 
 
 WANTED = ImageReference.parse("registry.example.org/esd/nest:edge")
