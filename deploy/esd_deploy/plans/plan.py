@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from esd_build.registry import PublishedImage
 from esd_deploy.inputs import parameters
 from esd_deploy.inputs.content import Content, File
+from esd_deploy.inputs.hardware import Settings
 from esd_deploy.inputs.packages import Packages
 from esd_deploy.inputs.parameters import Parameters
 from esd_deploy.plans import component, launch
@@ -60,6 +61,8 @@ class Plan:
     """Further programs, in one MPI world with this one."""
     repeats: Repeats = field(default_factory=Repeats)
     """How often the program is started in the allocation."""
+    hardware: Settings = ()
+    """Configuration of a queue's machine that the user asked for; the one of `site` has it already."""
     after: tuple[str, ...] = ()
     """Runs that must have ended well before this one begins."""
     dependencies: tuple[str, ...] = ()

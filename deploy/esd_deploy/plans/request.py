@@ -11,6 +11,7 @@ from esd_build.registry import PublishedImage
 from esd_deploy.inputs.bundle import Bundle, bundle, input_files
 from esd_deploy.inputs.carried import place_of, require_free
 from esd_deploy.inputs.content import File, OnDisk, size_of, whole
+from esd_deploy.inputs.hardware import Settings, with_hardware
 from esd_deploy.inputs.program import require_program, unsent
 from esd_deploy.inputs.variables import with_variables
 from esd_deploy.plans.asked_component import CheckedComponent, Component, require_fitting
@@ -47,6 +48,8 @@ class Request:
     """Further programs, in one MPI world with this one."""
     repeats: Repeats = field(default_factory=Repeats)
     """How often the program is started in the allocation."""
+    hardware: Settings = ()
+    """Configuration of a neuromorphic queue's machine, over the site's own."""
 
     def mode_at(self, site: SiteConfig) -> Mode:
         """The mode that is asked for; without a word of it, as an image is given or not. Raises UsageError for contradictions."""
@@ -64,6 +67,7 @@ class Request:
         if not self.script.is_dir():
             OnDisk.of(self.script, "script")  # a missing script is told before what the site could do with it
         place = with_variables(settled(site, self.partition, self.account), self.environment)
+        place = with_hardware(place, self.hardware)
         mode = self.mode_at(place)
         require_fitting([one.name for one in self.components], mode=mode, site=place)
         check_size(place, self.shape.nodes, self.time_s)
@@ -88,9 +92,8 @@ class Request:
         time_s = self.time_s or min(place.limits.default_time_s, most(place).time_s)
         asked = (self.arguments, wanted, shape, time_s, inputs, self.tags, self.name, self.environment)
         components = tuple(one.checked(place, base, time_s) for one in self.components)
-        return CheckedRequest(
-            place, mode, handed, *asked, sent, None if self.post is None else place_of(self.post, base), components, self.repeats
-        )
+        post = None if self.post is None else place_of(self.post, base)
+        return CheckedRequest(place, mode, handed, *asked, sent, post, components, self.repeats, self.hardware)
 
 
 @dataclass(frozen=True)
@@ -112,6 +115,7 @@ class CheckedRequest:
     post: str | None = None
     components: tuple[CheckedComponent, ...] = ()
     repeats: Repeats = field(default_factory=Repeats)
+    hardware: Settings = ()
 
     def plan(self, image: PublishedImage | None, run_id: str, of_components: Sequence[PublishedImage] = ()) -> Plan:
         """The plan of the run. `image`, and those of the components, are what the registry gave."""
@@ -133,6 +137,7 @@ class CheckedRequest:
             post=self.post,
             components=tuple(one.planned(image) for one, image in zip(self.components, of_components, strict=True)),
             repeats=self.repeats,
+            hardware=self.hardware,
         )
 
 

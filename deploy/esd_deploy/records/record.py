@@ -50,6 +50,7 @@ PREPARED = "PREPARED"
 
 
 Parameter = int | Annotated[float, Field(allow_inf_nan=False)] | str
+Setting = bool | Parameter
 
 
 def _numbers(metrics: object) -> object:
@@ -82,6 +83,8 @@ class RunRecord(Part):
     """The user's name for the run (-J)."""
     environment: dict[str, str] = Field(default_factory=dict)
     """Variables that the user set (--env)."""
+    hardware_config: dict[str, Setting] = Field(default_factory=dict)
+    """Configuration of the queue's machine that the user set (--hardware-config), over that of the site's file."""
     after: tuple[str, ...] = ()
     """Runs that had to end well before this one began (--after)."""
     parameters: dict[str, Parameter] = Field(default_factory=dict)
@@ -163,6 +166,7 @@ class RunRecord(Part):
             tags=plan.tags,
             name=plan.name,
             environment=dict(plan.environment),
+            hardware_config=dict(plan.hardware),
             after=plan.after,
             parameters=dict(plan.parameters),
             image=ImageRecord.of(plan.image) if plan.image else None,

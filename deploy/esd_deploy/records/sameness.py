@@ -1,7 +1,10 @@
 """Decides when two runs are the same work: same program, image, shape and parameters. Work whose results are here need not run again."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from esd_deploy.inputs import hardware
 from esd_deploy.inputs.content import sha256_of
 from esd_deploy.inputs.parameters import Value
 from esd_deploy.plans.launch import Shape
@@ -26,6 +29,7 @@ class Sameness:
     shape: tuple[int, int, int, int]
     post: str | None = None
     repetitions: int = 1
+    hardware: frozenset[tuple[str, str]] = frozenset()
 
 
 def of_record(one: RunRecord) -> Sameness:
@@ -43,6 +47,7 @@ def of_record(one: RunRecord) -> Sameness:
         shape=_numbers(one.shape) if one.shape else (one.nodes, 0, one.threads_per_rank, 0),
         post=one.post.script if one.post else None,
         repetitions=one.repeats.times if one.repeats else 1,
+        hardware=_settings(one.hardware_config.items()),
     )
 
 
@@ -61,7 +66,13 @@ def of_plan(plan: Plan) -> Sameness:
         shape=_numbers(plan.shape),
         post=plan.post,
         repetitions=plan.repeats.times,
+        hardware=_settings(plan.hardware),
     )
+
+
+def _settings(own: Iterable[tuple[str, hardware.Value]]) -> frozenset[tuple[str, str]]:
+    """As JSON, because Python holds 1, 1.0 and True for the same."""
+    return frozenset((key, json.dumps(value)) for key, value in own)
 
 
 def _numbers(shape: Shape | ShapeRecord) -> tuple[int, int, int, int]:

@@ -11,6 +11,7 @@ from esd_deploy.backends.unicore import job as unicore_job
 from esd_deploy.display.progress import Display
 from esd_deploy.inputs import parameters
 from esd_deploy.inputs.content import OnDisk, require_same, sha256_of, whole
+from esd_deploy.inputs.hardware import with_hardware
 from esd_deploy.inputs.packages import LOCK_FILE, Packages, seen, versions
 from esd_deploy.inputs.variables import with_variables
 from esd_deploy.plans import paths
@@ -41,7 +42,8 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
     if known.shape is None:
         raise UsageError(f"the record of '{known.id}' has no shape (an older esd-deploy wrote it); use `esd-deploy run`")
     variables = tuple(known.environment.items())
-    site = with_variables(known.shape.settled(config, _where(known)), variables)
+    hardware = tuple(known.hardware_config.items())
+    site = with_hardware(with_variables(known.shape.settled(config, _where(known)), variables), hardware)
     own = _packages(known, folder)
     return Plan(
         run_id=new_id(),
@@ -63,6 +65,7 @@ def plan(known: RunRecord, folder: Path, config: SiteConfig) -> Plan:
         post=_post(known),
         components=_components(known, site),
         repeats=Repeats(known.repeats.times, known.repeats.limit_s) if known.repeats else Repeats(),
+        hardware=hardware,
     )
 
 

@@ -16,6 +16,7 @@ from esd_deploy.backends.connection import Connection
 from esd_deploy.backends.kinds import Backend
 from esd_deploy.display import tables
 from esd_deploy.display.progress import Display, Silent
+from esd_deploy.inputs import hardware
 from esd_deploy.plans import image
 from esd_deploy.plans.image import ImageWord
 from esd_deploy.plans.launch import Shape
@@ -113,20 +114,23 @@ class Site:
         tags: Sequence[str] = (),
         name: str | None = None,
         environment: Mapping[str, str] | None = None,
+        hardware_config: Mapping[str, hardware.Value] | None = None,
         post: Path | str | None = None,
         runs: Path = RUNS,
     ) -> Run:
         """Submit a script and return at once; `wait()` of the result follows the run to its end. The record is in `runs/<id>/`.
 
-        `tasks_per_node`: MPI ranks; `threads`: threads of each rank; `time_s`: the job's time limit in seconds. Raises UsageError for a
-        request that the site cannot run, ToolError if the site or the registry refuses it or stays silent.
+        `tasks_per_node`: MPI ranks; `threads`: threads of each rank; `time_s`: the job's time limit in seconds; `hardware_config`: settings
+        of a neuromorphic machine, over those of the site's file. Raises UsageError for a request that the site cannot run, ToolError if the
+        site or the registry refuses it or stays silent.
         """
         shape = Shape(nodes, tasks_per_node, threads)
         files = tuple(Path(path) for path in inputs)
         variables = tuple((environment or {}).items())
         behind = None if post is None else Path(post)
         asked = (shape, time_s, mode, files, partition, account, tuple(tags), name, variables)
-        request = Request(Path(script), tuple(arguments), image, *asked, behind, (runs,))
+        settings = tuple((hardware_config or {}).items())
+        request = Request(Path(script), tuple(arguments), image, *asked, behind, (runs,), hardware=settings)
         run = self.start(self.plan(request), runs=runs)
         run.submit()
         return run

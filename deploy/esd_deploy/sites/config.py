@@ -97,7 +97,9 @@ class NmpiSettings(Document):
 
     platform: str = Field(description="`hardware_platform` of the queue's jobs: SpiNNaker, Demo, …")
     collab: str | None = Field(None, description="the collaboratory whose quota is charged; without it, --account names one")
-    hardware_config: dict[str, str | int | bool] = Field(default_factory=dict, description="passed on unchanged")
+    hardware_config: dict[str, str | int | Annotated[float, Field(allow_inf_nan=False)] | bool] = Field(
+        default_factory=dict, description="passed on unchanged; --hardware-config KEY=VALUE of a run goes over it"
+    )
 
 
 class SiteConfig(Document):

@@ -51,8 +51,9 @@ def description(plan: Plan) -> NmpiDescription:
     for tag in plan.tags:
         if not _SHORTEST_TAG <= len(tag.strip()) <= _LONGEST_TAG:
             raise UsageError(f"tag '{tag[:200]}': a neuromorphic queue accepts tags of {_SHORTEST_TAG} to {_LONGEST_TAG} characters")
-    hours = max(1, -(-plan.time_s // 3600))
-    config = {"timeout": hours, **settings.hardware_config} if settings.platform == "SpiNNaker" else dict(settings.hardware_config)
+    config: dict[str, JsonValue] = dict(settings.hardware_config)
+    if settings.platform == "SpiNNaker":
+        config = {"timeout": max(1, -(-plan.time_s // 3600)), **config}
     return NmpiDescription(
         code=program(plan),
         collab=collab,

@@ -15,7 +15,7 @@ app = typer.Typer()
 
 
 @app.command()
-@asks(without=("inputs", "requirements", "model", "tag", "component", "post", "after"))
+@asks(without=("inputs", "requirements", "model", "hardware_config", "tag", "component", "post", "after"))
 def script(
     asked: Asked,
     *,

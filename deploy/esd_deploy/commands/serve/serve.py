@@ -27,7 +27,7 @@ Network = Annotated[
 
 
 @app.command()
-@asks(script=nest_server.PROGRAM, without=("mode", "model", "post", "after"))
+@asks(script=nest_server.PROGRAM, without=("mode", "model", "hardware_config", "post", "after"))
 def serve(  # noqa: PLR0913 - each parameter is an option of the command line
     asked: Asked,
     *,

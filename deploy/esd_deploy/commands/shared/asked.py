@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from esd_deploy.commands.shared import options, words
+from esd_deploy.inputs import hardware
 from esd_deploy.plans.asked_component import Component
 from esd_deploy.plans.launch import Shape
 from esd_deploy.plans.request import Request
@@ -39,6 +40,7 @@ class Asked:
     partition: options.PartitionName = None
     account: options.Account = None
     env: options.Environment = None
+    hardware_config: options.HardwareConfig = None
     job_name: options.JobName = None
     tag: options.Tags = None
     component: options.Components = None
@@ -63,6 +65,7 @@ class Asked:
             post=self.post,
             components=tuple(map(Component.typed, self.component or ())),
             never=never,
+            hardware=hardware.typed(self.hardware_config or ()),
         )
 
     def _shape(self) -> Shape:

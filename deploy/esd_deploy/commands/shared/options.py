@@ -76,6 +76,14 @@ Environment = Annotated[
     list[str] | None,
     typer.Option("--env", metavar="NAME=VALUE", help="A variable of the job; may be repeated. The record contains it: no secrets."),
 ]
+HardwareConfig = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--hardware-config",
+        metavar="KEY=VALUE",
+        help='Neuromorphic queues: a setting of the machine; repeatable. true, false, a number, else text ("7.0" too). No secrets.',
+    ),
+]
 Requirements = Annotated[
     Path | None,
     typer.Option(

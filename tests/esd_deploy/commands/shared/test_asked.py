@@ -13,7 +13,7 @@ from esd_deploy.sites.config import Binding
 
 TYPED = """net.py --site jusuf --image nest --mode container -N 2 -n 6 --tasks-per-node 3 -c 4 --time 2m -i data.csv -i more
 --bind cores --ranks-per-socket 2 --exclusive --gpus 1 --partition devel --account myproject --env SEED=4 -J night --tag a
---tag b --model neuron.nestml --twice -- --seed 4"""
+--hardware-config emulated=true --tag b --model neuron.nestml --twice -- --seed 4"""
 WANTED = Request(
     script=Path("net.py"),
     arguments=("--seed", "4"),
@@ -28,6 +28,7 @@ WANTED = Request(
     name="night",
     environment=(("SEED", "4"),),
     never=(Path("runs"),),
+    hardware=(("emulated", True),),
 )
 
 
