@@ -21,10 +21,20 @@ def checked(
         require_signable(contained=request.image is not None)
     found = request.checked(config)
     if model is not None:
+        require_target(config, model)
         ModelSource(model).require_models()
     if runs is not None:
         require_folder(runs)
     return found
+
+
+def require_target(config: SiteConfig, model: Path) -> None:
+    """Raises UsageError for a neuromorphic machine for which NESTML writes no code."""
+    if config.nmpi and config.nmpi.platform != "SpiNNaker":
+        raise UsageError(
+            f"--model {model}: a model is compiled for NEST in an image or for SpiNNaker, and site '{config.name}' is the queue's platform "
+            f"{config.nmpi.platform}; leave it out"
+        )
 
 
 def require_signable(*, contained: bool) -> None:

@@ -95,11 +95,22 @@ class Partition(Document):
 class NmpiSettings(Document):
     """Further settings of a neuromorphic queue (`kind: nmpi`)."""
 
-    platform: str = Field(description="`hardware_platform` of the queue's jobs: SpiNNaker, Demo, …")
+    platform: str = Field(description="`hardware_platform` of the queue's jobs: SpiNNaker, BrainScaleS-2, Demo, …")
     collab: str | None = Field(None, description="the collaboratory whose quota is charged; without it, --account names one")
     hardware_config: dict[str, str | int | Annotated[float, Field(allow_inf_nan=False)] | bool] = Field(
         default_factory=dict, description="passed on unchanged; --hardware-config KEY=VALUE of a run goes over it"
     )
+    neurons: int | None = Field(None, ge=1, description="most neurons of a network on this machine; a dry run and `fit` say so")
+    speedup: float | None = Field(None, gt=0, description="how many times faster than biological time it runs; a dry run and `fit` say so")
+
+    @property
+    def machine(self) -> str:
+        """What is known of the machine, for people; of one that nothing is known of, its name."""
+        told = (
+            f"at most {self.neurons:,} neurons in a network" if self.neurons else "",
+            f"runs {self.speedup:,g} times faster than biological time" if self.speedup else "",
+        )
+        return ": ".join(part for part in (self.platform, "; ".join(filter(None, told))) if part)
 
 
 class SiteConfig(Document):

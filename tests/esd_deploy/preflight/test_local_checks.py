@@ -12,6 +12,7 @@ from esd_build.data.errors import UsageError
 from esd_deploy.plans.request import Request
 from esd_deploy.preflight import local_checks
 from esd_deploy.records.record import RunRecord
+from esd_deploy.sites.catalogue import load_site
 
 
 @pytest.fixture
@@ -124,3 +125,22 @@ def test_a_key_is_enough_to_begin_with(config, script, tmp_path, monkeypatch):
     local_checks.checked(Request(script, image="nest"), config, signed=True)
     with pytest.raises(UsageError, match="without --image"):
         local_checks.checked(Request(script), config, signed=True)
+
+
+@pytest.mark.parametrize(("site", "refused"), [("brainscales2", True), ("spinnaker", False), ("jusuf", False)])
+def test_a_model_goes_only_where_nestml_writes_code(script, site, refused):
+    config, _ = load_site(site)
+    model = Path(__file__).parents[3] / "models" / "lif_exp.nestml"
+    asked = Request(script, image=None if config.nmpi else "nest")
+    if refused:
+        with pytest.raises(UsageError, match=r"--model .*platform BrainScaleS-2"):
+            local_checks.checked(asked, config, model=model)
+    else:
+        local_checks.checked(asked, config, model=model)
+
+
+def test_a_dry_run_for_brainscales_says_what_the_machine_has(script, monkeypatch, capsys):
+    monkeypatch.setenv("EBRAINS_TOKEN", "x")
+    code, printed, told = call(capsys, "run", script, "--site", "brainscales2", "--account", "my-collab", "--dry-run")
+    assert (code, '"hardware_platform": "BrainScaleS-2"' in printed) == (0, True)
+    assert "BrainScaleS-2: at most 512 neurons in a network; runs 1,000 times faster than biological time" in told

@@ -129,6 +129,8 @@ def print_plan(place: Site, plan: Plan) -> None:
     """Print the launch line, the job's description and, on standard error, each file to be sent, with its path there and size."""
     for one in plan.sent:
         say(f"{one.source} -> {one.place}  {one.size:,} bytes", err=True)
+    if plan.site.nmpi:
+        say(plan.site.nmpi.machine, err=True)
     say(plan.line)
     say(json.dumps(place.backend.run_job(plan).description.document(), indent=2))
 

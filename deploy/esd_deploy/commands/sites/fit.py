@@ -41,7 +41,11 @@ def fit_command(
     """Tell whether a PyNN script's network fits a SpiNNaker machine: cores, chips, boards, memory, real-time factor."""
     config, _ = load_site(site)
     if kinds.backend(config.kind).neuromorphic_platform(config) != "SpiNNaker":
-        raise UsageError(f"site '{site}' is not a SpiNNaker machine: `esd-deploy run --dry-run` shows what would be submitted")
+        known = f" ({config.nmpi.machine})" if config.nmpi else ""
+        raise UsageError(
+            f"site '{site}' is not a SpiNNaker machine{known}, and only those can be mapped: `esd-deploy run --dry-run` shows what would "
+            "be submitted"
+        )
     handed = bundle(script)
     sent = (*handed.others, *(file for path in inputs or () for file in input_files(path)))
     check_files(config, sent)

@@ -78,6 +78,11 @@ def test_a_site_without_spinnaker_is_said(script, capsys):
     assert "is not a SpiNNaker machine" in capsys.readouterr().err
 
 
+def test_another_neuromorphic_machine_is_described(script, capsys):
+    assert run(str(script), "--site", "brainscales2") == UsageError.exit_code
+    assert "(BrainScaleS-2: at most 512 neurons in a network; runs 1,000 times faster than biological time)" in capsys.readouterr().err
+
+
 def test_without_the_image_it_says_how_to_get_it(script, tmp_path, capsys):
     assert run(str(script), "--site", "spinnaker", "--image", str(tmp_path / "no.sif")) == UsageError.exit_code
     assert "make image IMAGE=spinnaker" in capsys.readouterr().err
