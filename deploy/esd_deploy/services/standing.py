@@ -17,6 +17,7 @@ from esd_deploy.plans import paths
 from esd_deploy.records.record import RunRecord
 from esd_deploy.runs.patience import Sleep
 from esd_deploy.runs.run import Run
+from esd_deploy.services import nest_server
 from esd_deploy.services.nest_client import NestClient, ServiceError
 
 ADDRESS = "esd/service/address.json"
@@ -146,11 +147,19 @@ def forget(folder: Path) -> None:
     paths.inside(folder, TOKEN).unlink(missing_ok=True)
 
 
+def require_service(known: RunRecord) -> None:
+    """Before a site is asked: nothing in an ordinary run's job looks for the file that stops a service. Raises UsageError."""
+    if nest_server.TAG not in known.tags:
+        what = f"`esd-deploy fetch {known.id}` fetches its results" if known.ended else f"`esd-deploy cancel {known.id}` ends it"
+        raise UsageError(f"run {known.id} is no service, so `stop` does nothing; {what}")
+
+
 def stopped(run: Run, *, patience_s: float = 180, sleep: Sleep = nap.sleep) -> RunRecord:
     """End a service in order: it saves its recorders' events; then the results are fetched.
 
-    Raises NotServingError if the job does not run, or goes on after `patience_s` seconds.
+    Raises UsageError for a run that is no service, NotServingError if the job does not run, or goes on after `patience_s` seconds.
     """
+    require_service(run.record)
     record = run.refresh()
     if not record.ended:
         if record.status != "RUNNING":

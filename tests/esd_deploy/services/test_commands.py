@@ -86,3 +86,16 @@ def test_what_cannot_be_served_is_said_before_anything_is_asked(words, told):
 
     assert found.exit_code != 0
     assert re.search(told, f"{found.output} {found.exception}")
+
+
+def test_stop_of_a_run_that_is_no_service_is_refused(service, monkeypatch):
+    from esd_deploy.records.record import load
+
+    def known(run_id, output, _site, steps):
+        return Run(load(output, run_id), output / run_id, FakeConnection(), poll_s=1, display=steps)
+
+    monkeypatch.setattr(stop, "known_run", known)
+
+    found = typed("stop", "run-2", "--output", str(service))
+
+    assert "run run-2 is no service, so `stop` does nothing; `esd-deploy cancel run-2` ends it" in f"{found.output} {found.exception}"

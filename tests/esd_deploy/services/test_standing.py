@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from tests.esd_deploy.conftest import FakeConnection, prepared
@@ -6,7 +7,7 @@ from tests.esd_deploy.conftest import FakeConnection, prepared
 from esd_build.data.errors import ToolError, UsageError
 from esd_deploy.backends.connection import JobState
 from esd_deploy.runs.run import Run
-from esd_deploy.services import standing
+from esd_deploy.services import nest_server, standing
 from esd_deploy.services.standing import ADDRESS, STOP, TOKEN, Address, NotServingError
 
 KNOWN = {"host": "10.1.2.3", "port": 4000, "ranks": 2, "nest": "3.10.0", "ends_at": 1800000000.0}
@@ -22,7 +23,8 @@ def site():
 
 @pytest.fixture
 def run(planned, tmp_path, site):
-    one = Run(prepared(planned, tmp_path / "run-1"), tmp_path / "run-1", site, poll_s=10, sleep=lambda _s: None)
+    serving = replace(planned, tags=(nest_server.TAG,))
+    one = Run(prepared(serving, tmp_path / "run-1"), tmp_path / "run-1", site, poll_s=10, sleep=lambda _s: None)
     one.submit()
     return one
 
@@ -119,6 +121,19 @@ def test_stop_of_one_that_waits_in_the_queue(run, site):
 
     with pytest.raises(NotServingError, match=r"does not serve \(QUEUED\); `esd-deploy cancel run-1`"):
         standing.stopped(run, sleep=no_sleep)
+    assert STOP not in site.uploaded
+
+
+@pytest.mark.parametrize(("state", "way"), [("RUNNING", "cancel run-2` ends it"), ("SUCCESSFUL", "fetch run-2` fetches its results")])
+def test_stop_of_an_ordinary_run_is_refused_before_its_job_is_touched(planned, tmp_path, site, state, way):
+    record, folder = prepared(replace(planned, run_id="run-2"), tmp_path / "run-2"), tmp_path / "run-2"
+    ordinary = Run(record, folder, site, poll_s=1, sleep=lambda _s: None)
+    ordinary.submit()
+    site.states = [JobState(state, exit_code=0)]
+    ordinary.refresh()
+
+    with pytest.raises(UsageError, match=rf"run run-2 is no service, so `stop` does nothing; `esd-deploy {way}"):
+        standing.stopped(ordinary, sleep=no_sleep)
     assert STOP not in site.uploaded
 
 

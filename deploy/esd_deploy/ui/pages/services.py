@@ -52,7 +52,7 @@ async def services_events(request: Request) -> Response:
 async def stop(request: Request) -> Response:
     """End a service in order, as `esd-deploy stop` does: that takes as long as its data take to be saved, so nobody waits for it."""
     work, run_id = desk(request), request.path_params["run_id"]
-    await run_in_threadpool(record.own, work.runs, run_id)
+    standing.require_service(await run_in_threadpool(record.own, work.runs, run_id))
     threading.Thread(target=_stopped, args=(work, run_id), name="esd-ui-stop", daemon=True).start()
     return after(request, f"{run_id}: it is told to save its data and to end; then its results are fetched", "services")
 

@@ -61,6 +61,14 @@ def test_a_service_that_cannot_be_stopped_is_a_notice(browser, desk, service, co
     assert any("does not serve (QUEUED)" in one for one in desk.follower.notices())
 
 
+def test_an_ordinary_run_is_not_stopped_by_this_page(browser, place, script, runs):
+    other = submitted(place, script, runs)
+
+    answer = browser.post(f"/run/{other.id}/stop")
+
+    assert (answer.status_code, "is no service" in answer.text) == (400, True)
+
+
 def test_a_run_that_is_not_there_is_one_message(browser):
     assert browser.post("/run/none/stop").status_code == 400
 
