@@ -129,6 +129,7 @@ def _listed(name: str, part: str) -> Iterable[Value]:
 
 def _rows(path: Path, lines: Iterator[list[str]]) -> Iterator[Parameters]:
     names = next(lines, [])
+    _require_commas(path, names)
     for name in names:
         _require_name(name)
     if not names or len(set(names)) < len(names) or len(names) > _MOST_NAMES:
@@ -147,6 +148,15 @@ def _rows(path: Path, lines: Iterator[list[str]]) -> Iterator[Parameters]:
         yield tuple((name, value(cell)) for name, cell in zip(names, cells, strict=True))
     if not seen:
         raise UsageError(f"--params {path}: no row below the names of the parameters")
+
+
+def _require_commas(path: Path, names: Sequence[str]) -> None:
+    """Spreadsheets of many countries write semicolons, because their decimals have commas; both would be misread."""
+    other = next((word for mark, word in ((";", "semicolons"), ("\t", "tabs")) if any(mark in name for name in names)), None)
+    if other:
+        raise UsageError(
+            f"--params {path}: the first line has {other} between the names; separate by commas, and write decimals with a point"
+        )
 
 
 def _require_name(name: str) -> None:

@@ -107,6 +107,8 @@ def test_what_cannot_be_meant_is_refused(typed, message):
         ("g\n4\n5\n4\n", "row 3 is the same as row 1"),
         ("g,seed\n4,\n", "no value"),
         ("a b\n4\n", "letters, digits and _"),
+        ("g;seed\n4,5;1\n", r"rows.csv: the first line has semicolons between the names; separate by commas, .* decimals with a point"),
+        ("g\tseed\n4\t1\n", "the first line has tabs between the names; separate by commas"),
         ('g\n"4\n', "not a CSV file"),
         (b"g\n\xff\n", "not a CSV file in UTF-8"),
     ],
