@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from esd_build.data.errors import EsdError
 from esd_deploy.ui.desk import Desk
 from esd_deploy.ui.gate import Gate, Keys
+from esd_deploy.ui.pages import bench as bench_pages
 from esd_deploy.ui.pages import runs as run_pages
 from esd_deploy.ui.pages import services as service_pages
 from esd_deploy.ui.pages import sites as site_pages
@@ -61,6 +62,8 @@ def _routes() -> list[Route | Mount]:
         Route("/images", site_pages.images, methods=get, name="images"),
         Route("/images", site_pages.images_at, methods=post, name="images_at"),
         Route("/drift", site_pages.drifts, methods=get, name="drift"),
+        Route("/bench", bench_pages.benches, methods=get, name="benches"),
+        Route("/bench/{name}", bench_pages.bench, methods=get, name="bench"),
         Route("/submit", submit_pages.show, methods=get, name="submit"),
         Route("/submit", submit_pages.send, methods=post, name="send"),
         Mount("/static", StaticFiles(directory=_STATIC), name="static"),

@@ -46,6 +46,7 @@ class Desk:
     submit: Submit
     rerun: Rerun
     validations: Path
+    bench: Path
     _told: dict[str, Told] = field(default_factory=dict)
 
     @property

@@ -65,7 +65,8 @@ def runs(tmp_path):
 def desk(place, runs, tmp_path):
     shelf = Shelf(runs, clock=iter(range(10**9)).__next__)
     follower = Follower(shelf, lambda _name: place)
-    found = Desk(shelf, follower, Submission(runs), lambda run_id, notice: repeated(run_id, runs, notice), tmp_path / "validations")
+    folders = (tmp_path / "validations", tmp_path / "bench")
+    found = Desk(shelf, follower, Submission(runs), lambda run_id, notice: repeated(run_id, runs, notice), *folders)
     yield found
     follower.stop()
 

@@ -6,9 +6,11 @@ import time
 
 import pytest
 import uvicorn
+from tests.esd_deploy.bench.test_page import point, series
 from tests.esd_deploy.runs.test_taking_up import submitted
 
 from esd_deploy.backends.connection import JobState
+from esd_deploy.bench.reports import files
 from esd_deploy.ui import serving
 from esd_deploy.ui.app import app
 from esd_deploy.ui.gate import Keys
@@ -20,7 +22,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine: `apt-get install chromium` brings one"),
 ]
 EVIL = "<img src=x onerror=alert(1)>"
-PAGES = ("runs", "sweeps", "services", "submit", "sites", "site/jusuf", "images")
+PAGES = ("runs", "sweeps", "services", "submit", "sites", "site/jusuf", "images", "bench")
 expect = sync_api.expect
 
 
@@ -107,6 +109,21 @@ def test_a_page_that_loses_its_server_says_so_and_goes_on_where_the_log_stopped(
     expect(log).to_contain_text("two")
     expect(page.locator("#away")).to_be_hidden()
     assert log.text_content() == "one\ntwo\n"
+
+
+def test_the_page_of_a_series_looks_as_written_and_no_program_in_it_runs(page, said, desk):
+    files.write(series(point(2.0), point(1.0, threads=2)), desk.bench / "s-local")
+    file = desk.bench / "s-local" / "index.html"
+    page.get_by_role("link", name="Bench", exact=True).click()
+    page.get_by_role("link", name="s-local").click()
+
+    expect(page.locator("svg").first).to_be_visible()
+    assert page.locator("figcaption").first.evaluate("e => getComputedStyle(e).fontWeight") == "600"
+    assert said == []
+    file.write_text(f"{file.read_text()}<script>document.title = 'changed'</script>{EVIL}")
+    page.reload()
+    expect(page).to_have_title("s at local")
+    assert any("sandboxed" in one or "Content Security Policy" in one for one in said)
 
 
 def test_a_run_is_aborted_by_the_keyboard_alone(page, place, script, runs, connection):

@@ -71,7 +71,7 @@ def measure(  # noqa: PLR0913 - each parameter is an option of the command line
         return
     how = Conditions(signed=require_signature, force=force)
     place, todo = ready(site, wanted, model, where, output, how)
-    folder = to or Path("bench") / f"{wanted.name}-{place.config.name}"
+    folder = to or files.BENCH / f"{wanted.name}-{place.config.name}"
     found = measured(place, todo, (wanted, model), output, folder, again=again, quiet=as_json)
     say(found.model_dump_json(indent=2)) if as_json else tell(found, folder)
     require_measured(found)

@@ -12,6 +12,7 @@ from typer.exceptions import TyperException
 
 from esd_build.data.errors import UsageError
 from esd_build.net.words import say
+from esd_deploy.bench.reports.files import BENCH
 from esd_deploy.commands.run import submit
 from esd_deploy.commands.run.rerun import planned_again
 from esd_deploy.commands.shared import completion, options
@@ -35,12 +36,15 @@ Interval = Annotated[float, typer.Option(min=0.2, help="Seconds between two requ
 Bring = Annotated[bool, typer.Option("--fetch/--no-fetch", help="Fetch the results of each run that ends while a page is open.")]
 Folder = Annotated[Path, typer.Option("--validations", help="Folder of all validations, for the verdicts.")]
 
+Series = Annotated[Path, typer.Option("--bench", help="Folder of the series that `bench` measured.")]
+
 
 @app.command("ui")
 def ui_command(
     *,
     output: options.Output = RUNS,
     validations: Folder = VALIDATIONS,
+    bench: Series = BENCH,
     port: Port = 0,
     interval: Interval = INTERVAL_S,
     fetch: Bring = True,
@@ -48,7 +52,7 @@ def ui_command(
     """Serve runs, results and sites as a web page, on this machine and for you only; Ctrl-C ends it, and no run."""
     shelf = Shelf(output)
     follower = Follower(shelf, interval_s=interval, fetch=fetch)
-    desk = Desk(shelf, follower, Submission(output), lambda run_id, notice: repeated(run_id, output, notice), validations)
+    desk = Desk(shelf, follower, Submission(output), lambda run_id, notice: repeated(run_id, output, notice), validations, bench)
     keys = Keys()
     with serving.bound(port) as listening:
         say("Open this address in a browser on this machine; it lets you in, so show it to nobody:")
