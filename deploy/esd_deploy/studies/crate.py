@@ -14,17 +14,19 @@ from rocrate.model.preview import Preview
 from rocrate.rocrate import ROCrate
 
 from esd_build.data.errors import UsageError
+from esd_deploy.inputs import parameters
 from esd_deploy.inputs.packages import LOCK_FILE
 from esd_deploy.plans import paths
 from esd_deploy.records.record import FILE_NAME, RunRecord
 from esd_deploy.studies import citation, preview
 from esd_deploy.studies.citation import Author
 
-_PROFILES = (
-    "https://w3id.org/ro/wfrun/process/0.5",
-    "https://w3id.org/ro/wfrun/workflow/0.5",
-    "https://w3id.org/workflowhub/workflow-ro-crate/1.0",
-)
+_WORKFLOW = "https://w3id.org/workflowhub/workflow-ro-crate/1.0"
+_PROFILES = {
+    "https://w3id.org/ro/wfrun/process/0.5": "Process Run Crate",
+    "https://w3id.org/ro/wfrun/workflow/0.5": "Workflow Run Crate",
+    _WORKFLOW: "Workflow RO-Crate",
+}
 _BASE = "1.1"
 """The version of RO-Crate that these profiles are profiles of."""
 _TERMS = "https://w3id.org/ro/terms/workflow-run/context"
@@ -75,13 +77,15 @@ def build(record: RunRecord, folder: Path, *, license_url: str | None = None, au
     crate.description = f"{record.launch} - {record.status}, recorded by esd-images {record.esd_images or ''}".strip()
     crate.datePublished = record.states[-1].time
     crate.license = _license(crate, license_url)
-    profiles = [_profile(crate, url) for url in _PROFILES]
+    crate.metadata["conformsTo"] = [{"@id": f"https://w3id.org/ro/crate/{_BASE}"}, {"@id": _WORKFLOW}]
+    profiles = [_profile(crate, url, name) for url, name in _PROFILES.items()]
     crate.root_dataset["conformsTo"] = profiles
     program = _program(crate, record, folder)
     results = [_file(crate, folder, one.path, {"sha256": one.sha256}) for one in record.files if one.path not in _CRATES_OWN]
     inputs = [_file(crate, folder, name, {"sha256": digest}) for name, digest in record.script.inputs.items()]
-    _action(crate, record, program, [*inputs, *_parameters(crate, record)], results)
-    _file(crate, folder, FILE_NAME, {"description": "the record of esd-deploy: all that is known of this run"})
+    action = _action(crate, record, program, [*inputs, *_parameters(crate, record)], results)
+    told = {"description": "the record of esd-deploy: all that is known of this run", "about": {"@id": action.id}}
+    _file(crate, folder, FILE_NAME, told)
     if record.requirements is not None:
         _file(crate, folder, LOCK_FILE, {"description": "the packages besides those of the image, by version and hash"})
     if authors:
@@ -94,9 +98,8 @@ def build(record: RunRecord, folder: Path, *, license_url: str | None = None, au
     return crate
 
 
-def _profile(crate: ROCrate, url: str) -> Any:
-    name, version = url.split("/")[-2:]
-    return crate.add(ContextEntity(crate, url, {"@type": ["CreativeWork", "Profile"], "name": name, "version": version}))
+def _profile(crate: ROCrate, url: str, name: str) -> Any:
+    return crate.add(ContextEntity(crate, url, {"@type": ["CreativeWork", "Profile"], "name": name, "version": url.rpartition("/")[2]}))
 
 
 def _license(crate: ROCrate, url: str | None) -> Any:
@@ -131,7 +134,7 @@ def _program(crate: ROCrate, record: RunRecord, folder: Path) -> Any:
     return program
 
 
-def _action(crate: ROCrate, record: RunRecord, program: Any, objects: list[Any], results: list[Any]) -> None:
+def _action(crate: ROCrate, record: RunRecord, program: Any, objects: list[Any], results: list[Any]) -> Any:
     times = [state.time for state in record.states]
     status = "CompletedActionStatus" if record.succeeded else "FailedActionStatus"
     properties = {
@@ -149,7 +152,11 @@ def _action(crate: ROCrate, record: RunRecord, program: Any, objects: list[Any],
     action["result"] = results
     if record.image is not None:
         action["containerImage"] = _image(crate, record)
+    variables = _variables(crate, record)
+    if variables:
+        action["environment"] = variables
     crate.root_dataset["mentions"] = action
+    return action
 
 
 def _image(crate: ROCrate, record: RunRecord) -> Any:
@@ -180,10 +187,17 @@ def _parameters(crate: ROCrate, record: RunRecord) -> list[Any]:
             "threads": str(record.shape.threads),
             **({"index": str(record.index)} if record.index is not None else {}),
         }
-    return [
-        crate.add(ContextEntity(crate, f"#{name}", {"@type": "PropertyValue", "name": name, "value": value}))
-        for name, value in values.items()
-    ]
+    return [_value(crate, f"#{name}", name, value) for name, value in values.items()]
+
+
+def _variables(crate: ROCrate, record: RunRecord) -> list[Any]:
+    """The variables that the user chose: those of --env, and a sweep's values. The profile wants all that may change the results."""
+    chosen = (*record.environment.items(), *parameters.variables(tuple(record.parameters.items())))
+    return [_value(crate, f"#environment-{name}", name, value) for name, value in chosen]
+
+
+def _value(crate: ROCrate, identifier: str, name: str, value: str) -> Any:
+    return crate.add(ContextEntity(crate, identifier, {"@type": "PropertyValue", "name": name, "value": value}))
 
 
 def _file(crate: ROCrate, folder: Path, path: str, properties: dict[str, Any]) -> Any:

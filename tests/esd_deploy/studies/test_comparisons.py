@@ -167,12 +167,29 @@ def test_the_crate_claims_what_it_is(ended, folder):
     graph = graph_of(ended, folder)
     claims = [one["@id"] for one in graph["./"]["conformsTo"]]
 
-    assert graph["ro-crate-metadata.json"]["conformsTo"] == {"@id": "https://w3id.org/ro/crate/1.1"}
+    described = [one["@id"] for one in graph["ro-crate-metadata.json"]["conformsTo"]]
+    assert described == ["https://w3id.org/ro/crate/1.1", "https://w3id.org/workflowhub/workflow-ro-crate/1.0"]
     assert claims
     assert all("Profile" in graph[claim]["@type"] for claim in claims)
+    assert [graph[claim]["name"] for claim in claims] == ["Process Run Crate", "Workflow Run Crate", "Workflow RO-Crate"]
+    assert graph["run.json"]["about"] == {"@id": "#run-run-1"}
     assert {"name", "description", "datePublished", "license"} <= graph["./"].keys()
     assert graph["#run-run-1"]["endTime"].endswith("+00:00")
     assert "." not in graph["#run-run-1"]["endTime"]
+
+
+def test_the_crate_names_the_variables_that_the_user_and_the_sweep_set(ended, folder):
+    changed = ended.model_copy(update={"environment": {"MODE": "fast"}, "parameters": {"g": 4.5, "G": "b"}})
+    graph = graph_of(changed, folder)
+
+    found = [graph[one["@id"]] for one in graph["#run-run-1"]["environment"]]
+
+    assert [(one["@type"], one["name"], one["value"]) for one in found] == [
+        ("PropertyValue", "MODE", "fast"),
+        ("PropertyValue", "ESD_PARAM_g", "4.5"),
+        ("PropertyValue", "ESD_PARAM_G", "b"),
+    ]
+    assert "environment" not in graph_of(ended, folder)["#run-run-1"]
 
 
 def test_a_licence_is_said_or_told_to_be_missing(ended, folder):
