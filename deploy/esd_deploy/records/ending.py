@@ -49,6 +49,8 @@ _ADVICE: Mapping[str, str] = {
     "crash at start": "the cause is neither the program nor the site's file: `esd-deploy rerun` starts it again",
     "killed": "the most frequent cause of signal 9 is memory: use more nodes (--nodes) or fewer ranks on each (--tasks-per-node)",
     "not submitted": "the batch system refused the job: see its message",
+    "post-processing failed": "the program's results are kept: the script can be run on them again in the run's folder, "
+    "where esd/post.stdout and esd/post.stderr hold what it printed, if it ran",
     "predecessor failed": "`after` in run.json names the runs before it; once these have succeeded, `esd-deploy rerun` starts it again",
 }
 # Slurm's words in `scontrol show job` and `sacct` (squeue(1), JOB STATE CODES).

@@ -79,7 +79,7 @@ def reason(record: RunRecord, folder: Path) -> str:
     `failure.txt` serves sites that do not show a precommand's output.
     """
     if record.ending and record.ending.kind == POST_FAILED:
-        return _tail(folder / "esd" / "post.stderr") or _tail(folder / "esd" / "post.stdout")
+        return _tail(folder / "esd" / "post.stderr") or _tail(folder / "esd" / "post.stdout") or "the script printed nothing"
     for path in (folder / "stderr", folder / ".UNICORE_PRE_0" / "stderr", folder / "esd" / "failure.txt"):
         text = _tail(path)
         if text:

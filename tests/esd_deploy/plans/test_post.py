@@ -99,7 +99,19 @@ def test_its_end_is_in_the_record_and_a_failure_is_the_runs(with_post, tmp_path,
     told = dict(outcome.rows(ended))["post-processing"]
     assert told == ("plot.py: did not run" if report is None else f"plot.py, exit code {ended.post.exit_code}, on login1")
     if not good:
-        assert "no such spikes" in outcome.failure(ended, folder)
+        told = outcome.failure(ended, folder)
+        how = "did not run: the site ran no postcommand" if report is None else "exit code 3"
+        assert f"the program ended with 0, plot.py: {how}); the program's results are kept: the script can be run on them again" in told
+        assert told.endswith("no such spikes")
+
+
+def test_a_script_that_fails_and_prints_nothing_is_told_as_such(with_post, tmp_path, connection):
+    connection.results = {"esd/post.stderr": b"", "esd/post.stdout": b"", "esd/post.json": b'{"host": "a", "exit_code": 1, "seconds": 1}'}
+    folder = tmp_path / "runs" / "run-1"
+    run = Run(prepared(with_post, folder), folder, connection, poll_s=0.001, sleep=lambda _seconds: None)
+    run.submit()
+
+    assert outcome.failure(run.wait(), folder).endswith("the script printed nothing")
 
 
 def test_a_failed_program_is_not_blamed_on_it(with_post, tmp_path, connection):
