@@ -24,7 +24,18 @@ _MOST_BYTES = 4_000_000_000
 _PLATFORMS = {"amd64": "x86_64-manylinux_2_28", "arm64": "aarch64-manylinux_2_28"}
 _ARCHITECTURE = "org.label-schema.build-arch"
 _WHEELS = ("--only-binary", ":all:")
-_SHOWN = 15
+_SHOWN = 40
+_NO_INDEX = re.compile("Failed to (fetch|download)|error sending request|Request failed")
+_ADVICE: Mapping[re.Pattern[str], str] = {
+    _NO_INDEX: "this machine asks the index, the site needs none: check its network, and HTTPS_PROXY and SSL_CERT_FILE; "
+    "UV_DEFAULT_INDEX names another index, such as a mirror",
+    re.compile("has no (usable )?wheels|Wheels are required"): "nothing is compiled for a run: ask for a version that has a wheel for "
+    "the image's Python, or put the package into an image of your own",
+    re.compile("not found in the package registry"): "check how the index spells the name",
+    re.compile("No solution found"): "the image's own packages keep their versions (`esd-deploy image-contents` lists them): "
+    "ask for versions that go with them, or choose another image",
+}
+"""What uv says, and what the user can do; the first that fits counts."""
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,98}[A-Za-z0-9])?", re.ASCII)
 _VERSION = re.compile(r"[0-9A-Za-z][0-9A-Za-z.+!_-]{0,99}", re.ASCII)
 
@@ -101,7 +112,10 @@ def _make(packages: Packages, archive: Path) -> None:
         lock.write_bytes(packages.lock)
         tree.mkdir()
         target = _for(packages.python, packages.platform)
-        _uv("pip", "install", "--target", str(tree), "--no-deps", "--require-hashes", "-r", str(lock), *target)
+        try:
+            _uv("pip", "install", "--target", str(tree), "--no-deps", "--require-hashes", "-r", str(lock), *target)
+        except ToolError as error:
+            raise ToolError(f"--requirements: the packages of the lock cannot be put together: {_advised(str(error))}") from error
         temporary = archive.with_name(f".{archive.name}.{os.getpid()}")
         _pack(tree, temporary)
         temporary.replace(archive)
@@ -147,13 +161,20 @@ def _lock(file: Path, inside: Mapping[str, str], options: Sequence[str]) -> byte
         try:
             _uv("pip", "compile", str(file.absolute()), "--constraints", str(constraints), *quiet, *left_out, *options, "-o", str(lock))
         except ToolError as error:
-            raise _kind(str(error))(f"--requirements {file}: {error}") from error
+            raise _kind(str(error))(f"--requirements {file}: {_advised(str(error))}") from error
         return lock.read_bytes()
 
 
 def _kind(said: str) -> type[UsageError | ToolError]:
     """What cannot be resolved is the file's fault; an index that does not answer is not."""
+    if _NO_INDEX.search(said):
+        return ToolError
     return UsageError if "No solution found" in said or "Couldn't parse" in said or "invalid" in said.lower() else ToolError
+
+
+def _advised(said: str) -> str:
+    """uv's words, and what to do."""
+    return next((f"{said}\n{what}" for words, what in _ADVICE.items() if words.search(said)), said)
 
 
 def _for(python: str, platform: str) -> tuple[str, ...]:

@@ -86,17 +86,46 @@ def test_what_was_put_together_once_is_kept(uv, file):
     assert len(uv) == calls
 
 
+NO_SOLUTION = "error: No solution found when resolving dependencies\n  cause: Because "
+NO_INDEX = "error: Request failed after 3 retries in 8.7s\n  cause: Failed to fetch: https://index.example.org/simple/x/\n  cause: "
+
+
 @pytest.mark.parametrize(
-    ("said", "kind"),
-    [("error: No solution found when resolving dependencies", UsageError), ("error: Request failed after 3 retries", ToolError)],
+    ("said", "kind", "advice"),
+    [
+        (
+            f"{NO_SOLUTION}you require numpy==2.2 and numpy==2.1",
+            UsageError,
+            "own packages keep their versions .*`esd-deploy image-contents`",
+        ),
+        (
+            f"{NO_SOLUTION}x==1 has no usable wheels and you require x==1",
+            UsageError,
+            "ask for a version that has a wheel for the image's Python",
+        ),
+        (f"{NO_SOLUTION}x was not found in the package registry", UsageError, "check how the index spells the name"),
+        ("error: Couldn't parse requirement in `r.txt` at position 0", UsageError, "at position 0$"),
+        (f"{NO_INDEX}dns error", ToolError, "check its network, and HTTPS_PROXY"),
+        (f"{NO_INDEX}invalid peer certificate: UnknownIssuer", ToolError, "SSL_CERT_FILE; UV_DEFAULT_INDEX names another index"),
+    ],
 )
-def test_what_contradicts_the_image_is_the_files_fault_and_an_index_that_is_away_is_not(monkeypatch, file, said, kind):
+def test_what_cannot_be_resolved_says_what_to_do_and_an_index_that_is_away_is_not_the_files_fault(monkeypatch, file, said, kind, advice):
     def fails(*_words):
         raise ToolError(said)
 
     monkeypatch.setattr(requirements, "_uv", fails)
-    with pytest.raises(kind, match=r"--requirements .*requirements.txt: error"):
+    with pytest.raises(kind, match=rf"(?s)--requirements .*requirements.txt: error.*{advice}"):
         requirements.locked(file, THERE, OWN.image, {})
+
+
+def test_a_lock_whose_packages_cannot_be_had_says_what_to_do(monkeypatch, tmp_path):
+    def fails(*_words):
+        raise ToolError(f"{NO_INDEX}Connection refused")
+
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(requirements, "_uv", fails)
+    with pytest.raises(ToolError, match=r"(?s)--requirements: the packages of the lock cannot be put together: .*check its network"):
+        requirements.built(OWN)
 
 
 def test_an_image_whose_python_is_not_known_is_refused(file):
