@@ -5,7 +5,7 @@ Follows the Process Run Crate and Workflow Run Crate profiles 0.5 (https://w3id.
 
 import io
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from cyclonedx.spdx import fixup_id
@@ -118,12 +118,15 @@ def _program(crate: ROCrate, record: RunRecord, folder: Path) -> Any:
             {"@type": "ComputerLanguage", "name": "Python", "version": record.versions.get("Python", "unknown"), "url": _LANGUAGE},
         )
     )
+    file = paths.inside(folder, record.script.name)
     program = crate.add_file(
-        paths.inside(folder, record.script.name),
+        file,
         record.script.name,
         properties={
             "@type": ["File", "SoftwareSourceCode", "ComputationalWorkflow"],
             "name": record.script.name,
+            "contentSize": str(file.stat().st_size),
+            "encodingFormat": _kind(record.script.name),
             "sha256": record.script.sha256,
             "version": f"sha256:{record.script.sha256}",
             "programmingLanguage": {"@id": language.id},
@@ -204,6 +207,9 @@ def _file(crate: ROCrate, folder: Path, path: str, properties: dict[str, Any]) -
     place = paths.inside(folder, path)
     if not place.is_file():
         raise UsageError(f"{place} is in the record, but missing here; `esd-deploy fetch` fetches it again")
-    kind = _TEXT if path in {"stdout", "stderr"} else _TYPES.get(place.suffix, "application/octet-stream")
-    told = {"name": path, "contentSize": str(place.stat().st_size), "encodingFormat": kind, **properties}
+    told = {"name": path, "contentSize": str(place.stat().st_size), "encodingFormat": _kind(path), **properties}
     return crate.add_file(place, path, properties=told)
+
+
+def _kind(path: str) -> str:
+    return _TEXT if path in {"stdout", "stderr"} else _TYPES.get(PurePosixPath(path).suffix, "application/octet-stream")

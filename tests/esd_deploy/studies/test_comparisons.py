@@ -153,6 +153,7 @@ def test_the_crate_says_what_ran_with_what_and_what_came(ended, folder, tmp_path
     assert action["actionStatus"].endswith("CompletedActionStatus")
     assert {"@id": "https://w3id.org/ro/wfrun/workflow/0.5"} in graph["./"]["conformsTo"]
     assert graph["./"]["mainEntity"] == {"@id": "net.py"}
+    assert (graph["net.py"]["encodingFormat"], graph["net.py"]["contentSize"]) == ("text/x-python", "6")
     assert graph["./"]["mentions"] == {"@id": "#run-run-1"} or {"@id": "#run-run-1"} in graph["./"]["mentions"]
     assert graph[action["containerImage"]["@id"]]["sha256"] == "b" * 64
     assert {graph[one["@id"]].get("value") for one in action["object"]} == {"--scale", "0.1 x", "2", "1", "4"}
