@@ -37,12 +37,12 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        if self.path == "/end":
-            threading.Thread(target=server.shutdown).start()
         blocks = [BLOCK] * {MUCH} if self.path == "/much" else [socket.gethostname().encode()]
         self.answer(sum(map(len, blocks)))
         for block in blocks:
             self.wfile.write(block)
+        if self.path == "/end":
+            threading.Thread(target=server.shutdown).start()
 
     def do_POST(self):
         length, found = int(self.headers["Content-Length"]), hashlib.sha256()

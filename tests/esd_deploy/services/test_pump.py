@@ -147,3 +147,23 @@ def test_a_far_side_that_breaks_off_is_told(monkeypatch):
     assert pump(near, Cut(far)).end is End.BROKEN
     for link in (client, near, far, service):
         link.close()
+
+
+def test_links_that_are_closed_before_it_waits_are_told():
+    class Closing:
+        """A connection that its owner closes just after the pump has looked for bytes."""
+
+        def __init__(self, link: socket.socket) -> None:
+            self._link = link
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._link, name)
+
+        def recv(self, _size: int) -> bytes:
+            self._link.close()
+            raise BlockingIOError
+
+    (client, near), (far, service) = socket.socketpair(), socket.socketpair()
+    assert pump(Closing(near), Closing(far)).end is End.BROKEN
+    for link in (client, service):
+        link.close()

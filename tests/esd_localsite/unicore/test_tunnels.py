@@ -264,6 +264,7 @@ def test_small_pieces_do_not_wait_for_the_answer_to_the_one_before(echo):
         assert isinstance(stream, TcpStream)
         found = stream.writer.get_extra_info("socket").getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
         await stream.close()
+        await stream.writer.wait_closed()
         return found
 
     assert asyncio.run(delays())
