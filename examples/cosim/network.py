@@ -28,7 +28,7 @@ class Network:
 
     def __init__(self, settings: NetworkSettings, ranks: int) -> None:
         os.environ["PYNEST_QUIET"] = "1"
-        import nest  # noqa: PLC0415
+        import nest  # noqa: PLC0415 - it reads the variable
 
         if nest.num_processes != ranks:
             sys.exit(f"NEST counts {nest.num_processes} ranks, the network has {ranks}: run it from the image nest-arbor")

@@ -154,8 +154,7 @@ def test_pynn_extensions_are_compiled_in(host: Host) -> None:
     assert not host.file("/tmp/_build").exists
 
 
-LEAKY = """
-model leaky_neuron:
+_LEAKY_BODY = """
     state:
         V_m mV = -70 mV
     equations:
@@ -170,28 +169,15 @@ model leaky_neuron:
         spike
     update:
         integrate_odes()
-    onCondition(V_m >= V_th):
+"""
+LEAKY = f"""
+model leaky_neuron:{_LEAKY_BODY}    onCondition(V_m >= V_th):
         V_m = V_reset
         emit_spike()
 """
 # NESTML 6 and 7 call a model of a neuron so, and have no onCondition.
-LEAKY_7 = """
-neuron leaky_neuron:
-    state:
-        V_m mV = -70 mV
-    equations:
-        V_m' = -(V_m + 70 mV) / tau_m + I_e / C_m
-    parameters:
-        tau_m ms = 10 ms
-        C_m pF = 250 pF
-        I_e pA = 600 pA
-        V_th mV = -55 mV
-        V_reset mV = -70 mV
-    output:
-        spike
-    update:
-        integrate_odes()
-        if V_m >= V_th:
+LEAKY_7 = f"""
+neuron leaky_neuron:{_LEAKY_BODY}        if V_m >= V_th:
             V_m = V_reset
             emit_spike()
 """

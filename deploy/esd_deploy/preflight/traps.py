@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from esd_build.registry import NEST_VERSION
 from esd_build.tools import minimum
 from esd_deploy.plans.plan import Plan
+from esd_deploy.preflight.site_checks import LABEL
 
-_ENVIRONMENT = "eu.ebrains.esd.environment"
 _SEED, _THREADS = "rng_seed", ("local_num_threads", "total_num_virtual_procs")
 _GENERATORS = {"generate_nest_target", "generate_target"}
 _KEEPS_SEED = "3.5"
@@ -22,7 +22,7 @@ def environments(plan: Plan) -> Sequence[str]:
     """What may name the release: the image's label, or the ends of the site's module lines (`EBRAINS/23.02`)."""
     if plan.mode != "container":
         return [module.rpartition("/")[2] for module in plan.site.modules]
-    label = (plan.image.annotations if plan.image else {}).get(_ENVIRONMENT)
+    label = (plan.image.annotations if plan.image else {}).get(f"{LABEL}environment")
     return [label] if label else []
 
 

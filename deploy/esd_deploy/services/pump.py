@@ -146,8 +146,9 @@ def _wait(out: _Way, back: _Way) -> None:
     poll = select.poll()
     for link, reads, writes in ((out.source, out.has_room, back.waiting), (out.target, back.has_room, out.waiting)):
         wanted = (select.POLLIN if reads else 0) | (select.POLLOUT if writes else 0)
-        if wanted and link.fileno() < 0:  # closed meanwhile, by whoever ends the tunnel
+        if not wanted:
+            continue
+        if link.fileno() < 0:  # closed meanwhile, by whoever ends the tunnel
             raise _BrokenError
-        if wanted:
-            poll.register(link, wanted)
+        poll.register(link, wanted)
     poll.poll(_LOOK_S * 1000)

@@ -29,6 +29,16 @@ class Joined:
         return self.ends[0]
 
 
+class Behind:
+    """A connection that behaves otherwise in what a subclass says."""
+
+    def __init__(self, link: socket.socket) -> None:
+        self._link = link
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self._link, name)
+
+
 def join(early: bytes = b"", **settings: float) -> Joined:
     (client, near), (far, service) = socket.socketpair(), socket.socketpair()
     ends: list[Moved] = []
@@ -131,14 +141,8 @@ def test_a_client_that_breaks_off_ends_it(joined):
 
 
 def test_a_far_side_that_breaks_off_is_told(monkeypatch):
-    class Cut:
+    class Cut(Behind):
         """A connection that was cut: reading it raises what TLS raises."""
-
-        def __init__(self, link: socket.socket) -> None:
-            self._link = link
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._link, name)
 
         def recv(self, _size: int) -> bytes:
             raise OSError("EOF occurred in violation of protocol")
@@ -150,14 +154,8 @@ def test_a_far_side_that_breaks_off_is_told(monkeypatch):
 
 
 def test_links_that_are_closed_before_it_waits_are_told():
-    class Closing:
+    class Closing(Behind):
         """A connection that its owner closes just after the pump has looked for bytes."""
-
-        def __init__(self, link: socket.socket) -> None:
-            self._link = link
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._link, name)
 
         def recv(self, _size: int) -> bytes:
             self._link.close()

@@ -37,9 +37,14 @@ class Asked:
     threads: int
     repetition: int
 
+    @property
+    def rng_seed(self) -> int:
+        """Each repetition draws another network."""
+        return self.seed + self.repetition - 1
+
 
 def asked() -> Asked:
-    """Each repetition draws another network: its number is added to the seed."""
+    """Read from it, and from the variables of the job."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--size", type=float, required=True)
@@ -128,8 +133,8 @@ def measure(o: Asked) -> tuple[Any, dict[str, Any], dict[str, Any]]:
     clock("py_time_import")
     quiet(nest)
     nest.ResetKernel()
-    nest.set(local_num_threads=o.threads, resolution=o.resolution_ms, rng_seed=o.seed + o.repetition - 1, print_time=False)
-    settings = {"threads": o.threads, "resolution_ms": o.resolution_ms, "seed": o.seed + o.repetition - 1}
+    nest.set(local_num_threads=o.threads, resolution=o.resolution_ms, rng_seed=o.rng_seed, print_time=False)
+    settings = {"threads": o.threads, "resolution_ms": o.resolution_ms, "seed": o.rng_seed}
     sys.path.insert(0, str(o.model.resolve().parent))
     network = importlib.import_module(o.model.stem).Network(nest, o.size, settings)
     memory = {"base_memory": meters.resident_kb()}
@@ -206,7 +211,7 @@ def main() -> None:
     report = {
         "version": 1,
         "repetition": o.repetition,
-        "rng_seed": o.seed + o.repetition - 1,
+        "rng_seed": o.rng_seed,
         "size": o.size,
         "warm_up_ms": o.warm_up_ms,
         "model_time_ms": o.model_time_ms,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from esd_deploy.bench.reports.report import PointRow, Report
+from esd_deploy.bench.reports.report import PointRow, Report, Summary
 
 _EXPECTED = frozenset({"run.first", "run.last", "run.nodes", "system.time", "hardware.clock_mhz"})
 """Differs between any two series; told last."""
@@ -78,6 +78,10 @@ def _ratios(one: PointRow, other: PointRow) -> Iterator[Ratio]:
         a, b = one.summary.get(metric), other.summary.get(metric)
         if a is None or b is None:
             continue
-        known = a.low is not None and a.high is not None and b.low is not None and b.high is not None
-        apart = (a.low > b.high or b.low > a.high) if known else None  # type: ignore[operator]
-        yield Ratio(one.shape, one.size, metric, a.median, b.median, apart)
+        yield Ratio(one.shape, one.size, metric, a.median, b.median, _apart(a, b))
+
+
+def _apart(a: Summary, b: Summary) -> bool | None:
+    if a.low is None or a.high is None or b.low is None or b.high is None:
+        return None
+    return a.low > b.high or b.low > a.high

@@ -27,4 +27,4 @@ def cell(one: PointRow, metric: str) -> str:
     value = one.summary.get(metric)
     if value is None:
         return "unknown" if one.outcome == "measured" else ""
-    return f"{value.median:.4g}" if value.low is None or value.high is None else f"{value.median:.4g} [{value.low:.4g}, {value.high:.4g}]"
+    return value.shown(4)

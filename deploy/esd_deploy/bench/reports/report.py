@@ -52,6 +52,11 @@ class Summary(_Part):
         """Standard deviation over mean."""
         return self.deviation / self.mean if self.mean else 0.0
 
+    def shown(self, digits: int) -> str:
+        """The median with the 95 % interval of the mean."""
+        median = f"{self.median:.{digits}g}"
+        return median if self.low is None or self.high is None else f"{median} [{self.low:.{digits}g}, {self.high:.{digits}g}]"
+
 
 class RepetitionRow(_Part):
     """One repetition. `void`: why it does not count; empty if it does. `load`: processes that wanted to run on a node, mean of a minute."""

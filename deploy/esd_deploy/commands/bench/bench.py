@@ -152,7 +152,7 @@ def _shown(one: PointRow, metric: str) -> str:
     value = one.summary.get(metric)
     if value is None:
         return "-"
-    return f"{value.median:.3g}" if value.low is None or value.high is None else f"{value.median:.3g} [{value.low:.3g}, {value.high:.3g}]"
+    return value.shown(3)
 
 
 def ready(site: str, wanted: Series, model: Model, where: Where, output: Path, how: Conditions) -> tuple[Site, list[Planned]]:

@@ -1,8 +1,7 @@
 """Services: jobs that stay until somebody ends them."""
 
 import threading
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -12,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from esd_build.data.errors import EsdError
 from esd_deploy.records import record
 from esd_deploy.services import nest_server, overview, standing
+from esd_deploy.services.overview import Serving
 from esd_deploy.ui import events
 from esd_deploy.ui.desk import Desk
 from esd_deploy.ui.events import Watch
@@ -32,20 +32,20 @@ def _services(request: Request) -> dict[str, Any]:
     work = desk(request)
     entries, known = _of(work.shelf), {one.run.id: one for one in overview.services(work.runs, every=True)}
     found = sorted((known[run_id] for run_id in entries if run_id in known), key=lambda one: (not one.run.ended, one.run.id), reverse=True)
-    seen = events.stamp(entries, _addresses(work.runs))
+    seen = events.stamp(entries, _addresses(known.values()))
     return {"found": found, "entries": entries, "token": standing.TOKEN, "events": link(request, "services_events", {"seen": seen})}
 
 
-def _addresses(runs: Path) -> str:
+def _addresses(found: Iterable[Serving]) -> str:
     """An address becomes known later than the state of its job."""
-    return " ".join(one.address.url for one in overview.services(runs) if one.address)
+    return " ".join(one.address.url for one in found if one.address)
 
 
 async def services_events(request: Request) -> Response:
     """What changes among the services."""
     work = desk(request)
     watch = Watch(work.shelf, work.follower)
-    stream = watch.many(request.query_params.get("seen", ""), lambda: _of(work.shelf), lambda: _addresses(work.runs))
+    stream = watch.many(request.query_params.get("seen", ""), lambda: _of(work.shelf), lambda: _addresses(overview.services(work.runs)))
     return StreamingResponse(stream, media_type="text/event-stream")
 
 
